@@ -1,0 +1,243 @@
+"""What an executor owes: what to run, and what a line of its output means.
+
+An executor starts no process and reads no file of sow's. It turns a `Turn`
+into a `Command`, and the lines that the command prints into `Report`s. So a
+spawn and a resume are values: tested with strings, logged, shown before they
+are run.
+
+    Turn --> Executor.spawn | resume | attach --> Command --> (a runner)
+    lines --> Reader.read --> Report, Report, ... --> Reader.end --> Finished | Failed
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+Kind = Literal[
+    "rate_limit",
+    "usage_limit",
+    "billing_exhausted",
+    "overloaded",
+    "server_error",
+    "network",
+    "auth_invalid",
+    "access_denied",
+    "model_not_found",
+    "context_overflow",
+    "output_limit",
+    "invalid_request",
+    "content_filter",
+    "session_not_found",
+    "session_conflict",
+    "tool_permission_denied",
+    "missing_tool",
+    "config_invalid",
+    "max_turns",
+    "budget_exceeded",
+    "interrupted",
+    "crash_signal",
+    "unknown",
+]
+"""A class of failure, by the names that policies use."""
+
+SessionIds = Literal["ours", "theirs", "none"]
+"""Who chooses a session's id: sow (before the start), the CLI (told in its output), nobody."""
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One prompt for one agent in one folder: all that an executor may know of the work."""
+
+    prompt: str
+    """What the agent is told. Any length, any character."""
+    folder: str
+    """Absolute path of the worktree in which the agent works; it exists."""
+    scratch: str
+    """Absolute path of the attempt's own folder; it exists before the command runs."""
+    session_id: str | None = None
+    """The id to open or to resume; None where the CLI mints one at a spawn or keeps no sessions."""
+    role: str = ""
+    task_id: str = ""
+    settings: Mapping[str, object] = field(default_factory=dict)
+    """`yolo_mode`, `model` and the executor's own keys, as the user configured them."""
+    custom_args: tuple[str, ...] = ()
+    """Arguments of the user's, put behind ours."""
+    params: Mapping[str, object] = field(default_factory=dict)
+    """The task's own parameters."""
+    writable: tuple[str, ...] = ()
+    """Absolute folders outside `folder` that the agent may write."""
+    allowed_commands: tuple[str, ...] = ("sow",)
+    """Shell commands, by their first words, that run without being asked for even when `yolo_mode` is off."""
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """What a runner runs: no shell reads it."""
+
+    argv: tuple[str, ...]
+    folder: str
+    stdin: str | None = None
+    """Text for standard input; None gives an empty one, never an open pipe."""
+    env: Mapping[str, str] = field(default_factory=dict)
+    """Variables set for this command, on top of what the runner lets through."""
+    files: Mapping[str, str] = field(default_factory=dict)
+    """Files, by absolute path below the turn's `scratch`, that must stand there before the start."""
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """The CLI is up and named its session."""
+
+    session_id: str
+    model: str = ""
+    version: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """The agent said something to whoever reads along."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Used:
+    """The agent called a tool; it stays open until its `Returned`."""
+
+    tool: str
+    detail: str = ""
+    """One line: the command, the path, what a person wants to see of the call."""
+    call: str = ""
+    """The call's id, empty where the CLI gives none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Returned:
+    """A tool call came back."""
+
+    call: str
+    ok: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Denied:
+    """The CLI refused the agent a tool."""
+
+    tool: str
+    detail: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The agent asked a person something in a way of the CLI's own."""
+
+    question: str
+    options: tuple[str, ...] = ()
+    kind: Literal["question", "permission"] = "question"
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What was used since the last `Spent` of this attempt: deltas, so that a sum is right."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cached_tokens: int = 0
+    usd: float | None = None
+    """None where the CLI names no price."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limited:
+    """The account's limit: a warning, or a rejection."""
+
+    status: Literal["warning", "rejected"]
+    resets_at: float | None = None
+    """Seconds since the epoch, where the CLI says so."""
+    limit: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Retried:
+    """The CLI tries again by itself."""
+
+    attempt: int
+    reason: str
+    delay_seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """The turn came to its end; `text` is the last word of the agent."""
+
+    text: str = ""
+    turns: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The turn did not come to its end."""
+
+    kind: Kind
+    message: str
+    resets_at: float | None = None
+
+
+Report = Started | Said | Used | Returned | Denied | Asked | Spent | Limited | Retried | Finished | Failed
+
+
+class Reader(Protocol):
+    """Understands the output of one attempt: fed every line, asked once at the end."""
+
+    def read(self, line: str) -> list[Report]:
+        """What one line of standard output means; [] for noise. Never raises."""
+        ...
+
+    def end(self, exit_code: int | None, stderr: str) -> Finished | Failed:
+        """How the attempt ended, from all that was read. Exit codes are a hint, never the proof.
+
+        `exit_code` is negative for a signal and None where it is lost; `stderr`
+        is the tail of standard error.
+        """
+        ...
+
+
+class Executor(Protocol):
+    """How one agent CLI is run and understood. One object, no state."""
+
+    name: str
+    """The type's name in configuration: `claude`, `cursor` ..."""
+    ids: SessionIds
+    environment: tuple[str, ...]
+    """Variables of the user's that the CLI needs, as glob patterns (`ANTHROPIC_*`)."""
+
+    def program(self, settings: Mapping[str, object]) -> tuple[str, ...]:
+        """The names or paths under which the binary is looked for, best first."""
+        ...
+
+    def accepts(self, session_id: str) -> bool:
+        """Whether the CLI can take this id; if not, a new one is made at the first start."""
+        ...
+
+    def spawn(self, turn: Turn) -> Command:
+        """The command that opens a session (with `turn.session_id` where ids are ours)."""
+        ...
+
+    def resume(self, turn: Turn) -> Command:
+        """The command that goes on with `turn.session_id`."""
+        ...
+
+    def attach(self, turn: Turn) -> Command:
+        """The command that opens the same session for a person on a terminal."""
+        ...
+
+    def reader(self, session_id: str | None) -> Reader:
+        """A fresh reader for one attempt; `session_id` is the one it must be about."""
+        ...
+
+
+class BadSettings(ValueError):
+    """A setting of the user's that this executor can't work with; the message names it."""

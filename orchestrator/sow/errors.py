@@ -1,0 +1,53 @@
+"""What can go wrong, said once: the words, what to do next, the exit code.
+
+Only `sow.cli` turns these into output; everything else raises them. Whatever
+is not a `SowError` is a bug in sow and is reported as one.
+"""
+
+
+class SowError(Exception):
+    """Something a person can mend: what is wrong, and in `hint` what to do next."""
+
+    exit_code = 1
+    hint = ""
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        if hint:
+            self.hint = hint
+
+
+class Failed(SowError):
+    """What was asked for was tried and did not work."""
+
+    exit_code = 1
+
+
+class Usage(SowError):
+    """The command's own words are off."""
+
+    exit_code = 2
+
+
+class NotFound(SowError):
+    """No such project, task, phase, agent, executor or file."""
+
+    exit_code = 3
+
+
+class Refused(SowError):
+    """An invalid value, an illegal transition or a guard: nothing was changed."""
+
+    exit_code = 4
+
+
+class Waits(SowError):
+    """Nothing can go on without a person."""
+
+    exit_code = 5
+
+
+class Busy(SowError):
+    """A lock or a lease is held by a process that lives."""
+
+    exit_code = 6
