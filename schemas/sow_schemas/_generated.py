@@ -1,0 +1,1438 @@
+"""The schemas as code, written by `python -m sow_schemas.generate`: do not edit."""
+
+# ruff: noqa
+# fmt: off
+
+from sow_schemas.formats import has_line_break, is_error_code, is_project_name, is_project_type, is_task_id, is_time
+
+_KEYS_0 = frozenset(('approved', 'created_at', 'path', 'type'))
+_KEYS_1 = frozenset(('approved', 'created_at', 'metadata', 'path', 'type'))
+_KEYS_2 = frozenset(('action', 'agent', 'argv', 'created_at', 'executor', 'folder', 'id', 'iteration', 'run_id', 'task_id'))
+_KEYS_3 = frozenset(('action', 'agent', 'argv', 'boot_id', 'cached_tokens', 'cost_usd', 'created_at', 'denials', 'ended_at', 'error_class', 'executor', 'exit_code', 'folder', 'id', 'input_tokens', 'iteration', 'message', 'outcome', 'output_tokens', 'pid', 'reason', 'run_id', 'session_id', 'signal', 'start_ticks', 'started_at', 'task_id', 'turns'))
+_KEYS_4 = frozenset(('detail', 'reason', 'tool'))
+_KEYS_5 = frozenset(('actor', 'payload', 'run_id', 'seq', 'task_id', 'ts', 'type'))
+_KEYS_6 = frozenset(('input',))
+_KEYS_7 = frozenset(('pipeline',))
+_KEYS_8 = frozenset(('msg', 'progress', 'stage'))
+_KEYS_9 = frozenset(('kind', 'path'))
+_KEYS_10 = frozenset(('duration_sec',))
+_KEYS_11 = frozenset(('error', 'stack'))
+_KEYS_12 = frozenset(('kind', 'question'))
+_KEYS_13 = frozenset(('by',))
+_KEYS_14 = frozenset(('summary',))
+_KEYS_15 = frozenset(('feedback', 'iteration'))
+_KEYS_16 = frozenset(('reason',))
+_KEYS_17 = frozenset(('not_before', 'reason'))
+_KEYS_18 = frozenset(('fields',))
+_KEYS_19 = frozenset(('executor', 'session_id'))
+_KEYS_20 = frozenset(('action', 'attempt', 'executor', 'pid'))
+_KEYS_21 = frozenset(('attempt', 'exit_code', 'outcome'))
+_KEYS_22 = frozenset(('text',))
+_KEYS_23 = frozenset(('detail', 'tool'))
+_KEYS_24 = frozenset(('input_tokens', 'output_tokens', 'usd'))
+_KEYS_25 = frozenset(('branch', 'commit'))
+_KEYS_26 = frozenset(('files',))
+_KEYS_27 = frozenset(('holder', 'lease'))
+_KEYS_28 = frozenset(('jobs',))
+_KEYS_29 = frozenset(('branch', 'name'))
+_KEYS_30 = frozenset(('created_at', 'enabled', 'inputs', 'outputs', 'status'))
+_KEYS_31 = frozenset(('completed_at', 'created_at', 'enabled', 'failed_at', 'inputs', 'iteration', 'metadata', 'outputs', 'started_at', 'status'))
+_KEYS_32 = frozenset(('created_at', 'enabled', 'inputs', 'outputs', 'status', 'tasks'))
+_KEYS_33 = frozenset(('completed_at', 'created_at', 'enabled', 'failed_at', 'inputs', 'iteration', 'metadata', 'outputs', 'started_at', 'status', 'tasks'))
+_KEYS_34 = frozenset(('branch', 'created_at', 'name', 'statechart', 'type', 'updated_at'))
+_KEYS_35 = frozenset(('agent_sessions', 'branch', 'created_at', 'description', 'name', 'statechart', 'type', 'updated_at'))
+_KEYS_36 = frozenset(('current_state', 'updated_at'))
+_KEYS_37 = frozenset(('branch', 'created_at', 'name', 'phases', 'statechart', 'type', 'updated_at'))
+_KEYS_38 = frozenset(('agent_sessions', 'branch', 'created_at', 'description', 'name', 'phases', 'statechart', 'type', 'updated_at'))
+_KEYS_39 = frozenset(('checks', 'environment', 'grace_seconds', 'isolation', 'jobs', 'requires', 'silence_seconds', 'state'))
+_KEYS_40 = frozenset(('commit',))
+_KEYS_41 = frozenset(('status',))
+_KEYS_42 = frozenset(('data', 'details', 'error_code', 'message', 'status'))
+_KEYS_43 = frozenset(('error_code', 'message'))
+_KEYS_44 = frozenset(('error_type', 'message', 'timestamp'))
+_KEYS_45 = frozenset(('error_type', 'is_retryable', 'message', 'retry_count', 'timestamp', 'traceback'))
+_KEYS_46 = frozenset(('assigned_agent', 'created_at', 'id', 'inputs', 'iteration', 'name', 'outputs', 'phase', 'status', 'updated_at'))
+_KEYS_47 = frozenset(('answer', 'approval', 'assigned_agent', 'attempts', 'base', 'branch', 'commit', 'completed_at', 'created_at', 'depends_on', 'error', 'error_detail', 'executor', 'fresh', 'id', 'inputs', 'iteration', 'metadata', 'name', 'not_before', 'outputs', 'params', 'phase', 'priority', 'question', 'result', 'session_id', 'started_at', 'status', 'task_type', 'updated_at', 'worktree'))
+_KEYS_48 = frozenset(('at', 'by', 'text'))
+_KEYS_49 = frozenset(('at', 'by'))
+_KEYS_50 = frozenset(('asked_at', 'by', 'kind', 'text'))
+_KEYS_51 = frozenset(('asked_at', 'by', 'kind', 'options', 'text'))
+_KEYS_52 = frozenset(('agents',))
+_KEYS_53 = frozenset(('bindings', 'executors'))
+_KEYS_54 = frozenset(('type',))
+_KEYS_55 = frozenset(('custom_args', 'settings', 'type'))
+
+def artifact_state(v: object) -> bool:
+    if not isinstance(v, dict):
+        return False
+    if not v.keys() >= _KEYS_0:
+        return False
+    if not v.keys() <= _KEYS_1:
+        return False
+    v0 = v['type']
+    if not isinstance(v0, str):
+        return False
+    if len(v0) < 1:
+        return False
+    v1 = v['path']
+    if not isinstance(v1, str):
+        return False
+    if len(v1) < 1:
+        return False
+    v2 = v['approved']
+    if not isinstance(v2, bool):
+        return False
+    v3 = v['created_at']
+    if not isinstance(v3, str):
+        return False
+    if not is_time(v3):
+        return False
+    if 'metadata' in v:
+        v4 = v['metadata']
+        if not isinstance(v4, dict):
+            return False
+    return True
+
+def attempt(v: object) -> bool:
+    if not isinstance(v, dict):
+        return False
+    if not v.keys() >= _KEYS_2:
+        return False
+    if not v.keys() <= _KEYS_3:
+        return False
+    v0 = v['id']
+    if not isinstance(v0, str):
+        return False
+    if len(v0) < 1:
+        return False
+    v1 = v['task_id']
+    if not isinstance(v1, str):
+        return False
+    if len(v1) > 3:
+        return False
+    if not is_task_id(v1):
+        return False
+    v2 = v['agent']
+    if not isinstance(v2, str):
+        return False
+    if len(v2) < 1:
+        return False
+    v3 = v['executor']
+    if not isinstance(v3, str):
+        return False
+    if len(v3) < 1:
+        return False
+    if 'session_id' in v:
+        v4 = v['session_id']
+        if not isinstance(v4, str):
+            return False
+    v5 = v['iteration']
+    if not (isinstance(v5, int) and not isinstance(v5, bool)):
+        return False
+    if v5 < 1:
+        return False
+    v6 = v['action']
+    if not v6 in ('spawn', 'resume', 'attach'):
+        return False
+    if 'reason' in v:
+        v7 = v['reason']
+        if not v7 in ('start', 'answer', 'feedback', 'nudge', 'restart', 'retry', 'interrupted', 'prompt', 'attach'):
+            return False
+    v8 = v['run_id']
+    if not isinstance(v8, str):
+        return False
+    if len(v8) < 1:
+        return False
+    v9 = v['folder']
+    if not isinstance(v9, str):
+        return False
+    if len(v9) < 1:
+        return False
+    v10 = v['argv']
+    if not isinstance(v10, list):
+        return False
+    for v10i in v10:
+        if not isinstance(v10i, str):
+            return False
+    v11 = v['created_at']
+    if not isinstance(v11, str):
+        return False
+    if not is_time(v11):
+        return False
+    if 'started_at' in v:
+        v12 = v['started_at']
+        if not isinstance(v12, str):
+            return False
+        if not is_time(v12):
+            return False
+    if 'ended_at' in v:
+        v13 = v['ended_at']
+        if not isinstance(v13, str):
+            return False
+        if not is_time(v13):
+            return False
+    if 'pid' in v:
+        v14 = v['pid']
+        if not (isinstance(v14, int) and not isinstance(v14, bool)):
+            return False
+        if v14 < 1:
+            return False
+    if 'start_ticks' in v:
+        v15 = v['start_ticks']
+        if not (isinstance(v15, int) and not isinstance(v15, bool)):
+            return False
+        if v15 < 0:
+            return False
+    if 'boot_id' in v:
+        v16 = v['boot_id']
+        if not isinstance(v16, str):
+            return False
+        if len(v16) < 1:
+            return False
+    if 'exit_code' in v:
+        v17 = v['exit_code']
+        if not (isinstance(v17, int) and not isinstance(v17, bool)):
+            return False
+    if 'signal' in v:
+        v18 = v['signal']
+        if not (isinstance(v18, int) and not isinstance(v18, bool)):
+            return False
+        if v18 < 1:
+            return False
+    if 'outcome' in v:
+        v19 = v['outcome']
+        if not v19 in ('finished', 'failed', 'stopped', 'lost', 'attached'):
+            return False
+    if 'error_class' in v:
+        v20 = v['error_class']
+        if not isinstance(v20, str):
+            return False
+        if len(v20) < 1:
+            return False
+    if 'message' in v:
+        v21 = v['message']
+        if not isinstance(v21, str):
+            return False
+    if 'cost_usd' in v:
+        v22 = v['cost_usd']
+        if not (isinstance(v22, (int, float)) and not isinstance(v22, bool)):
+            return False
+        if v22 < 0:
+            return False
+    if 'input_tokens' in v:
+        v23 = v['input_tokens']
+        if not (isinstance(v23, int) and not isinstance(v23, bool)):
+            return False
+        if v23 < 0:
+            return False
+    if 'output_tokens' in v:
+        v24 = v['output_tokens']
+        if not (isinstance(v24, int) and not isinstance(v24, bool)):
+            return False
+        if v24 < 0:
+            return False
+    if 'cached_tokens' in v:
+        v25 = v['cached_tokens']
+        if not (isinstance(v25, int) and not isinstance(v25, bool)):
+            return False
+        if v25 < 0:
+            return False
+    if 'denials' in v:
+        v26 = v['denials']
+        if not isinstance(v26, list):
+            return False
+        for v26i in v26:
+            if not isinstance(v26i, dict):
+                return False
+            if not v26i.keys() >= _KEYS_4:
+                return False
+            if not v26i.keys() <= _KEYS_4:
+                return False
+            v26i0 = v26i['tool']
+            if not isinstance(v26i0, str):
+                return False
+            if len(v26i0) < 1:
+                return False
+            v26i1 = v26i['detail']
+            if not isinstance(v26i1, str):
+                return False
+            v26i2 = v26i['reason']
+            if not isinstance(v26i2, str):
+                return False
+    if 'turns' in v:
+        v27 = v['turns']
+        if not (isinstance(v27, int) and not isinstance(v27, bool)):
+            return False
+        if v27 < 0:
+            return False
+    return True
+
+def event(v: object) -> bool:
+    if not isinstance(v, dict):
+        return False
+    if not v.keys() >= _KEYS_5:
+        return False
+    if not v.keys() <= _KEYS_5:
+        return False
+    v0 = v['ts']
+    if not isinstance(v0, str):
+        return False
+    if not is_time(v0):
+        return False
+    v1 = v['run_id']
+    if not (isinstance(v1, str) or v1 is None):
+        return False
+    v2 = v['task_id']
+    if not (isinstance(v2, str) or v2 is None):
+        return False
+    if isinstance(v2, str):
+        if len(v2) > 3:
+            return False
+        if not is_task_id(v2):
+            return False
+    v3 = v['type']
+    if not isinstance(v3, str):
+        return False
+    if len(v3) < 1:
+        return False
+    v4 = v['payload']
+    if not isinstance(v4, dict):
+        return False
+    v5 = v['seq']
+    if not (isinstance(v5, int) and not isinstance(v5, bool)):
+        return False
+    if v5 < 0:
+        return False
+    v6 = v['actor']
+    if not v6 in ('person', 'orchestrator', 'worker', 'policy', 'executor'):
+        return False
+    vc = v.get('type')
+    if vc == 'task.created':
+        if 'payload' in v:
+            v0 = v['payload']
+            if not isinstance(v0, dict):
+                return False
+            if not v0.keys() >= _KEYS_6:
+                return False
+            if not v0.keys() <= _KEYS_6:
+                return False
+            v00 = v0['input']
+            if not isinstance(v00, str):
+                return False
+    elif vc == 'task.started':
+        if 'payload' in v:
+            v0 = v['payload']
+            if not isinstance(v0, dict):
+                return False
+            if not v0.keys() >= _KEYS_7:
+                return False
+            if not v0.keys() <= _KEYS_7:
+                return False
+            v00 = v0['pipeline']
+            if not isinstance(v00, list):
+                return False
+            for v00i in v00:
+                if not isinstance(v00i, str):
+                    return False
+    elif vc == 'stage.progress':
+        if 'payload' in v:
+            v0 = v['payload']
+            if not isinstance(v0, dict):
+                return False
+            if not v0.keys() >= _KEYS_8:
+                return False
+            if not v0.keys() <= _KEYS_8:
+                return False
+            v00 = v0['stage']
+            if not isinstance(v00, str):
+                return False
+            v01 = v0['progress']
+            if not (isinstance(v01, (int, float)) and not isinstance(v01, bool)):
+                return False
+            if v01 < 0:
+                return False
+            if v01 > 1:
+                return False
+            v02 = v0['msg']
+            if not isinstance(v02, str):
+                return False
+    elif vc == 'artifact.written':
+        if 'payload' in v:
+            v0 = v['payload']
+            if not isinstance(v0, dict):
+                return False
+            if not v0.keys() >= _KEYS_9:
+                return False
+            if not v0.keys() <= _KEYS_9:
+                return False
+            v00 = v0['path']
+            if not isinstance(v00, str):
+                return False
+            v01 = v0['kind']
+            if not isinstance(v01, str):
+                return False
+    elif vc == 'task.completed':
+        if 'payload' in v:
+            v0 = v['payload']
+            if not isinstance(v0, dict):
+                return False
+            if not v0.keys() >= _KEYS_10:
+                return False
+            if not v0.keys() <= _KEYS_10:
+                return False
+            v00 = v0['duration_sec']
+            if not (isinstance(v00, (int, float)) and not isinstance(v00, bool)):
+                return False
+            if v00 < 0:
+                return False
+    elif vc == 'task.failed':
+        if 'payload' in v:
+            v0 = v['payload']
+            if not isinstance(v0, dict):
+                return False
+            if not v0.keys() >= _KEYS_11:
+                return False
+            if not v0.keys() <= _KEYS_11:
+                return False
+            v00 = v0['error']
+            if not isinstance(v00, str):
+                return False
+            v01 = v0['stack']
+            if not isinstance(v01, str):
+                return False
+    elif vc == 'task.paused':
+        if 'payload' in v:
+            v0 = v['payload']
+            if not isinstance(v0, dict):
+                return False
+            if not v0.keys() >= _KEYS_12:
+                return False
+            if not v0.keys() <= _KEYS_12:
+                return False
+            v00 = v0['question']
+            if not isinstance(v00, str):
+                return False
+            v01 = v0['kind']
+            if not v01 in ('question', 'permission', 'failure'):
+                return False
+    elif vc == 'task.resumed':
+        if 'payload' in v:
+            v0 = v['payload']
+            if not isinstance(v0, dict):
+                return False
+            if not v0.keys() >= _KEYS_13:
+                return False
+            if not v0.keys() <= _KEYS_13:
+                return False
+            v00 = v0['by']
+            if not isinstance(v00, str):
+                return False
+    elif vc == 'task.needs_review':
+        if 'payload' in v:
+            v0 = v['payload']
+            if not isinstance(v0, dict):
+                return False
+            if not v0.keys() >= _KEYS_14:
+                return False
+            if not v0.keys() <= _KEYS_14:
+                return False
+            v00 = v0['summary']
+            if not isinstance(v00, str):
+                return False
+    elif vc == 'task.feedback':
+        if 'payload' in v:
+            v0 = v['payload']
+            if not isinstance(v0, dict):
+                return False
+            if not v0.keys() >= _KEYS_15:
+                return False
+            if not v0.keys() <= _KEYS_15:
+                return False
+            v00 = v0['iteration']
+            if not (isinstance(v00, int) and not isinstance(v00, bool)):
+                return False
+            if v00 < 1:
+                return False
+            v01 = v0['feedback']
+            if not isinstance(v01, str):
+                return False
+    elif vc == 'task.abandoned':
+        if 'payload' in v:
+            v0 = v['payload']
+            if not isinstance(v0, dict):
+                return False
+            if not v0.keys() >= _KEYS_16:
+                return False
+            if not v0.keys() <= _KEYS_16:
+                return False
+            v00 = v0['reason']
+            if not isinstance(v00, str):
+                return False
+    elif vc == 'task.retry_scheduled':
+        if 'payload' in v:
+            v0 = v['payload']
+            if not isinstance(v0, dict):
+                return False
+            if not v0.keys() >= _KEYS_17:
+                return False
+            if not v0.keys() <= _KEYS_17:
+                return False
+            v00 = v0['not_before']
+            if not isinstance(v00, str):
+                return False
+            if not is_time(v00):
+                return False
+            v01 = v0['reason']
+            if not isinstance(v01, str):
+                return False
+    elif vc == 'task.changed':
+        if 'payload' in v:
+            v0 = v['payload']
+            if not isinstance(v0, dict):
+                return False
+            if not v0.keys() >= _KEYS_18:
+                return False
+            if not v0.keys() <= _KEYS_18:
+                return False
+            v00 = v0['fields']
+            if not isinstance(v00, list):
+                return False
+            for v00i in v00:
+                if not isinstance(v00i, str):
+                    return False
+    elif vc == 'session.started':
+        if 'payload' in v:
+            v0 = v['payload']
+            if not isinstance(v0, dict):
+                return False
+            if not v0.keys() >= _KEYS_19:
+                return False
+            if not v0.keys() <= _KEYS_19:
+                return False
+            v00 = v0['session_id']
+            if not isinstance(v00, str):
+                return False
+            v01 = v0['executor']
+            if not isinstance(v01, str):
+                return False
+    elif vc == 'attempt.started':
+        if 'payload' in v:
+            v0 = v['payload']
+            if not isinstance(v0, dict):
+                return False
+            if not v0.keys() >= _KEYS_20:
+                return False
+            if not v0.keys() <= _KEYS_20:
+                return False
+            v00 = v0['attempt']
+            if not isinstance(v00, str):
+                return False
+            v01 = v0['pid']
+            if not (isinstance(v01, int) and not isinstance(v01, bool)):
+                return False
+            if v01 < 1:
+                return False
+            v02 = v0['executor']
+            if not isinstance(v02, str):
+                return False
+            v03 = v0['action']
+            if not v03 in ('spawn', 'resume', 'attach'):
+                return False
+    elif vc == 'attempt.ended':
+        if 'payload' in v:
+            v0 = v['payload']
+            if not isinstance(v0, dict):
+                return False
+            if not v0.keys() >= _KEYS_21:
+                return False
+            if not v0.keys() <= _KEYS_21:
+                return False
+            v00 = v0['attempt']
+            if not isinstance(v00, str):
+                return False
+            v01 = v0['outcome']
+            if not v01 in ('finished', 'failed', 'stopped', 'lost', 'attached'):
+                return False
+            v02 = v0['exit_code']
+            if not ((isinstance(v02, int) and not isinstance(v02, bool)) or v02 is None):
+                return False
+    elif vc == 'agent.message':
+        if 'payload' in v:
+            v0 = v['payload']
+            if not isinstance(v0, dict):
+                return False
+            if not v0.keys() >= _KEYS_22:
+                return False
+            if not v0.keys() <= _KEYS_22:
+                return False
+            v00 = v0['text']
+            if not isinstance(v00, str):
+                return False
+    elif vc == 'agent.tool':
+        if 'payload' in v:
+            v0 = v['payload']
+            if not isinstance(v0, dict):
+                return False
+            if not v0.keys() >= _KEYS_23:
+                return False
+            if not v0.keys() <= _KEYS_23:
+                return False
+            v00 = v0['tool']
+            if not isinstance(v00, str):
+                return False
+            v01 = v0['detail']
+            if not isinstance(v01, str):
+                return False
+    elif vc == 'usage.updated':
+        if 'payload' in v:
+            v0 = v['payload']
+            if not isinstance(v0, dict):
+                return False
+            if not v0.keys() >= _KEYS_24:
+                return False
+            if not v0.keys() <= _KEYS_24:
+                return False
+            v00 = v0['usd']
+            if not ((isinstance(v00, (int, float)) and not isinstance(v00, bool)) or v00 is None):
+                return False
+            if (isinstance(v00, (int, float)) and not isinstance(v00, bool)):
+                if v00 < 0:
+                    return False
+            v01 = v0['input_tokens']
+            if not (isinstance(v01, int) and not isinstance(v01, bool)):
+                return False
+            if v01 < 0:
+                return False
+            v02 = v0['output_tokens']
+            if not (isinstance(v02, int) and not isinstance(v02, bool)):
+                return False
+            if v02 < 0:
+                return False
+    elif vc == 'merge.done':
+        if 'payload' in v:
+            v0 = v['payload']
+            if not isinstance(v0, dict):
+                return False
+            if not v0.keys() >= _KEYS_25:
+                return False
+            if not v0.keys() <= _KEYS_25:
+                return False
+            v00 = v0['commit']
+            if not isinstance(v00, str):
+                return False
+            v01 = v0['branch']
+            if not isinstance(v01, str):
+                return False
+    elif vc == 'merge.conflict':
+        if 'payload' in v:
+            v0 = v['payload']
+            if not isinstance(v0, dict):
+                return False
+            if not v0.keys() >= _KEYS_26:
+                return False
+            if not v0.keys() <= _KEYS_26:
+                return False
+            v00 = v0['files']
+            if not isinstance(v00, list):
+                return False
+            for v00i in v00:
+                if not isinstance(v00i, str):
+                    return False
+    elif vc == 'lock.broken':
+        if 'payload' in v:
+            v0 = v['payload']
+            if not isinstance(v0, dict):
+                return False
+            if not v0.keys() >= _KEYS_27:
+                return False
+            if not v0.keys() <= _KEYS_27:
+                return False
+            v00 = v0['lease']
+            if not isinstance(v00, str):
+                return False
+            v01 = v0['holder']
+            if not isinstance(v01, str):
+                return False
+    elif vc == 'run.started':
+        if 'payload' in v:
+            v0 = v['payload']
+            if not isinstance(v0, dict):
+                return False
+            if not v0.keys() >= _KEYS_28:
+                return False
+            if not v0.keys() <= _KEYS_28:
+                return False
+            v00 = v0['jobs']
+            if not (isinstance(v00, int) and not isinstance(v00, bool)):
+                return False
+            if v00 < 1:
+                return False
+    elif vc == 'run.ended':
+        if 'payload' in v:
+            v0 = v['payload']
+            if not isinstance(v0, dict):
+                return False
+            if not v0.keys() >= _KEYS_16:
+                return False
+            if not v0.keys() <= _KEYS_16:
+                return False
+            v00 = v0['reason']
+            if not isinstance(v00, str):
+                return False
+    elif vc == 'project.created':
+        if 'payload' in v:
+            v0 = v['payload']
+            if not isinstance(v0, dict):
+                return False
+            if not v0.keys() >= _KEYS_29:
+                return False
+            if not v0.keys() <= _KEYS_29:
+                return False
+            v00 = v0['name']
+            if not isinstance(v00, str):
+                return False
+            v01 = v0['branch']
+            if not isinstance(v01, str):
+                return False
+    elif vc == 'tool.denied':
+        if 'payload' in v:
+            v0 = v['payload']
+            if not isinstance(v0, dict):
+                return False
+            if not v0.keys() >= _KEYS_23:
+                return False
+            if not v0.keys() <= _KEYS_23:
+                return False
+            v00 = v0['tool']
+            if not isinstance(v00, str):
+                return False
+            v01 = v0['detail']
+            if not isinstance(v01, str):
+                return False
+    return True
+
+def phase_file(v: object) -> bool:
+    if not isinstance(v, dict):
+        return False
+    if not v.keys() >= _KEYS_30:
+        return False
+    if not v.keys() <= _KEYS_31:
+        return False
+    v0 = v['status']
+    if not isinstance(v0, str):
+        return False
+    if len(v0) < 1:
+        return False
+    v1 = v['enabled']
+    if not isinstance(v1, bool):
+        return False
+    v2 = v['created_at']
+    if not isinstance(v2, str):
+        return False
+    if not is_time(v2):
+        return False
+    if 'started_at' in v:
+        v3 = v['started_at']
+        if not isinstance(v3, str):
+            return False
+        if not is_time(v3):
+            return False
+    if 'completed_at' in v:
+        v4 = v['completed_at']
+        if not isinstance(v4, str):
+            return False
+        if not is_time(v4):
+            return False
+    if 'failed_at' in v:
+        v5 = v['failed_at']
+        if not isinstance(v5, str):
+            return False
+        if not is_time(v5):
+            return False
+    if 'iteration' in v:
+        v6 = v['iteration']
+        if not (isinstance(v6, int) and not isinstance(v6, bool)):
+            return False
+        if v6 < 1:
+            return False
+    if 'metadata' in v:
+        v7 = v['metadata']
+        if not isinstance(v7, dict):
+            return False
+    v8 = v['inputs']
+    if not isinstance(v8, list):
+        return False
+    for v8i in v8:
+        if not artifact_state(v8i):
+            return False
+    v9 = v['outputs']
+    if not isinstance(v9, list):
+        return False
+    for v9i in v9:
+        if not artifact_state(v9i):
+            return False
+    return True
+
+def phase_state(v: object) -> bool:
+    if not isinstance(v, dict):
+        return False
+    if not v.keys() >= _KEYS_32:
+        return False
+    if not v.keys() <= _KEYS_33:
+        return False
+    v0 = v['status']
+    if not isinstance(v0, str):
+        return False
+    if len(v0) < 1:
+        return False
+    v1 = v['enabled']
+    if not isinstance(v1, bool):
+        return False
+    v2 = v['created_at']
+    if not isinstance(v2, str):
+        return False
+    if not is_time(v2):
+        return False
+    if 'started_at' in v:
+        v3 = v['started_at']
+        if not isinstance(v3, str):
+            return False
+        if not is_time(v3):
+            return False
+    if 'completed_at' in v:
+        v4 = v['completed_at']
+        if not isinstance(v4, str):
+            return False
+        if not is_time(v4):
+            return False
+    if 'failed_at' in v:
+        v5 = v['failed_at']
+        if not isinstance(v5, str):
+            return False
+        if not is_time(v5):
+            return False
+    if 'iteration' in v:
+        v6 = v['iteration']
+        if not (isinstance(v6, int) and not isinstance(v6, bool)):
+            return False
+        if v6 < 1:
+            return False
+    if 'metadata' in v:
+        v7 = v['metadata']
+        if not isinstance(v7, dict):
+            return False
+    v8 = v['inputs']
+    if not isinstance(v8, list):
+        return False
+    for v8i in v8:
+        if not artifact_state(v8i):
+            return False
+    v9 = v['outputs']
+    if not isinstance(v9, list):
+        return False
+    for v9i in v9:
+        if not artifact_state(v9i):
+            return False
+    v10 = v['tasks']
+    if not isinstance(v10, list):
+        return False
+    for v10i in v10:
+        if not task_state(v10i):
+            return False
+    return True
+
+def project_file(v: object) -> bool:
+    if not isinstance(v, dict):
+        return False
+    if not v.keys() >= _KEYS_34:
+        return False
+    if not v.keys() <= _KEYS_35:
+        return False
+    v0 = v['name']
+    if not isinstance(v0, str):
+        return False
+    if not is_project_name(v0):
+        return False
+    if has_line_break(v0):
+        return False
+    v1 = v['type']
+    if not isinstance(v1, str):
+        return False
+    if not is_project_type(v1):
+        return False
+    if has_line_break(v1):
+        return False
+    v2 = v['branch']
+    if not isinstance(v2, str):
+        return False
+    if len(v2) < 1:
+        return False
+    if 'description' in v:
+        v3 = v['description']
+        if not isinstance(v3, str):
+            return False
+    v4 = v['created_at']
+    if not isinstance(v4, str):
+        return False
+    if not is_time(v4):
+        return False
+    v5 = v['updated_at']
+    if not isinstance(v5, str):
+        return False
+    if not is_time(v5):
+        return False
+    v6 = v['statechart']
+    if not isinstance(v6, dict):
+        return False
+    if not v6.keys() >= _KEYS_36:
+        return False
+    if not v6.keys() <= _KEYS_36:
+        return False
+    v60 = v6['current_state']
+    if not isinstance(v60, str):
+        return False
+    if len(v60) < 1:
+        return False
+    v61 = v6['updated_at']
+    if not isinstance(v61, str):
+        return False
+    if not is_time(v61):
+        return False
+    if 'agent_sessions' in v:
+        v7 = v['agent_sessions']
+        if not isinstance(v7, dict):
+            return False
+        for v7v in v7.values():
+            if not isinstance(v7v, str):
+                return False
+    return True
+
+def project_state(v: object) -> bool:
+    if not isinstance(v, dict):
+        return False
+    if not v.keys() >= _KEYS_37:
+        return False
+    if not v.keys() <= _KEYS_38:
+        return False
+    v0 = v['name']
+    if not isinstance(v0, str):
+        return False
+    if not is_project_name(v0):
+        return False
+    if has_line_break(v0):
+        return False
+    v1 = v['type']
+    if not isinstance(v1, str):
+        return False
+    if not is_project_type(v1):
+        return False
+    if has_line_break(v1):
+        return False
+    v2 = v['branch']
+    if not isinstance(v2, str):
+        return False
+    if len(v2) < 1:
+        return False
+    if 'description' in v:
+        v3 = v['description']
+        if not isinstance(v3, str):
+            return False
+    v4 = v['created_at']
+    if not isinstance(v4, str):
+        return False
+    if not is_time(v4):
+        return False
+    v5 = v['updated_at']
+    if not isinstance(v5, str):
+        return False
+    if not is_time(v5):
+        return False
+    v6 = v['phases']
+    if not isinstance(v6, dict):
+        return False
+    for v6v in v6.values():
+        if not phase_state(v6v):
+            return False
+    v7 = v['statechart']
+    if not isinstance(v7, dict):
+        return False
+    if not v7.keys() >= _KEYS_36:
+        return False
+    if not v7.keys() <= _KEYS_36:
+        return False
+    v70 = v7['current_state']
+    if not isinstance(v70, str):
+        return False
+    if len(v70) < 1:
+        return False
+    v71 = v7['updated_at']
+    if not isinstance(v71, str):
+        return False
+    if not is_time(v71):
+        return False
+    if 'agent_sessions' in v:
+        v8 = v['agent_sessions']
+        if not isinstance(v8, dict):
+            return False
+        for v8v in v8.values():
+            if not isinstance(v8v, str):
+                return False
+    return True
+
+def repository_config(v: object) -> bool:
+    if not isinstance(v, dict):
+        return False
+    if not v.keys() <= _KEYS_39:
+        return False
+    if 'requires' in v:
+        v0 = v['requires']
+        if not isinstance(v0, str):
+            return False
+        if len(v0) < 1:
+            return False
+    if 'jobs' in v:
+        v1 = v['jobs']
+        if not (isinstance(v1, int) and not isinstance(v1, bool)):
+            return False
+        if v1 < 1:
+            return False
+        if v1 > 256:
+            return False
+    if 'state' in v:
+        v2 = v['state']
+        if not isinstance(v2, dict):
+            return False
+        if not v2.keys() <= _KEYS_40:
+            return False
+        if 'commit' in v2:
+            v20 = v2['commit']
+            if not v20 in ('auto', 'never'):
+                return False
+    if 'isolation' in v:
+        v3 = v['isolation']
+        if not v3 in ('task', 'project'):
+            return False
+    if 'checks' in v:
+        v4 = v['checks']
+        if not isinstance(v4, list):
+            return False
+        for v4i in v4:
+            if not isinstance(v4i, str):
+                return False
+            if len(v4i) < 1:
+                return False
+    if 'environment' in v:
+        v5 = v['environment']
+        if not isinstance(v5, list):
+            return False
+        for v5i in v5:
+            if not isinstance(v5i, str):
+                return False
+            if len(v5i) < 1:
+                return False
+    if 'grace_seconds' in v:
+        v6 = v['grace_seconds']
+        if not (isinstance(v6, (int, float)) and not isinstance(v6, bool)):
+            return False
+        if v6 <= 0:
+            return False
+    if 'silence_seconds' in v:
+        v7 = v['silence_seconds']
+        if not (isinstance(v7, (int, float)) and not isinstance(v7, bool)):
+            return False
+        if v7 < 0:
+            return False
+    return True
+
+def result(v: object) -> bool:
+    if not isinstance(v, dict):
+        return False
+    if not v.keys() >= _KEYS_41:
+        return False
+    if not v.keys() <= _KEYS_42:
+        return False
+    v0 = v['status']
+    if not v0 in ('success', 'error'):
+        return False
+    if 'message' in v:
+        v1 = v['message']
+        if not isinstance(v1, str):
+            return False
+    if 'data' in v:
+        v2 = v['data']
+        if not isinstance(v2, dict):
+            return False
+    if 'error_code' in v:
+        v3 = v['error_code']
+        if not isinstance(v3, str):
+            return False
+        if not is_error_code(v3):
+            return False
+        if has_line_break(v3):
+            return False
+    if 'details' in v:
+        v4 = v['details']
+        if not isinstance(v4, dict):
+            return False
+    vc = v.get('status')
+    if vc == 'success':
+        if 'error_code' in v:
+            return False
+        if 'details' in v:
+            return False
+    elif vc == 'error':
+        if not v.keys() >= _KEYS_43:
+            return False
+        if 'data' in v:
+            return False
+    return True
+
+def task_error(v: object) -> bool:
+    if not isinstance(v, dict):
+        return False
+    if not v.keys() >= _KEYS_44:
+        return False
+    if not v.keys() <= _KEYS_45:
+        return False
+    v0 = v['error_type']
+    if not v0 in ('runtime', 'timeout', 'validation', 'resource', 'network', 'system', 'user', 'unknown'):
+        return False
+    v1 = v['message']
+    if not isinstance(v1, str):
+        return False
+    v2 = v['timestamp']
+    if not isinstance(v2, str):
+        return False
+    if not is_time(v2):
+        return False
+    if 'traceback' in v:
+        v3 = v['traceback']
+        if not (isinstance(v3, str) or v3 is None):
+            return False
+    if 'retry_count' in v:
+        v4 = v['retry_count']
+        if not (isinstance(v4, int) and not isinstance(v4, bool)):
+            return False
+        if v4 < 0:
+            return False
+    if 'is_retryable' in v:
+        v5 = v['is_retryable']
+        if not isinstance(v5, bool):
+            return False
+    return True
+
+def task_state(v: object) -> bool:
+    if not isinstance(v, dict):
+        return False
+    if not v.keys() >= _KEYS_46:
+        return False
+    if not v.keys() <= _KEYS_47:
+        return False
+    v0 = v['id']
+    if not isinstance(v0, str):
+        return False
+    if len(v0) > 3:
+        return False
+    if not is_task_id(v0):
+        return False
+    v1 = v['name']
+    if not isinstance(v1, str):
+        return False
+    if len(v1) < 1:
+        return False
+    v2 = v['phase']
+    if not isinstance(v2, str):
+        return False
+    if len(v2) < 1:
+        return False
+    v3 = v['status']
+    if not v3 in ('pending', 'in_progress', 'paused', 'needs_review', 'completed', 'abandoned'):
+        return False
+    v4 = v['created_at']
+    if not isinstance(v4, str):
+        return False
+    if not is_time(v4):
+        return False
+    if 'started_at' in v:
+        v5 = v['started_at']
+        if not isinstance(v5, str):
+            return False
+        if not is_time(v5):
+            return False
+    v6 = v['updated_at']
+    if not isinstance(v6, str):
+        return False
+    if not is_time(v6):
+        return False
+    if 'completed_at' in v:
+        v7 = v['completed_at']
+        if not isinstance(v7, str):
+            return False
+        if not is_time(v7):
+            return False
+    v8 = v['iteration']
+    if not (isinstance(v8, int) and not isinstance(v8, bool)):
+        return False
+    if v8 < 1:
+        return False
+    v9 = v['assigned_agent']
+    if not isinstance(v9, str):
+        return False
+    if len(v9) < 1:
+        return False
+    if 'session_id' in v:
+        v10 = v['session_id']
+        if not isinstance(v10, str):
+            return False
+    v11 = v['inputs']
+    if not isinstance(v11, list):
+        return False
+    for v11i in v11:
+        if not artifact_state(v11i):
+            return False
+    v12 = v['outputs']
+    if not isinstance(v12, list):
+        return False
+    for v12i in v12:
+        if not artifact_state(v12i):
+            return False
+    if 'metadata' in v:
+        v13 = v['metadata']
+        if not isinstance(v13, dict):
+            return False
+    if 'priority' in v:
+        v14 = v['priority']
+        if not v14 in ('critical', 'high', 'normal', 'low'):
+            return False
+    if 'depends_on' in v:
+        v15 = v['depends_on']
+        if not isinstance(v15, list):
+            return False
+        for v15i in v15:
+            if not isinstance(v15i, str):
+                return False
+            if len(v15i) > 3:
+                return False
+            if not is_task_id(v15i):
+                return False
+        if len(set(v15)) != len(v15):
+            return False
+    if 'task_type' in v:
+        v16 = v['task_type']
+        if not isinstance(v16, str):
+            return False
+        if len(v16) < 1:
+            return False
+    if 'params' in v:
+        v17 = v['params']
+        if not isinstance(v17, dict):
+            return False
+    if 'executor' in v:
+        v18 = v['executor']
+        if not isinstance(v18, str):
+            return False
+        if len(v18) < 1:
+            return False
+    if 'not_before' in v:
+        v19 = v['not_before']
+        if not isinstance(v19, str):
+            return False
+        if not is_time(v19):
+            return False
+    if 'fresh' in v:
+        v20 = v['fresh']
+        if not isinstance(v20, bool):
+            return False
+    if 'answer' in v:
+        v21 = v['answer']
+        if not isinstance(v21, dict):
+            return False
+        if not v21.keys() >= _KEYS_48:
+            return False
+        if not v21.keys() <= _KEYS_48:
+            return False
+        v210 = v21['text']
+        if not isinstance(v210, str):
+            return False
+        if len(v210) < 1:
+            return False
+        v211 = v21['by']
+        if not isinstance(v211, str):
+            return False
+        if len(v211) < 1:
+            return False
+        v212 = v21['at']
+        if not isinstance(v212, str):
+            return False
+        if not is_time(v212):
+            return False
+    if 'approval' in v:
+        v22 = v['approval']
+        if not isinstance(v22, dict):
+            return False
+        if not v22.keys() >= _KEYS_49:
+            return False
+        if not v22.keys() <= _KEYS_49:
+            return False
+        v220 = v22['by']
+        if not isinstance(v220, str):
+            return False
+        if len(v220) < 1:
+            return False
+        v221 = v22['at']
+        if not isinstance(v221, str):
+            return False
+        if not is_time(v221):
+            return False
+    if 'worktree' in v:
+        v23 = v['worktree']
+        if not isinstance(v23, str):
+            return False
+        if len(v23) < 1:
+            return False
+    if 'question' in v:
+        v24 = v['question']
+        if not isinstance(v24, dict):
+            return False
+        if not v24.keys() >= _KEYS_50:
+            return False
+        if not v24.keys() <= _KEYS_51:
+            return False
+        v240 = v24['text']
+        if not isinstance(v240, str):
+            return False
+        if len(v240) < 1:
+            return False
+        if 'options' in v24:
+            v241 = v24['options']
+            if not isinstance(v241, list):
+                return False
+            for v241i in v241:
+                if not isinstance(v241i, str):
+                    return False
+                if len(v241i) < 1:
+                    return False
+        v242 = v24['kind']
+        if not v242 in ('question', 'permission', 'failure'):
+            return False
+        v243 = v24['by']
+        if not isinstance(v243, str):
+            return False
+        if len(v243) < 1:
+            return False
+        v244 = v24['asked_at']
+        if not isinstance(v244, str):
+            return False
+        if not is_time(v244):
+            return False
+    if 'error' in v:
+        v25 = v['error']
+        if not task_error(v25):
+            return False
+    if 'error_detail' in v:
+        v26 = v['error_detail']
+        if not isinstance(v26, dict):
+            return False
+    if 'result' in v:
+        v27 = v['result']
+        if not result(v27):
+            return False
+    if 'attempts' in v:
+        v28 = v['attempts']
+        if not (isinstance(v28, int) and not isinstance(v28, bool)):
+            return False
+        if v28 < 0:
+            return False
+    if 'base' in v:
+        v29 = v['base']
+        if not isinstance(v29, str):
+            return False
+        if len(v29) < 1:
+            return False
+    if 'branch' in v:
+        v30 = v['branch']
+        if not isinstance(v30, str):
+            return False
+        if len(v30) < 1:
+            return False
+    if 'commit' in v:
+        v31 = v['commit']
+        if not isinstance(v31, str):
+            return False
+        if len(v31) < 1:
+            return False
+    return True
+
+def user_config(v: object) -> bool:
+    if not isinstance(v, dict):
+        return False
+    if not v.keys() <= _KEYS_52:
+        return False
+    if 'agents' in v:
+        v0 = v['agents']
+        if not isinstance(v0, dict):
+            return False
+        if not v0.keys() <= _KEYS_53:
+            return False
+        if 'executors' in v0:
+            v00 = v0['executors']
+            if not isinstance(v00, dict):
+                return False
+            for v00v in v00.values():
+                if not isinstance(v00v, dict):
+                    return False
+                if not v00v.keys() >= _KEYS_54:
+                    return False
+                if not v00v.keys() <= _KEYS_55:
+                    return False
+                v00v0 = v00v['type']
+                if not isinstance(v00v0, str):
+                    return False
+                if len(v00v0) < 1:
+                    return False
+                if 'settings' in v00v:
+                    v00v1 = v00v['settings']
+                    if not isinstance(v00v1, dict):
+                        return False
+                    if 'yolo_mode' in v00v1:
+                        v00v10 = v00v1['yolo_mode']
+                        if not isinstance(v00v10, bool):
+                            return False
+                    if 'model' in v00v1:
+                        v00v11 = v00v1['model']
+                        if not isinstance(v00v11, str):
+                            return False
+                        if len(v00v11) < 1:
+                            return False
+                if 'custom_args' in v00v:
+                    v00v2 = v00v['custom_args']
+                    if not isinstance(v00v2, list):
+                        return False
+                    for v00v2i in v00v2:
+                        if not isinstance(v00v2i, str):
+                            return False
+        if 'bindings' in v0:
+            v01 = v0['bindings']
+            if not isinstance(v01, dict):
+                return False
+            for v01v in v01.values():
+                if not isinstance(v01v, str):
+                    return False
+                if len(v01v) < 1:
+                    return False
+    return True
+
+CHECKS = {
+    "artifact_state": artifact_state,
+    "attempt": attempt,
+    "event": event,
+    "phase_file": phase_file,
+    "phase_state": phase_state,
+    "project_file": project_file,
+    "project_state": project_state,
+    "repository_config": repository_config,
+    "result": result,
+    "task_error": task_error,
+    "task_state": task_state,
+    "user_config": user_config,
+}
