@@ -1,0 +1,1 @@
+"""Runs commands as attempts: here in the background (`local`), or on a terminal (`terminal`)."""
