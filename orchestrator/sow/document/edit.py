@@ -8,7 +8,7 @@
 A canonical text is changed line by line. For any other the strict reader says
 where each value stands; the change becomes a list of cuts, and what they make
 is read again: should it not hold the new value, whole top-level fields are
-rewritten, and at the very last the document.
+rewritten, and at the very last the document, all but its comments.
 """
 
 from sow.document import canonical
@@ -85,14 +85,15 @@ def _edit_any(text: str, new: "dict[str, Any]") -> str:
     if root is None:
         return mark + _emptied(bare) + canonical.emit(new)
     canonical.emit(new)  # whatever has no place in a document is refused before any cut
-    for fine in (True, False):
+    for fine, greedy in ((True, False), (True, True), (False, True)):
         try:
-            edited = _Cuts(bare, fine).made(root, new)
+            edited = _Cuts(bare, fine, greedy).made(root, new)
             if same(strict.load(edited.encode(), "the change").value, new):
                 return mark + edited
         except (_TooHard, BadDocument):
             continue
-    return canonical.emit(new)
+    kept = _Cuts(bare).comments(0, None, root) + _comments(bare[root.end :])
+    return "".join(f"{comment}\n" for comment in kept) + canonical.emit(new)
 
 
 class _TooHard(Exception):
@@ -103,11 +104,14 @@ class _Cuts:
     """The cuts that turn one text into another: from, to, and what comes in their place.
 
     `fine` goes down to the leaves; else a changed top-level field is rewritten whole.
+    `greedy` takes the empty lines behind a field away with it, which a `|+`
+    text above would take for its own.
     """
 
-    def __init__(self, text: str, fine: bool) -> None:
+    def __init__(self, text: str, fine: bool = True, greedy: bool = False) -> None:
         self.text = text
         self.fine = fine
+        self.greedy = greedy
         self.newline = "\r\n" if "\r\n" in text else "\n"
         self.cuts: list[tuple[int, int, str]] = []
 
@@ -175,15 +179,15 @@ class _Cuts:
             if name in new:
                 self.change(item, new[name], self.text.index(":", key.end) + 1)
             else:
-                self.remove(key.start, key, item)
-        indent = " " * node.keys[0].column
+                self.remove(self.sign_before(key), key, item)
+        indent = " " * node.column
         place = -1
         for name, value in new.items():
             if name in entries:
                 place = self.after(entries[name][1])
                 continue
             if place < 0:
-                place = self.line_start(node.keys[0].start)
+                place = self.line_start(node.start)
             self.insert(place, indent + canonical.line(name, value, ""))
 
     def block_list(self, node: "Node", new: "list[Any]") -> None:
@@ -217,16 +221,20 @@ class _Cuts:
         return found
 
     def insert(self, place: int, line: str) -> None:
-        # The last line of a text may lack its end.
+        # The last line of a text may lack its end; the first that is put behind it brings one.
         open_end = place == len(self.text) and not self.text.endswith("\n")
-        self.cuts.append((place, place, self.newline + line if open_end else line + self.newline))
+        first = all(start != place for start, _, _ in self.cuts)
+        self.cuts.append((place, place, self.newline * (open_end and first) + line + self.newline))
 
     def remove(self, start: int, key: "Node | None", item: "Node") -> None:
         """Cut the lines of a field or an item; comments on lines of their own stay."""
         first = self.line_start(start)
         indent = self.text[first:start]
         kept = [indent + comment + self.newline for comment in self.comments(start, key, item)]
-        self.cuts.append((first, self.after(item), "".join(kept)))
+        last = self.after(item)
+        while self.greedy and self.text.startswith(self.newline, last):
+            last += len(self.newline)
+        self.cuts.append((first, last, "".join(kept)))
 
     def rewrite(self, node: "Node", new: object, head: int) -> None:
         """Put `new` on one line in the place of `node`."""
@@ -284,6 +292,12 @@ class _Cuts:
 
     def line_start_of(self, place: int) -> int:
         return self.text.rfind("\n", 0, place) + 1
+
+    def sign_before(self, key: "Node") -> int:
+        """Where the field of `key` begins: at its `?`, where it has one."""
+        start = self.line_start_of(key.start)
+        lead = self.text[start : key.start]
+        return start + lead.index("?") if lead.strip(" ") == "?" else key.start
 
     def line_start(self, place: int) -> int:
         """Where the line begins whose first sign is at `place`. Raises _TooHard where it is not the first."""

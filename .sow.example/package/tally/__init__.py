@@ -1,0 +1,1 @@
+"""Who paid what for whom, and how to settle it."""

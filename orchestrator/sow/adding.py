@@ -1,0 +1,59 @@
+"""Adding a task: everything that can be wrong with it is said before anything is written."""
+
+from sow import config
+from sow.errors import NotFound, Refused
+from sow.ready import check_dependencies
+from sow.store import Store
+from sow.task import PENDING, Task
+from sow.value import TYPE_CHECKING, Value
+
+if TYPE_CHECKING:
+    from typing import Any
+
+DEFAULT_PHASE = "implementation"
+
+
+class Wish(Value):
+    """A task as a person describes it."""
+
+    name: str
+    agent: str
+    description: str = ""
+    task_id: "str | None" = None
+    phase: "str | None" = None
+    depends_on: "tuple[str, ...]" = ()
+    priority: "str | None" = None
+    task_type: "str | None" = None
+    params: "dict[str, Any] | None" = None
+
+
+def add(store: Store, wish: Wish) -> Task:
+    """Adds the task of a wish. Raises NotFound for an unknown agent or phase, Refused for the rest."""
+    if not wish.name.strip():
+        raise Refused(
+            "the name of the task is empty", 'name it: sow task add "JWT middleware" --agent implementer'
+        )
+    config.check_role(wish.agent, store.layout.main)
+    phase = wish.phase or _phase(store)
+
+    def make(task_id: str, others: "tuple[Task, ...]") -> Task:
+        check_dependencies(task_id, wish.depends_on, others)
+        now = store.now()
+        return Task(
+            id=task_id, name=" ".join(wish.name.split()), phase=phase, status=PENDING, created_at=now,
+            updated_at=now, iteration=1, assigned_agent=wish.agent, inputs=[], outputs=[],
+            priority=wish.priority, depends_on=list(dict.fromkeys(wish.depends_on)) or None,
+            task_type=wish.task_type, params=wish.params,
+        )  # fmt: skip
+
+    return store.add_task(make, description=wish.description, task_id=wish.task_id)
+
+
+def _phase(store: Store) -> str:
+    """The phase that new tasks go to: `implementation`, or the only one there is."""
+    phases = store.phases()
+    if DEFAULT_PHASE in phases:
+        return DEFAULT_PHASE
+    if len(phases) == 1:
+        return phases[0]
+    raise NotFound("which phase?", f"name one: --phase {' | '.join(phases)}")

@@ -1,0 +1,146 @@
+"""An attempt is one run of an executor's process: a folder with its record and its output.
+
+attempts/<task>-<iteration>-<n>/
+  attempt.yaml        what ran, where, as which process, how it ended, what it cost
+  prompt              what the agent was told
+  transcript.jsonl    what the CLI printed, as it printed it (0600)
+  stderr.log          what it complained of (0600)
+  outbox/             reports of a worker whose sandbox keeps it from the state
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import sow_schemas
+from sow import document, files
+from sow.document import canonical
+from sow.errors import NotFound, Refused
+from sow.layout import Layout
+from sow.value import Value
+
+
+class Attempt(Value):
+    """The record of one attempt. Times are RFC 3339 text."""
+
+    id: str
+    task_id: str
+    agent: str
+    executor: str
+    session_id: str | None = None
+    iteration: int
+    action: str
+    reason: str | None = None
+    """Why it was made: start, answer, feedback, nudge, restart, retry, interrupted, prompt."""
+    run_id: str
+    folder: str
+    argv: tuple[str, ...] | list[str] = ()
+    created_at: str
+    started_at: str | None = None
+    ended_at: str | None = None
+    pid: int | None = None
+    start_ticks: int | None = None
+    boot_id: str | None = None
+    exit_code: int | None = None
+    signal: int | None = None
+    outcome: str | None = None
+    error_class: str | None = None
+    message: str | None = None
+    cost_usd: float | None = None
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    cached_tokens: int | None = None
+    denials: list[dict[str, str]] | None = None
+    turns: int | None = None
+
+    @property
+    def ended(self) -> bool:
+        return self.ended_at is not None
+
+
+class Attempts:
+    """The attempts of a project, kept in `runtime/`, out of git."""
+
+    def __init__(self, layout: Layout) -> None:
+        self._layout = layout
+
+    def folder(self, attempt: str) -> str:
+        return self._layout.attempt(attempt)
+
+    def reserve(self, task_id: str, iteration: int) -> str:
+        """Makes the folder of the task's next attempt; gives its id. No two callers get one id."""
+        files.make_folder(self._layout.attempts)
+        number = 1 + max((n for _, n in self._numbers(task_id, iteration)), default=0)
+        while True:
+            attempt = f"{task_id}-{iteration}-{number}"
+            try:
+                os.mkdir(self.folder(attempt), 0o700)
+            except FileExistsError:
+                number += 1
+                continue
+            os.mkdir(f"{self.folder(attempt)}/outbox")
+            return attempt
+
+    def keep(self, attempt: Attempt) -> Attempt:
+        """Writes the record, checked and whole."""
+        held = attempt.__dict__
+        value = {name: held[name] for name in Attempt._fields if held.get(name) is not None}
+        value["argv"] = list(attempt.argv)
+        path = f"{self.folder(attempt.id)}/attempt.yaml"
+        if not sow_schemas.valid("attempt", value):
+            first = sow_schemas.problems("attempt", value)[0]
+            raise Refused(f"{path}: {'.'.join(map(str, first.path))}: {first.message}", first.hint)
+        files.write(path, canonical.emit(value), mode=0o600)
+        return attempt
+
+    def read(self, attempt: str) -> Attempt:
+        """The record of an attempt. Raises NotFound where there is none, Refused for a broken one."""
+        path = f"{self.folder(attempt)}/attempt.yaml"
+        try:
+            value = document.read_file(path).value
+        except FileNotFoundError:
+            raise NotFound(f"attempt not found: {attempt}", "see what ran: `sow agent list --all`") from None
+        if not sow_schemas.valid("attempt", value):
+            first = sow_schemas.problems("attempt", value)[0]
+            raise Refused(f"{path}: {'.'.join(map(str, first.path))}: {first.message}", first.hint)
+        return Attempt(**value)
+
+    def all(self) -> Iterator[Attempt]:
+        """Every attempt that has a readable record, by id."""
+        for name in sorted(self._names()):
+            try:
+                yield self.read(name)
+            except (NotFound, Refused):
+                continue  # killed before its record was there: nothing ran (`go` was never taken)
+
+    def open(self) -> list[Attempt]:
+        """The attempts whose end is not recorded: they run, or ended unseen."""
+        return [attempt for attempt in self.all() if not attempt.ended]
+
+    def of_task(self, task_id: str) -> list[Attempt]:
+        """The attempts of a task, oldest first."""
+        mine = [a for a in self.all() if a.task_id == task_id]
+        return sorted(mine, key=lambda a: (a.iteration, int(a.id.rpartition("-")[2])))
+
+    def _numbers(self, task_id: str, iteration: int) -> Iterator[tuple[str, int]]:
+        head = f"{task_id}-{iteration}-"
+        for name in self._names():
+            if name.startswith(head) and name[len(head) :].isdigit():
+                yield name, int(name[len(head) :])
+
+    def _names(self) -> list[str]:
+        try:
+            return os.listdir(self._layout.attempts)
+        except FileNotFoundError:
+            return []
+
+
+def summed(attempts: list[Attempt]) -> dict[str, Any]:
+    """What a number of attempts cost together: {usd, input_tokens, output_tokens}."""
+    return {
+        "usd": round(sum(a.cost_usd or 0.0 for a in attempts), 6),
+        "input_tokens": sum(a.input_tokens or 0 for a in attempts),
+        "output_tokens": sum(a.output_tokens or 0 for a in attempts),
+    }

@@ -1,0 +1,287 @@
+"""`sow agent`: one agent at a time, by hand or by an orchestrating agent."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import click
+
+from sow import config
+from sow.attempt import Attempt, Attempts
+from sow.cli import opening, quick
+from sow.cli.run import hear_signals
+from sow.cli.watching import face
+from sow.errors import NotFound, Refused, SowError
+from sow.recovery.restore import Restored, take_up
+from sow.runner.local import LocalRunner, Running
+from sow.runner.terminal import TerminalRunner
+from sow.runner.watch import Tail, Watcher
+from sow.scheduler import Outcome, Scheduler
+from sow.task import IN_PROGRESS, NEEDS_REVIEW, PAUSED, PENDING, Task
+from sow.turn import executor_of
+from sow_executors import base
+
+
+@click.group()
+def agent() -> None:
+    """Drive one agent at a time."""
+
+
+@agent.command("list")
+@click.option("--all", "everything", is_flag=True, help="Those that have ended, too.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document.")
+@click.pass_obj
+def list_(settings: dict[str, Any], everything: bool, as_json: bool) -> None:
+    """List the agents that run, and with --all every attempt there was.
+
+    \b
+    Example:  sow agent list --all
+    """
+    store = opening.store(settings["project"])
+    attempts = Attempts(store.layout)
+    rows = [_row(attempts, a) for a in attempts.all() if everything or not a.ended]
+    if as_json:
+        click.echo(json.dumps(rows))
+        return
+    for row in rows:
+        cost = f"${row['cost_usd']:.4f}" if row["cost_usd"] is not None else ""
+        who = f"{row['id']:<12} {row['agent']:<12} {row['executor']:<12}"
+        click.echo(f"{who} {row['state']:<9} {row['pid'] or '':<8} {cost}".rstrip())
+    if not rows:
+        click.echo(
+            "no agent runs" + ("" if everything else "; those that ended: sow agent list --all"), err=True
+        )
+
+
+@agent.command()
+@click.argument("task_id", metavar="ID")
+@click.option("--agent", "role", metavar="A", help="Another role than the task's own.")
+@click.option("--prompt", metavar="P", help="Say this instead of what the task calls for.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+@click.pass_obj
+def spawn(settings: dict[str, Any], task_id: str, role: str | None, prompt: str | None, as_json: bool) -> int:
+    """Start the agent of one task, and stay until its turn ends.
+
+    The exit code is 0 when the work is handed in or done, 5 when it waits for a person.
+
+    \b
+    Example:  sow agent spawn 010
+    """
+    turns, reviewer = opening.decisions(settings["project"], verbose=settings["verbose"])
+    task = turns.store.task(task_id)
+    if task.status not in (PENDING, IN_PROGRESS):
+        raise Refused(f"task {task_id} is {task.status}: its agent can't be started", _next(task))
+    if role:
+        config.check_role(role, turns.layout.main)
+    return _drive(settings, turns, reviewer, task, prompt or "", role or "", as_json)
+
+
+@agent.command()
+@click.argument("task_id", metavar="ID")
+@click.argument("prompt")
+@click.option("--agent", "role", metavar="A", help="Another role than the task's own.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+@click.pass_obj
+def resume(settings: dict[str, Any], task_id: str, prompt: str, role: str | None, as_json: bool) -> int:
+    """Go on with the session of a task: PROMPT answers its question, or sends its work back.
+
+    \b
+    Example:  sow agent resume 020 "Use sqlite"
+    """
+    turns, reviewer = opening.decisions(settings["project"], verbose=settings["verbose"])
+    task = turns.store.task(task_id)
+    words = ""
+    match task.status:
+        case "paused":
+            task = reviewer.answer(task_id, prompt, by=opening.person())
+        case "needs_review":
+            task = reviewer.send_back(task_id, prompt, by=opening.person())
+        case "in_progress":
+            words = prompt
+        case _:
+            raise Refused(f"task {task_id} is {task.status}: there is nothing to resume", _next(task))
+    return _drive(settings, turns, reviewer, task, words, role or "", as_json)
+
+
+@agent.command()
+@click.argument("task_id", metavar="ID")
+@click.pass_obj
+def attach(settings: dict[str, Any], task_id: str) -> int:
+    """Open the session of a task on this terminal; no agent is started on it meanwhile.
+
+    \b
+    Example:  sow agent attach 020
+    """
+    turns, _ = opening.decisions(settings["project"], verbose=settings["verbose"])
+    turns.attach(turns.store.task(task_id), TerminalRunner(base_env={}))
+    task = turns.store.task(task_id)
+    click.echo(f"Back from the session of task {task_id}, which is {task.status}.")
+    return 0
+
+
+@agent.command()
+@click.argument("task_id", metavar="ID")
+@click.pass_obj
+def stop(settings: dict[str, Any], task_id: str) -> None:
+    """End the agent of a task, and all that it started; its session is kept.
+
+    \b
+    Example:  sow agent stop 020
+    """
+    turns = opening.turns(settings["project"], actor="person", verbose=settings["verbose"])
+    turns.store.task(task_id)
+    attempt, running = _running(turns.attempts, turns.runner, task_id)
+    folder = turns.attempts.folder(attempt.id)
+    with Watcher() as watcher:
+        watcher.add_folder(folder)
+        turns.stop(attempt, running, "person")
+        if turns.driven(task_id):
+            # Whoever drives it settles it: its word is waited for, so that what we print is so.
+            end = time.monotonic() + 10
+            while not turns.attempts.read(attempt.id).ended and time.monotonic() < end:
+                watcher.wait(end - time.monotonic())
+    if not turns.attempts.read(attempt.id).ended and not turns.driven(task_id):
+        take_up(turns, attempt, Restored())
+    click.echo(f"Stopped the agent of task {task_id}, which is {turns.store.task(task_id).status} now")
+
+
+@agent.command()
+@click.argument("task_id", metavar="ID")
+@click.option("-f", "--follow", is_flag=True, help="Stay, and print what it says until it ends.")
+@click.option("--raw", is_flag=True, help="What the CLI printed, as it printed it.")
+@click.pass_obj
+def logs(settings: dict[str, Any], task_id: str, follow: bool, raw: bool) -> None:
+    """Read what the agent of a task said and did.
+
+    \b
+    Example:  sow agent logs 020 -f
+    """
+    store = opening.store(settings["project"])
+    store.task(task_id)
+    attempts = Attempts(store.layout)
+    for attempt in attempts.of_task(task_id):
+        ended = f", {attempt.outcome}" if attempt.ended else ""
+        if not raw:
+            click.echo(f"--- {attempt.id} {attempt.action} ({attempt.reason}) {attempt.created_at}{ended}")
+        _print_transcript(attempts, attempt, follow=follow and not attempt.ended, raw=raw)
+
+
+@agent.command()
+@click.argument("text")
+def log(text: str) -> None:
+    """Note TEXT in the log of the worker's own task.
+
+    \b
+    Example:  sow agent log "The old tests expected the bug"
+    """
+    quick.log(text)
+
+
+def _drive(
+    settings: dict[str, Any], turns: Any, reviewer: Any, task: Task, prompt: str, role: str, as_json: bool
+) -> int:
+    with Watcher() as watcher, face([task], as_json=as_json, quiet=settings["quiet"]) as shown:
+        scheduler = Scheduler(turns, reviewer, watcher, 1, watch=shown.note)
+        hear_signals(scheduler)
+        outcome: Outcome = scheduler.drive(task, prompt=prompt, agent=role)
+    now = outcome.tasks[0]
+    if outcome.interrupted:
+        return 130
+    if not as_json:
+        click.echo(f"Task {now.id} is {now.status}" + (f": {now.question['text']}" if now.question else ""))
+    return {NEEDS_REVIEW: 0, "completed": 0, PAUSED: 5}.get(now.status, 1)
+
+
+def _print_transcript(attempts: Attempts, attempt: Attempt, *, follow: bool, raw: bool) -> None:
+    try:
+        choice = config.user(os.environ).named(attempt.executor, f"attempt {attempt.id}")
+        reader = executor_of(choice).reader(attempt.session_id)
+    except SowError as fault:
+        sys.stderr.write(f"sow: {fault}\n")
+        return
+    for line in _lines(attempts, attempt, follow):
+        if raw:
+            print(line, flush=follow)
+            continue
+        for report in reader.read(line):
+            if words := _words(report):
+                print(words, flush=follow)
+
+
+def _lines(attempts: Attempts, attempt: Attempt, follow: bool) -> Iterator[str]:
+    folder = attempts.folder(attempt.id)
+    tail = Tail(f"{folder}/transcript.jsonl")
+    if not follow:
+        yield from tail.read(final=True)
+        return
+    with Watcher() as watcher:
+        watcher.add_folder(folder)
+        while not attempts.read(attempt.id).ended:
+            yield from tail.read()
+            watcher.wait()
+    yield from tail.read(final=True)
+
+
+def _words(report: base.Report) -> str:
+    match report:
+        case base.Said(text):
+            return text
+        case base.Used(tool, detail):
+            return f"  > {tool}: {detail}" if detail else f"  > {tool}"
+        case base.Denied(tool, detail, reason):
+            return f"  ! denied {tool} {detail} {reason}".rstrip()
+        case base.Limited(status, _, limit):
+            return f"  ! limit {status} {limit}".rstrip()
+        case base.Retried(attempt, reason):
+            return f"  ! tries again ({attempt}): {reason}"
+        case base.Asked(question):
+            return f"  ? {question}"
+        case base.Failed(kind, message):
+            return f"  ! {kind}: {message}"
+        case _:
+            return ""
+
+
+def _row(attempts: Attempts, attempt: Attempt) -> dict[str, Any]:
+    state = attempt.outcome or ("running" if _look(attempts, attempt) else "ended")
+    return {
+        "id": attempt.id,
+        "task": attempt.task_id,
+        "agent": attempt.agent,
+        "executor": attempt.executor,
+        "session_id": attempt.session_id,
+        "state": state,
+        "pid": attempt.pid if state == "running" else None,
+        "created_at": attempt.created_at,
+        "ended_at": attempt.ended_at,
+        "cost_usd": attempt.cost_usd,
+        "message": attempt.message,
+    }
+
+
+def _look(attempts: Attempts, attempt: Attempt) -> bool:
+    return isinstance(LocalRunner(base_env={}).look(attempts.folder(attempt.id)), Running)
+
+
+def _running(attempts: Attempts, runner: LocalRunner, task_id: str) -> tuple[Attempt, Running]:
+    for attempt in attempts.open():
+        if attempt.task_id == task_id:
+            match runner.look(attempts.folder(attempt.id)):
+                case Running() as running:
+                    return attempt, running
+                case _:
+                    continue
+    raise NotFound(f"no agent of task {task_id} runs", "see those that do: `sow agent list`")
+
+
+def _next(task: Task) -> str:
+    return {
+        PENDING: f"start it: `sow agent spawn {task.id}`",
+        PAUSED: f'answer it: `sow agent resume {task.id} "..."`',
+        NEEDS_REVIEW: f'`sow task approve {task.id}`, or send it back: `sow agent resume {task.id} "..."`',
+    }.get(task.status, f"take it up again: `sow task retry {task.id}`")

@@ -1,0 +1,115 @@
+"""Opens what a command needs, and no more: a store for the quick ones, the whole engine for `run`.
+
+The only place that knows all parts; what they need is handed to them here.
+"""
+
+import os
+import time
+
+from sow import find
+from sow.eventlog import EventLog
+from sow.store import Store
+from sow.value import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sow.layout import Layout
+    from sow.review import Reviewer
+    from sow.turn import Turns
+
+
+def layout(wanted: "str | None" = None) -> "Layout":
+    """The project that the command means."""
+    return find.project(os.getcwd(), os.environ, wanted)
+
+
+def store(wanted: "str | None" = None, *, actor: "str | None" = None, run_id: "str | None" = None) -> Store:
+    """The state of that project. `actor`: who changes it, for the event log."""
+    place = layout(wanted)
+    who = actor or ("worker" if os.environ.get("SOW_ATTEMPT_ID") else "person")
+    log = EventLog(place.events, run_id=run_id or os.environ.get("SOW_RUN_ID"), actor=who)
+    return Store(place, log)
+
+
+def person() -> str:
+    """Who answers and approves, as state files name them: the login name."""
+    return os.environ.get("SOW_ATTEMPT_ID") or os.environ.get("USER") or os.environ.get("LOGNAME") or "person"
+
+
+def own_task(task_id: "str | None") -> str:
+    """The task that a command means: the one named, or a worker's own."""
+    from sow.errors import Usage
+
+    known = task_id or find.task_id(os.getcwd(), os.environ)
+    if not known:
+        raise Usage("which task? this is no worker's worktree", "name it: --id ID; see them: `sow task list`")
+    return known
+
+
+def turns(
+    wanted: "str | None" = None,
+    *,
+    actor: str = "orchestrator",
+    run_id: "str | None" = None,
+    verbose: bool = False,
+) -> "Turns":
+    """All that it takes to run agents in that project."""
+    import uuid
+
+    from sow import config, logs
+    from sow.attempt import Attempts
+    from sow.runner.local import LocalRunner
+    from sow.turn import Turns
+    from sow.workspace import Workspace
+
+    logs.set_up(verbose=verbose)
+    run = run_id or os.environ.get("SOW_RUN_ID") or f"run-{uuid.uuid4().hex[:12]}"
+    held = store(wanted, actor=actor, run_id=run)
+    settings = config.repository(held.layout.main)
+    return Turns(
+        layout=held.layout,
+        store=held,
+        attempts=Attempts(held.layout),
+        workspace=Workspace.of(held, settings),
+        runner=LocalRunner(base_env={}),
+        user=config.user(os.environ),
+        repository=settings,
+        environment=dict(os.environ),
+        run_id=run,
+        clock=time.time,
+    )
+
+
+def reviewer(turns: "Turns") -> "Reviewer":
+    """What does a person's decisions, with the parts of `turns`."""
+    from sow.review import Reviewer
+
+    return Reviewer(
+        layout=turns.layout,
+        store=turns.store,
+        attempts=turns.attempts,
+        workspace=turns.workspace,
+        checks=turns.repository.checks,
+        environment=turns.environment,
+    )
+
+
+def decisions(wanted: "str | None" = None, *, verbose: bool = False) -> "tuple[Turns, Reviewer]":
+    """The parts for a person's decision, after what a killed orchestrator left was completed.
+
+    Where an orchestrator lives, it does that itself.
+    """
+    from sow import lease
+    from sow.recovery.restore import restore
+
+    actor = "worker" if os.environ.get("SOW_ATTEMPT_ID") else "person"
+    parts = turns(wanted, actor=actor, verbose=verbose)
+    deciding = reviewer(parts)
+    try:
+        held = lease.acquire(f"{parts.layout.locks}/orchestrator.lease", "making the state true")
+    except lease.Held:
+        return parts, deciding
+    try:
+        restore(parts, deciding, adopt=False)
+    finally:
+        held.release()
+    return parts, deciding

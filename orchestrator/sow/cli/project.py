@@ -1,0 +1,157 @@
+"""`sow project`: begin, list and show projects."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any
+
+import click
+
+from sow import find, setup
+from sow import project as projects
+from sow.cli import opening
+from sow.cli.words import overview
+from sow.errors import SowError
+from sow.eventlog import EventLog
+from sow.layout import Layout
+from sow.store import Store
+
+
+@click.group()
+def project() -> None:
+    """Begin, list and show projects."""
+
+
+@project.command()
+@click.argument("description", nargs=-1, required=True)
+@click.option("--branch", metavar="B", help="The project's branch; it may exist. [default: feat/<name>]")
+@click.option("--name", metavar="N", help="Its name. [default: from the description]")
+@click.option(
+    "--from", "start", metavar="REF", help="Where a new branch starts. [default: the default branch]"
+)
+@click.option("--no-worktree", is_flag=True, help="Work in this checkout instead of a worktree of its own.")
+@click.option("--no-launch", is_flag=True, help="Accepted: nothing is launched anyway.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document.")
+def new(
+    description: tuple[str, ...], branch: str | None, name: str | None, start: str | None, no_worktree: bool,
+    no_launch: bool, as_json: bool,
+) -> None:  # fmt: skip
+    """Begin a project: a branch, a worktree, a state file, all or nothing.
+
+    \b
+    Example:  sow project new "Add OAuth login"
+              sow project new "Faster search" --branch feat/search --from v2.1
+    """
+    places = find.repository(os.getcwd())
+    plan = projects.plan(" ".join(description), branch=branch, name=name)
+    made = setup.new_project(places, plan, start=start, worktree=not no_worktree, store_of=_store_of)
+    if as_json:
+        held = {
+            "name": plan.name,
+            "branch": plan.branch,
+            "folder": made.layout.folder,
+            "notes": list(made.notes),
+        }
+        click.echo(json.dumps(held))
+        return
+    for note in made.notes:
+        click.echo(note, err=True)
+    click.echo(f"Initialized project {plan.name} on branch {plan.branch}")
+    click.echo(f"Worktree: {made.layout.folder}")
+    click.echo('Next: sow task add "..." --agent implementer', err=True)
+
+
+@project.command("list")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document.")
+def list_(as_json: bool) -> None:
+    """List the projects of this repository.
+
+    \b
+    Example:  sow project list
+    """
+    places = find.repository(os.getcwd())
+    setup.undo_half_made(places)
+    rows = [_row(layout) for layout in find.all_projects(places)]
+    if as_json:
+        click.echo(json.dumps(rows))
+        return
+    for row in rows:
+        click.echo(f"{row['name']:<30} {row['branch']:<34} {row['state']:<26} {row['tasks']} tasks")
+    if not rows:
+        click.echo("no project here; begin one: sow project new DESCRIPTION", err=True)
+
+
+@project.command()
+@click.option("-o", "--output", "form", type=click.Choice(["yaml", "json"]), default="yaml", help="The form.")
+@click.pass_obj
+def show(settings: dict[str, Any], form: str) -> None:
+    """Print the whole project as one document, its tasks inside its phases.
+
+    \b
+    Example:  sow project show -o json
+    """
+    whole = _whole(opening.store(settings["project"]))
+    if form == "json":
+        click.echo(json.dumps(whole, indent=2))
+        return
+    import yaml
+
+    click.echo(yaml.safe_dump(whole, sort_keys=False, allow_unicode=True), nl=False)
+
+
+@project.command()
+@click.option("--json", "as_json", is_flag=True, help="One JSON document.")
+@click.pass_obj
+def status(settings: dict[str, Any], as_json: bool) -> None:
+    """See the project's phases and tasks.
+
+    \b
+    Example:  sow project status
+    """
+    store = opening.store(settings["project"])
+    if as_json:
+        click.echo(json.dumps(_whole(store)))
+        return
+    held = store.project()
+    click.echo(f"Project: {held['name']} (branch {held['branch']}, type {held['type']})")
+    click.echo(f"Current state: {held['statechart']['current_state']}")
+    click.echo(overview(store.tasks()))
+
+
+def _store_of(layout: Layout) -> Store:
+    return Store(layout, EventLog(layout.events, run_id=os.environ.get("SOW_RUN_ID"), actor="person"))
+
+
+def _row(layout: Layout) -> dict[str, Any]:
+    store = _store_of(layout)
+    try:
+        held = store.project()
+    except SowError as fault:
+        return {
+            "name": layout.name,
+            "branch": "",
+            "state": f"broken: {fault}",
+            "tasks": 0,
+            "folder": layout.folder,
+        }
+    return {
+        "name": layout.name,
+        "branch": held["branch"],
+        "state": held["statechart"]["current_state"],
+        "tasks": len(store.task_files()),
+        "folder": layout.folder,
+    }
+
+
+def _whole(store: Store) -> dict[str, Any]:
+    """The project as one document, the form that a project was kept in before its tasks had files."""
+    tasks = store.tasks().tasks
+    held = dict(store.project())
+    chart = held.pop("statechart")
+    sessions = held.pop("agent_sessions", None)
+    held["phases"] = {
+        phase: {**store.phase(phase), "tasks": [t.document() for t in tasks if t.phase == phase]}
+        for phase in store.phases()
+    }
+    return {**held, "statechart": chart, **({"agent_sessions": sessions} if sessions else {})}

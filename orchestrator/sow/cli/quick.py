@@ -1,0 +1,117 @@
+"""The verbs that workers call all the time: `task set` and `agent log`, without click.
+
+Only their plain forms are taken here; anything else (`--help`, an unknown
+option, a person's decision that needs git) goes the long way, which does the
+same by the same functions.
+"""
+
+import os
+
+from sow.errors import Failed
+from sow.value import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def run(arguments: "list[str]") -> "int | None":
+    """Runs a plain form of a quick verb; gives its exit code, or None for the long way."""
+    if arguments[0] == "task":
+        return _set(arguments[2:])
+    return _log(arguments[2:])
+
+
+def _set(words: "list[str]") -> "int | None":
+    task_id = None
+    if len(words) == 4 and words[2] == "--id":
+        task_id = words[3]
+    elif len(words) != 2:
+        return None
+    field, value = words[:2]
+    if (
+        field.startswith("-")
+        or value.startswith("-")
+        or (field == "status" and value == "completed")
+        or field == "depends_on"
+    ):
+        return None
+    set_field(field, value, task_id)
+    return 0
+
+
+def _log(words: "list[str]") -> "int | None":
+    plain = words[1:] if words[:1] == ["--"] else words
+    if len(plain) != 1 or (plain is words and words[0].startswith("-")):
+        return None
+    log(plain[0])
+    return 0
+
+
+def set_field(
+    field: str, value: str, task_id: "str | None", *, text: bool = False, wanted: "str | None" = None
+) -> None:
+    """Sets a field of a task: a worker's own, or the one that a person names."""
+    from sow import fields, report
+    from sow.cli import opening
+
+    chosen = opening.own_task(task_id)
+    attempt = os.environ.get("SOW_ATTEMPT_ID", "")
+    store = opening.store(wanted)
+    if attempt and chosen == os.environ.get("SOW_TASK_ID"):
+        _reported(
+            lambda: report.set_field(store, chosen, field, value, attempt=attempt, text=text),
+            {"verb": "set", "field": field, "value": value},
+        )
+    else:
+        change = fields.setting(field, value, now=store.now(), worker=False, text=text)
+        store.change_task(chosen, change)
+
+
+def log(text: str) -> None:
+    """Adds a worker's note to its task's log."""
+    from sow import report
+    from sow.cli import opening
+
+    chosen = opening.own_task(None)
+    store = opening.store()
+    _reported(lambda: report.note(store, chosen, text), {"verb": "log", "text": text})
+
+
+def ask(question: str, options: "tuple[str, ...]", task_id: "str | None") -> str:
+    """A worker's question: its task is paused with it. Gives the task's id."""
+    from sow import report
+    from sow.cli import opening
+
+    chosen = opening.own_task(task_id)
+    store = opening.store()
+    attempt = os.environ.get("SOW_ATTEMPT_ID", "")
+    _reported(
+        lambda: report.ask(store, chosen, question, options, attempt=attempt),
+        {"verb": "ask", "question": question, "options": list(options)},
+    )
+    return chosen
+
+
+def _reported(say: "Callable[[], object]", report: "dict[str, object]") -> None:
+    """Reports to the state, or where a sandbox forbids that, to the attempt's outbox."""
+    try:
+        say()
+    except (PermissionError, Failed) as fault:
+        outbox = _outbox()
+        if outbox is None or not _forbidden(fault):
+            raise
+        from sow.report import lay_down
+
+        lay_down(outbox, report)
+
+
+def _outbox() -> "str | None":
+    attempt, runtime = os.environ.get("SOW_ATTEMPT_ID"), os.environ.get("SOW_PROJECT_RUNTIME")
+    return f"{runtime}/attempts/{attempt}/outbox" if attempt and runtime else None
+
+
+def _forbidden(fault: BaseException) -> bool:
+    import errno
+
+    cause = fault if isinstance(fault, OSError) else fault.__cause__
+    return isinstance(cause, OSError) and cause.errno in (errno.EACCES, errno.EPERM, errno.EROFS)

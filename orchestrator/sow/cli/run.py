@@ -1,0 +1,119 @@
+"""`sow run`: the orchestrator."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+from types import FrameType
+from typing import Any
+
+import click
+
+from sow.cli import INTERRUPTED, opening
+from sow.cli.watching import face
+from sow.errors import Waits
+from sow.runner.watch import Watcher
+from sow.scheduler import Outcome, Scheduler
+from sow.task import NEEDS_REVIEW, PAUSED
+
+WAITS = Waits.exit_code
+
+
+@click.command()
+@click.option("--task", "task_id", metavar="ID", help="Only this task.")
+@click.option(
+    "--jobs", type=click.IntRange(1, 256), metavar="N", help="Agents at once. [default: 3, or configured]"
+)
+@click.option("--watch", "stay", is_flag=True, help="Stay, and take up what is added or decided meanwhile.")
+@click.option("--dry-run", is_flag=True, help="Say what would start, and start nothing.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+@click.pass_obj
+def run(
+    settings: dict[str, Any], task_id: str | None, jobs: int | None, stay: bool, dry_run: bool, as_json: bool
+) -> int:
+    """Let agents work, until nothing can go on without you.
+
+    Starts what is ready, by dependency, priority and age. Ctrl-C ends the agents gently and the next
+    run resumes them; a second Ctrl-C leaves them running for the next run to adopt. The exit code
+    is 0 when all is done, 5 when something waits for you.
+
+    \b
+    Example:  sow run
+              sow run --jobs 6 --watch
+    """
+    turns = opening.turns(settings["project"], verbose=settings["verbose"])
+    if dry_run:
+        return _tell_plan(turns, task_id, as_json)
+    tasks = list(turns.store.tasks().tasks)
+    with Watcher() as watcher, face(tasks, as_json=as_json, quiet=settings["quiet"]) as shown:
+        scheduler = Scheduler(
+            turns, opening.reviewer(turns), watcher, jobs or turns.repository.jobs, task_id, shown.note
+        )
+        hear_signals(scheduler)
+        outcome = scheduler.run(stay=stay)
+    return tell(outcome, as_json=as_json, quiet=settings["quiet"])
+
+
+def tell(outcome: Outcome, *, as_json: bool, quiet: bool) -> int:
+    """Says how a run ended and what it waits for; gives the exit code."""
+    code = INTERRUPTED if outcome.interrupted else WAITS if outcome.waits else 0
+    if as_json:
+        waits = [task.id for task in outcome.waits]
+        print(
+            json.dumps({"kind": "ended", "done": outcome.done, "waits": waits, "exit_code": code}), flush=True
+        )
+        return code
+    if quiet:
+        return code
+    if outcome.interrupted:
+        left = "the agents go on by themselves" if outcome.left_running else "the agents were ended"
+        click.echo(f"Interrupted; {left}. `sow run` goes on from here.")
+        return code
+    if not outcome.tasks:
+        click.echo('There is no task yet: sow task add "..." --agent implementer')
+        return code
+    if outcome.done:
+        completed = len(outcome.of("completed"))
+        click.echo(f"Done: {completed} of {len(outcome.tasks)} tasks completed.")
+        return code
+    if outcome.waits:
+        asks, reviews = len(outcome.of(PAUSED)), len(outcome.of(NEEDS_REVIEW))
+        parts = [f"{asks} to answer"] * bool(asks) + [f"{reviews} to review"] * bool(reviews)
+        click.echo(f"Waiting for you: {', '.join(parts)}. Go through them: sow review")
+    else:
+        click.echo("Nothing can start now: see `sow status`")
+    return code
+
+
+def _tell_plan(turns: Any, task_id: str | None, as_json: bool) -> int:
+    from sow.ready import Ready
+
+    ready, now, order = Ready(turns.store.tasks().tasks), turns.clock(), []
+    running = {attempt.task_id for attempt in turns.attempts.open()}
+    while task := ready.take(now, running):
+        running.add(task.id)
+        if task_id in (None, task.id):
+            choice = turns.user.for_role(task.assigned_agent, turns.environment)
+            order.append(
+                {"id": task.id, "name": task.name, "agent": task.assigned_agent, "executor": choice.name}
+            )
+    if as_json:
+        print(json.dumps(order))
+    for row in order if not as_json else ():
+        click.echo(f"would start [{row['id']}] {row['name']} — {row['agent']} on {row['executor']}")
+    if not order and not as_json:
+        click.echo("nothing would start")
+    return 0
+
+
+def hear_signals(scheduler: Scheduler) -> None:
+    """Ctrl-C, a kill and a lost terminal end the run through its one wait, never in mid-write."""
+
+    def hear(number: int, frame: FrameType | None) -> None:
+        scheduler.interrupt(signal.Signals(number).name)
+        if sys.stderr.isatty():
+            sys.stderr.write("\nEnding the agents; once more to leave them running.\n")
+
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, hear)

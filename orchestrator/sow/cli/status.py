@@ -1,0 +1,150 @@
+"""`sow status`: everything on one page."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any
+
+import click
+
+from sow import find
+from sow.attempt import Attempts, summed
+from sow.cli import opening
+from sow.clock import seconds
+from sow.errors import NotFound, SowError
+from sow.review import inbox
+from sow.runner.local import LocalRunner, Running
+from sow.store import Store
+from sow.task import IN_PROGRESS, Task
+
+
+@click.command()
+@click.option("--all", "everything", is_flag=True, help="Every project of this repository.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document.")
+@click.pass_obj
+def status(settings: dict[str, Any], everything: bool, as_json: bool) -> None:
+    """See everything on one page: tasks, what runs, what waits for you, what it cost.
+
+    \b
+    Example:  sow status
+              sow status --all --json
+    """
+    if everything:
+        layouts = find.all_projects(find.repository(os.getcwd()))
+        if not layouts:
+            raise NotFound("no active project", "begin one: sow project new DESCRIPTION")
+        stores = [opening.store(layout.folder) for layout in layouts]
+    else:
+        stores = [opening.store(settings["project"])]
+    pages = [page(store) for store in stores]
+    if as_json:
+        click.echo(json.dumps(pages if everything else pages[0]))
+        return
+    click.echo("\n\n".join(text(held) for held in pages))
+
+
+def page(store: Store) -> dict[str, Any]:
+    """The state of a project in figures and lists, as `--json` prints it."""
+    held = store.tasks()
+    attempts = Attempts(store.layout)
+    every = list(attempts.all())
+    running = {a.task_id: a.id for a in every if not a.ended and _runs(attempts, a.id)}
+    try:
+        project = store.project()
+    except SowError as fault:
+        project = {
+            "name": store.layout.name,
+            "branch": "",
+            "statechart": {"current_state": f"broken: {fault}"},
+        }
+    return {
+        "project": project["name"],
+        "branch": project["branch"],
+        "state": project["statechart"]["current_state"],
+        "folder": store.layout.folder,
+        "tasks": [_row(task, running.get(task.id)) for task in held.tasks],
+        "waits": [
+            {"id": i.task.id, "kind": i.kind, "text": i.text, "since": i.since} for i in inbox(held.tasks)
+        ],
+        "broken": [{"path": b.path, "message": b.message, "hint": b.hint} for b in held.broken],
+        "spent": summed(every),
+        "now": store.clock(),
+    }
+
+
+def text(held: dict[str, Any]) -> str:
+    """The page for a person."""
+    lines = [f"{held['project']}  (branch {held['branch']}, {held['state']})", ""]
+    for row in held["tasks"]:
+        lines.append(f"  [{row['id']}] {_mark(row):<22} {row['name']}{_more(row)}")
+    if not held["tasks"]:
+        lines.append('  no tasks yet: sow task add "..." --agent implementer')
+    for broken in held["broken"]:
+        lines += [f"  broken: {broken['message']}", f"          {broken['hint']}"]
+    if held["waits"]:
+        lines += ["", "Waiting for you (sow review):"]
+        lines += [
+            f"  [{w['id']}] {w['kind']}, {_age(held['now'] - seconds(w['since']))}: {_first(w['text'])}"
+            for w in held["waits"]
+        ]
+    done = sum(row["status"] == "completed" for row in held["tasks"])
+    spent = held["spent"]
+    cost = f"   spent ${spent['usd']:.2f}" if spent["usd"] else ""
+    tokens = spent["input_tokens"] + spent["output_tokens"]
+    cost += f"   {tokens:,} tokens" if tokens else ""
+    lines += ["", f"{len(held['tasks'])} total tasks, {done} completed{cost}"]
+    return "\n".join(lines)
+
+
+def _row(task: Task, attempt: str | None) -> dict[str, Any]:
+    return {
+        "id": task.id,
+        "name": task.name,
+        "status": task.status,
+        "running": attempt,
+        "agent": task.assigned_agent,
+        "iteration": task.iteration,
+        "priority": task.priority or "normal",
+        "depends_on": list(task.depends_on or ()),
+        "not_before": task.not_before,
+        "error": task.error["message"] if task.error else None,
+    }
+
+
+def _mark(row: dict[str, Any]) -> str:
+    if row["status"] == IN_PROGRESS:
+        return "in_progress (running)" if row["running"] else "in_progress (queued)"
+    return str(row["status"])
+
+
+def _more(row: dict[str, Any]) -> str:
+    parts = []
+    if row["iteration"] > 1:
+        parts.append(f"iteration {row['iteration']}")
+    if row["depends_on"] and row["status"] == "pending":
+        parts.append(f"after {', '.join(row['depends_on'])}")
+    if row["not_before"] and row["status"] == "pending":
+        parts.append(f"not before {row['not_before']}")
+    if row["error"] and row["status"] in ("pending", "paused"):
+        parts.append(_first(row["error"]))
+    return f"  ({'; '.join(parts)})" if parts else ""
+
+
+def _runs(attempts: Attempts, attempt: str) -> bool:
+    try:
+        return isinstance(LocalRunner(base_env={}).look(attempts.folder(attempt)), Running)
+    except SowError:
+        return True  # on another machine or in another container: its record says that it runs
+
+
+def _first(text: str) -> str:
+    line = " ".join(text.split())
+    return f"{line[:97]}..." if len(line) > 100 else line
+
+
+def _age(spent: float) -> str:
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
+        if spent >= size:
+            return f"{int(spent // size)} {unit}"
+    return f"{max(int(spent), 0)} s"

@@ -1,0 +1,341 @@
+"""`sow task`: add, change, ask, answer, approve; for persons, and for agents about their own."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from sow import adding, fields, ready
+from sow.cli import opening, quick
+from sow.cli.words import details, overview
+from sow.errors import Failed, Refused, Usage
+from sow.review import Approved
+from sow.store import Change
+from sow.task import COMPLETED, PRIORITIES, Task
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _id_option(command: F) -> F:
+    return click.option("--id", "task_id", metavar="ID", help="The task. [default: a worker's own]")(command)
+
+
+def _json_option(command: F) -> F:
+    return click.option("--json", "as_json", is_flag=True, help="One JSON document.")(command)
+
+
+@click.group()
+def task() -> None:
+    """Add, change, ask, answer and approve tasks."""
+
+
+@task.command()
+@click.argument("name")
+@click.option("--agent", required=True, metavar="A", help="Who does it: implementer, reviewer, planner ...")
+@click.option("--description", metavar="D|-", help="What to do; - reads standard input. [default: the name]")
+@click.option("--id", "task_id", metavar="ID", help="Three digits. [default: the next free ten]")
+@click.option("--phase", metavar="P", help="[default: implementation]")
+@click.option("--depends-on", multiple=True, metavar="ID", help="Starts after this task; repeatable.")
+@click.option("--priority", type=click.Choice(PRIORITIES), help="[default: normal]")
+@click.option("--type", "task_type", metavar="T", help="The type of task.")
+@click.option(
+    "--param", "params", multiple=True, metavar="K=V", help="A parameter, its value as YAML; repeatable."
+)
+@_json_option
+@click.pass_obj
+def add(
+    settings: dict[str, Any], name: str, agent: str, description: str | None, task_id: str | None,
+    phase: str | None, depends_on: tuple[str, ...], priority: str | None, task_type: str | None,
+    params: tuple[str, ...], as_json: bool,
+) -> None:  # fmt: skip
+    """Add a task to the project.
+
+    \b
+    Example:  sow task add "JWT middleware" --agent implementer --depends-on 010 --priority high
+              sow task add "Fix login" --agent implementer --description - < description.md
+    """
+    wish = adding.Wish(
+        name=name, agent=agent, description=_text(description) or "", task_id=task_id, phase=phase,
+        depends_on=depends_on, priority=priority, task_type=task_type, params=_params(params),
+    )  # fmt: skip
+    added = adding.add(opening.store(settings["project"]), wish)
+    click.echo(json.dumps(added.document()) if as_json else f"Added task [{added.id}] {added.name}")
+
+
+@task.command("set")
+@click.argument("field")
+@click.argument("value", required=False)
+@_id_option
+@click.option("--string", "text", is_flag=True, help="Take VALUE as text, whatever it looks like.")
+@click.option("--unset", is_flag=True, help="Remove the field.")
+@click.pass_obj
+def set_(
+    settings: dict[str, Any], field: str, value: str | None, task_id: str | None, text: bool, unset: bool
+) -> None:
+    """Set FIELD of a task to VALUE; FIELD may be a dotted path.
+
+    An agent says `sow task set status needs_review` when its work is done. VALUE is read by
+    the field's type; in metadata and params it is YAML.
+
+    \b
+    Example:  sow task set priority high --id 020
+              sow task set metadata.complexity.level 3 --id 020
+    """
+    store = opening.store(settings["project"])
+    if unset:
+        if value is not None:
+            raise Usage("--unset takes no VALUE", f"sow task set {field} --unset")
+        store.change_task(opening.own_task(task_id), fields.unsetting(field))
+        return
+    if value is None:
+        raise Usage(f"{field}: the VALUE is missing", f"sow task set {field} VALUE, or --unset to remove it")
+    if field == "status" and value == COMPLETED and not _is_worker():
+        _, reviewer = opening.decisions(settings["project"])
+        reviewer.complete(opening.own_task(task_id), by=opening.person())
+        return
+    if field == "depends_on":
+        _set_dependencies(settings, opening.own_task(task_id), value)
+        return
+    quick.set_field(field, value, task_id, text=text, wanted=settings["project"])
+
+
+@task.command("list")
+@_json_option
+@click.pass_obj
+def list_(settings: dict[str, Any], as_json: bool) -> None:
+    """List the project's tasks.
+
+    \b
+    Example:  sow task list --json
+    """
+    held = opening.store(settings["project"]).tasks()
+    click.echo(json.dumps([t.document() for t in held.tasks]) if as_json else overview(held))
+
+
+def _show(settings: dict[str, Any], task_id: str | None, as_json: bool) -> None:
+    store = opening.store(settings["project"])
+    shown = store.task(opening.own_task(task_id))
+    if as_json:
+        click.echo(json.dumps({**shown.document(), "description": store.description(shown)}))
+        return
+    click.echo(details(shown))
+    if text := store.description(shown).strip():
+        click.echo(f"\n{text}")
+    for name, words in store.feedback(shown):
+        click.echo(f"\nFeedback {name}:\n{words.rstrip()}")
+
+
+@task.command()
+@click.argument("task_id", metavar="[ID]", required=False)
+@_json_option
+@click.pass_obj
+def show(settings: dict[str, Any], task_id: str | None, as_json: bool) -> None:
+    """Show one task: its state, its description, its feedback.
+
+    \b
+    Example:  sow task show 020
+    """
+    _show(settings, task_id, as_json)
+
+
+@task.command()
+@_id_option
+@_json_option
+@click.pass_obj
+def status(settings: dict[str, Any], task_id: str | None, as_json: bool) -> None:
+    """Show one task's state.
+
+    \b
+    Example:  sow task status --id 020
+    """
+    _show(settings, task_id, as_json)
+
+
+@task.command()
+@click.argument("question")
+@click.option("--option", "options", multiple=True, metavar="O", help="A possible answer; repeatable.")
+@_id_option
+def ask(question: str, options: tuple[str, ...], task_id: str | None) -> None:
+    """Ask a person: the task is paused with QUESTION until the answer comes.
+
+    For an agent, about its own task. It should stop after it; the answer comes in the same session.
+
+    \b
+    Example:  sow task ask "Which database?" --option sqlite --option postgres
+    """
+    asked = quick.ask(question, options, task_id)
+    click.echo(f"Task {asked} is paused with your question. Stop now: the answer comes in this session.")
+
+
+@task.command()
+@click.argument("task_id", metavar="ID")
+@click.argument("text")
+@click.pass_obj
+def answer(settings: dict[str, Any], task_id: str, text: str) -> None:
+    """Answer a paused task; the next `sow run` brings its agent the answer.
+
+    \b
+    Example:  sow task answer 020 "Use sqlite"
+    """
+    _, reviewer = opening.decisions(settings["project"])
+    reviewer.answer(task_id, _text(text) or "", by=opening.person())
+    click.echo(f"Answered task {task_id}: it goes on with the next `sow run`")
+
+
+@task.command()
+@click.argument("task_id", metavar="ID")
+@click.argument("text", metavar="[TEXT|-]", required=False)
+@click.option(
+    "--file", "file", type=click.Path(exists=True, dir_okay=False), help="Read the feedback from here."
+)
+@click.pass_obj
+def feedback(settings: dict[str, Any], task_id: str, text: str | None, file: str | None) -> None:
+    """Send a task back with feedback: the next iteration, in the same session.
+
+    \b
+    Example:  sow task feedback 030 "Handle empty input"
+              sow task feedback 030 --file notes.md
+    """
+    if (text is None) == (file is None):
+        raise Usage("give the feedback as TEXT or as --file, one of them", "sow task feedback 030 TEXT")
+    words = _text(text) if file is None else _file(file)
+    _, reviewer = opening.decisions(settings["project"])
+    back = reviewer.send_back(task_id, words or "", by=opening.person())
+    click.echo(f"Sent task {task_id} back: iteration {back.iteration} begins with the next `sow run`")
+
+
+@task.command()
+@click.argument("task_id", metavar="ID")
+@click.pass_obj
+def approve(settings: dict[str, Any], task_id: str) -> None:
+    """Approve a task: its branch is merged into the project's, and it is completed.
+
+    \b
+    Example:  sow task approve 010
+    """
+    _, reviewer = opening.decisions(settings["project"])
+    tell_approved(reviewer.approve(task_id, by=opening.person()))
+
+
+@task.command()
+@click.argument("task_id", metavar="ID")
+@click.pass_obj
+def accept(settings: dict[str, Any], task_id: str) -> None:
+    """Take what is there as the result, and approve it: for a task that is paused or unfinished.
+
+    \b
+    Example:  sow task accept 020
+    """
+    _, reviewer = opening.decisions(settings["project"])
+    tell_approved(reviewer.accept(task_id, by=opening.person()))
+
+
+@task.command()
+@click.argument("task_id", metavar="ID")
+@click.option("--reason", default="by a person", metavar="TEXT", help="Why, for the log.")
+@click.pass_obj
+def abandon(settings: dict[str, Any], task_id: str, reason: str) -> None:
+    """Abandon a task; its branch and worktree stay, nothing is deleted.
+
+    \b
+    Example:  sow task abandon 040 --reason "no longer needed"
+    """
+    _, reviewer = opening.decisions(settings["project"])
+    reviewer.abandon(task_id, reason=reason)
+    click.echo(f"Abandoned task {task_id}; take it up again with `sow task retry {task_id}`")
+
+
+@task.command()
+@click.argument("task_id", metavar="ID")
+@click.option("--fresh", is_flag=True, help="In a new session, with what happened before told to it.")
+@click.pass_obj
+def retry(settings: dict[str, Any], task_id: str, fresh: bool) -> None:
+    """Put a paused, waiting or abandoned task back among those that `sow run` starts.
+
+    \b
+    Example:  sow task retry 020 --fresh
+    """
+    _, reviewer = opening.decisions(settings["project"])
+    reviewer.retry(task_id, fresh=fresh)
+    click.echo(f"Task {task_id} is pending: it starts with the next `sow run`")
+
+
+@task.command()
+@click.argument("task_id", metavar="[ID]", required=False)
+@click.pass_obj
+def edit(settings: dict[str, Any], task_id: str | None) -> None:
+    """Edit a task's description in $EDITOR.
+
+    \b
+    Example:  sow task edit 020
+    """
+    store = opening.store(settings["project"])
+    edited = store.task(opening.own_task(task_id))
+    click.edit(filename=f"{store.layout.task(edited.phase, edited.id)}/description.md")
+
+
+def tell_approved(done: Approved) -> None:
+    """Says what became of an approval. Raises Failed or Refused where it was not merged."""
+    task_id = done.task.id
+    match done.how:
+        case "merged":
+            click.echo(f"Approved task {task_id}: merged as {str(done.commit)[:12]}")
+        case "nothing to merge":
+            click.echo(f"Approved task {task_id}: it changed no file, so there was nothing to merge")
+        case "conflict":
+            raise Failed(
+                f"task {task_id} was approved but conflicts in {', '.join(done.files)}: "
+                "it went back to its agent",
+                "`sow run` has the agent resolve it",
+            )
+        case "check failed":
+            raise Failed(
+                f"task {task_id} was approved but a check fails once it is merged: "
+                f"it went back to its agent\n{done.detail}",
+                "`sow run` has the agent mend it",
+            )
+        case "blocked":
+            raise Refused(
+                f"task {task_id} is approved, and its merge waits: {done.detail} ({', '.join(done.files)})",
+                f"commit or stash these files there, then `sow task approve {task_id}`",
+            )
+
+
+def _set_dependencies(settings: dict[str, Any], task_id: str, value: str) -> None:
+    store = opening.store(settings["project"])
+
+    def change(current: Task) -> Change:
+        outcome = fields.setting("depends_on", value, now=store.now(), worker=False)(current)
+        ready.check_dependencies(task_id, outcome.task.depends_on or (), store.tasks().tasks)
+        return outcome
+
+    store.change_task(task_id, change)
+
+
+def _params(pairs: tuple[str, ...]) -> dict[str, Any] | None:
+    found: dict[str, Any] = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not (key and equals):
+            raise Usage(f"--param {pair}: that is no K=V", "--param files=3")
+        found[key] = fields.as_yaml(value)
+    return found or None
+
+
+def _text(given: str | None) -> str | None:
+    return sys.stdin.read() if given == "-" else given
+
+
+def _file(path: str) -> str:
+    with open(path, encoding="utf-8", errors="replace") as file:
+        return file.read()
+
+
+def _is_worker() -> bool:
+    import os
+
+    return bool(os.environ.get("SOW_ATTEMPT_ID"))

@@ -1,0 +1,35 @@
+"""`sow validate`: every state file against its schema."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from sow.cli import opening
+from sow.errors import Refused, SowError
+
+
+@click.command()
+@click.pass_obj
+def validate(settings: dict[str, Any]) -> None:
+    """Check every state file of the project.
+
+    \b
+    Example:  sow validate
+    """
+    store = opening.store(settings["project"])
+    faults: list[SowError] = []
+    for read in (store.project, *(lambda phase=phase: store.phase(phase) for phase in store.phases())):
+        try:
+            read()
+        except SowError as fault:
+            faults.append(fault)
+    held = store.tasks()
+    lines = [f"{fault}\n    {fault.hint}" for fault in faults]
+    lines += [f"{broken.message}\n    {broken.hint}" for broken in held.broken]
+    for line in lines:
+        click.echo(line)
+    if lines:
+        raise Refused(f"{len(lines)} of the state files are not valid", "mend the lines named above")
+    click.echo(f"Valid: the project, {len(store.phases())} phases, {len(held.tasks)} tasks")

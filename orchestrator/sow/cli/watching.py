@@ -1,0 +1,164 @@
+"""How a run is watched: live on a terminal, plain lines elsewhere, JSON for programs."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable
+from types import TracebackType
+from typing import TYPE_CHECKING, Protocol, Self
+
+from sow.scheduler import Note
+from sow.task import IN_PROGRESS, NEEDS_REVIEW, PAUSED, Task
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+STYLES = {
+    "pending": "dim",
+    "in_progress": "cyan",
+    "paused": "yellow",
+    "needs_review": "magenta",
+    "completed": "green",
+    "abandoned": "red",
+}
+
+
+class Face(Protocol):
+    """Shows a run while it goes on; a context manager."""
+
+    def note(self, note: Note) -> None:
+        """Takes in something that happened."""
+        ...
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+
+class PlainFace:
+    """A line for each thing that matters; what agents say is left to the transcripts."""
+
+    def __init__(self, write: Callable[[str], None] | None = None) -> None:
+        self._write = write or (lambda line: print(line, flush=True))
+
+    def note(self, note: Note) -> None:
+        if line := sentence(note):
+            self._write(line)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        return None
+
+
+class JsonFace(PlainFace):
+    """One JSON object a line, for each note."""
+
+    def note(self, note: Note) -> None:
+        self._write(
+            json.dumps(
+                {
+                    "kind": note.kind,
+                    "task": note.task.id if note.task else None,
+                    "status": note.task.status if note.task else None,
+                    "attempt": note.attempt.id if note.attempt else None,
+                    "text": note.text,
+                }
+            )
+        )
+
+
+class LiveFace:
+    """A table that stays in place while lines scroll above it."""
+
+    def __init__(self, tasks: list[Task]) -> None:
+        from rich.console import Console
+        from rich.live import Live
+
+        self._console = Console()
+        self._tasks = {task.id: task for task in tasks}
+        self._doing: dict[str, str] = {}
+        self._began: dict[str, float] = {}
+        self._live = Live(
+            get_renderable=self._table, console=self._console, refresh_per_second=4, transient=True
+        )
+
+    def note(self, note: Note) -> None:
+        if note.task:
+            self._tasks[note.task.id] = note.task
+            match note.kind:
+                case "started":
+                    self._began[note.task.id] = time.monotonic()
+                    self._doing[note.task.id] = ""
+                case "said" | "used":
+                    self._doing[note.task.id] = " ".join(note.text.split())
+                case "settled":
+                    self._began.pop(note.task.id, None)
+        if line := sentence(note):
+            self._console.print(line, markup=False, highlight=False)
+
+    def _table(self) -> Table:
+        from rich.table import Table
+        from rich.text import Text
+
+        table = Table(box=None, show_header=False, pad_edge=False, expand=True)
+        table.add_column(width=4)
+        table.add_column(width=13)
+        table.add_column(width=6, justify="right")
+        table.add_column(ratio=2, no_wrap=True, overflow="ellipsis")
+        table.add_column(ratio=3, no_wrap=True, overflow="ellipsis")
+        shown = [t for _, t in sorted(self._tasks.items()) if t.status in (IN_PROGRESS, PAUSED, NEEDS_REVIEW)]
+        for task in shown[:12]:
+            began = self._began.get(task.id)
+            took = f"{time.monotonic() - began:.0f}s" if began is not None else ""
+            doing = self._doing.get(task.id, "") if began is not None else ""
+            table.add_row(
+                task.id, Text(task.status, STYLES[task.status]), took, Text(task.name), Text(doing, "dim")
+            )
+        count = len(self._tasks)
+        done = sum(task.status == "completed" for task in self._tasks.values())
+        table.add_row("", "", "", Text(f"{done} of {count} tasks completed", "dim"), "")
+        return table
+
+    def __enter__(self) -> Self:
+        self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._live.stop()
+
+
+def face(tasks: list[Task], *, as_json: bool, quiet: bool) -> Face:
+    """The face that fits where standard output goes."""
+    if as_json:
+        return JsonFace()
+    if quiet:
+        return PlainFace(lambda line: None)
+    return LiveFace(tasks) if sys.stdout.isatty() else PlainFace()
+
+
+def sentence(note: Note) -> str:
+    """A note as one line for a person; empty for what only a live display shows."""
+    who = f"[{note.task.id}] {note.task.name}" if note.task else ""
+    match note.kind:
+        case "started":
+            how = {"start": "starts", "adopted": "still runs: adopted", "nudge": "is asked how it ended"}
+            words = how.get(note.text, f"goes on ({note.text})")
+            agent = f" — {note.attempt.agent} on {note.attempt.executor}" if note.attempt else ""
+            return f"{who}: {words}{agent}"
+        case "settled":
+            return f"{who}: {' '.join(note.text.split())}"
+        case "changed" if note.task:
+            return f"{who}: {note.task.status}" + (f": {note.text}" if note.text else "")
+        case "problem" | "limit":
+            return f"! {note.text}"
+    return ""

@@ -1,0 +1,56 @@
+"""How tasks are shown, wherever they are shown: one set of words for every command."""
+
+from __future__ import annotations
+
+from sow.store import Tasks
+from sow.task import Task
+
+
+def overview(held: Tasks) -> str:
+    """The tasks of a project, a line each, and what is broken."""
+    lines = [f"  [{task.id}] {task.name} ({task.status})" for task in held.tasks]
+    lines += [f"  broken: {broken.message}\n          {broken.hint}" for broken in held.broken]
+    return "\n".join([*lines, f"{len(held.tasks)} total tasks"])
+
+
+def details(task: Task) -> str:
+    """One task with all that a person asks of it; scripts rely on these words."""
+    lines = [
+        f"Task: {task.id} - {task.name}",
+        f"Status: {task.status}",
+        f"Phase: {task.phase}",
+        f"Iteration: {task.iteration}",
+        f"Assigned Agent: {task.assigned_agent}",
+        f"Priority: {task.priority or 'normal'}",
+    ]
+    optional = {
+        "Depends on": ", ".join(task.depends_on or ()),
+        "Session": task.session_id,
+        "Executor": task.executor,
+        "Branch": task.branch,
+        "Worktree": task.worktree,
+        "Commit": task.commit,
+        "Not before": task.not_before,
+        "Attempts": task.attempts,
+        "Approved by": task.approval["by"] if task.approval else None,
+    }
+    lines += [f"{name}: {value}" for name, value in optional.items() if value]
+    if task.question:
+        lines.append(f"Question ({task.question['kind']}): {task.question['text']}")
+        lines += [f"  - {option}" for option in task.question.get("options", ())]
+    if task.error:
+        lines.append(f"Error ({task.error['error_type']}): {task.error['message']}")
+    if task.result:
+        lines.append(f"Result ({task.result['status']}): {task.result.get('message', '')}")
+    lines += [f"metadata.{path}: {value}" for path, value in _leaves(task.metadata or {})]
+    lines += [f"params.{path}: {value}" for path, value in _leaves(task.params or {})]
+    for title, artifacts in (("Inputs", task.inputs), ("Outputs", task.outputs)):
+        lines.append(f"{title} ({len(artifacts)}):")
+        lines += [f"  [{number}] {held['type']}: {held['path']}" for number, held in enumerate(artifacts)]
+    return "\n".join(lines)
+
+
+def _leaves(value: object, path: str = "") -> list[tuple[str, object]]:
+    if not isinstance(value, dict):
+        return [(path, value)]
+    return [leaf for key, held in value.items() for leaf in _leaves(held, f"{path}.{key}" if path else key)]

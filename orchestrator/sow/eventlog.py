@@ -1,0 +1,108 @@
+"""The event log: what happened, one JSON object a line, a file a day.
+
+May be lost: the last event of a process that was killed, for the state is
+written first. Never: an event that was written, or a change that the log tells
+and that did not happen. A line torn by a kill is closed by the next writer and
+skipped, and counted, by readers.
+"""
+
+import os
+import time
+
+from sow import jsonlines
+from sow.clock import stamp
+from sow.value import TYPE_CHECKING, Value
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+LINE_BYTES = 4096
+"""An event stays below this, so that one `write` is one line, whoever else writes."""
+_LONGEST_TEXT = 900
+
+
+class Event(Value):
+    """Something that happened, told in the present tense of its `type`."""
+
+    type: str
+    payload: "dict[str, Any]"
+    task_id: "str | None" = None
+
+
+class EventLog:
+    """Appends to and reads the log in `folder`; it is made when first needed."""
+
+    def __init__(self, folder: str, *, run_id: "str | None", actor: str, clock: "Any" = time.time) -> None:
+        self._folder, self._run_id, self._actor, self._clock = folder, run_id, actor, clock
+
+    def append(self, event: Event, seq: int) -> None:
+        """Writes one event with one `write`. `seq`: the task's own count, given under its lock."""
+        now = self._clock()
+        line = self._line(event, seq, now)
+        path = f"{self._folder}/{stamp(now)[:10]}.ndjson"
+        flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
+        try:
+            handle = os.open(path, flags, 0o644)
+        except FileNotFoundError:
+            os.makedirs(self._folder, exist_ok=True)
+            handle = os.open(path, flags, 0o644)
+        try:
+            size = os.fstat(handle).st_size
+            torn = size > 0 and os.pread(handle, 1, size - 1) != b"\n"
+            os.write(handle, b"\n" + line if torn else line)
+        finally:
+            os.close(handle)
+
+    def _line(self, event: Event, seq: int, now: float) -> bytes:
+        def encoded(payload: "Any") -> bytes:
+            document = {
+                "ts": stamp(now), "run_id": self._run_id, "task_id": event.task_id, "type": event.type,
+                "payload": payload, "seq": seq, "actor": self._actor,
+            }  # fmt: skip
+            return jsonlines.dump(document).encode() + b"\n"
+
+        line, longest = encoded(event.payload), _LONGEST_TEXT
+        while len(line) >= LINE_BYTES and longest > 8:
+            line, longest = encoded(_shortened(event.payload, longest)), longest // 2
+        return line
+
+    def lines(self, since_day: str = "") -> "Iterator[bytes]":
+        """All whole lines of the log from `since_day` (YYYY-MM-DD) on, oldest first."""
+        for path in self.files(since_day):
+            with open(path, "rb") as file:
+                yield from file
+
+    def files(self, since_day: str = "") -> "list[str]":
+        """The log's files from `since_day` (YYYY-MM-DD) on, oldest first."""
+        try:
+            names = sorted(name for name in os.listdir(self._folder) if name.endswith(".ndjson"))
+        except FileNotFoundError:
+            return []
+        return [f"{self._folder}/{name}" for name in names if name >= since_day]
+
+
+def parse(line: bytes) -> "dict[str, Any] | None":
+    """The event of one line of the log, or None where a kill tore it."""
+    import json
+
+    try:
+        event = json.loads(line)
+    except ValueError:
+        return None
+    return event if isinstance(event, dict) and isinstance(event.get("type"), str) else None
+
+
+def _shortened(value: "Any", longest: int) -> "Any":
+    """`value` with its texts and lists cut, each cut said."""
+    match value:
+        case str() if len(value) > longest:
+            return f"{value[:longest]}… ({len(value)} characters)"
+        case dict():
+            return {key: _shortened(held, longest) for key, held in value.items()}
+        case list() if len(value) > max(longest // 40, 1):
+            kept = max(longest // 40, 1)
+            return [_shortened(held, longest) for held in value[:kept]] + [f"… ({len(value)} in all)"]
+        case list():
+            return [_shortened(held, longest) for held in value]
+    return value

@@ -1,0 +1,233 @@
+"""Setting one field of a task by its dotted path, and the moves behind `status`.
+
+A value is read by the field's type in the schema, so that a text field keeps
+`007`; in open objects it is YAML. What the program keeps, nobody sets.
+"""
+
+from sow.clock import seconds
+from sow.errors import Refused
+from sow.eventlog import Event
+from sow.store import Change
+from sow.task import ABANDONED, COMPLETED, NEEDS_REVIEW, PAUSED, PENDING, STATUSES, Task
+from sow.value import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+KEPT = {
+    "id": "an id is given once",
+    "phase": "a task's phase is where its folder lies",
+    "created_at": "sow keeps the times",
+    "started_at": "sow keeps the times",
+    "updated_at": "sow keeps the times",
+    "completed_at": "sow keeps the times",
+    "attempts": "sow counts the attempts",
+    "iteration": "`sow task feedback` opens the next iteration",
+    "session_id": "sow stores it before an agent starts; `sow task retry --fresh` asks for a new one",
+    "executor": "the session belongs to it; `sow task retry --fresh` lets another one start",
+    "question": "`sow task ask` asks, `sow task answer` answers",
+    "answer": "`sow task answer` and `sow task feedback` give it",
+    "approval": "`sow task approve` gives it",
+    "worktree": "sow makes the worktree",
+    "base": "git knows it",
+    "branch": "git knows it",
+    "commit": "git knows it",
+    "error": "sow records what failed",
+    "error_detail": "sow records what failed",
+    "inputs": "`sow task input` changes them",
+    "outputs": "`sow task output` changes them",
+}
+"""Fields that `sow task set` refuses, with what to do instead."""
+
+OPEN = ("metadata", "params")
+
+
+def setting(
+    path: str, value: str, *, now: str, worker: bool, text: bool = False
+) -> "Callable[[Task], Change]":
+    """The change that sets the field at `path` to `value`, for `Store.change_task`.
+
+    `worker`: whether an agent asks for its own task. `text`: take the value as
+    text whatever it looks like. The change raises Refused for an unknown or
+    kept field, a bad value, an illegal transition.
+    """
+
+    def change(task: Task) -> Change:
+        if path == "status":
+            return move(task, value, now=now, worker=worker)
+        after = task.replace(**{_top(path): _with(task, path.split("."), value, text)})
+        if after == task:
+            return Change(task=task)
+        return Change(task=after, events=(_changed(task, path),))
+
+    return change
+
+
+def unsetting(path: str) -> "Callable[[Task], Change]":
+    """The change that removes the field at `path`. Raises Refused for one that a task needs."""
+
+    def change(task: Task) -> Change:
+        top = _top(path)
+        needed = ("name", "status", "assigned_agent")
+        if path in needed:
+            raise Refused(
+                f"{path} can't be removed: every task has one", f"set it: `sow task set {path} VALUE`"
+            )
+        after = task.replace(**{top: _without(getattr(task, top), path.split(".")[1:])})
+        return Change(task=after, events=(_changed(task, path),) if after != task else ())
+
+    return change
+
+
+def move(task: Task, status: str, *, now: str, worker: bool) -> Change:
+    """The change that takes a task to `status` by the move that leads there. Raises Refused."""
+    if status not in STATUSES:
+        raise Refused(f"status: {status!r} is none", f"the statuses: {', '.join(STATUSES)}")
+    if status == task.status:
+        return Change(task=task)
+    if worker and status not in (NEEDS_REVIEW, PAUSED):
+        raise Refused(
+            f"an agent can't set its own task to {status}",
+            'it reports `sow task set status needs_review`, or asks: `sow task ask "..."`',
+        )
+    if status == NEEDS_REVIEW:
+        handed = task.hand_in(_message(task))
+        return Change(
+            task=handed, events=(_event(task, "task.needs_review", {"summary": _message(task) or ""}),)
+        )
+    if status == PAUSED:
+        words = "The agent paused without a question." if worker else "Paused by a person."
+        paused = task.pause(words, kind="question", by=_by(worker), at=now)
+        return Change(
+            task=paused, events=(_event(task, "task.paused", {"question": words, "kind": "question"}),)
+        )
+    if status == COMPLETED:
+        done = task.complete(at=now)
+        return Change(task=done, events=(completed_event(task, now),))
+    if status == ABANDONED:
+        return Change(
+            task=task.abandon(at=now), events=(_event(task, "task.abandoned", {"reason": "by a person"}),)
+        )
+    if status == PENDING and task.status == PAUSED:
+        event = _event(task, "task.retry_scheduled", {"not_before": now, "reason": "by a person"})
+        return Change(task=task.retry(), events=(event,))
+    raise Refused(
+        f"task {task.id} is {task.status}: it does not become {status} by being set", _instead(task, status)
+    )
+
+
+def completed_event(task: Task, now: str) -> Event:
+    """The event of a task's completion, with the seconds since its first start."""
+    took = seconds(now) - seconds(task.started_at or now)
+    return _event(task, "task.completed", {"duration_sec": round(max(took, 0.0), 3)})
+
+
+def _message(task: Task) -> "str | None":
+    """What the worker already said of its result."""
+    return str(task.result["message"]) if task.result and task.result.get("message") else None
+
+
+def _instead(task: Task, status: str) -> str:
+    if task.status == ABANDONED:
+        return f"take it up again: `sow task retry {task.id}`"
+    if status == PENDING:
+        return f"stop its agent first: `sow agent stop {task.id}`, then `sow task retry {task.id}`"
+    ways = {
+        PENDING: f"start it: `sow run` or `sow agent spawn {task.id}`",
+        PAUSED: f"answer it: `sow task answer {task.id} TEXT`",
+        NEEDS_REVIEW: f"send it back: `sow task feedback {task.id} TEXT`",
+    }
+    return ways.get(task.status, "a completed task stays completed: add another one with `sow task add`")
+
+
+def _top(path: str) -> str:
+    top = path.split(".", 1)[0]
+    if top not in Task._fields:
+        from difflib import get_close_matches
+
+        close = get_close_matches(top, Task._fields, n=1)
+        raise Refused(
+            f"unknown field: {top}",
+            f"did you mean {close[0]}?" if close else "see the fields of a task: `sow schema task_state`",
+        )
+    if top in KEPT:
+        raise Refused(f"{top} can't be set: {KEPT[top]}", "see `sow task set --help` for what can be")
+    return top
+
+
+def _with(task: Task, steps: "list[str]", value: str, text: bool) -> "Any":
+    """The new value of the top field once the leaf at `steps` is `value`."""
+    top = steps[0]
+    if len(steps) == 1:
+        return value if text else _typed(top, value)
+    held = getattr(task, top)
+    if held is None and top == "result":
+        held = {"status": "success"}
+    leaf = (
+        value
+        if text or (top not in OPEN and steps[-1] in ("message", "status", "error_code"))
+        else as_yaml(value)
+    )
+    return _placed(held if held is not None else {}, steps[1:], leaf, ".".join(steps))
+
+
+def _placed(held: "Any", steps: "list[str]", leaf: "Any", path: str) -> "Any":
+    """`held` with `leaf` at `steps`; what is on the way is made, nothing is changed in place."""
+    if not steps:
+        return leaf
+    step, rest = steps[0], steps[1:]
+    if isinstance(held, list):
+        if not step.isdigit() or int(step) > len(held):
+            raise Refused(
+                f"{path}: index out of range: {step}", f"there are {len(held)} items, counted from 0"
+            )
+        items = list(held)
+        below = items[int(step)] if int(step) < len(items) else {}
+        items[int(step) : int(step) + 1] = [_placed(below, rest, leaf, path)]
+        return items
+    if not isinstance(held, dict):
+        raise Refused(
+            f"{path}: {step} can't be set inside {held!r}", "unset what is above it first: `--unset`"
+        )
+    return {**held, step: _placed(held.get(step, {}), rest, leaf, path)}
+
+
+def _without(held: "Any", steps: "list[str]") -> "Any":
+    if not steps:
+        return None
+    if isinstance(held, dict) and steps[0] in held:
+        below = _without(held[steps[0]], steps[1:])
+        rest = {key: value for key, value in held.items() if key != steps[0]}
+        return rest if below is None else {**held, steps[0]: below}
+    raise Refused(f"there is no {steps[0]} to remove", "see what is there: `sow task show`")
+
+
+def _typed(name: str, value: str) -> "Any":
+    """`value` by the type that the schema gives the field."""
+    from sow_schemas import fields
+
+    kind = fields("task_state")[name].get("type")
+    return value if kind == "string" or (kind is None and name == "priority") else as_yaml(value)
+
+
+def as_yaml(value: str) -> "Any":
+    """`value` as YAML. Raises Refused where it is none."""
+    from sow import document
+
+    try:
+        return document.parse(f"value: {value}\n".encode("utf-8", "surrogateescape"), "value").value["value"]
+    except Refused as fault:
+        raise Refused(f"{value!r} is no YAML value: {fault}", "take it as text: --string") from None
+
+
+def _event(task: Task, kind: str, payload: "dict[str, Any]") -> Event:
+    return Event(type=kind, task_id=task.id, payload=payload)
+
+
+def _changed(task: Task, path: str) -> Event:
+    return _event(task, "task.changed", {"fields": [path]})
+
+
+def _by(worker: bool) -> str:
+    return "worker" if worker else "person"

@@ -1,0 +1,161 @@
+"""Finds the project that a command means: by the environment, by the folder, by name.
+
+A worker finds its project by `SOW_PROJECT_DIR`; where that was dropped, by the
+worktree that it stands in. A person means the project of this worktree, or
+from the main checkout the only one there is.
+"""
+
+import os
+
+from sow import document
+from sow.errors import NotFound, SowError, Usage
+from sow.git import places
+from sow.layout import PROJECT, WORKTREES, Layout, is_task_branch
+from sow.value import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sow.git.places import Places
+
+
+def repository(start: str) -> "Places":
+    """The repository of the folder `start`. Raises NotFound outside of one."""
+    found = places.find(start)
+    if found is None:
+        raise NotFound(f"{start} is in no git repository", "change to one, or make one here: `git init`")
+    return found
+
+
+def project(start: str, environment: "Mapping[str, str]", wanted: "str | None" = None) -> Layout:
+    """The project that a command in folder `start` means. `wanted`: a name or a folder, from `--project`.
+
+    Raises NotFound where there is none, Usage where there are several to choose from.
+    """
+    if wanted:
+        return _wanted(start, wanted)
+    if told := environment.get("SOW_PROJECT_DIR"):
+        folder = told.removesuffix(f"/{PROJECT}")
+        return _layout(repository(folder).main, folder)
+    here = repository(start)
+    folder = _folder_of_task(here) or here.top
+    if os.path.exists(f"{folder}/{PROJECT}/state.yaml") and not is_task_branch(_branch(here.git_dir)):
+        return _layout(here.main, folder)
+    if folder != here.top:
+        return _layout(here.main, folder)
+    return _only(all_projects(here), here)
+
+
+def task_id(start: str, environment: "Mapping[str, str]") -> "str | None":
+    """The worker's own task: by the environment, else by the task's worktree that it stands in."""
+    told = environment.get("SOW_TASK_ID", "")
+    if told:
+        return told
+    here = places.find(start)
+    branch = _branch(here.git_dir) if here and _folder_of_task(here) else ""
+    return branch[-3:] if is_task_branch(branch) else None
+
+
+def all_projects(here: "Places") -> "list[Layout]":
+    """Every project of the repository: that of the main checkout, and those of its worktrees."""
+    folders = [here.main, *(f for f in _worktrees(here.common) if f != here.main)]
+    found = []
+    for folder in folders:
+        if not os.path.exists(f"{folder}/{PROJECT}/state.yaml"):
+            continue
+        git_dir = places.find(folder)
+        if git_dir is None or is_task_branch(_branch(git_dir.git_dir)):
+            continue
+        try:
+            found.append(_layout(here.main, folder))
+        except SowError:
+            continue  # a broken project is met when it is named or stood in; the others are listed
+    return sorted(found, key=lambda layout: layout.name)
+
+
+def _wanted(start: str, wanted: str) -> Layout:
+    if os.path.isdir(wanted) and (os.sep in wanted or os.path.exists(f"{wanted}/{PROJECT}/state.yaml")):
+        there = repository(os.path.abspath(wanted))
+        return (
+            _layout(there.main, there.top)
+            if os.path.exists(f"{there.top}/{PROJECT}/state.yaml")
+            else _only(all_projects(there), there)
+        )
+    here = repository(start)
+    known = all_projects(here)
+    for layout in known:
+        if wanted == layout.name:
+            return layout
+    names = ", ".join(layout.name for layout in known) or "none"
+    raise NotFound(f"project not found: {wanted}", f"the projects of {here.main}: {names}")
+
+
+def _only(known: "list[Layout]", here: "Places") -> Layout:
+    if len(known) == 1:
+        return known[0]
+    if known:
+        names = ", ".join(layout.name for layout in known)
+        raise Usage(f"there are several projects here: {names}", "name one: --project NAME")
+    if not os.path.isdir(f"{here.main}/.sow"):
+        raise NotFound(
+            f"no .sow folder in {here.main}", "run `sow init` here, then `sow project new DESCRIPTION`"
+        )
+    raise NotFound(f"no active project in {here.main}", "begin one: `sow project new DESCRIPTION`")
+
+
+def _layout(main: str, folder: str) -> Layout:
+    path = f"{folder}/{PROJECT}/state.yaml"
+    try:
+        name = document.read_file(path).value.get("name")
+    except FileNotFoundError:
+        raise NotFound(f"no project in {folder}", "see the projects there are: `sow project list`") from None
+    if not isinstance(name, str) or not name or "/" in name or name.startswith("."):
+        raise NotFound(
+            f"failed to load project: {path}: name: {name!r} is no name of a project",
+            f"mend that line; the last committed state: `git -C {folder} show HEAD:{PROJECT}/state.yaml`",
+        )
+    return Layout(main=main, folder=folder, name=name)
+
+
+def _folder_of_task(here: "Places") -> "str | None":
+    """For a task's worktree: the folder of the project that the task is of."""
+    branch = _branch(here.git_dir)
+    if not is_task_branch(branch) or not here.top.startswith(f"{here.main}/{WORKTREES}/"):
+        return None
+    of = branch[: -len("--000")]
+    for folder in [here.main, *_worktrees(here.common)]:
+        there = places.find(folder)
+        if there and _branch(there.git_dir) == of and os.path.exists(f"{folder}/{PROJECT}/state.yaml"):
+            return folder
+    return None
+
+
+def _worktrees(common: str) -> "list[str]":
+    """The folders of the linked worktrees, as git has noted them."""
+    folders = []
+    try:
+        names = sorted(os.listdir(f"{common}/worktrees"))
+    except FileNotFoundError:
+        return []
+    for name in names:
+        try:
+            with open(
+                f"{common}/worktrees/{name}/gitdir", encoding="utf-8", errors="surrogateescape"
+            ) as file:
+                noted = file.read().rstrip("\n")
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        # Since git 2.48 the path may be relative to the folder that holds it.
+        path = os.path.normpath(os.path.join(f"{common}/worktrees/{name}", noted))
+        folders.append(os.path.dirname(path))
+    return folders
+
+
+def _branch(git_dir: str) -> str:
+    """The branch that is checked out, empty for none."""
+    try:
+        with open(f"{git_dir}/HEAD", encoding="utf-8", errors="surrogateescape") as file:
+            head = file.read().strip()
+    except OSError:
+        return ""
+    return head.removeprefix("ref: refs/heads/") if head.startswith("ref: refs/heads/") else ""

@@ -1,0 +1,119 @@
+"""Whether a git that left something behind still lives, read from Linux's /proc."""
+
+from __future__ import annotations
+
+import os
+import select
+import time
+from collections.abc import Iterator
+
+from sow.errors import SowError
+from sow.git import places
+
+
+def boot() -> str:
+    """The random name that the kernel took at this boot."""
+    with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
+        return file.read().strip()
+
+
+def namespace() -> int:
+    """The inode of this process's pid namespace: a pid means something within it only."""
+    return os.stat("/proc/self/ns/pid").st_ino
+
+
+def started(pid: int) -> int | None:
+    """When a process started, in clock ticks since the boot; None if it is gone or a zombie."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
+            line = file.read()
+    except OSError:
+        return None
+    fields = line[line.rfind(")") + 1 :].split()
+    return None if fields[0] in "ZX" else int(fields[19])
+
+
+def bearing(variable: str, value: str) -> list[int]:
+    """The live processes, but this one, that were started with `variable=value` in their environment."""
+    entry = f"{variable}={value}".encode()
+    return [pid for pid in _pids() if entry in _bytes(f"/proc/{pid}/environ").split(b"\0")]
+
+
+def wait_for_end(variable: str, value: str, seconds: float) -> bool:
+    """Waits until no process bears `variable=value`; False if one still does after `seconds`."""
+    end = time.monotonic() + seconds
+    while pids := bearing(variable, value):
+        for pid in pids:
+            if not _ended(pid, end - time.monotonic()):
+                return False
+    return True
+
+
+def in_use(common: str, path: str) -> bool:
+    """Whether any process may be at work behind the lock file at `path`, in the repository at `common`.
+
+    One may be where a process has the file open, or where a git (its name
+    begins with `git`) stands in any checkout of the repository. One that we
+    may not look at counts.
+    """
+    try:
+        found = os.stat(path)
+    except FileNotFoundError:
+        return False
+    return any(_is_git_in(pid, common) or _has_open(pid, found) for pid in _pids())
+
+
+def _is_git_in(pid: int, common: str) -> bool:
+    if not _bytes(f"/proc/{pid}/comm").startswith(b"git"):
+        return False
+    try:
+        folder = os.readlink(f"/proc/{pid}/cwd")
+        there = places.find(folder)
+    except FileNotFoundError:
+        return False
+    except (OSError, SowError):
+        return True
+    return there is not None and there.common == common
+
+
+def _has_open(pid: int, file: os.stat_result) -> bool:
+    try:
+        handles = os.listdir(f"/proc/{pid}/fd")
+    except OSError:
+        return False
+    for handle in handles:
+        try:
+            there = os.stat(f"/proc/{pid}/fd/{handle}")
+        except OSError:
+            continue
+        if (there.st_dev, there.st_ino) == (file.st_dev, file.st_ino):
+            return True
+    return False
+
+
+def _ended(pid: int, seconds: float) -> bool:
+    try:
+        handle = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return True
+    try:
+        poll = select.poll()
+        poll.register(handle, select.POLLIN)
+        return bool(poll.poll(max(0.0, seconds) * 1000))
+    finally:
+        os.close(handle)
+
+
+def _pids() -> Iterator[int]:
+    mine = os.getpid()
+    for name in os.listdir("/proc"):
+        if name.isdecimal() and int(name) != mine:
+            yield int(name)
+
+
+def _bytes(path: str) -> bytes:
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except OSError:
+        return b""

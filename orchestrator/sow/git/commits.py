@@ -1,0 +1,221 @@
+"""Commits that sow makes: the first one, an agent's leftovers, exact paths.
+
+They are made from trees, not by `git commit`: no hook runs, nothing is signed,
+no message is edited, and what a person has staged is left staged. The order is
+always objects, index, branch: a kill in between leaves files that look staged.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+
+from sow.errors import Refused
+from sow.git import index
+from sow.git.excludes import is_ignored
+from sow.git.repository import Git
+
+FIRST = "First commit, empty, made by sow"
+
+
+class Unresolved(Refused):
+    """Nobody settled the conflicts in `.files`; nothing was committed and nothing is lost."""
+
+    def __init__(self, folder: str, files: Sequence[str]) -> None:
+        self.files = list(files)
+        named = ", ".join(_shown(name) for name in self.files[:5]) + (" …" if len(self.files) > 5 else "")
+        super().__init__(
+            f"an unfinished merge in {folder} still has conflicts: {named}",
+            "settle them in the files, `git add` (or `git rm`) each, and repeat",
+        )
+
+
+class Astray(Refused):
+    """The checkout does not stand on the branch that was meant; nothing was committed."""
+
+    def __init__(self, git: Git, branch: str) -> None:
+        doing = git.unfinished()
+        where = git.current_branch()
+        stands = f"on branch {where}" if where else "on no branch"
+        super().__init__(
+            f"{git.folder} should be on branch {branch}, and is {stands}"
+            + (f", in the middle of a {doing}" if doing else ""),
+            f"finish or abort the {doing} there: `git {doing} --abort`"
+            if doing not in (None, "merge")
+            else f"go back to it there: `git switch {branch}`",
+        )
+
+
+def ensure_commit(git: Git) -> bool:
+    """Gives a repository without any commit an empty first one; True if it did.
+
+    Index and files are not touched: what is staged stays staged.
+    """
+    branch = git.current_branch()
+    if branch is None or git.maybe_commit_of("HEAD") or git.run("for-each-ref", "--count=1"):
+        return False
+    commit = make(git, git.line("mktree", input=""), (), FIRST)
+    return git.move_branch(branch, commit, None, "first commit")
+
+
+def make(
+    git: Git, tree: str, parents: Iterable[str], message: str, author: Mapping[str, str] | None = None
+) -> str:
+    """A commit of `tree` that no branch has yet; its id."""
+    named = [word for parent in parents for word in ("-p", parent)]
+    env = {**git.identity(), **(author or {})}
+    return git.line("commit-tree", tree, *named, "-F", "-", input=message.rstrip("\n") + "\n", env=env)
+
+
+def commit_leftovers(
+    git: Git, message: str, *, author: str | None = None, branch: str | None = None
+) -> str | None:
+    """Commits everything uncommitted in the checkout; the commit, or None where nothing was.
+
+    Untracked files that git doesn't ignore count; sow's own ignored folders
+    and repositories inside the worktree that are not its submodules don't.
+    `author` is `Name <mail>`; `branch` the one that must be checked out, else
+    Astray is raised. An unfinished merge (or cherry-pick, or revert) whose
+    conflicts are settled is concluded; else Unresolved is raised. A lock of a
+    git that died is taken away, one that lives is waited for (Busy).
+    """
+    git = git.at_top()
+    with index.held(git, dead_git=True) as mine:
+        _must_be_on(git, branch)
+        head = git.maybe_commit_of("HEAD")
+        parents = ([head] if head else []) + _merge_heads(git)
+        if files := unresolved(git):
+            raise Unresolved(git.folder, files)
+        stage_everything(git, mine.env)
+        tree = git.line("write-tree", env=mine.env)
+        mine.keep()
+        if len(parents) < 2 and tree == _tree(git, head):
+            return None
+        commit = make(git, tree, parents, message, _author(author))
+        _advance(git, commit, head)
+        _conclude(git)
+        return commit
+
+
+def commit_paths(git: Git, paths: Sequence[str], message: str, *, branch: str | None = None) -> str | None:
+    """Commits exactly `paths` (files or folders, relative to the top) as the working tree has them.
+
+    What git ignores counts too. Whatever else is staged stays staged. The
+    commit, or None where the last commit has them so. With `branch`, Astray
+    is raised if another one is checked out.
+    """
+    git = git.at_top()
+    with index.held(git) as mine:
+        _must_be_on(git, branch)
+        head = git.maybe_commit_of("HEAD")
+        only = {**mine.env, "GIT_INDEX_FILE": f"{mine.copy}.only"}
+        if head:
+            git.run("read-tree", head, env=only)
+        _add_exactly(git, paths, only)
+        tree = git.line("write-tree", env=only)
+        _add_exactly(git, paths, mine.env)
+        mine.keep()
+        if tree == _tree(git, head):
+            return None
+        commit = make(git, tree, [head] if head else [], message)
+        _advance(git, commit, head)
+        return commit
+
+
+def stage_everything(git: Git, env: Mapping[str, str]) -> None:
+    """Puts the whole working tree into the index that `env` names, as `commit_leftovers` counts it."""
+    changed = set(git.names("ls-files", "-z", "--modified", "--deleted", env=env))
+    changed.update(unmerged(git, env))
+    others = git.names("ls-files", "-z", "--others", "--exclude-standard", env=env)
+    # A name that ends in a slash is a repository of its own: recorded by its id alone it would be lost.
+    changed.update(name for name in others if not name.endswith("/"))
+    names = sorted(name for name in changed if not is_ignored(name))
+    if names:
+        feed = "".join(f"{name}\0" for name in names)
+        git.run("update-index", "--add", "--remove", "--replace", "-z", "--stdin", input=feed, env=env)
+
+
+def _add_exactly(git: Git, paths: Sequence[str], env: Mapping[str, str]) -> None:
+    known = [
+        path
+        for path in paths
+        if os.path.lexists(f"{git.folder}/{path}") or git.names("ls-files", "-z", "--", path, env=env)
+    ]
+    if known:
+        git.run("add", "--all", "--force", "--", *known, env=env)
+
+
+def _must_be_on(git: Git, branch: str | None) -> None:
+    if branch is not None and git.current_branch() != branch:
+        raise Astray(git, branch)
+
+
+def _merge_heads(git: Git) -> list[str]:
+    try:
+        with open(f"{git.places.git_dir}/MERGE_HEAD", encoding="ascii") as file:
+            return file.read().split()
+    except FileNotFoundError:
+        return []
+
+
+def unresolved(git: Git) -> list[str]:
+    """The files in conflict that nobody has settled.
+
+    One is settled by `git add` or `git rm`, or where its conflict was between
+    lines, by a file without markers that is not just one of the sides.
+    """
+    return sorted(name for name, sides in unmerged(git).items() if not _is_settled(git, name, sides))
+
+
+def unmerged(git: Git, env: Mapping[str, str] | None = None) -> dict[str, set[str]]:
+    """The files in conflict, each with the ids of its sides."""
+    found: dict[str, set[str]] = {}
+    for entry in git.names("ls-files", "-z", "--unmerged", env=env):
+        facts, _, name = entry.partition("\t")
+        found.setdefault(name, set()).add(facts.split()[1])
+    return found
+
+
+def _is_settled(git: Git, name: str, sides: set[str]) -> bool:
+    path = f"{git.folder}/{name}"
+    if not os.path.lexists(path):
+        return True
+    if os.path.islink(path) or not os.path.isfile(path):
+        return False
+    with open(path, "rb") as file:
+        if any(line.startswith((b"<<<<<<< ", b">>>>>>> ")) for line in file):
+            return False
+    return git.line("hash-object", "--", name) not in sides
+
+
+def _tree(git: Git, commit: str | None) -> str:
+    """The tree of a commit; without one the empty tree."""
+    return git.line("rev-parse", f"{commit}^{{tree}}") if commit else git.line("mktree", input="")
+
+
+def _author(author: str | None) -> dict[str, str]:
+    if author is None:
+        return {}
+    name, _, mail = author.partition("<")
+    return {
+        "GIT_AUTHOR_NAME": name.strip() or "sow",
+        "GIT_AUTHOR_EMAIL": mail.rstrip("> ") or "sow@localhost",
+    }
+
+
+def _advance(git: Git, commit: str, head: str | None) -> None:
+    """Moves HEAD, and the branch that it names, from `head` to `commit`."""
+    was = head if head is not None else "0" * len(commit)
+    git.run("update-ref", "-m", "sow: commit", "HEAD", commit, was, env=git.identity())
+
+
+def _conclude(git: Git) -> None:
+    """Forgets the merge, cherry-pick or revert that was just committed."""
+    for name in ("MERGE_HEAD", "MERGE_MODE", "MERGE_MSG", "AUTO_MERGE", "CHERRY_PICK_HEAD", "REVERT_HEAD"):
+        path = f"{git.places.git_dir}/{name}"
+        if os.path.exists(path):
+            os.unlink(path)
+
+
+def _shown(name: str) -> str:
+    return name.encode("utf-8", "backslashreplace").decode()

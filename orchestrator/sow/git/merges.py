@@ -1,0 +1,206 @@
+"""Merges, computed beside every working tree and made once.
+
+    base ---- into ------- merge        the tree comes from `git merge-tree`,
+        \\                /             .sow/ from the side of `into`,
+         ---- branch ----              the trailer says which work it is
+
+A conflict is known before anything has changed, and nobody's files are touched
+but by the fast-forward at the end (see `landing`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from sow.errors import Failed, Refused
+from sow.git import commits, landing
+from sow.git.landing import Blocked, Merged
+from sow.git.repository import Git
+
+KEEP = ".sow"
+"""The entry of the top folder that always stays as the branch that is merged into has it."""
+
+Fault = TypeVar("Fault")
+
+_NEEDED = (2, 38)
+_TRIES = 50
+
+
+@dataclass(frozen=True, slots=True)
+class AlreadyMerged:
+    """A merge with these trailers is in the branch already."""
+
+    commit: str
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """The two sides can't be joined by themselves; nothing was changed."""
+
+    files: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Nothing:
+    """Every commit is in the branch already; no merge was made for it."""
+
+
+Outcome = Merged | AlreadyMerged | Conflict | Blocked | Nothing
+
+
+def merge(
+    git: Git,
+    commit: str,
+    into: str,
+    message: str,
+    trailers: Sequence[str],
+    intent: str,
+    *,
+    since: str | None = None,
+    keep_ours: str = KEEP,
+    vet: Callable[[str], Fault | None] = lambda commit: None,
+) -> Outcome | Fault:
+    """Merges `commit` into the branch `into`, whoever has that checked out.
+
+    `trailers` are lines like `Sow-Task: demo/010/1`: a merge that bears them
+    all is never made twice. `since` is a commit before which none can be.
+    `intent` is the path of a file for `settle`, which the caller calls first
+    after a kill; one caller at a time, by a `GitLease`. `vet` is asked about
+    the merge commit before the branch moves: what it gives, if not None, is
+    given back, and nothing was changed. Raises NotFound for a
+    missing branch or commit, Failed for a git that is too old or histories
+    that have nothing in common.
+    """
+    landing.settle(intent)
+    theirs = git.commit_of(commit)
+    for _ in range(_TRIES):
+        ours = git.commit_of(f"refs/heads/{into}")
+        if done := find_merge(git, into, trailers, since):
+            return AlreadyMerged(done)
+        if git.is_ancestor(theirs, ours):
+            return Nothing()
+        joined = _join(git, ours, theirs, keep_ours)
+        if isinstance(joined, Conflict):
+            return joined
+        made = commits.make(git, joined, (ours, theirs), _with_trailers(message, trailers))
+        if (fault := vet(made)) is not None:
+            return fault
+        landed = landing.land(git, into, ours, made, intent, f"merge {theirs[:12]}")
+        if not isinstance(landed, landing.Moved):
+            return landed
+    raise Failed(
+        f"branch {into} moved {_TRIES} times while it was merged into",
+        "see who commits to it all the time, and repeat",
+    )
+
+
+def find_merge(git: Git, into: str, trailers: Sequence[str], since: str | None = None) -> str | None:
+    """The newest merge in the branch `into` whose message has all `trailers` as lines, or None."""
+    if not trailers:
+        return None
+    span = [f"refs/heads/{into}", *([f"^{since}"] if since else [])]
+    # The merge's first parent is the branch itself, so it stands in the first line of descent.
+    found = git.run(
+        "log", "-z", "--first-parent", "--merges", "--no-show-signature", "--format=%H%n%B",
+        "--fixed-strings", f"--grep={trailers[0]}", *span, "--",
+    )  # fmt: skip
+    for record in found.split("\0"):
+        commit, *lines = record.split("\n")
+        # The search is for a part of a line: /1 would find /12.
+        if all(trailer in lines for trailer in trailers):
+            return commit
+    return None
+
+
+def merge_check(git: Git, one: str, other: str, *, keep_ours: str = KEEP) -> list[str]:
+    """The files over which `one` and `other` would conflict; nothing is changed."""
+    joined = _join(git, git.commit_of(one), git.commit_of(other), keep_ours)
+    return joined.files if isinstance(joined, Conflict) else []
+
+
+def bring(git: Git, branch: str, *, keep_ours: str = KEEP) -> list[str]:
+    """Merges `branch` into the checkout, for its agent to settle; the files in conflict.
+
+    Without a conflict the merge is committed and the list empty. With one it
+    is left open, markers in the files; called again in that state it only
+    names what is still unsettled. `.sow/` is taken from `branch`. Raises
+    Refused where something is uncommitted.
+    """
+    git = git.at_top()
+    theirs = git.commit_of(f"refs/heads/{branch}")
+    doing = git.unfinished()
+    if doing == "merge":
+        _take(git, git.commit_of("MERGE_HEAD"), keep_ours)
+        return commits.unresolved(git)
+    if doing is not None:
+        raise Refused(f"a {doing} is not finished in {git.folder}", f"end it there: `git {doing} --abort`")
+    if dirty := git.dirty_files():
+        raise Refused(
+            f"{git.folder} has uncommitted changes: {', '.join(dirty[:3])}", "commit them first, and repeat"
+        )
+    if git.is_ancestor(theirs, "HEAD"):
+        return []
+    words = f"Bring {branch} into {git.current_branch() or 'this work'}"
+    answer = git.ask(
+        "-c", "merge.conflictStyle=merge",
+        "merge", "--no-ff", "--no-commit", "--no-overwrite-ignore", "-m", words, theirs,
+        env=git.identity(),
+    )  # fmt: skip
+    if git.unfinished() != "merge":
+        raise Failed(
+            f"git can't merge {branch} into {git.folder}: {answer.err.strip()}", "mend that, and repeat"
+        )
+    _take(git, theirs, keep_ours)
+    left = sorted(commits.unmerged(git))
+    if not left:
+        commits.commit_leftovers(git, words)
+    return left
+
+
+def _join(git: Git, ours: str, theirs: str, keep: str) -> str | Conflict:
+    """The tree of both sides joined, or the files over which they can't be."""
+    if git.version() < _NEEDED:
+        raise Failed(
+            f"this git is {'.'.join(map(str, git.version()))}, and merging needs 2.38 or later", "update git"
+        )
+    # The other side first takes our `keep`: so nothing in it can conflict, and nothing be renamed into it.
+    like_ours = _with_entry(git, theirs, keep, _entry(git, ours, keep))
+    answer = git.ask(
+        "merge-tree", "--write-tree", "--name-only", "--no-messages", "-z", ours, like_ours, ok=(0, 1)
+    )
+    tree, *files = answer.out.split("\0")
+    return tree if answer.code == 0 else Conflict(sorted({name for name in files if name}))
+
+
+def _entry(git: Git, commit: str, name: str) -> str | None:
+    """The line of `git ls-tree` for an entry of the commit's top folder; None where it has none."""
+    return next((line for line in _top(git, commit) if line.split("\t", 1)[1] == name), None)
+
+
+def _top(git: Git, commit: str) -> list[str]:
+    return git.names("ls-tree", "-z", "--full-tree", commit)
+
+
+def _with_entry(git: Git, commit: str, name: str, entry: str | None) -> str:
+    """A commit like `commit`, parents and all, whose top folder has `entry` for `name`."""
+    top = _top(git, commit)
+    wanted = [line for line in top if line.split("\t", 1)[1] != name] + ([entry] if entry else [])
+    if sorted(wanted) == sorted(top):
+        return commit
+    tree = git.line("mktree", "-z", "--missing", input="".join(f"{line}\0" for line in wanted))
+    parents = git.line("rev-list", "--parents", "--max-count=1", commit).split()[1:]
+    return commits.make(git, tree, parents, f"{commit} with another {name}")
+
+
+def _take(git: Git, commit: str, name: str) -> None:
+    """Makes `name` in index and working tree what it is in `commit`; what git ignores there stays."""
+    if _entry(git, commit, name):
+        git.run("checkout", "--no-overlay", "--quiet", commit, "--", name)
+    else:
+        git.run("rm", "-r", "-f", "--quiet", "--ignore-unmatch", "--", name)
+
+
+def _with_trailers(message: str, trailers: Sequence[str]) -> str:
+    return "\n".join([message.rstrip("\n"), *([""] if trailers else []), *trailers])

@@ -1,0 +1,386 @@
+"""One checkout of a git repository, asked and told through the `git` program.
+
+What the user's configuration, hooks and environment would change about git's
+answers is switched off for every call; what concerns content (filters, line
+ends, attributes) stays as the user has it.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from sow.errors import Failed, NotFound, Refused
+from sow.git import places
+from sow.git.excludes import is_ignored
+from sow.git.places import Places
+
+TOKEN = "SOW_GIT"
+"""The variable by which a git that outlived its sow is found again."""
+
+_SETTINGS = (
+    "core.hooksPath=/dev/null",
+    "core.fsmonitor=false",
+    "core.quotePath=false",
+    # A file that would lose its line ends is committed all the same: left out, it would be lost whole.
+    "core.safecrlf=false",
+    "commit.gpgSign=false",
+    "gc.auto=0",
+    "maintenance.auto=false",
+    "submodule.recurse=false",
+    "merge.verifySignatures=false",
+    "merge.autoStash=false",
+    # Remembered resolutions would settle a conflict that nobody then looks at.
+    "rerere.enabled=false",
+    "i18n.commitEncoding=UTF-8",
+    "i18n.logOutputEncoding=UTF-8",
+    "log.showSignature=false",
+    "color.ui=false",
+    "diff.noprefix=false",
+    "diff.mnemonicPrefix=false",
+    "status.showUntrackedFiles=all",
+    "advice.detachedHead=false",
+    "advice.resolveConflict=false",
+)
+
+# Of git's own variables only those that say who and with which configuration; one that names a
+# repository, an index or a way to read paths comes from a hook, and is about another call.
+_KEPT = (
+    "GIT_AUTHOR_NAME",
+    "GIT_AUTHOR_EMAIL",
+    "GIT_COMMITTER_NAME",
+    "GIT_COMMITTER_EMAIL",
+    "GIT_CONFIG_GLOBAL",
+    "GIT_CONFIG_SYSTEM",
+    "GIT_CONFIG_NOSYSTEM",
+    "GIT_EXEC_PATH",
+    "GIT_SSL_NO_VERIFY",
+)
+
+_NOBODY = {
+    "GIT_AUTHOR_NAME": "sow",
+    "GIT_AUTHOR_EMAIL": "sow@localhost",
+    "GIT_COMMITTER_NAME": "sow",
+    "GIT_COMMITTER_EMAIL": "sow@localhost",
+}
+
+_HINTS = (
+    ("dubious ownership", "tell git that you trust the folder, as its message says, and repeat"),
+    ("index.lock", "another git is at work there; wait for it, and if it died remove that file"),
+    ("No space left", "free some space on that disk and repeat the command"),
+    ("Permission denied", "give yourself the right to write there, and repeat"),
+    ("already used by worktree", "see `git worktree list`, and free the branch there"),
+    ("already checked out", "see `git worktree list`, and free the branch there"),
+)
+
+_GRACE_SECONDS = 10.0
+
+
+class GitFailed(Failed):
+    """A git command ended badly: `.command`, `.code` and the whole `.stderr`."""
+
+    def __init__(self, command: Sequence[str], folder: str, code: int, stderr: str) -> None:
+        self.command, self.code, self.stderr = tuple(command), code, stderr
+        said = gist(stderr) or f"it ended with code {code}"
+        hint = next((hint for sign, hint in _HINTS if sign in stderr), "")
+        again = f"see for yourself: `cd {folder} && git {' '.join(command)}`"
+        super().__init__(f"git {' '.join(command[:2])} failed in {folder}: {said}", hint or again)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a git command said."""
+
+    code: int
+    out: str
+    err: str
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A path that is not as the last commit has it."""
+
+    state: str
+    """Two letters, index and working tree, as in git-status(1); `??` for untracked."""
+    path: str
+
+
+class Git:
+    """One checkout (or worktree) folder. Names of files may hold any byte: they come as `surrogateescape`."""
+
+    def __init__(self, folder: str) -> None:
+        self.folder = os.path.abspath(folder)
+        self._identity: dict[str, str] | None = None
+        self._places: Places | None = None
+
+    def run(
+        self,
+        *args: str,
+        ok: Sequence[int] = (0,),
+        input: str | None = None,
+        env: Mapping[str, str] | None = None,
+    ) -> str:
+        """What `git <args>` prints; raises GitFailed for an exit code that is not in `ok`."""
+        return self.ask(*args, ok=ok, input=input, env=env).out
+
+    def line(self, *args: str, env: Mapping[str, str] | None = None, input: str | None = None) -> str:
+        """The one line that `git <args>` prints."""
+        return self.run(*args, env=env, input=input).removesuffix("\n")
+
+    def names(self, *args: str, env: Mapping[str, str] | None = None, input: str | None = None) -> list[str]:
+        """The names that `git <args>`, told to end each with a NUL, prints."""
+        return [name for name in self.run(*args, env=env, input=input).split("\0") if name]
+
+    def ask(
+        self,
+        *args: str,
+        ok: Sequence[int] | None = None,
+        input: str | None = None,
+        env: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """Output and exit code of `git <args>`; without `ok` no code is an error.
+
+        Raises GitFailed for a code that is not in `ok`, NotFound outside a
+        repository, Failed without a git program.
+        """
+        settings = [word for setting in _SETTINGS for word in ("-c", setting)]
+        argv = ["git", "-C", self.folder, *settings, "--literal-pathspecs", *args]
+        answer = _call(argv, input, _environment(env or {}))
+        if answer.code == 128 and "not a git repository" in answer.err:
+            raise NotFound(
+                f"{self.folder} is in no git repository",
+                "change to a repository, or make one with `git init`",
+            )
+        if ok is not None and answer.code not in ok:
+            raise GitFailed(args, self.folder, answer.code, answer.err)
+        return answer
+
+    # Where it is and who it is
+
+    @property
+    def places(self) -> Places:
+        """Where this checkout's parts lie; raises NotFound outside a repository."""
+        if self._places is None:
+            self._places = places.find(self.folder)
+        if self._places is None:
+            raise NotFound(
+                f"{self.folder} is in no git repository",
+                "change to a repository, or make one with `git init`",
+            )
+        return self._places
+
+    def at_top(self) -> Git:
+        """The same checkout, where names of files are relative to its top."""
+        return self if self.folder == self.places.top else Git(self.places.top)
+
+    def version(self) -> tuple[int, ...]:
+        """The git program's version, (2, 39, 5)."""
+        words = self.line("version").split()
+        return tuple(int(part) for part in words[2].split(".") if part.isdecimal())
+
+    def identity(self) -> dict[str, str]:
+        """Environment for a command that commits: empty where git knows who commits, else sow's own name."""
+        if self._identity is None:
+            known = all(
+                self.ask("-c", "user.useConfigOnly=true", "var", kind).code == 0
+                for kind in ("GIT_AUTHOR_IDENT", "GIT_COMMITTER_IDENT")
+            )
+            self._identity = {} if known else dict(_NOBODY)
+        return self._identity
+
+    # Branches and commits
+
+    def commit_of(self, name: str) -> str:
+        """The full id of the commit that `name` (a branch, a tag, an id) means; raises NotFound."""
+        commit = self.maybe_commit_of(name)
+        if commit is None:
+            raise NotFound(
+                f"there is no commit {name!r} in {self.folder}", "`git branch -a` shows what there is"
+            )
+        return commit
+
+    def maybe_commit_of(self, name: str) -> str | None:
+        """The full id of the commit that `name` means; None if there is none."""
+        answer = self.ask("rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
+        return answer.out.strip() if answer.code == 0 else None
+
+    def tip(self, branch: str) -> str | None:
+        """The commit at which a branch stands, whatever tag has its name; None where there is no branch."""
+        return self.maybe_commit_of(f"refs/heads/{branch}")
+
+    def branch_exists(self, branch: str) -> bool:
+        """Whether there is a branch of this name with a commit."""
+        return self.tip(branch) is not None
+
+    def current_branch(self) -> str | None:
+        """The branch that is checked out here, born or not; None with a detached HEAD."""
+        answer = self.ask("symbolic-ref", "--quiet", "HEAD")
+        name = answer.out.strip()
+        return (
+            name.removeprefix("refs/heads/") if answer.code == 0 and name.startswith("refs/heads/") else None
+        )
+
+    def default_branch(self) -> str:
+        """The branch that work goes to in the end: origin's, or `main`, `master`, or the configured
+        first branch, or the one checked out in the main checkout; raises NotFound."""
+        remote = self.ask("symbolic-ref", "--quiet", "--short", "refs/remotes/origin/HEAD").out.strip()
+        configured = self.ask("config", "--get", "init.defaultBranch").out.strip()
+        for name in (remote.removeprefix("origin/"), configured, "main", "master"):
+            if name and self.branch_exists(name):
+                return name
+        current = Git(self.places.main).current_branch() if not self.places.bare else self.current_branch()
+        if current is None:
+            raise NotFound(
+                f"can't tell which branch of {self.folder} is the main one",
+                "name it: `git config init.defaultBranch NAME`",
+            )
+        return current
+
+    def is_ancestor(self, old: str, new: str) -> bool:
+        """Whether everything in `old` is in `new` too."""
+        return self.ask("merge-base", "--is-ancestor", old, new, ok=(0, 1)).code == 0
+
+    def check_branch_name(self, branch: str) -> None:
+        """Raises Refused for a name that git can't take or that can't stand beside the other branches."""
+        good = not branch.startswith("-") and branch not in ("HEAD", "@")
+        if not good or self.ask("check-ref-format", f"refs/heads/{branch}").code != 0:
+            raise Refused(
+                f"{branch!r} can't be the name of a branch",
+                "take letters, digits, `-`, `_` and single slashes; see `git help check-ref-format`",
+            )
+        others = self.run("for-each-ref", "--format=%(refname:lstrip=2)", "refs/heads").splitlines()
+        for other in others:
+            if branch.startswith(f"{other}/") or other.startswith(f"{branch}/"):
+                raise Refused(
+                    f"there can't be a branch {branch!r} beside the branch {other!r}: "
+                    "git keeps branches as files, and one would have to be a folder",
+                    f"take another name, or rename the other: `git branch -m {other} NAME`",
+                )
+
+    def move_branch(self, branch: str, new: str, old: str | None, why: str) -> bool:
+        """Moves a branch from `old` (None: there is none yet) to `new`; False, and nothing done, if it
+        no longer stands there. What is checked out is not looked at."""
+        name = f"refs/heads/{branch}"
+        was = old if old is not None else "0" * len(new)
+        answer = self.ask("update-ref", "-m", f"sow: {why}", name, new, was, env=self.identity())
+        if answer.code == 0:
+            return True
+        if self.tip(branch) != old:
+            return False
+        raise GitFailed(("update-ref", name, new, was), self.folder, answer.code, answer.err)
+
+    def delete_branch_if_merged(self, branch: str, into: str) -> bool:
+        """Deletes a branch whose every commit is in `into` and that no worktree has checked out;
+        False, and nothing done, for any other."""
+        tip = self.tip(branch)
+        if tip is None or branch == into or not self.is_ancestor(tip, f"refs/heads/{into}"):
+            return False
+        if f"branch refs/heads/{branch}" in self.run("worktree", "list", "--porcelain", "-z").split("\0"):
+            return False
+        return self.ask("update-ref", "-d", f"refs/heads/{branch}", tip).code == 0
+
+    # What is uncommitted
+
+    def changes(self) -> list[Change]:
+        """What differs from the last commit, untracked files too, by paths relative to the top.
+
+        A repository inside the worktree is one path, with a slash at its end.
+        sow's own ignored folders are left out.
+        """
+        found: list[Change] = []
+        fields = iter(
+            self.run("status", "--porcelain", "-z", "--untracked-files=all", "--no-renames").split("\0")
+        )
+        for field in fields:
+            if field and not is_ignored(field[3:]):
+                found.append(Change(field[:2], field[3:]))
+        return found
+
+    def dirty_files(self) -> list[str]:
+        """The paths of `changes`."""
+        return [change.path for change in self.changes()]
+
+    def is_clean(self) -> bool:
+        """Whether nothing is uncommitted."""
+        return not self.changes()
+
+    def unfinished(self) -> str | None:
+        """What git is in the middle of here (merge, rebase, cherry-pick, revert, am, bisect), or None."""
+        git_dir = self.places.git_dir
+        for name, what in _UNFINISHED:
+            if os.path.exists(f"{git_dir}/{name}"):
+                return what
+        return None
+
+
+_UNFINISHED = (
+    ("MERGE_HEAD", "merge"),
+    ("rebase-merge", "rebase"),
+    ("rebase-apply/applying", "am"),
+    ("rebase-apply", "rebase"),
+    ("CHERRY_PICK_HEAD", "cherry-pick"),
+    ("REVERT_HEAD", "revert"),
+    ("BISECT_LOG", "bisect"),
+)
+
+
+def gist(stderr: str) -> str:
+    """The one sentence of git's that tells what went wrong."""
+    lines = [line.strip() for line in stderr.splitlines() if line.strip() and not line.startswith("hint:")]
+    said = [line for line in lines if line.startswith(("fatal:", "error:"))] or lines[-1:]
+    return "; ".join(line.removeprefix("fatal:").removeprefix("error:").strip() for line in said[:3])
+
+
+def _environment(more: Mapping[str, str]) -> dict[str, str]:
+    mine = {key: value for key, value in os.environ.items() if not key.startswith("GIT_") or key in _KEPT}
+    # Without optional locks a mere look never stands in the way of the user's own git.
+    mine.update(LC_ALL="C", GIT_TERMINAL_PROMPT="0", GIT_EDITOR=":", GIT_OPTIONAL_LOCKS="0")
+    return {**mine, **more}
+
+
+def _call(argv: list[str], input: str | None, env: Mapping[str, str]) -> Answer:
+    try:
+        # A group of its own: Ctrl-C at the terminal reaches sow, and sow ends its git in order.
+        # cwd is / because the folder that sow was started in may be gone; -C says where.
+        process = subprocess.Popen(
+            [_bytes(word) for word in argv],
+            stdin=subprocess.DEVNULL if input is None else subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            cwd="/",
+            env={_bytes(key): _bytes(value) for key, value in env.items()},
+            process_group=0,
+        )
+    except (FileNotFoundError, PermissionError) as fault:
+        raise Failed(
+            "there is no git program on the PATH", "install git 2.38 or later, and repeat"
+        ) from fault
+    except OSError as fault:
+        raise Failed(f"git could not be started: {fault.strerror}", "mend that, and repeat") from fault
+    with process:
+        try:
+            out, err = process.communicate(None if input is None else _bytes(input))
+        except BaseException:
+            _end(process)
+            raise
+    return Answer(process.returncode, _text(out), _text(err))
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """TERM lets git take its lock files with it; KILL is for one that doesn't listen."""
+    process.send_signal(signal.SIGTERM)
+    try:
+        process.wait(_GRACE_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")
+
+
+def _text(data: bytes) -> str:
+    return data.decode("utf-8", "surrogateescape")

@@ -1,0 +1,261 @@
+"""Worktrees: made, found again after any kill, removed when nothing is lost by it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+
+from sow.errors import Refused
+from sow.git import alive, index
+from sow.git.repository import Git, gist
+
+SALVAGE = "refs/sow/salvage"
+"""Where commits stay that only a vanished worktree still knew of."""
+
+# What git writes into a worktree's `locked` while it makes it, and no longer.
+_HALF_MADE = "initializing"
+
+
+class Occupied(Refused):
+    """The place or the branch of a worktree is taken by something that is not ours to touch."""
+
+
+@dataclass(frozen=True, slots=True)
+class Worktree:
+    """One worktree as git has it registered."""
+
+    path: str
+    head: str
+    """The commit that it stands at; zeros or empty where there is none."""
+    branch: str | None
+    """None with a detached HEAD, and in a bare repository."""
+    bare: bool = False
+    locked: str | None = None
+    """Why it is locked, maybe in no words; None where it isn't."""
+    gone: bool = False
+    """Whether its folder is missing."""
+
+
+def all_of(git: Git) -> list[Worktree]:
+    """All worktrees of the repository, the main one first."""
+    records = git.run("worktree", "list", "--porcelain", "-z").split("\0\0")
+    return [_parsed(record) for record in records if record.strip("\0")]
+
+
+def _parsed(record: str) -> Worktree:
+    facts = dict(_fact(field) for field in record.split("\0") if field)
+    branch = facts.get("branch")
+    path = facts["worktree"]
+    return Worktree(
+        path=path,
+        head=facts.get("HEAD", ""),
+        branch=branch.removeprefix("refs/heads/") if branch else None,
+        bare="bare" in facts,
+        locked=facts.get("locked"),
+        gone="bare" not in facts and not os.path.lexists(f"{path}/.git"),
+    )
+
+
+def _fact(field: str) -> tuple[str, str]:
+    name, _, value = field.partition(" ")
+    return name, value
+
+
+def holding(git: Git, branch: str) -> Worktree | None:
+    """The worktree, with its folder there, that has `branch` checked out."""
+    return next((one for one in all_of(git) if one.branch == branch and not one.gone), None)
+
+
+def rebasing(git: Git, branch: str) -> str | None:
+    """The folder of a worktree where a rebase or a bisect of `branch` is under way; None if nowhere."""
+    for git_dir, folder in _git_dirs(git):
+        for name in ("rebase-merge/head-name", "rebase-apply/head-name", "BISECT_START"):
+            if _read(f"{git_dir}/{name}").removeprefix("refs/heads/") == branch:
+                return folder
+    return None
+
+
+def add(git: Git, path: str, branch: str, base: str) -> bool:
+    """Makes sure that there is a worktree at `path` on `branch`; True if it was made now.
+
+    A missing branch is begun at `base`; one that is there is taken as it is.
+    Whatever was left by a kill in the middle is completed, and a worktree
+    whose folder vanished is made again. One that is there is not touched,
+    whatever its agent is in the middle of. Raises Occupied where something
+    else is at `path`, or the branch is checked out elsewhere; Refused for a
+    bad name of a branch.
+    """
+    path = os.path.realpath(path)
+    mine = _at(git, path)
+    if mine and mine.locked == _HALF_MADE:
+        _undo_half_made(git, path)
+        mine = _at(git, path)
+    if mine and not mine.gone:
+        if mine.branch not in (branch, None):
+            raise Occupied(
+                f"the worktree {path} is on branch {mine.branch}, not on {branch}",
+                f"go back to it there: `git switch {branch}`",
+            )
+        return False
+    _must_be_free(path)
+    _begin(git, branch, base)
+    elsewhere = holding(git, branch)
+    folder = elsewhere.path if elsewhere else rebasing(git, branch)
+    if folder is not None:
+        raise Occupied(
+            f"branch {branch} is in use in {folder}",
+            "one branch can be checked out in one worktree only: switch to another there",
+        )
+    if mine is not None:
+        _forget(git, path)
+    # Forced, because a registration elsewhere whose folder is gone must not hold the branch.
+    git.run("worktree", "add", "--force", "--quiet", path, branch)
+    return True
+
+
+def remove(git: Git, path: str, into: str) -> str | None:
+    """Removes a worktree if nothing is lost by it; None if it is gone, else the reason why it stays.
+
+    It stays while anything in it is uncommitted or untracked, or a commit of
+    it is not in the branch `into`. What git ignores goes with it. Its branch
+    stays.
+    """
+    path = os.path.realpath(path)
+    mine = _at(git, path)
+    if mine is None:
+        return None if not os.path.lexists(path) else f"{path} is no worktree of this repository"
+    if mine.gone:
+        _forget(git, path)
+        return None
+    reason = _reason_to_stay(Git(path), mine, into)
+    if reason is None:
+        answer = git.ask("worktree", "remove", path)
+        reason = f"git keeps it: {gist(answer.err)}" if answer.code else None
+    return reason
+
+
+def _reason_to_stay(git: Git, mine: Worktree, into: str) -> str | None:
+    if git.places.git_dir == git.places.common:
+        return f"{mine.path} is the main checkout"
+    if mine.locked is not None:
+        return "it is locked" + (f": {mine.locked}" if mine.locked else "")
+    if doing := git.unfinished():
+        return f"a {doing} is not finished in it"
+    if dirty := git.dirty_files():
+        more = f" and {len(dirty) - 3} more" if len(dirty) > 3 else ""
+        return f"not committed: {', '.join(dirty[:3])}{more}"
+    head = git.maybe_commit_of("HEAD")
+    if head and not git.is_ancestor(head, f"refs/heads/{into}"):
+        count = git.line("rev-list", "--count", head, f"^refs/heads/{into}")
+        return f"commits that are not in {into}: {count}"
+    if inner := _repositories_in(git):
+        return f"a repository of its own in it: {inner[0]}"
+    return None
+
+
+def _repositories_in(git: Git) -> list[str]:
+    """Checked-out submodules: what is in them is nowhere else, so far as git tells us."""
+    entries = git.names("ls-files", "-z", "--stage")
+    links = [entry.split("\t", 1)[1] for entry in entries if entry.startswith("160000 ")]
+    return [link for link in links if os.path.lexists(f"{git.places.top}/{link}/.git")]
+
+
+def _at(git: Git, path: str) -> Worktree | None:
+    return next((one for one in all_of(git) if os.path.realpath(one.path) == path), None)
+
+
+def _must_be_free(path: str) -> None:
+    """Raises Occupied unless nothing, or nothing but a dead link to a worktree, is at `path`."""
+    if not os.path.lexists(path):
+        return
+    there = os.listdir(path) if os.path.isdir(path) else None
+    if there == [".git"] and not os.path.isdir(f"{path}/.git"):
+        os.unlink(f"{path}/.git")
+    elif there != []:
+        raise Occupied(
+            f"{path} is there already, and is no worktree of this repository",
+            "look at what is in it, and move it away",
+        )
+
+
+def _begin(git: Git, branch: str, base: str) -> None:
+    if git.branch_exists(branch):
+        return
+    git.check_branch_name(branch)
+    git.move_branch(branch, git.commit_of(base), None, "branch made")
+
+
+def _forget(git: Git, path: str) -> None:
+    """Drops the registration of a worktree whose folder is gone; commits that only it knew are kept."""
+    git_dir = _git_dir_of(git, path)
+    if git_dir is None:
+        return
+    if _read(f"{git_dir}/locked") or os.path.exists(f"{git_dir}/locked"):
+        raise Occupied(
+            f"the worktree {path} is locked, and its folder is not there",
+            f"bring its disk back, or give it up: `git worktree unlock {path}`",
+        )
+    _salvage(git, git_dir)
+    shutil.rmtree(git_dir)
+
+
+def _salvage(git: Git, git_dir: str) -> None:
+    """Gives a ref to the detached commit of a worktree that is about to be forgotten."""
+    head = _read(f"{git_dir}/HEAD")
+    commit = git.maybe_commit_of(head) if head and not head.startswith("ref:") else None
+    if commit and not git.run("for-each-ref", "--count=1", "--contains", commit):
+        git.run("update-ref", "-m", "sow: salvage", f"{SALVAGE}/{commit}", commit, env=git.identity())
+
+
+def _undo_half_made(git: Git, path: str) -> None:
+    """Completes or takes back a worktree whose git was killed while it made it.
+
+    Git's own lock says so: nobody was told of the worktree yet, so nobody has
+    worked in it.
+    """
+    git_dir = _git_dir_of(git, path)
+    if git_dir is None:
+        return
+    if alive.in_use(git.places.common, f"{git_dir}/locked"):
+        raise Occupied(f"a git is just making the worktree {path}", "wait for it to end, and repeat")
+    inside = os.listdir(path) if os.path.isdir(path) else []
+    if inside and inside != [".git"]:
+        _finish_half_made(Git(path), git_dir)
+        return
+    with suppress(FileNotFoundError):
+        os.unlink(f"{path}/.git")
+    shutil.rmtree(git_dir)
+
+
+def _finish_half_made(there: Git, git_dir: str) -> None:
+    """Completes the checkout of a half-made worktree."""
+    index.forget_dead(there, f"{git_dir}/index.lock")
+    there.run("reset", "--hard", "--quiet", "HEAD")
+    os.unlink(f"{git_dir}/locked")
+
+
+def _git_dirs(git: Git) -> Iterator[tuple[str, str]]:
+    """Git folder and top of every worktree, the main one first."""
+    common = git.places.common
+    yield common, git.places.main
+    with suppress(FileNotFoundError):
+        for name in sorted(os.listdir(f"{common}/worktrees")):
+            git_dir = f"{common}/worktrees/{name}"
+            target = _read(f"{git_dir}/gitdir")
+            if target:
+                yield git_dir, os.path.dirname(os.path.join(git_dir, target))
+
+
+def _git_dir_of(git: Git, path: str) -> str | None:
+    return next((git_dir for git_dir, top in _git_dirs(git) if os.path.realpath(top) == path), None)
+
+
+def _read(path: str) -> str:
+    try:
+        with open(path, encoding="utf-8", errors="surrogateescape") as file:
+            return file.read().strip()
+    except OSError:
+        return ""

@@ -1,0 +1,94 @@
+"""Where everything of a project lies: the one place that knows names of files and folders.
+
+<main>/.sow/                      settings, agents; and of sow's own: runtime/, worktrees/
+<main>/.sow/runtime/<project>/    events, attempts, locks, journal, last-good
+<folder>/.sow/project/            the project's state, in the worktree of its branch
+"""
+
+from sow.value import Value
+
+RUNTIME = ".sow/runtime"
+WORKTREES = ".sow/worktrees"
+PROJECT = ".sow/project"
+
+
+class Layout(Value):
+    """The paths of one project. `main`: top of the main checkout; `folder`: top of the
+    worktree that holds the project; both absolute."""
+
+    main: str
+    folder: str
+    name: str
+
+    @property
+    def project(self) -> str:
+        """The folder of the state files, committed on the project's branch."""
+        return f"{self.folder}/{PROJECT}"
+
+    @property
+    def project_file(self) -> str:
+        return f"{self.project}/state.yaml"
+
+    @property
+    def phases(self) -> str:
+        return f"{self.project}/phases"
+
+    def phase_file(self, phase: str) -> str:
+        return f"{self.phases}/{phase}/state.yaml"
+
+    def tasks(self, phase: str) -> str:
+        return f"{self.phases}/{phase}/tasks"
+
+    def task(self, phase: str, task_id: str) -> str:
+        """The task's folder: state.yaml, description.md, feedback/, log.md."""
+        return f"{self.phases}/{phase}/tasks/{task_id}"
+
+    def task_file(self, phase: str, task_id: str) -> str:
+        return f"{self.task(phase, task_id)}/state.yaml"
+
+    @property
+    def runtime(self) -> str:
+        """What this machine alone needs of the project; never committed."""
+        return f"{self.main}/{RUNTIME}/{self.name}"
+
+    @property
+    def events(self) -> str:
+        return f"{self.runtime}/events"
+
+    @property
+    def attempts(self) -> str:
+        return f"{self.runtime}/attempts"
+
+    def attempt(self, attempt: str) -> str:
+        return f"{self.runtime}/attempts/{attempt}"
+
+    @property
+    def locks(self) -> str:
+        return f"{self.runtime}/locks"
+
+    @property
+    def journal(self) -> str:
+        return f"{self.runtime}/journal"
+
+    @property
+    def last_good(self) -> str:
+        return f"{self.runtime}/last-good"
+
+    def task_worktree(self, branch: str, task_id: str) -> str:
+        return f"{self.main}/{WORKTREES}/{branch}--{task_id}"
+
+
+def project_worktree(main: str, branch: str) -> str:
+    """Where the worktree of a project's branch lies."""
+    return f"{main}/{WORKTREES}/{branch}"
+
+
+def task_branch(branch: str, task_id: str) -> str:
+    """The branch on which a task of the project on `branch` works."""
+    return f"{branch}--{task_id}"
+
+
+def is_task_branch(branch: str) -> bool:
+    """Whether a branch is one that `task_branch` names."""
+    head, dashes, number = branch.rpartition("--")
+    return bool(head and dashes) and len(number) == 3 and number.isdigit()

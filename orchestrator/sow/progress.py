@@ -1,0 +1,148 @@
+"""What an attempt's reports add up to, and what its end means for the task.
+
+Pure: reports and a task in, a `Verdict` out. The exit is the signal, the state
+file is the message: what the worker wrote there holds, and only where it wrote
+nothing is its output looked at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+
+from sow.recovery.policy import AskPerson, Decision, Nothing, Nudge, decide
+from sow.task import IN_PROGRESS, Task
+from sow_executors.base import (
+    Asked,
+    Denied,
+    Failed,
+    Finished,
+    Limited,
+    Report,
+    Retried,
+    Returned,
+    Said,
+    Spent,
+    Started,
+    Used,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """What is known of an attempt so far."""
+
+    session_id: str = ""
+    last_words: str = ""
+    doing: str = ""
+    """One line for a person who watches: the last tool or the last words."""
+    open_calls: frozenset[str] = frozenset()
+    denied: tuple[Denied, ...] = ()
+    asked: Asked | None = None
+    usd: float | None = None
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cached_tokens: int = 0
+    limit: Limited | None = None
+    finished: bool = False
+    """A result was seen; the process may live on."""
+    alive: bool = False
+    """The agent did something: what it was told has reached it."""
+
+
+def after(tally: Tally, reports: Iterable[Report]) -> Tally:
+    """The tally once `reports` came."""
+    for report in reports:
+        tally = _add(tally, report)
+    return tally
+
+
+def _add(tally: Tally, report: Report) -> Tally:
+    match report:
+        case Started(session_id=session):
+            return replace(tally, session_id=session or tally.session_id)
+        case Said(text):
+            return replace(tally, last_words=text, doing=_line(text), alive=True, finished=False)
+        case Used(tool, detail, call):
+            open_calls = tally.open_calls | {call} if call else tally.open_calls
+            doing = f"{tool}: {_line(detail)}" if detail else tool
+            return replace(tally, doing=doing, open_calls=open_calls, alive=True, finished=False)
+        case Returned(call):
+            return replace(tally, open_calls=tally.open_calls - {call})
+        case Denied(tool, detail):
+            return replace(tally, denied=(*tally.denied, report), doing=f"denied: {tool} {_line(detail)}")
+        case Asked():
+            return replace(tally, asked=report, alive=True)
+        case Spent(input_tokens, output_tokens, cached, usd):
+            total = tally.usd if usd is None else (tally.usd or 0.0) + usd
+            return replace(
+                tally,
+                usd=total,
+                input_tokens=tally.input_tokens + input_tokens,
+                output_tokens=tally.output_tokens + output_tokens,
+                cached_tokens=tally.cached_tokens + cached,
+            )
+        case Limited():
+            return replace(tally, limit=report)
+        case Retried(attempt, reason):
+            return replace(tally, doing=f"tries again ({attempt}): {_line(reason)}")
+        case Finished(text):
+            return replace(tally, last_words=text or tally.last_words, finished=True, alive=True)
+        case Failed():
+            return tally
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """How an attempt ended, as everything about it says."""
+
+    tally: Tally
+    ending: Finished | Failed
+    iteration: int
+    """The iteration that the attempt worked on."""
+    nudged: bool = False
+    """It was the one that asked a silent agent how it ended."""
+    stopped: str = ""
+    """Who ended it: `person` (agent stop), `interrupt` (Ctrl-C), or empty."""
+    tried: tuple[str, ...] = field(default=())
+    """The restarts of this turn so far: `spawn`, `resume`, `mint`."""
+
+
+def verdict(task: Task, end: End) -> Decision:
+    """What becomes of a task, read from its file after its attempt's end."""
+    if task.status != IN_PROGRESS or task.iteration != end.iteration:
+        return Nothing()  # the worker reported, or a person decided meanwhile: that holds
+    if end.stopped == "interrupt":
+        return Nothing()  # the next run resumes it
+    if end.stopped:
+        return AskPerson("A person stopped the agent. Say how to go on, or accept what is there.", "question")
+    if end.tally.asked:
+        return AskPerson(end.tally.asked.question, end.tally.asked.kind, end.tally.asked.options)
+    match end.ending:
+        case Failed() as failed:
+            return decide(failed, task, end.tried)
+        case Finished():
+            return _silent(end)
+
+
+def _silent(end: End) -> Decision:
+    """The turn came to its end without a report to the state file."""
+    if end.tally.denied:
+        names = "; ".join(dict.fromkeys(_denial(denied) for denied in end.tally.denied))
+        return AskPerson(f"The agent was denied: {names}. {_words(end)}", "permission")
+    if not end.nudged:
+        return Nudge()
+    return AskPerson(f"The agent ended without a report. {_words(end)}", "question")
+
+
+def _words(end: End) -> str:
+    said = end.tally.last_words.strip()
+    return f"Its last words: {said[-1500:]}" if said else "It said nothing."
+
+
+def _denial(denied: Denied) -> str:
+    return f"{denied.tool} ({denied.detail})" if denied.detail else denied.tool
+
+
+def _line(text: str) -> str:
+    return " ".join(text.split())[:200]

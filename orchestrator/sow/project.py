@@ -1,0 +1,86 @@
+"""A project as a value: its name, its branch, its phases, the documents they begin as."""
+
+import unicodedata
+
+from sow.errors import Refused
+from sow.value import TYPE_CHECKING, Value
+
+if TYPE_CHECKING:
+    from typing import Any
+
+TYPE_BY_PREFIX = {"explore/": "exploration", "design/": "design", "breakdown/": "breakdown"}
+"""A branch's prefix names the type of its project; any other branch is a standard one."""
+
+LONGEST_NAME = 50
+
+
+class Plan(Value):
+    """What a new project will be, before anything of it exists."""
+
+    name: str
+    branch: str
+    type: str
+    description: str
+
+
+def plan(description: str, *, branch: "str | None", name: "str | None") -> Plan:
+    """The new project that a description asks for; name and branch may be given.
+
+    Raises Refused for a name that no project can have, or a type that is not there yet.
+    """
+    words = " ".join(description.split())
+    chosen = name or slug(words if words else (branch or "").rpartition("/")[2])
+    if not is_name(chosen):
+        raise Refused(
+            f"{chosen!r} can't be the name of a project",
+            "a name is lower-case letters, digits and dashes, two at least: give one with --name",
+        )
+    on = branch or f"feat/{chosen}"
+    kind = next((kind for prefix, kind in TYPE_BY_PREFIX.items() if on.startswith(prefix)), "standard")
+    if kind != "standard":
+        raise Refused(
+            f"projects of type {kind} (branch {on}) are not there yet: only standard ones are",
+            "choose a branch with another prefix, such as feat/",
+        )
+    return Plan(name=chosen, branch=on, type=kind, description=words)
+
+
+def slug(words: str) -> str:
+    """`words` as the name of a project: ASCII, lower case, dashes, cut at a word."""
+    plain = unicodedata.normalize("NFKD", words).encode("ascii", "ignore").decode().lower()
+    parts = "".join(c if c.isalnum() else " " for c in plain).split()
+    name = ""
+    for part in parts:
+        longer = f"{name}-{part}" if name else part
+        if len(longer) > LONGEST_NAME:
+            break
+        name = longer
+    return name or "-".join(parts)[:LONGEST_NAME].strip("-")
+
+
+def is_name(name: str) -> bool:
+    """Whether `name` can be a project's: `^[a-z0-9][a-z0-9-]*[a-z0-9]$`."""
+    letters = set("abcdefghijklmnopqrstuvwxyz0123456789-")
+    return len(name) > 1 and set(name) <= letters and name[0] != "-" and name[-1] != "-"
+
+
+def first_documents(plan: Plan, at: str) -> "dict[str, dict[str, Any]]":
+    """The documents of a project that begins at `at`, by their path below `.sow/project`."""
+    phases = {"implementation": "in_progress", "review": "pending", "finalize": "pending"}
+    documents: dict[str, dict[str, Any]] = {
+        "state.yaml": {
+            "name": plan.name,
+            "type": plan.type,
+            "branch": plan.branch,
+            **({"description": plan.description} if plan.description else {}),
+            "created_at": at,
+            "updated_at": at,
+            "statechart": {"current_state": "ImplementationPlanning", "updated_at": at},
+        }
+    }
+    for phase, status in phases.items():
+        begun = {"started_at": at, "iteration": 1} if status == "in_progress" else {}
+        documents[f"phases/{phase}/state.yaml"] = {
+            "status": status, "enabled": True, "created_at": at, **begun, "inputs": [], "outputs": [],
+        }  # fmt: skip
+    return documents

@@ -1,0 +1,87 @@
+"""What agents are told: their role, their task, how to report, and what came of it.
+
+Everything goes into the prompt itself: a CLI may replay an old system prompt
+on a resume. Every `sow` command named here exists (a test walks them).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from importlib import resources
+
+from sow.task import Task
+
+REPORT = """\
+## How to report
+
+Nobody reads what you print; the state of your task is your report. When you stop, exactly one of these
+must be true:
+
+- The work is done: run `sow task set status needs_review`. Before that, say in two or three sentences
+  what you did: `sow task set result.message "..."`.
+- You can't go on without a person: run `sow task ask "your question"` (add `--option "..."` for each
+  answer that you can name), then stop at once. The answer comes in this same session.
+
+Note what a colleague should know, as you go: `sow agent log "..."`.
+Work only in this folder. You need not commit: what you leave uncommitted is committed for you.
+Never edit anything below `.sow/`: use the `sow` commands.
+"""
+
+
+def role_text(role: str, main: str) -> str:
+    """The text of a role: the repository's own `.sow/agents/<role>.md`, else the built-in one."""
+    path = f"{main}/.sow/agents/{role}.md"
+    if os.path.exists(path):
+        with open(path, encoding="utf-8", errors="replace") as file:
+            return file.read().strip()
+    own = resources.files(__name__) / "roles" / f"{role}.md"
+    return (
+        own.read_text(encoding="utf-8").strip() if own.is_file() else f"You are the {role} of this project."
+    )
+
+
+def first(
+    task: Task, role: str, description: str, feedback: Sequence[tuple[str, str]], note: str = ""
+) -> str:
+    """The prompt that opens a session. `note`: what a fresh session should know of earlier ones."""
+    parts = [role, f"# Task {task.id}: {task.name}", "## What to do", description.strip() or task.name]
+    if feedback:
+        parts.append("## Feedback so far, newest last")
+        parts += [f"### {name}\n\n{text.strip()}" for name, text in feedback]
+    if note:
+        parts += ["## What happened before", note]
+    return "\n\n".join([*parts, REPORT])
+
+
+def answered(text: str) -> str:
+    """The prompt that brings a person's answer."""
+    return (
+        f"A person answers your question:\n\n<answer>\n{text}\n</answer>\n\n"
+        "Go on with your task, and report as before."
+    )
+
+
+def reviewed(text: str, iteration: int) -> str:
+    """The prompt that brings a review's feedback."""
+    return (
+        f"Your work was reviewed and comes back (iteration {iteration}). What to do better:\n\n{text}\n\n"
+        "When it is done, run `sow task set status needs_review` again."
+    )
+
+
+def nudge(task: Task) -> str:
+    """The prompt for an agent that stopped without a report."""
+    return (
+        f"You stopped, and task {task.id} is still in_progress: nobody knows how it ended. Say it now, with "
+        "one command: `sow task set status needs_review` if the work is done, "
+        '`sow task ask "your question"` if you need a person. If something is left to do, do it first.'
+    )
+
+
+def go_on(task: Task) -> str:
+    """The prompt after an interruption."""
+    return (
+        "You were interrupted. See what is done already (the last command may or may not have taken effect), "
+        f"then go on with task {task.id} and report as before."
+    )

@@ -1,0 +1,156 @@
+"""Which tasks can start: kept up to date task by task, never by a scan of them all.
+
+In order of priority, then those that were already begun, then age, then id.
+A task is ready when each of those that it depends on is completed, and its
+`not_before` has passed.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+
+from sow.clock import is_unset, seconds
+from sow.errors import Refused
+from sow.task import ABANDONED, COMPLETED, IN_PROGRESS, PENDING, PRIORITIES, Task
+
+Rank = tuple[int, int, float, str]
+
+
+class Ready:
+    """The tasks of a project by what they wait for."""
+
+    def __init__(self, tasks: Iterable[Task] = ()) -> None:
+        self.tasks: dict[str, Task] = {}
+        self._dependents: dict[str, set[str]] = defaultdict(set)
+        self._heap: list[tuple[Rank, str]] = []
+        self._timed: list[tuple[float, str]] = []
+        for task in tasks:
+            self.tasks[task.id] = task
+            for needed in task.depends_on or ():
+                self._dependents[needed].add(task.id)
+        for task_id in self.tasks:
+            self._consider(task_id)
+
+    def put(self, task: Task) -> None:
+        """Takes a task's new state; whatever it was waiting for or made wait is looked at again."""
+        old = self.tasks.get(task.id)
+        for needed in (old.depends_on or ()) if old else ():
+            self._dependents[needed].discard(task.id)
+        for needed in task.depends_on or ():
+            self._dependents[needed].add(task.id)
+        self.tasks[task.id] = task
+        self._consider(task.id)
+        if old is None or old.status != task.status:
+            for dependent in self._dependents[task.id]:
+                self._consider(dependent)
+
+    def take(self, now: float, busy: Iterable[str] = ()) -> Task | None:
+        """The task that starts next at `now` (seconds since the epoch), not one of `busy`."""
+        self._wake(now)
+        passed: list[tuple[Rank, str]] = []
+        held, found = set(busy), None
+        while self._heap and found is None:
+            entry = heapq.heappop(self._heap)
+            task = self.tasks[entry[1]]
+            if entry[0] != _rank(task) or _start(task) > now or not self._startable(task):
+                continue  # an older state of it: what it is now stands elsewhere
+            if task.id in held:
+                passed.append(entry)
+            else:
+                found = task
+        for entry in passed:
+            heapq.heappush(self._heap, entry)
+        return found
+
+    def wakes_at(self) -> float | None:
+        """When the next waiting task may start, in seconds since the epoch; None for none."""
+        while self._timed:
+            at, task_id = self._timed[0]
+            task = self.tasks[task_id]
+            if not is_unset(task.not_before) and task.status in (PENDING, IN_PROGRESS) and at == _start(task):
+                return at
+            heapq.heappop(self._timed)
+        return None
+
+    def orphans(self) -> Iterator[tuple[Task, str]]:
+        """Pending tasks that can never start, with the abandoned or missing task that they wait for."""
+        for task in self.tasks.values():
+            if task.status == PENDING:
+                for needed in task.depends_on or ():
+                    other = self.tasks.get(needed)
+                    if other is None or other.status == ABANDONED:
+                        yield task, needed
+                        break
+
+    def _wake(self, now: float) -> None:
+        while self._timed and self._timed[0][0] <= now:
+            _, task_id = heapq.heappop(self._timed)
+            task = self.tasks[task_id]
+            if self._startable(task):
+                heapq.heappush(self._heap, (_rank(task), task_id))
+
+    def _consider(self, task_id: str) -> None:
+        task = self.tasks.get(task_id)
+        if task is None or not self._startable(task):
+            return
+        at = _start(task)
+        # Which side of its time it is on is decided at `take`, which alone knows what time it is.
+        if at > 0:
+            heapq.heappush(self._timed, (at, task_id))
+        else:
+            heapq.heappush(self._heap, (_rank(task), task_id))
+
+    def _startable(self, task: Task) -> bool:
+        if task.status == IN_PROGRESS:
+            return True
+        return task.status == PENDING and all(
+            (other := self.tasks.get(needed)) is not None and other.status == COMPLETED
+            for needed in task.depends_on or ()
+        )
+
+
+def _start(task: Task) -> float:
+    return 0.0 if is_unset(task.not_before) else seconds(str(task.not_before))
+
+
+def _rank(task: Task) -> Rank:
+    priority = PRIORITIES.index(task.priority or "normal")
+    return (priority, 0 if task.status == IN_PROGRESS else 1, seconds(task.created_at), task.id)
+
+
+def check_dependencies(task_id: str, depends_on: Iterable[str], tasks: Iterable[Task]) -> None:
+    """Raises Refused where `task_id` would depend on an unknown task, on itself, or in a circle."""
+    known = {task.id: task for task in tasks}
+    for needed in depends_on:
+        if needed == task_id:
+            raise Refused(f"task {task_id} can't depend on itself", "leave it out of --depends-on")
+        if needed not in known:
+            raise Refused(
+                f"task {task_id} can't depend on {needed}: there is no such task",
+                "see the tasks: `sow task list`",
+            )
+        if circle := _path(needed, task_id, known):
+            raise Refused(
+                f"task {task_id} can't depend on {needed}: {' -> '.join([task_id, *circle])} is a circle",
+                "take one of these dependencies away",
+            )
+
+
+def _path(start: str, goal: str, known: dict[str, Task]) -> list[str]:
+    """The ids from `start` down its dependencies to `goal`; empty where there is no way."""
+    came: dict[str, str] = {start: ""}
+    todo = [start]
+    while todo:
+        here = todo.pop()
+        if here == goal:
+            steps = [here]
+            while came[steps[-1]]:
+                steps.append(came[steps[-1]])
+            return steps[::-1]
+        for needed in (known[here].depends_on or ()) if here in known else ():
+            if needed not in came:
+                came[needed] = here
+                todo.append(needed)
+    return []

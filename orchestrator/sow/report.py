@@ -1,0 +1,118 @@
+"""What a worker says of its task: a field, a question, a note.
+
+Where its sandbox keeps it from the state, the report goes to the attempt's
+outbox, and the orchestrator applies it at the exit.
+"""
+
+import os
+
+from sow import fields
+from sow.errors import Failed, Refused
+from sow.eventlog import Event
+from sow.store import Change, Store
+from sow.task import Task
+from sow.value import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+
+def set_field(store: Store, task_id: str, path: str, value: str, *, attempt: str, text: bool = False) -> Task:
+    """Sets a field of the worker's own task. `attempt`: the worker's, of which a late word is refused."""
+    change = fields.setting(path, value, now=store.now(), worker=True, text=text)
+
+    def checked(task: Task) -> Change:
+        _check_turn(task, attempt)
+        return change(task)
+
+    return store.change_task(task_id, checked)
+
+
+def ask(store: Store, task_id: str, question: str, options: "tuple[str, ...]", *, attempt: str) -> Task:
+    """Pauses the task with a question for a person."""
+    if not question.strip():
+        raise Refused("the question is empty", 'say what you need to know: `sow task ask "..."`')
+
+    def change(task: Task) -> Change:
+        _check_turn(task, attempt)
+        paused = task.pause(
+            question, kind="question", by=task.assigned_agent, at=store.now(), options=options
+        )
+        event = Event(type="task.paused", task_id=task.id, payload={"question": question, "kind": "question"})
+        return Change(task=paused.replace(error=None, error_detail=None), events=(event,))
+
+    return store.change_task(task_id, change)
+
+
+def note(store: Store, task_id: str, text: str) -> None:
+    """Adds an entry to the task's log.md, and tells it in the event log."""
+    task = store.task(task_id)
+    store.append_log(task, text, by=task.assigned_agent)
+    store.tell(Event(type="agent.message", task_id=task_id, payload={"text": text}))
+
+
+def lay_down(outbox: str, report: "Mapping[str, Any]") -> None:
+    """Leaves a report in the outbox. Raises Failed where not even that is allowed."""
+    import time
+
+    from sow import files, jsonlines
+
+    path = f"{outbox}/{time.time_ns():020d}-{os.getpid()}.json"
+    try:
+        files.write(path, jsonlines.dump(dict(report)) + "\n")
+    except (Failed, OSError) as fault:
+        raise Failed(
+            f"the sandbox allows neither the project's state nor {outbox}: {fault}",
+            "let the agent write to that folder in the executor's settings",
+        ) from fault
+
+
+def apply_outbox(store: Store, outbox: str, task_id: str, attempt: str) -> "list[str]":
+    """Applies what a worker laid down, in its order; gives what was refused, in words."""
+    refused: list[str] = []
+    try:
+        names = sorted(name for name in os.listdir(outbox) if name.endswith(".json"))
+    except FileNotFoundError:
+        return refused
+    for name in names:
+        path = f"{outbox}/{name}"
+        try:
+            _apply(store, _read(path), task_id, attempt)
+        except Refused as fault:
+            refused.append(f"{name}: {fault}")
+        # Renamed, not removed: it was the agent's word, and after a kill it must not count twice.
+        os.rename(path, f"{path}.applied")
+    return refused
+
+
+def _apply(store: Store, report: "dict[str, Any]", task_id: str, attempt: str) -> None:
+    match report:
+        case {"verb": "set", "field": str(field), "value": str(value)}:
+            set_field(store, task_id, field, value, attempt=attempt)
+        case {"verb": "ask", "question": str(question), "options": list(options)}:
+            ask(store, task_id, question, tuple(map(str, options)), attempt=attempt)
+        case {"verb": "log", "text": str(text)}:
+            note(store, task_id, text)
+        case _:
+            raise Refused(f"no report: {report}", "a worker sets a field, asks or logs")
+
+
+def _read(path: str) -> "dict[str, Any]":
+    import json
+
+    try:
+        with open(path, "rb") as file:
+            held = json.load(file)
+    except ValueError as fault:
+        raise Refused(f"{path} is no JSON: {fault}", "it was torn or written by another program") from fault
+    return held if isinstance(held, dict) else {}
+
+
+def _check_turn(task: Task, attempt: str) -> None:
+    """A process of an earlier iteration has no say in this one."""
+    if attempt.startswith(f"{task.id}-") and attempt.split("-")[1] != str(task.iteration):
+        raise Refused(
+            f"task {task.id} is in iteration {task.iteration}, and attempt {attempt} is of an earlier one",
+            "stop: the next iteration has a process of its own",
+        )

@@ -1,0 +1,278 @@
+"""The inbox, and what a person does with it: answer, send back, approve.
+
+An approval is stored before its merge and taken as a promise: whoever comes
+next completes it, and the trailer of the merge commit keeps it from being made
+twice. A conflict takes the approval back and is work for the agent.
+"""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from sow import fields
+from sow.attempt import Attempts
+from sow.clock import seconds
+from sow.errors import Busy, Failed, Refused
+from sow.eventlog import Event
+from sow.git import landing, merges
+from sow.layout import Layout
+from sow.store import Change, Store
+from sow.task import COMPLETED, IN_PROGRESS, NEEDS_REVIEW, PAUSED, PENDING, Task
+from sow.workspace import Workspace
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One thing that waits for a person."""
+
+    task: Task
+    kind: Literal["question", "permission", "failure", "review", "merge"]
+    text: str
+    since: str
+    """RFC 3339: when it began to wait."""
+
+
+@dataclass(frozen=True, slots=True)
+class CheckFailed:
+    """A configured check that did not pass."""
+
+    command: str
+    output: str
+    """The last lines that it printed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Approved:
+    """What became of an approval."""
+
+    task: Task
+    how: Literal["merged", "nothing to merge", "conflict", "check failed", "blocked"]
+    commit: str | None = None
+    files: tuple[str, ...] = ()
+    detail: str = ""
+
+
+def inbox(tasks: tuple[Task, ...]) -> list[Item]:
+    """What waits for a person, the longest wait first; questions before reviews."""
+    items = [item for task in tasks if (item := _item(task))]
+    return sorted(
+        items, key=lambda item: (item.kind in ("review", "merge"), seconds(item.since), item.task.id)
+    )
+
+
+def _item(task: Task) -> Item | None:
+    if task.status == PAUSED:
+        asked = task.question or {"text": "It is paused, and nobody said why.", "kind": "question"}
+        return Item(task, asked["kind"], asked["text"], asked.get("asked_at", task.updated_at))
+    if task.status == NEEDS_REVIEW:
+        summary = str((task.result or {}).get("message", ""))
+        return Item(task, "merge" if task.approval else "review", summary, task.updated_at)
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Reviewer:
+    """Does what a person decided, in one project."""
+
+    layout: Layout
+    store: Store
+    attempts: Attempts
+    workspace: Workspace
+    checks: tuple[str, ...]
+    environment: Mapping[str, str]
+
+    def answer(self, task_id: str, text: str, *, by: str) -> Task:
+        """Answers a paused task: it is in progress again, and the next resume brings the answer."""
+        _not_empty(text, "answer")
+
+        def change(task: Task) -> Change:
+            answered = task.take_answer(text, by=by, at=self.store.now())
+            return Change(task=answered, events=(_event(task, "task.resumed", {"by": by}),))
+
+        return self.store.change_task(task_id, change)
+
+    def send_back(self, task_id: str, text: str, *, by: str) -> Task:
+        """Sends a task back with feedback: its file, the next iteration and the state, all or nothing."""
+        _not_empty(text, "feedback")
+        self._check_at_rest(task_id)
+
+        def change(task: Task) -> Change:
+            back = task.send_back(text, by=by, at=self.store.now())
+            path = f"{self.layout.task(task.phase, task.id)}/feedback/{task.iteration:03d}.md"
+            event = _event(task, "task.feedback", {"iteration": back.iteration, "feedback": text})
+            return Change(task=back, events=(event,), files={path: text.rstrip() + "\n"})
+
+        return self.store.change_task(task_id, change)
+
+    def approve(self, task_id: str, *, by: str) -> Approved:
+        """Approves a task and merges its branch into the project's, once.
+
+        Raises Refused for a task that is not to be reviewed, Busy while its
+        agent is still at work.
+        """
+        self._check_at_rest(task_id)
+
+        def change(task: Task) -> Change:
+            return Change(task=task.approve(by=by, at=self.store.now()))
+
+        return self.merge(self.store.change_task(task_id, change))
+
+    def accept(self, task_id: str, *, by: str) -> Approved:
+        """Takes what is there as the result, and approves it: for a task that is paused or unfinished."""
+        self._check_at_rest(task_id)
+
+        def change(task: Task) -> Change:
+            if task.status == NEEDS_REVIEW:
+                return Change(task=task)
+            handed = task.hand_in()
+            return Change(task=handed, events=(_event(task, "task.needs_review", {"summary": ""}),))
+
+        task = self.store.change_task(task_id, change)
+        if task.worktree:
+            self.workspace.commit_leftovers(task)
+        return self.approve(task_id, by=by)
+
+    def complete(self, task_id: str, *, by: str) -> Task:
+        """Completes a task by a person's word: done by hand, or good as it is (then it is merged)."""
+        task = self.store.task(task_id)
+        if task.status in (IN_PROGRESS, PAUSED, NEEDS_REVIEW) and task.branch:
+            done = self.accept(task_id, by=by)
+            if done.task.status != COMPLETED:
+                raise Failed(
+                    f"task {task_id} was not completed: {done.how} {', '.join(done.files)}", done.detail
+                )
+            return done.task
+        self._check_at_rest(task_id)
+        now = self.store.now()
+
+        def change(current: Task) -> Change:
+            approved = current.approve(by=by, at=now) if current.status == NEEDS_REVIEW else current
+            return Change(task=approved.complete(at=now), events=(fields.completed_event(current, now),))
+
+        return self.store.change_task(task_id, change)
+
+    def abandon(self, task_id: str, *, reason: str) -> Task:
+        """Abandons a task; its branch and worktree stay. Raises Busy while its agent is at work."""
+        self._check_at_rest(task_id)
+
+        def change(task: Task) -> Change:
+            gone = task.abandon(at=self.store.now())
+            return Change(task=gone, events=(_event(task, "task.abandoned", {"reason": reason}),))
+
+        return self.store.change_task(task_id, change)
+
+    def retry(self, task_id: str, *, fresh: bool) -> Task:
+        """Puts a task back among the waiting. Raises Busy while its agent is at work."""
+        self._check_at_rest(task_id)
+
+        def change(task: Task) -> Change:
+            if task.status == PENDING and not (fresh or task.not_before):
+                raise Refused(f"task {task.id} is pending already", "`sow run` starts it")
+            again = task.retry(fresh=fresh)
+            payload = {"not_before": self.store.now(), "reason": "by a person"}
+            return Change(task=again, events=(_event(task, "task.retry_scheduled", payload),))
+
+        return self.store.change_task(task_id, change)
+
+    # -- the merge ----------------------------------------------------------------------------
+
+    def merge(self, task: Task) -> Approved:
+        """Completes an approval: checks, merges, and the task is done; a conflict sends it back."""
+        with self.workspace.lease():
+            merged = self.workspace.merge(task, self._failed_check if self.checks else None)
+            match merged:
+                case landing.Merged(commit) | merges.AlreadyMerged(commit):
+                    approved = Approved(self._complete(task, commit), "merged", commit)
+                case merges.Nothing():
+                    approved = Approved(self._complete(task, None), "nothing to merge")
+                case merges.Conflict(files):
+                    return self._conflict(task, tuple(files))
+                case CheckFailed() as failed:
+                    return self._check_failed(task, failed)
+                case landing.Blocked(files, reason):
+                    return Approved(task, "blocked", files=tuple(files), detail=reason)
+            self.workspace.commit_state_held(f"task {task.id} completed: {task.name}")
+        self.workspace.clear_up(approved.task)
+        return approved
+
+    def _complete(self, task: Task, commit: str | None) -> Task:
+        now = self.store.now()
+
+        def change(current: Task) -> Change:
+            if current.status == COMPLETED:
+                return Change(task=current)
+            events = [fields.completed_event(current, now)]
+            if commit:
+                payload = {"commit": commit, "branch": self.workspace.branch}
+                events.insert(0, _event(current, "merge.done", payload))
+            return Change(task=current.complete(at=now, commit=commit), events=tuple(events))
+
+        return self.store.change_task(task.id, change)
+
+    def _conflict(self, task: Task, files: tuple[str, ...]) -> Approved:
+        """The approval goes back, and the agent gets the conflict to resolve in its own worktree."""
+        listed = "\n".join(f"- {name}" for name in files)
+        words = (
+            f"Your work was approved, but it conflicts with what was merged into {self.workspace.branch} "
+            f"meanwhile:\n\n{listed}\n\nThat branch is being merged into your worktree: resolve the conflict "
+            "markers in these files so that both changes hold, run the tests, `git add` them, and report "
+            "again. Drop neither side."
+        )
+        # The markers first: a kill in between leaves the approval, and with it the way back here.
+        self.workspace.bring_in(task)
+        self.store.tell(_event(task, "merge.conflict", {"files": list(files)}))
+        return Approved(self._take_back(task, words), "conflict", files=files)
+
+    def _check_failed(self, task: Task, failed: CheckFailed) -> Approved:
+        words = (
+            f"Your work was approved, but merged into {self.workspace.branch} this check fails:\n\n"
+            f"    {failed.command}\n\n{failed.output}\n\nMake it pass, then report again."
+        )
+        return Approved(self._take_back(task, words), "check failed", detail=failed.output)
+
+    def _take_back(self, task: Task, words: str) -> Task:
+        def change(current: Task) -> Change:
+            back = current.send_back(words, by="sow", at=self.store.now())
+            path = f"{self.layout.task(task.phase, task.id)}/feedback/{current.iteration:03d}.md"
+            event = _event(task, "task.feedback", {"iteration": back.iteration, "feedback": words})
+            return Change(task=back, events=(event,), files={path: words + "\n"})
+
+        return self.store.change_task(task.id, change)
+
+    def _failed_check(self, folder: str) -> CheckFailed | None:
+        """Runs the configured checks in `folder`; gives the first that fails."""
+        return run_checks(self.checks, folder, self.environment)
+
+    def _check_at_rest(self, task_id: str) -> None:
+        """A decision about a task waits until its agent's process has ended."""
+        running = [a for a in self.attempts.open() if a.task_id == task_id]
+        if running:
+            raise Busy(
+                f"the agent of task {task_id} is still at work (attempt {running[0].id})",
+                f"wait for it, or end it: `sow agent stop {task_id}`; if no `sow run` is on, start one",
+            )
+
+
+def run_checks(checks: tuple[str, ...], folder: str, environment: Mapping[str, str]) -> CheckFailed | None:
+    """Runs each command by the shell in `folder`; gives the first that fails, None where all pass."""
+    for command in checks:
+        done = subprocess.run(
+            ["/bin/sh", "-c", command], cwd=folder, env=dict(environment), stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
+        )  # fmt: skip
+        if done.returncode:
+            lines = done.stdout.decode("utf-8", "replace").splitlines()
+            return CheckFailed(command, "\n".join(lines[-40:]))
+    return None
+
+
+def _event(task: Task, kind: str, payload: dict[str, Any]) -> Event:
+    return Event(type=kind, task_id=task.id, payload=payload)
+
+
+def _not_empty(text: str, what: str) -> None:
+    if not text.strip():
+        raise Refused(f"the {what} is empty", f"say something: an empty {what} tells an agent nothing")

@@ -1,0 +1,450 @@
+"""`sow run`: starts what is ready, follows what runs, settles what ended, until only a person can go on.
+
+    restore --> start the ready --> wait --> settle the ended --> take in what others changed --+
+                      ^                                                                         |
+                      +-------------------------------------------------------------------------+
+
+One thread, one wait: for the ends of processes, lines of output, changes of
+the state by others, and signals. What is stored is the truth; all that is held
+here can be lost at any moment.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Literal
+
+from sow import eventlog, lease
+from sow.attempt import Attempt
+from sow.errors import Busy, Failed, NotFound, SowError
+from sow.eventlog import Event
+from sow.ready import Ready
+from sow.recovery.policy import Nudge, Restart
+from sow.recovery.restore import Restored, restore, take_up
+from sow.review import Reviewer
+from sow.runner.watch import Watcher
+from sow.store import Change
+from sow.task import ENDED, IN_PROGRESS, NEEDS_REVIEW, PAUSED, PENDING, Task
+from sow.turn import AFTER_RESULT_SECONDS, Live, Settled, Turns
+from sow_executors.base import Said, Started, Used
+
+RESCAN_SECONDS = 30.0
+"""How often everything is read anew, for a writer may die between its state and its event."""
+
+Kind = Literal["started", "said", "used", "settled", "changed", "problem", "limit"]
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Something for whoever watches the run."""
+
+    kind: Kind
+    task: Task | None
+    text: str
+    attempt: Attempt | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a run ended."""
+
+    tasks: tuple[Task, ...]
+    interrupted: bool = False
+    left_running: bool = False
+
+    def of(self, *statuses: str) -> list[Task]:
+        return [task for task in self.tasks if task.status in statuses]
+
+    @property
+    def waits(self) -> list[Task]:
+        """The tasks that wait for a person."""
+        return self.of(PAUSED, NEEDS_REVIEW)
+
+    @property
+    def done(self) -> bool:
+        return all(task.status in ENDED for task in self.tasks)
+
+
+@dataclass(slots=True)
+class Scheduler:
+    """One life of the orchestrator in one project."""
+
+    turns: Turns
+    reviewer: Reviewer
+    watcher: Watcher
+    jobs: int
+    only: str | None = None
+    watch: Callable[[Note], None] = lambda note: None
+    live: dict[str, Live] = field(default_factory=dict)
+    """By attempt."""
+    _ready: Ready = field(default_factory=Ready)
+    _offsets: dict[str, int] = field(default_factory=dict)
+    _held_back: set[str] = field(default_factory=set)
+    _signals: list[str] = field(default_factory=list)
+    _scanned: float = 0.0
+
+    def run(self, *, stay: bool = False) -> Outcome:
+        """Runs until nothing can go on without a person; with `stay`, until it is interrupted.
+
+        Raises Busy while another orchestrator works on this project.
+        """
+        held = self._as_the_only_one()
+        try:
+            self.turns.store.tell(Event(type="run.started", payload={"jobs": self.jobs}))
+            self._restore()
+            while not self._signals:
+                self._start_ready()
+                if not self.live and not stay and self._ready.wakes_at() is None:
+                    break
+                self._wait()
+            return self._end()
+        finally:
+            held.release()
+
+    def drive(self, task: Task, *, prompt: str = "", agent: str = "") -> Outcome:
+        """Starts the agent of one task and follows it to the end of its turn, beside any other run.
+
+        Raises SowError where it can't be started.
+        """
+        self.only = task.id
+        self.watcher.add_folder(self._events_folder())
+        self._skip_told()
+        self._scan()
+        live = self.turns.begin(task, prompt=prompt, reason="prompt" if prompt else "", agent=agent)
+        self._follow_from_now(live)
+        self.watch(Note("started", self._put(task.id), live.attempt.reason or "", live.attempt))
+        while self.live and not self._signals:
+            self._wait()
+        if self._signals and "leave" not in self._signals:
+            self._stop_all()
+        self._scan()
+        tasks = tuple(t for t in self._ready.tasks.values() if t.id == task.id)
+        return Outcome(tasks, bool(self._signals), bool(self.live))
+
+    # -- the three ways in and out ------------------------------------------------------------
+
+    def _as_the_only_one(self) -> lease.Lease:
+        layout = self.turns.layout
+        held = lease.acquire(f"{layout.locks}/orchestrator.lease", "sow run")
+        if held.broken:
+            payload = {"lease": "orchestrator", "holder": str(held.broken)}
+            self.turns.store.tell(Event(type="lock.broken", payload=payload))
+        return held
+
+    def _restore(self) -> None:
+        """Makes the state true before anything new is started."""
+        self.watcher.add_folder(self._events_folder())
+        self._skip_told()
+        restored = restore(self.turns, self.reviewer, adopt=True)
+        for problem in restored.problems:
+            self.watch(Note("problem", None, problem))
+        self._scan()
+        for live in restored.live:
+            self._follow_from_now(live)
+            self.watch(Note("started", self._ready.tasks.get(live.attempt.task_id), "adopted", live.attempt))
+        for settled in restored.settled:
+            self.watch(Note("settled", settled.task, _ending(settled), settled.attempt))
+        if self.only and self.only not in self._ready.tasks:
+            raise NotFound(f"task not found: {self.only}", "see the tasks there are: `sow task list`")
+
+    def _end(self) -> Outcome:
+        left = "leave" in self._signals
+        if self._signals and not left:
+            self._stop_all()
+        interrupted = bool(self._signals)
+        reason = "interrupted" if interrupted else "waits" if self._waits() else "done"
+        self.turns.store.tell(Event(type="run.ended", payload={"reason": reason}))
+        self.turns.workspace.commit_state("the run ended")
+        self._scan()
+        tasks = tuple(sorted(self._ready.tasks.values(), key=lambda task: task.id))
+        return Outcome(tasks, interrupted, left and bool(self.live))
+
+    def interrupt(self, name: str) -> None:
+        """Ends the run and its agents, gently; a second call, or a lost terminal, leaves them running."""
+        self._signals.append("leave" if self._signals or name == "SIGHUP" else name)
+        self.watcher.wake()
+
+    # -- starting -----------------------------------------------------------------------------
+
+    def _start_ready(self) -> None:
+        for task, needed in list(self._ready.orphans()):
+            self._pause_orphan(task, needed)
+        while len(self.live) < self.jobs and not self._signals:
+            chosen = self._next()
+            if chosen is None:
+                return
+            self._begin(chosen)
+
+    def _next(self) -> Task | None:
+        busy = {live.attempt.task_id for live in self.live.values()} | self._held_back
+        if self.only:
+            busy |= self._ready.tasks.keys() - {self.only}
+        return self._ready.take(self.turns.clock(), busy)
+
+    def _begin(self, task: Task, *, reason: str = "", tried: tuple[str, ...] = ()) -> None:
+        try:
+            live = self.turns.begin(task, reason=reason, tried=tried)
+        except Busy as fault:
+            self._held_back.add(task.id)
+            self._put(task.id)
+            self.watch(Note("problem", task, str(fault)))
+        except SowError as fault:
+            self._pause_failed(task, fault)
+        else:
+            self._follow_from_now(live)
+            begun = self._put(live.attempt.task_id) or task
+            self.watch(Note("started", begun, live.attempt.reason or "", live.attempt))
+
+    def _follow_from_now(self, live: Live) -> None:
+        self.live[live.attempt.id] = live
+        self.watcher.add_folder(live.running.folder)
+        self.watcher.add_process(live.running)
+
+    def _pause_failed(self, task: Task, fault: SowError) -> None:
+        """A task that could not be started waits for a person, with what was wrong."""
+        words = f"It could not be started: {fault}. {fault.hint}".strip()
+
+        def change(current: Task) -> Change:
+            if current.status not in (PENDING, IN_PROGRESS):
+                return Change(task=current)
+            answer = current.answer
+            paused = current.pause(words, kind="failure", by="orchestrator", at=self.turns.store.now())
+            event = Event(type="task.paused", task_id=task.id, payload={"question": words, "kind": "failure"})
+            return Change(task=paused.replace(answer=answer), events=(event,))
+
+        self._change(task.id, change)
+
+    def _pause_orphan(self, task: Task, needed: str) -> None:
+        words = (
+            f"It depends on task {needed}, which was abandoned or removed. Retry that one "
+            f"(`sow task retry {needed}`), or take the dependency away "
+            f"(`sow task set depends_on '[]' --id {task.id}`), then `sow task retry {task.id}`."
+        )
+
+        def change(current: Task) -> Change:
+            if current.status != PENDING:
+                return Change(task=current)
+            paused = current.pause(words, kind="failure", by="orchestrator", at=self.turns.store.now())
+            event = Event(type="task.paused", task_id=task.id, payload={"question": words, "kind": "failure"})
+            return Change(task=paused, events=(event,))
+
+        self._change(task.id, change)
+
+    def _change(self, task_id: str, change: Callable[[Task], Change]) -> None:
+        task = self.turns.store.change_task(task_id, change)
+        self._ready.put(task)
+        self.watch(Note("changed", task, task.question["text"] if task.question else ""))
+
+    # -- waiting ------------------------------------------------------------------------------
+
+    def _wait(self) -> None:
+        for kind, key in self.watcher.wait(self._patience()):
+            match kind:
+                case "process" if key in self.live:
+                    self._settle(self.live[key])
+                case "folder" if key == self._events_folder():
+                    self._take_in_events()
+                case "folder":
+                    self._follow(key)
+                case _:
+                    pass  # a signal: its handler has said what there is to say
+        now = self.turns.clock()
+        if now - self._scanned > RESCAN_SECONDS:
+            self._take_up_left()
+            self._scan()
+        for live in list(self.live.values()):
+            self._end_if_stuck(live, now)
+
+    def _patience(self) -> float:
+        """Seconds until something is due that no event announces."""
+        now = self.turns.clock()
+        due = [self._scanned + RESCAN_SECONDS]
+        if (at := self._ready.wakes_at()) is not None and len(self.live) < self.jobs:
+            due.append(at)
+        silence = self.turns.repository.silence_seconds
+        for live in self.live.values():
+            if live.tally.finished and not live.stopped:
+                due.append(live.quiet_since + AFTER_RESULT_SECONDS)
+            if silence and not live.tally.open_calls:
+                due.append(live.quiet_since + silence)
+        return max(min(due) - now, 0.0) + 0.001
+
+    def _follow(self, folder: str) -> None:
+        live = self.live.get(folder.rpartition("/")[2])
+        if live is None:
+            return
+        for report in live.follow(self.turns.clock()):
+            task = self._ready.tasks.get(live.attempt.task_id)
+            match report:
+                case Started(session_id=session) if session and not live.attempt.session_id:
+                    self._store_session(live, session)
+                case Said(text):
+                    self.watch(Note("said", task, text, live.attempt))
+                case Used(tool, detail):
+                    self.watch(Note("used", task, f"{tool}: {detail}" if detail else tool, live.attempt))
+                case _:
+                    pass  # it is in the tally, and told at the end
+
+    def _store_session(self, live: Live, session: str) -> None:
+        """A session whose id the CLI minted is stored at the first line that has it."""
+        live.attempt = self.turns.attempts.keep(live.attempt.replace(session_id=session))
+
+        def change(current: Task) -> Change:
+            if current.status in ENDED or current.session_id == session:
+                return Change(task=current)
+            payload = {"session_id": session, "executor": live.attempt.executor}
+            event = Event(type="session.started", task_id=current.id, payload=payload)
+            return Change(task=current.replace(session_id=session), events=(event,))
+
+        self.turns.store.change_task(live.attempt.task_id, change)
+
+    def _end_if_stuck(self, live: Live, now: float) -> None:
+        if live.stopped:
+            return
+        silence = self.turns.repository.silence_seconds
+        quiet = now - live.quiet_since
+        if live.tally.finished and quiet >= AFTER_RESULT_SECONDS:
+            live.stopped = "after result"
+        elif silence and quiet >= silence and not live.tally.open_calls:
+            live.stopped = "silence"
+        else:
+            return
+        # In a thread of its own: the others go on while this one has its grace.
+        threading.Thread(target=self._stop, args=(live,), daemon=True).start()
+
+    def _stop(self, live: Live) -> None:
+        try:
+            self.turns.runner.stop(live.running, self.turns.repository.grace_seconds)
+        except Failed as fault:
+            self.watch(Note("problem", None, str(fault), live.attempt))
+
+    def _stop_all(self) -> None:
+        """Ends all agents at once, gently, and settles each: the next run goes on from there."""
+        for live in self.live.values():
+            live.stopped = live.stopped or "interrupt"
+        stops = [threading.Thread(target=self._stop, args=(live,)) for live in self.live.values()]
+        for stop in stops:
+            stop.start()
+        for stop in stops:
+            stop.join()
+        for live in list(self.live.values()):
+            self._settle(live)
+
+    # -- settling -----------------------------------------------------------------------------
+
+    def _settle(self, live: Live) -> None:
+        """Records the end of a turn, and begins the next one where it can't wait."""
+        del self.live[live.attempt.id]
+        self.watcher.forget_folder(live.running.folder)
+        self.watcher.forget_process(live.attempt.id)
+        try:
+            settled = self.turns.settle(live, self.turns.runner.exit_status(live.running.folder))
+        except SowError as fault:
+            self.watch(
+                Note("problem", None, f"attempt {live.attempt.id}: {fault} {fault.hint}", live.attempt)
+            )
+            self._held_back.add(live.attempt.task_id)
+            return
+        self._ready.put(settled.task)
+        self.watch(Note("settled", settled.task, _ending(settled), settled.attempt))
+        if self._signals:
+            return
+        match settled.decision:
+            case Nudge():
+                self._begin(settled.task, reason="nudge")
+            case Restart(by):
+                self._begin(settled.task, reason="restart", tried=(*live.tried, by))
+            case _:
+                pass
+
+    # -- what others changed ------------------------------------------------------------------
+
+    def _events_folder(self) -> str:
+        from sow import files
+
+        files.make_folder(self.turns.layout.events)
+        return self.turns.layout.events
+
+    def _skip_told(self) -> None:
+        """What the log says up to here is in the state that is read right after."""
+        for path in self.turns.store.log.files():
+            with open(path, "rb") as file:
+                self._offsets[path] = file.seek(0, 2)
+
+    def _take_in_events(self) -> None:
+        touched: set[str] = set()
+        for path in self.turns.store.log.files():
+            with open(path, "rb") as file:
+                file.seek(self._offsets.get(path, 0))
+                data = file.read()
+            whole = data[: data.rfind(b"\n") + 1]
+            self._offsets[path] = self._offsets.get(path, 0) + len(whole)
+            for line in whole.split(b"\n"):
+                event = eventlog.parse(line) if line else None
+                if event and event.get("task_id") and not self._is_ours(event):
+                    touched.add(event["task_id"])
+        for task_id in touched:
+            self._held_back.discard(task_id)
+            self._put(task_id)
+
+    def _is_ours(self, event: dict[str, object]) -> bool:
+        return event.get("actor") == "orchestrator" and event.get("run_id") == self.turns.run_id
+
+    def _put(self, task_id: str) -> Task | None:
+        """Takes in the task as its file has it now."""
+        try:
+            task = self.turns.store.task(task_id)
+        except SowError:
+            return None  # removed or broken: `sow status` shows it, and the others go on
+        before = self._ready.tasks.get(task_id)
+        self._ready.put(task)
+        ours = any(live.attempt.task_id == task_id for live in self.live.values())
+        # What our own agent reports is told when its turn is settled.
+        if before and before.status != task.status and not ours:
+            self.watch(Note("changed", task, ""))
+        return task
+
+    def _scan(self) -> None:
+        self._scanned = self.turns.clock()
+        self._held_back.clear()
+        held = self.turns.store.tasks()
+        self._ready = Ready(held.tasks)
+        for broken in held.broken:
+            self.watch(Note("problem", None, broken.message))
+
+    def _take_up_left(self) -> None:
+        """Attempts whose driver died beside us (`sow agent spawn`, killed) are ours from now on."""
+        found = Restored(adopt=self.only is None)
+        for attempt in self.turns.attempts.open():
+            if attempt.id not in self.live:
+                try:
+                    take_up(self.turns, attempt, found)
+                except SowError as fault:
+                    self.watch(Note("problem", None, str(fault), attempt))
+        for live in found.live:
+            self._follow_from_now(live)
+
+    def _waits(self) -> bool:
+        return any(task.status in (PAUSED, NEEDS_REVIEW) for task in self._ready.tasks.values())
+
+
+def _ending(settled: Settled) -> str:
+    """One line about how a turn ended."""
+    attempt = settled.attempt
+    match settled.decision:
+        case Nudge():
+            return "ended without a report: asked how it ended"
+        case Restart(by):
+            return {
+                "spawn": "no such session: starts it anew",
+                "resume": "the session exists: resumes it",
+            }.get(by, "the session can't be used: starts a new one")
+        case _:
+            words = str(settled.task.status)
+            if settled.task.question and settled.task.status == PAUSED:
+                words += f": {settled.task.question['text']}"
+            elif attempt.message:
+                words += f" ({attempt.message})"
+            return words

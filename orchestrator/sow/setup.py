@@ -1,0 +1,200 @@
+"""What comes before work: a prepared repository, and a new project in it, all or nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sow import files, find, jsonlines
+from sow.document import canonical
+from sow.errors import Refused, SowError
+from sow.eventlog import Event
+from sow.git import commits, worktrees
+from sow.git.excludes import ensure_excludes
+from sow.git.places import Places
+from sow.git.repository import Git
+from sow.layout import PROJECT, RUNTIME, Layout, project_worktree
+from sow.project import Plan, first_documents
+from sow.store import Store
+
+CONFIG = """\
+# Settings of this repository for sow; all of them, with their meaning: `sow schema repository_config`
+# jobs: 3                      agents at once
+# checks: ["make test"]        must pass before approved work is merged; agents may run them
+# environment: ["MY_APP_*"]    variables that agents get besides the usual ones
+"""
+
+
+def prepare(places: Places) -> list[str]:
+    """Makes what sow needs in a repository; says what it made, nothing where all was there."""
+    done = []
+    if ensure_excludes(places.common):
+        done.append("git ignores .sow/runtime, .sow/worktrees and .sow/inbox here (info/exclude)")
+    for folder in ("agents", "inbox", "runtime"):
+        path = f"{places.main}/.sow/{folder}"
+        if not os.path.isdir(path):
+            files.make_folder(path)
+            done.append(f"made .sow/{folder}/")
+    config = f"{places.main}/.sow/config.yaml"
+    if not os.path.exists(config):
+        files.write(config, CONFIG)
+        done.append("made .sow/config.yaml")
+    return done
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A project that was just made, and what was done on the way that its maker should know."""
+
+    layout: Layout
+    notes: tuple[str, ...] = ()
+
+
+def new_project(
+    places: Places, plan: Plan, *, start: str | None, worktree: bool, store_of: Callable[[Layout], Store]
+) -> Made:
+    """Makes branch, worktree and state of a project; whatever is killed, all of it or nothing.
+
+    1. what an earlier kill left is undone; 2. nothing is in the way; 3. the intent;
+    4. branch and worktree; 5. the state, with one rename; 6. its first commit.
+    `start`: the ref that a new branch starts from; the default branch where None.
+    Raises Refused or NotFound, and then nothing was made.
+    """
+    undo_half_made(places)
+    repository = Git(places.main)
+    repository.check_branch_name(plan.branch)
+    _check_free(places, plan)
+    notes = [*prepare(places)]
+    if commits.ensure_commit(repository):
+        notes.append("the repository had no commit: made an empty first one")
+    created = not repository.branch_exists(plan.branch)
+    if not created and start:
+        raise Refused(f"branch {plan.branch} exists already: it can't start from {start}", "leave --from out")
+    base = repository.commit_of(start or (repository.default_branch() if created else plan.branch))
+    folder = project_worktree(places.main, plan.branch) if worktree else places.main
+    notes += _step_aside(repository, plan, worktree)
+
+    layout = Layout(main=places.main, folder=folder, name=plan.name)
+    intent = _write_intent(places, plan, folder, base, created, worktree)
+    try:
+        if worktree:
+            worktrees.add(repository, folder, plan.branch, base)
+        else:
+            _switch(repository, plan.branch, base)
+        store = store_of(layout)
+        _place_state(layout, plan, store.now())
+    except SowError:
+        _undo(places, json.loads(_read(intent)))
+        os.unlink(intent)
+        raise
+    commits.commit_paths(Git(folder), [PROJECT], f"sow: project {plan.name} begins", branch=plan.branch)
+    store.tell(Event(type="project.created", payload={"name": plan.name, "branch": plan.branch}))
+    os.unlink(intent)
+    return Made(layout, tuple(notes))
+
+
+def undo_half_made(places: Places) -> None:
+    """Completes or undoes what a killed `new_project` left."""
+    folder = f"{places.main}/{RUNTIME}/new"
+    try:
+        names = os.listdir(folder)
+    except FileNotFoundError:
+        return
+    for name in names:
+        if not name.endswith(".json"):
+            continue
+        intent = json.loads(_read(f"{folder}/{name}"))
+        if os.path.exists(f"{intent['folder']}/{PROJECT}/state.yaml"):
+            commits.commit_paths(Git(intent["folder"]), [PROJECT], f"sow: project {intent['name']} begins")
+        else:
+            _undo(places, intent)
+        os.unlink(f"{folder}/{name}")
+
+
+def _check_free(places: Places, plan: Plan) -> None:
+    for layout in find.all_projects(places):
+        if layout.name == plan.name:
+            raise Refused(
+                f"there is a project {plan.name} already, in {layout.folder}", "give this one another --name"
+            )
+        held = Store(layout, None).project()  # type: ignore[arg-type]
+        if held.get("branch") == plan.branch:
+            raise Refused(
+                f"branch {plan.branch} has a project already: {layout.name}", "give this one another --branch"
+            )
+
+
+def _step_aside(repository: Git, plan: Plan, worktree: bool) -> list[str]:
+    """Takes the main checkout off the project's branch, for a branch is checked out only once."""
+    if not worktree:
+        if repository.current_branch() != plan.branch and not repository.is_clean():
+            raise Refused(
+                f"the checkout has uncommitted changes, so it can't switch to {plan.branch}",
+                "commit or stash them, or leave --no-worktree out",
+            )
+        return []
+    if repository.current_branch() != plan.branch:
+        return []
+    other = repository.default_branch()
+    if not repository.is_clean():
+        raise Refused(
+            f"the checkout is on {plan.branch} and has uncommitted changes",
+            "commit or stash them, then repeat the command",
+        )
+    if other == plan.branch:
+        raise Refused(
+            f"{plan.branch} is the default branch and is checked out here",
+            "choose another --branch, or --no-worktree to work right here",
+        )
+    _switch(repository, other, other)
+    return [f"the checkout was on {plan.branch}: it is on {other} now"]
+
+
+def _switch(repository: Git, branch: str, base: str) -> None:
+    """Checks `branch` out in the main checkout; made at `base` where it is missing."""
+    if repository.branch_exists(branch):
+        repository.run("switch", "--quiet", branch)
+    else:
+        repository.run("switch", "--quiet", "--create", branch, base)
+
+
+def _write_intent(places: Places, plan: Plan, folder: str, base: str, created: bool, worktree: bool) -> str:
+    above = f"{places.main}/{RUNTIME}/new"
+    files.make_folder(above)
+    path = f"{above}/{plan.name}.json"
+    intent = {
+        "name": plan.name, "branch": plan.branch, "folder": folder, "base": base, "created": created,
+        "worktree": worktree,
+    }  # fmt: skip
+    files.write(path, jsonlines.dump(intent) + "\n")
+    return path
+
+
+def _undo(places: Places, intent: dict[str, object]) -> None:
+    """Takes back what stands of a half-made project; never a file or a commit of anybody's."""
+    repository = Git(places.main)
+    folder, branch, base = str(intent["folder"]), str(intent["branch"]), str(intent["base"])
+    for name in os.listdir(f"{folder}/.sow") if os.path.isdir(f"{folder}/.sow") else ():
+        if name.startswith(".project-"):
+            shutil.rmtree(f"{folder}/.sow/{name}", ignore_errors=True)
+    if intent["worktree"]:
+        worktrees.remove(repository, folder, branch)
+    if intent["created"] and intent["worktree"]:
+        repository.delete_branch_if_merged(branch, base)
+
+
+def _place_state(layout: Layout, plan: Plan, at: str) -> None:
+    beside = f"{layout.folder}/.sow/.project-{os.getpid()}"
+    for name, value in first_documents(plan, at).items():
+        files.make_folder(os.path.dirname(f"{beside}/{name}"))
+        files.write(f"{beside}/{name}", canonical.emit(value))
+    os.rename(beside, layout.project)
+    files.flush_folder(os.path.dirname(layout.project))
+
+
+def _read(path: str) -> str:
+    with open(path, encoding="utf-8") as file:
+        return file.read()

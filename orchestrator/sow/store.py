@@ -1,0 +1,428 @@
+"""The one door to a project's state: YAML files in, checked YAML files out.
+
+    lock -> finish what a killed writer left -> read -> change -> check -> write -> tell -> unlock
+
+A change is a function of the state as it is now, so nobody writes from an old
+copy. The state is written before its events: a crash can lose the last line of
+the log, but the log never tells of a change that is not so. Reading never locks.
+"""
+
+import os
+import time
+
+import sow_schemas
+from sow import document, files, jsonlines
+from sow.clock import stamp
+from sow.document import canonical
+from sow.errors import NotFound, Refused
+from sow.eventlog import Event, EventLog
+from sow.layout import Layout
+from sow.task import Task
+from sow.value import TYPE_CHECKING, Value
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import Any
+
+    from sow.clock import Clock
+
+HIGHEST_ID = 999
+
+
+class Change(Value):
+    """What becomes of a task: its new value, the events that tell it, files written with it.
+
+    `files`: absolute path -> text; with any, all is done or nothing, whatever is killed.
+    """
+
+    task: Task
+    events: "tuple[Event, ...]" = ()
+    files: "Mapping[str, str]" = {}  # noqa: RUF012 - a shared default of a frozen value
+
+
+class Broken(Value):
+    """A state file that can't be taken as it is; the rest of the project goes on without it."""
+
+    path: str
+    message: str
+    hint: str
+
+
+class Tasks(Value):
+    """The tasks of a project, in the order of their ids, and the files that are none."""
+
+    tasks: "tuple[Task, ...]"
+    broken: "tuple[Broken, ...]" = ()
+
+    def by_id(self) -> "dict[str, Task]":
+        return {task.id: task for task in self.tasks}
+
+
+class Store:
+    """The state of the project that `layout` lays out."""
+
+    def __init__(self, layout: Layout, log: EventLog, clock: "Clock" = time.time) -> None:
+        self.layout, self.log, self.clock = layout, log, clock
+
+    def now(self) -> str:
+        """The time as state files hold it."""
+        return stamp(self.clock())
+
+    # -- reading ------------------------------------------------------------------------------
+
+    def task(self, task_id: str) -> Task:
+        """The task as it stands on disk. Raises NotFound, or Refused where its file is broken."""
+        return self._read_task(self._task_file(task_id))
+
+    def tasks(self) -> Tasks:
+        """All tasks of all phases; what can't be read is listed as broken beside them."""
+        found: list[Task] = []
+        broken: list[Broken] = []
+        for path in self.task_files():
+            try:
+                found.append(self._read_task(path))
+            except FileNotFoundError:
+                continue  # removed since the folder was listed
+            except Refused as fault:
+                broken.append(Broken(path=path, message=str(fault), hint=fault.hint))
+        found.sort(key=lambda task: task.id)
+        return Tasks(tasks=tuple(found), broken=tuple(broken))
+
+    def task_files(self) -> "list[str]":
+        """The paths of all state files of tasks."""
+        return [
+            self.layout.task_file(phase, name)
+            for phase in self.phases()
+            for name in sorted(_names(self.layout.tasks(phase)))
+            if _is_task_id(name)
+        ]
+
+    def phases(self) -> "list[str]":
+        """The names of the phases that have a folder."""
+        return sorted(n for n in _names(self.layout.phases) if not n.startswith("."))
+
+    def project(self) -> "dict[str, Any]":
+        """The project's own document, without its phases."""
+        return self._read(self.layout.project_file, "project_file").value
+
+    def phase(self, phase: str) -> "dict[str, Any]":
+        """A phase's own document, without its tasks. Raises NotFound for one that is not there."""
+        try:
+            return self._read(self.layout.phase_file(phase), "phase_file").value
+        except FileNotFoundError:
+            raise self._no_phase(phase) from None
+
+    def description(self, task: Task) -> str:
+        """What the task's description.md says; empty where there is none."""
+        return _text(f"{self.layout.task(task.phase, task.id)}/description.md")
+
+    def feedback(self, task: Task) -> "list[tuple[str, str]]":
+        """The task's feedback files, oldest first: (file name, text)."""
+        folder = f"{self.layout.task(task.phase, task.id)}/feedback"
+        return [(name, _text(f"{folder}/{name}")) for name in sorted(_names(folder)) if name.endswith(".md")]
+
+    # -- changing -----------------------------------------------------------------------------
+
+    def change_task(self, task_id: str, change: "Callable[[Task], Change]") -> Task:
+        """Replaces a task by what `change` makes of it as it is now; gives the new task.
+
+        A change that changes nothing writes nothing. Raises NotFound, Refused (a
+        broken file, an illegal move, a value that the schema refuses), Busy.
+        """
+        path = self._task_file(task_id)
+        with self._lock(f"task-{task_id}") as lock:
+            held = self._read(path, "task_state")
+            before = Task.from_document(held.value)
+            outcome = change(before)
+            after = outcome.task
+            if after != before:
+                after = after.replace(updated_at=self.now())
+                self._write(path, held, after.document(), outcome.files, f"task-{task_id}")
+            for event in outcome.events:
+                self.log.append(event, lock.count())
+        return after
+
+    def change_project(self, change: "Callable[[dict[str, Any]], dict[str, Any]]") -> "dict[str, Any]":
+        """The same for the project's own document."""
+        path = self.layout.project_file
+        with self._lock("project"):
+            held = self._read(path, "project_file")
+            after = change(dict(held.value))
+            if after != held.value:
+                after["updated_at"] = self.now()
+                self._check("project_file", after, path)
+                files.write(path, held.changed(after))
+        return after
+
+    def tell(self, event: Event) -> None:
+        """Appends an event that no change of a state file brings with it."""
+        name = f"task-{event.task_id}" if event.task_id else "project"
+        with self._lock(name) as lock:
+            self.log.append(event, lock.count())
+
+    def append_log(self, task: Task, text: str, *, by: str) -> None:
+        """Adds an entry to the task's log.md, in one write."""
+        entry = f"\n## {self.now()} {by}\n\n{text.rstrip()}\n"
+        path = f"{self.layout.task(task.phase, task.id)}/log.md"
+        handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            os.write(handle, entry.encode("utf-8", "replace"))
+        finally:
+            os.close(handle)
+
+    def add_task(
+        self,
+        make: "Callable[[str, tuple[Task, ...]], Task]",
+        *,
+        description: str,
+        task_id: "str | None" = None,
+    ) -> Task:
+        """Adds the task that `make` gives for an id and the tasks there are; all of it or nothing.
+
+        The id is the next free one, by tens, or `task_id`. It is taken under the
+        project's lock for ids and never given twice. Raises Refused for an id that
+        is taken or no id, or when all 999 are used; NotFound for an unknown phase.
+        """
+        with self._lock("ids"):
+            self._sweep_half_added()
+            held = self.tasks()
+            new_id = self._new_id(task_id)
+            task = make(new_id, held.tasks)
+            if not os.path.exists(self.layout.phase_file(task.phase)):
+                raise self._no_phase(task.phase)
+            path = self.layout.task_file(task.phase, new_id)
+            self._check("task_state", task.document(), path)
+            self._place(task, description)
+            self._remember_id(new_id)
+            self.tell(Event(type="task.created", task_id=new_id, payload={"input": task.name}))
+        return task
+
+    def restore_last_good(self, task_id: str) -> "Task | None":
+        """Puts a task's last valid state back where its file is broken or gone.
+
+        The broken file is kept beside as `state.yaml.broken`. None where there is
+        no good copy, or nothing is broken.
+        """
+        with self._lock(f"task-{task_id}"):
+            good = f"{self.layout.last_good}/{task_id}.yaml"
+            try:
+                task = self._read_task(good)
+            except (FileNotFoundError, Refused):
+                return None
+            path = self.layout.task_file(task.phase, task_id)
+            try:
+                self._read_task(path)
+                return None
+            except FileNotFoundError:
+                files.make_folder(os.path.dirname(path))
+            except Refused:
+                files.write(f"{path}.broken", _text(path))
+            files.write(path, _text(good))
+        return task
+
+    def settle(self) -> None:
+        """Completes every change of several files that a killed writer left half done."""
+        for name in _names(self.layout.journal):
+            with self._lock(name.partition(".")[0]):
+                pass
+
+    # -- helpers ------------------------------------------------------------------------------
+
+    def _task_file(self, task_id: str) -> str:
+        if _is_task_id(task_id):
+            for phase in self.phases():
+                path = self.layout.task_file(phase, task_id)
+                if os.path.exists(path):
+                    return path
+            good = f"{self.layout.last_good}/{task_id}.yaml"
+            if os.path.exists(good):
+                raise Refused(
+                    f"the state file of task {task_id} is gone",
+                    f"its last good copy is {good}: put it back with `sow run`",
+                )
+        raise NotFound(f"task not found: {task_id}", "see the tasks there are: `sow task list`")
+
+    def _no_phase(self, phase: str) -> NotFound:
+        there = ", ".join(self.phases()) or "none"
+        return NotFound(f"phase not found: {phase}", f"the phases of this project: {there}")
+
+    def _read_task(self, path: str) -> Task:
+        return Task.from_document(self._read(path, "task_state").value)
+
+    def _read(self, path: str, schema: str) -> "document.Document":
+        held = document.read_file(path)
+        if not sow_schemas.valid(schema, held.value):
+            raise _invalid(schema, held.value, path, held)
+        return held
+
+    def _check(self, schema: str, value: "dict[str, Any]", path: str) -> None:
+        if not sow_schemas.valid(schema, value):
+            raise _invalid(schema, value, path, None)
+
+    def _write(
+        self,
+        path: str,
+        held: "document.Document",
+        after: "dict[str, Any]",
+        beside: "Mapping[str, str]",
+        lock: str,
+    ) -> None:
+        self._check("task_state", after, path)
+        try:
+            text = held.changed(after)
+        except ValueError as fault:
+            raise Refused(f"{path}: {fault}", "give a value that a YAML file can hold") from fault
+        if beside:
+            self._write_all({**beside, path: text}, lock)
+        else:
+            files.write(path, text)
+        self._keep_good(after["id"], text)
+
+    def _keep_good(self, task_id: str, text: str) -> None:
+        """Keeps a copy of what was just written, for the day an agent breaks the file."""
+        path = f"{self.layout.last_good}/{task_id}.yaml"
+        beside = f"{path}.{os.getpid()}.tmp"
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
+        try:
+            handle = os.open(beside, flags, 0o644)
+        except FileNotFoundError:
+            files.make_folder(self.layout.last_good)
+            handle = os.open(beside, flags, 0o644)
+        try:
+            # Not flushed: after a power cut the state file itself is the good one.
+            os.write(handle, text.encode())
+        finally:
+            os.close(handle)
+        os.rename(beside, path)
+
+    def _lock(self, name: str) -> "_SettledLock":
+        return _SettledLock(self, name)
+
+    def _write_all(self, texts: "Mapping[str, str]", lock: str) -> None:
+        """Writes several files as one: from the moment the journal stands, they all will be."""
+        files.make_folder(self.layout.journal)
+        entry = f"{self.layout.journal}/{lock}.json"
+        files.write(entry, jsonlines.dump(dict(texts)) + "\n")
+        self._replay(entry, texts)
+
+    def _replay(self, entry: str, texts: "Mapping[str, str]") -> None:
+        for path, text in texts.items():
+            files.make_folder(os.path.dirname(path))
+            files.write(path, text)
+        os.unlink(entry)
+        files.flush_folder(self.layout.journal)
+
+    def _new_id(self, wanted: "str | None") -> str:
+        used = self._used_ids()
+        if wanted is not None:
+            if not _is_task_id(wanted):
+                raise Refused(f"{wanted!r} is no task id", "an id is three digits: 010, 015, 020")
+            if int(wanted) in used:
+                raise Refused(
+                    f"task id {wanted} was given before, and ids are never given twice",
+                    "leave --id out for the next free one",
+                )
+            return wanted
+        by_tens = (max(used, default=0) // 10 + 1) * 10
+        free = by_tens if by_tens <= HIGHEST_ID else _free_below(used)
+        if not free:
+            raise Refused(
+                f"all {HIGHEST_ID} task ids of this project are used",
+                "go on in another project: `sow project new`",
+            )
+        return f"{free:03d}"
+
+    def _used_ids(self) -> "set[int]":
+        used = {int(n) for phase in self.phases() for n in _names(self.layout.tasks(phase)) if _is_task_id(n)}
+        return used | {int(n) for n in _text(self._ids_file()).split() if n.isdigit()}
+
+    def _remember_id(self, task_id: str) -> None:
+        """Notes an id as given, so that it stays so when its task is removed."""
+        path = self._ids_file()
+        handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            os.write(handle, f"{task_id}\n".encode())
+        finally:
+            os.close(handle)
+
+    def _ids_file(self) -> str:
+        return f"{self.layout.runtime}/ids"
+
+    def _place(self, task: Task, description: str) -> None:
+        """Puts a whole task folder in place with one rename."""
+        above = self.layout.tasks(task.phase)
+        beside = f"{above}/.new-{task.id}-{os.getpid()}"
+        files.make_folder(f"{beside}/feedback")
+        text = canonical.emit(task.document())
+        files.write(f"{beside}/state.yaml", text)
+        files.write(f"{beside}/description.md", description.rstrip() + "\n" if description.strip() else "")
+        files.write(f"{beside}/log.md", f"# {task.id} {task.name}\n")
+        os.rename(beside, f"{above}/{task.id}")
+        files.flush_folder(above)
+        self._keep_good(task.id, text)
+
+    def _sweep_half_added(self) -> None:
+        """Removes what a killed `add_task` left; the caller holds the lock for ids."""
+        for phase in self.phases():
+            above = self.layout.tasks(phase)
+            for name in _names(above):
+                if name.startswith(".new-"):
+                    import shutil
+
+                    shutil.rmtree(f"{above}/{name}", ignore_errors=True)
+
+
+class _SettledLock(files.Lock):
+    """A lock that, once held, first completes what its last holder was killed at."""
+
+    def __init__(self, store: Store, name: str) -> None:
+        super().__init__(f"{store.layout.locks}/{name}.lock")
+        self._store, self._entry = store, f"{store.layout.journal}/{name}.json"
+
+    def __enter__(self) -> "_SettledLock":
+        super().__enter__()
+        try:
+            # A journal that stands while its lock was free has a dead writer.
+            if os.path.exists(self._entry):
+                import json
+
+                with open(self._entry, "rb") as file:
+                    self._store._replay(self._entry, json.load(file))
+        except BaseException:
+            os.close(self._handle)
+            raise
+        return self
+
+
+def _free_below(used: "set[int]") -> int:
+    return next((number for number in range(HIGHEST_ID, 0, -1) if number not in used), 0)
+
+
+def _is_task_id(text: str) -> bool:
+    return len(text) == 3 and text.isascii() and text.isdigit()
+
+
+def _names(folder: str) -> "list[str]":
+    try:
+        return os.listdir(folder)
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
+def _text(path: str) -> str:
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            return file.read()
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+        return ""
+
+
+def _invalid(schema: str, value: "dict[str, Any]", path: str, held: "document.Document | None") -> Refused:
+    """The refusal of a document, with the place of its first problem."""
+    found = sow_schemas.problems(schema, value)
+    first = found[0]
+    field = ".".join(str(step) for step in first.path)
+    place = f"{path}:{held.place(first.path)[0]}" if held else path
+    more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
+    where = f"{place}: {field}: " if field else f"{place}: "
+    return Refused(f"{where}{first.message}{more}", first.hint or "mend that field and repeat the command")

@@ -1,0 +1,238 @@
+"""A task is a frozen value; its moves are the transition table of its life.
+
+    pending --> in_progress --> needs_review --> completed
+       ^           |   ^  ^          |
+       |           v   |  +----------+  send_back: iteration + 1, same session
+       +-------- paused                 any but completed --> abandoned
+
+Each move checks where it comes from and gives back a new task: whoever holds
+a task can't break it, and what a status owns comes and goes with the status.
+"""
+
+from sow.clock import is_unset
+from sow.errors import Refused
+from sow.value import TYPE_CHECKING, Value
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any, Literal, Self
+
+    Status = Literal["pending", "in_progress", "paused", "needs_review", "completed", "abandoned"]
+    Document = Mapping[str, Any]
+
+PENDING: "Status" = "pending"
+IN_PROGRESS: "Status" = "in_progress"
+PAUSED: "Status" = "paused"
+NEEDS_REVIEW: "Status" = "needs_review"
+COMPLETED: "Status" = "completed"
+ABANDONED: "Status" = "abandoned"
+
+STATUSES: "tuple[Status, ...]" = (PENDING, IN_PROGRESS, PAUSED, NEEDS_REVIEW, COMPLETED, ABANDONED)
+ENDED: "tuple[Status, ...]" = (COMPLETED, ABANDONED)
+PRIORITIES = ("critical", "high", "normal", "low")
+
+TRANSITIONS: "dict[str, tuple[Status, ...]]" = {
+    PENDING: (IN_PROGRESS, PAUSED, NEEDS_REVIEW, COMPLETED, ABANDONED),
+    IN_PROGRESS: (NEEDS_REVIEW, PAUSED, PENDING, COMPLETED, ABANDONED),
+    PAUSED: (IN_PROGRESS, PENDING, NEEDS_REVIEW, COMPLETED, ABANDONED),
+    NEEDS_REVIEW: (IN_PROGRESS, COMPLETED, ABANDONED),
+    COMPLETED: (),
+    ABANDONED: (PENDING,),
+}
+"""From a status to those that some move leads to. Anything else is refused."""
+
+
+class Task(Value):
+    """One unit of work, as its state file holds it. Times are RFC 3339 text, kept as written."""
+
+    id: str
+    name: str
+    phase: str
+    status: "Status"
+    created_at: str
+    started_at: "str | None" = None
+    updated_at: str
+    completed_at: "str | None" = None
+    iteration: int
+    assigned_agent: str
+    session_id: "str | None" = None
+    inputs: "tuple[Document, ...] | list[Document]"
+    outputs: "tuple[Document, ...] | list[Document]"
+    metadata: "Document | None" = None
+    priority: "str | None" = None
+    depends_on: "tuple[str, ...] | list[str] | None" = None
+    task_type: "str | None" = None
+    params: "Document | None" = None
+    executor: "str | None" = None
+    not_before: "str | None" = None
+    fresh: "bool | None" = None
+    answer: "Document | None" = None
+    approval: "Document | None" = None
+    worktree: "str | None" = None
+    question: "Document | None" = None
+    error: "Document | None" = None
+    error_detail: "Document | None" = None
+    result: "Document | None" = None
+    attempts: "int | None" = None
+    base: "str | None" = None
+    branch: "str | None" = None
+    commit: "str | None" = None
+
+    @classmethod
+    def from_document(cls, document: "Document") -> "Task":
+        """The task of a document that the schema has accepted."""
+        return cls(**document)
+
+    def document(self) -> "dict[str, Any]":
+        """The task as its file holds it, in the schema's order, without what is not set."""
+        held = self.__dict__
+        return {name: held[name] for name in self._fields if held.get(name) is not None}
+
+    # -- moves: each names the statuses that it comes from ------------------------------------
+
+    def start(
+        self,
+        *,
+        session_id: "str | None",
+        executor: str,
+        at: str,
+        worktree: "str | None",
+        branch: "str | None",
+        base: "str | None",
+    ) -> "Self":
+        """An agent begins, or goes on with, this task: stored before its process starts.
+
+        From `pending`, or from `in_progress` where the task was queued for a free
+        place after an answer, feedback or an interruption.
+        """
+        self._only_from("start", PENDING, IN_PROGRESS)
+        return self.replace(
+            status=IN_PROGRESS,
+            started_at=at if is_unset(self.started_at) else self.started_at,
+            session_id=session_id,
+            executor=executor,
+            worktree=worktree,
+            branch=branch,
+            base=base,
+            attempts=(self.attempts or 0) + 1,
+            not_before=None,
+            fresh=None,
+        )
+
+    def pause(self, text: str, *, kind: str, by: str, at: str, options: "tuple[str, ...]" = ()) -> "Self":
+        """The task waits for a person, who finds this question in the inbox."""
+        self._only_from("pause", PENDING, IN_PROGRESS)
+        question: dict[str, Any] = {"text": text, "kind": kind, "by": by, "asked_at": at}
+        if options:
+            question["options"] = list(options)
+        return self.replace(status=PAUSED, question=question, answer=None, not_before=None)
+
+    def take_answer(self, text: str, *, by: str, at: str) -> "Self":
+        """A person answered: the next resume delivers it, and tries start to count anew."""
+        self._only_from("answer", PAUSED)
+        # An agent that failed before it heard the last answer hears both.
+        undelivered = f"{self.answer['text']}\n\n" if self.answer else ""
+        answer = {"text": undelivered + text, "by": by, "at": at}
+        return self.replace(
+            status=IN_PROGRESS, question=None, answer=answer, attempts=0,
+            error=_from_zero(self.error),
+        )  # fmt: skip
+
+    def hand_in(self, summary: "str | None" = None) -> "Self":
+        """The work is there to be reviewed.
+
+        From `in_progress`; from `paused`, when a person accepts what is there or
+        a late result comes; from `pending` only with an attempt behind it.
+        """
+        self._only_from("hand in", IN_PROGRESS, PAUSED, PENDING)
+        if self.status == PENDING and not self.session_id and is_unset(self.started_at):
+            raise self._refused("hand in", "no agent has worked on it yet")
+        result = {"status": "success", "message": summary} if summary else self.result
+        return self.replace(
+            status=NEEDS_REVIEW, question=None, answer=None, not_before=None, result=result, error=None,
+            error_detail=None,
+        )  # fmt: skip
+
+    def send_back(self, words: str, *, by: str, at: str) -> "Self":
+        """A review asked for changes: the next iteration, in the same session."""
+        self._only_from("send back", NEEDS_REVIEW)
+        return self.replace(
+            status=IN_PROGRESS, iteration=self.iteration + 1, attempts=0, approval=None, result=None,
+            answer={"text": words, "by": by, "at": at}, error=_from_zero(self.error),
+        )  # fmt: skip
+
+    def approve(self, *, by: str, at: str) -> "Self":
+        """A person approved: the task completes when its merge is done."""
+        self._only_from("approve", NEEDS_REVIEW)
+        return self if self.approval else self.replace(approval={"by": by, "at": at})
+
+    def complete(self, *, at: str, commit: "str | None" = None) -> "Self":
+        """The end: approved and merged, or done by a person's word. The session goes."""
+        self._only_from("complete", PENDING, IN_PROGRESS, PAUSED, NEEDS_REVIEW)
+        if self.status == NEEDS_REVIEW and not self.approval:
+            raise self._refused("complete", "nobody has approved it")
+        return self._ended(COMPLETED, at).replace(commit=commit or self.commit, error=None, error_detail=None)
+
+    def abandon(self, *, at: str) -> "Self":
+        """The end without a result. The branch stays: nothing unmerged is deleted."""
+        self._only_from("abandon", PENDING, IN_PROGRESS, PAUSED, NEEDS_REVIEW)
+        return self._ended(ABANDONED, at)
+
+    def postpone(self, *, not_before: "str | None") -> "Self":
+        """Back among the waiting, to be tried again in the same session: tries go on counting."""
+        self._only_from("postpone", IN_PROGRESS)
+        return self.replace(status=PENDING, not_before=not_before)
+
+    def retry(self, *, fresh: bool = False) -> "Self":
+        """Back among the waiting by a person's word: tries start to count anew.
+
+        An abandoned task gets a new iteration and no session; any other keeps its
+        session unless `fresh` asks for a new one at the next start.
+        """
+        self._only_from("retry", PENDING, IN_PROGRESS, PAUSED, ABANDONED)
+        task = self.replace(
+            status=PENDING, question=None, not_before=None, fresh=True if fresh else None, attempts=0,
+            error=_from_zero(self.error),
+        )  # fmt: skip
+        if self.status == ABANDONED:
+            return task.replace(
+                iteration=self.iteration + 1, completed_at=None, result=None, error=None, error_detail=None
+            )
+        return task
+
+    # -- helpers ----------------------------------------------------------------------------
+
+    def _ended(self, status: "Status", at: str) -> "Self":
+        return self.replace(
+            status=status, completed_at=at, session_id=None, executor=None, question=None, answer=None,
+            approval=None, not_before=None, fresh=None,
+        )  # fmt: skip
+
+    def _only_from(self, move: str, *statuses: "Status") -> None:
+        if self.status not in statuses:
+            raise self._refused(move, f"that goes only from {_either(statuses)}")
+
+    def _refused(self, move: str, why: str) -> Refused:
+        return Refused(f"task {self.id} is {self.status}: can't {move} it, {why}", _next_step(self))
+
+
+def _either(statuses: "tuple[Status, ...]") -> str:
+    return " or ".join(statuses)
+
+
+def _from_zero(error: "Document | None") -> "Document | None":
+    """An answer or a new iteration gives an agent all its tries again."""
+    return {**error, "retry_count": 0} if error else None
+
+
+def _next_step(task: Task) -> str:
+    """What a person can do with a task in this status."""
+    steps = {
+        PENDING: f"`sow run` starts it; `sow agent spawn {task.id}` starts it alone",
+        IN_PROGRESS: f"see what it does: `sow agent logs {task.id}`; end it: `sow agent stop {task.id}`",
+        PAUSED: f"answer it: `sow task answer {task.id} TEXT`, or go through the inbox: `sow review`",
+        NEEDS_REVIEW: f"decide about it: `sow review {task.id}`, or `sow task approve {task.id}`",
+        COMPLETED: "a completed task stays as it is: add another one with `sow task add`",
+        ABANDONED: f"take it up again with `sow task retry {task.id}`",
+    }
+    return steps[task.status]

@@ -1,0 +1,718 @@
+"""One turn of one agent: begun, followed, settled.
+
+    begin:   executor -> worktree -> attempt -> lease -> state -> process
+    follow:  lines -> reports -> tally
+    settle:  sweep -> outbox -> leftovers -> verdict -> state -> attempt
+
+The state is stored before the process starts, and an attempt's end is recorded
+last: a kill between any two steps leaves what the next run completes.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from sow import files, lease, process, prompts, shim
+from sow.attempt import Attempt, Attempts
+from sow.clock import stamp
+from sow.config import ExecutorChoice, RepositoryConfig, UserConfig
+from sow.errors import Busy, NotFound, Refused, SowError
+from sow.eventlog import Event
+from sow.git import commits
+from sow.layout import Layout
+from sow.process import Identity
+from sow.progress import End, Tally, after, verdict
+from sow.recovery.policy import AskPerson, Decision, Later, Nothing, Nudge, Restart
+from sow.report import apply_outbox
+from sow.runner import environment
+from sow.runner.attempt import Exit
+from sow.runner.local import LocalRunner, Running
+from sow.runner.terminal import TerminalRunner
+from sow.runner.watch import Tail
+from sow.store import Change, Store
+from sow.task import IN_PROGRESS, NEEDS_REVIEW, Task
+from sow.workspace import Workspace
+from sow_executors import base, catalog, extras
+
+if TYPE_CHECKING:
+    from sow.clock import Clock
+
+AFTER_RESULT_SECONDS = 10.0
+"""How long a process may live on after its result before it is ended: some CLIs never exit."""
+
+
+@dataclass(slots=True)
+class Live:
+    """An attempt whose process runs, or whose end is not settled yet."""
+
+    attempt: Attempt
+    running: Running
+    reader: base.Reader
+    tail: Tail
+    leases: tuple[lease.Lease, ...] = ()
+    """Given back at the end: that of the task's turn, held by us, and of the session, held by its process."""
+    tried: tuple[str, ...] = ()
+    tally: Tally = field(default_factory=Tally)
+    stopped: str = ""
+    quiet_since: float = 0.0
+    """When it last printed something, in seconds since the epoch."""
+
+    def follow(self, now: float, *, final: bool = False) -> list[base.Report]:
+        """Reads what was printed since the last call; gives the reports, already in the tally."""
+        reports: list[base.Report] = []
+        for line in self.tail.read(final=final):
+            reports += self.reader.read(line)
+            self.quiet_since = now
+        self.tally = after(self.tally, reports)
+        return reports
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """A turn that came to its end: the task as it is now, and what is to be done at once."""
+
+    task: Task
+    decision: Decision
+    attempt: Attempt
+    left_over: str | None = None
+    """The commit made of what the agent had left uncommitted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Turns:
+    """Begins and settles turns in one project; all that it needs is handed in."""
+
+    layout: Layout
+    store: Store
+    attempts: Attempts
+    workspace: Workspace
+    runner: LocalRunner
+    user: UserConfig
+    repository: RepositoryConfig
+    environment: Mapping[str, str]
+    run_id: str
+    clock: Clock
+    new_id: Callable[[], str] = lambda: str(uuid.uuid4())
+
+    # -- begin --------------------------------------------------------------------------------
+
+    def begin(
+        self, task: Task, *, reason: str = "", tried: tuple[str, ...] = (), prompt: str = "", agent: str = ""
+    ) -> Live:
+        """Starts an agent on a task that is pending, or in_progress and not running.
+
+        1. the executor and the session; 2. the worktree; 3. the attempt's folder;
+        4. the session's lease; 5. the state, with the session; 6. the process.
+
+        `prompt` says something of the caller's own instead of what the state calls for.
+        Raises SowError where a step can't be done; the task's state is then untouched up to
+        step 5, and after it says that the task is in progress, to be gone on with.
+        """
+        if agent and agent != task.assigned_agent:
+            task = task.replace(assigned_agent=agent)
+        choice = self._choice(task)
+        executor = executor_of(choice)
+        folder, branch, start = self.workspace.prepare(task)
+        session, action = self._session(task, executor, tried)
+
+        attempt_id = self.attempts.reserve(task.id, task.iteration)
+        reason = reason or self._reason(task, action)
+        turn = base.Turn(
+            prompt=prompt or self._prompt(task, action, reason),
+            folder=folder,
+            scratch=self.attempts.folder(attempt_id),
+            session_id=session,
+            role=task.assigned_agent,
+            task_id=task.id,
+            settings=choice.settings,
+            custom_args=choice.custom_args,
+            params=task.params or {},
+            writable=(self.layout.task(task.phase, task.id), self.layout.runtime),
+            allowed_commands=("sow", *self.repository.checks),
+        )
+        command = self._command(executor, turn, action)
+        attempt = self.attempts.keep(
+            Attempt(
+                id=attempt_id,
+                task_id=task.id,
+                agent=task.assigned_agent,
+                executor=choice.name,
+                session_id=session,
+                iteration=task.iteration,
+                action=action,
+                reason=reason,
+                run_id=self.run_id,
+                folder=folder,
+                argv=command.argv,
+                created_at=self.store.now(),
+            )
+        )
+        leases = self._leases(task, session, attempt)
+        try:
+            task = self._store_start(task, session, choice.name, folder, branch, start)
+            running = self.runner.start(
+                command,
+                attempt_id,
+                self.attempts.folder(attempt_id),
+                self._environment(task, attempt_id, executor),
+            )
+        except SowError as fault:
+            self._close(attempt, leases, outcome="failed", message=str(fault))
+            raise
+        leases = (leases[0], *(held.hand_to(running.identity) for held in leases[1:]))
+        attempt = self._started(attempt, running, choice, task)
+        return Live(
+            attempt,
+            running,
+            executor.reader(session),
+            self._tail(attempt_id),
+            leases,
+            (*tried, action),
+            quiet_since=self.clock(),
+        )
+
+    def adopt(self, attempt: Attempt, running: Running) -> Live:
+        """The attempt of an earlier orchestrator, taken on as if it were ours.
+
+        Raises Busy while that orchestrator lives.
+        """
+        choice = self.user.named(attempt.executor, f"attempt {attempt.id}")
+        executor = executor_of(choice)
+        return Live(
+            attempt,
+            running,
+            executor.reader(attempt.session_id),
+            self._tail(attempt.id),
+            self._leases_of(attempt, running.identity),
+            ("resume", attempt.action),
+            quiet_since=self.clock(),
+        )
+
+    def _choice(self, task: Task) -> ExecutorChoice:
+        if task.executor and task.session_id and not task.fresh:
+            return self.user.named(task.executor, f"task {task.id}")
+        return self.user.for_role(task.assigned_agent, self.environment)
+
+    def _session(self, task: Task, executor: base.Executor, tried: tuple[str, ...]) -> tuple[str | None, str]:
+        """The session of this turn and how it is come by: an id that is there is resumed."""
+        kept = task.session_id if task.session_id and not task.fresh and "mint" not in tried else None
+        if kept is not None and not executor.accepts(kept):
+            kept = None
+        if kept is not None and (not tried or tried[-1] == "resume") and self._is_known(kept, executor):
+            return kept, "resume"
+        if executor.ids != "ours":
+            return None, "spawn"
+        return kept or self.new_id(), "spawn"
+
+    def _is_known(self, session: str, executor: base.Executor) -> bool:
+        """Whether the CLI still has the session; where it can't be asked, its own refusal will tell."""
+        if not isinstance(executor, extras.KnowsSessions):
+            return True
+        return executor.knows(session, self._passed(executor))
+
+    def _reason(self, task: Task, action: str) -> str:
+        if task.answer:
+            return "feedback" if self._is_feedback(task) else "answer"
+        if action == "spawn" and not task.attempts:
+            return "start"
+        last = next(reversed(self.attempts.of_task(task.id)), None)
+        if (
+            last
+            and last.outcome == "finished"
+            and last.iteration == task.iteration
+            and last.reason != "nudge"
+        ):
+            return "nudge"  # its end was settled by a run that was killed before it could ask
+        return "retry" if task.error else "interrupted"
+
+    def _is_feedback(self, task: Task) -> bool:
+        given = self.store.feedback(task)
+        return bool(given and task.answer and given[-1][1].strip() == str(task.answer["text"]).strip())
+
+    def _prompt(self, task: Task, action: str, reason: str) -> str:
+        words = str(task.answer["text"]) if task.answer else ""
+        if action == "spawn":
+            note = f"A person answered an earlier question of yours: {words}" if reason == "answer" else ""
+            if task.attempts or task.iteration > 1:
+                found = "Earlier work on this task may be in this folder already: look before you begin."
+                note = f"{found}\n\n{note}"
+            role = prompts.role_text(task.assigned_agent, self.layout.main)
+            return prompts.first(
+                task, role, self.store.description(task), self.store.feedback(task), note.strip()
+            )
+        match reason:
+            case "answer":
+                return prompts.answered(words)
+            case "feedback":
+                return prompts.reviewed(words, task.iteration)
+            case "nudge":
+                return prompts.nudge(task)
+        return prompts.go_on(task)
+
+    def _command(self, executor: base.Executor, turn: base.Turn, action: str) -> base.Command:
+        make = {"spawn": executor.spawn, "resume": executor.resume, "attach": executor.attach}[action]
+        try:
+            command = make(turn)
+            names = executor.program(turn.settings)
+        except base.BadSettings as fault:
+            raise _bad_settings(executor.name, fault) from fault
+        if command.argv[0] not in names:
+            return command
+        path = self.environment.get("PATH", os.defpath)
+        found = next((name for name in names if shutil.which(name, path=path)), command.argv[0])
+        return replace(command, argv=(found, *command.argv[1:]))
+
+    def _leases(self, task: Task, session: str | None, attempt: Attempt) -> tuple[lease.Lease, ...]:
+        """The lease of the task's turn, and of its session: one driver a task, one process a session."""
+        taken: list[lease.Lease] = []
+        try:
+            for path in (self._turn_path(task.id), *([self._session_path(session)] if session else [])):
+                held = lease.acquire(path, f"attempt {attempt.id}")
+                taken.append(held)
+                if held.broken:
+                    payload = {"lease": os.path.basename(path), "holder": held.broken.what}
+                    self.store.tell(Event(type="lock.broken", task_id=task.id, payload=payload))
+        except Busy:
+            self._close(attempt, tuple(taken), outcome="failed", message="its task or session is in use")
+            raise
+        return tuple(taken)
+
+    def _leases_of(self, attempt: Attempt, identity: Identity) -> tuple[lease.Lease, ...]:
+        """The leases of an adopted attempt: its turn is ours now, its session its own process's."""
+        turn = lease.acquire(self._turn_path(attempt.task_id), f"attempt {attempt.id}")
+        if attempt.session_id is None:
+            return (turn,)
+        path = self._session_path(attempt.session_id)
+        try:
+            # Free or a dead orchestrator's: it was killed before it could hand it on.
+            return (turn, lease.acquire(path, f"attempt {attempt.id}").hand_to(identity))
+        except lease.Held as held:
+            return (turn, held.lease)
+
+    def _turn_path(self, task_id: str) -> str:
+        return f"{self.layout.locks}/turn-{task_id}.lease"
+
+    def _session_path(self, session: str) -> str:
+        safe = "".join(c if c.isalnum() or c in "-_" else "_" for c in session)
+        return f"{self.layout.locks}/session-{safe}.lease"
+
+    def _store_start(
+        self,
+        task: Task,
+        session: str | None,
+        executor: str,
+        folder: str,
+        branch: str | None,
+        start: str | None,
+    ) -> Task:
+        now = self.store.now()
+
+        def change(current: Task) -> Change:
+            if current.status != task.status or current.iteration != task.iteration:
+                raise Refused(f"task {task.id} was changed by somebody else just now", "repeat the command")
+            begun = current.replace(assigned_agent=task.assigned_agent).start(
+                session_id=session,
+                executor=executor,
+                at=now,
+                worktree=folder,
+                branch=branch,
+                base=current.base or start,
+            )
+            kind = "task.resumed" if current.started_at else "task.started"
+            payload = {"by": "orchestrator"} if current.started_at else {"pipeline": [task.assigned_agent]}
+            events = [Event(type=kind, task_id=task.id, payload=payload)]
+            if session and session != current.session_id:
+                events.append(
+                    Event(
+                        type="session.started",
+                        task_id=task.id,
+                        payload={"session_id": session, "executor": executor},
+                    )
+                )
+            return Change(task=begun, events=tuple(events))
+
+        return self.store.change_task(task.id, change)
+
+    def _environment(self, task: Task, attempt: str, executor: base.Executor) -> dict[str, str]:
+        """What a worker finds its task by; the `sow` that started it comes first on its PATH."""
+        path = f"{shim.folder(self.layout.main)}{os.pathsep}{self.environment.get('PATH', os.defpath)}"
+        mine = {
+            "PATH": path,
+            "SOW_TASK_ID": task.id,
+            "SOW_TASK_DIR": self.layout.task(task.phase, task.id),
+            "SOW_PROJECT_DIR": self.layout.project,
+            "SOW_PROJECT_RUNTIME": self.layout.runtime,
+            "SOW_RUN_ID": self.run_id,
+            "SOW_ATTEMPT_ID": attempt,
+        }
+        return environment.build(
+            self.environment, (*executor.environment, *self.repository.environment), mine
+        )
+
+    def _passed(self, executor: base.Executor) -> dict[str, str]:
+        """What an agent gets to see of the user's variables."""
+        patterns = (*executor.environment, *self.repository.environment)
+        return environment.build(self.environment, patterns, {})
+
+    def _started(self, attempt: Attempt, running: Running, choice: ExecutorChoice, task: Task) -> Attempt:
+        identity = running.identity
+        kept = self.attempts.keep(
+            attempt.replace(
+                started_at=self.store.now(),
+                pid=identity.pid,
+                start_ticks=identity.start_ticks,
+                boot_id=identity.boot_id,
+            )
+        )
+        payload = {
+            "attempt": attempt.id,
+            "pid": identity.pid,
+            "executor": choice.name,
+            "action": attempt.action,
+        }
+        self.store.tell(Event(type="attempt.started", task_id=task.id, payload=payload))
+        return kept
+
+    def _tail(self, attempt: str) -> Tail:
+        return Tail(f"{self.attempts.folder(attempt)}/transcript.jsonl")
+
+    # -- attach -------------------------------------------------------------------------------
+
+    def attach(self, task: Task, terminal: TerminalRunner) -> Attempt:
+        """Opens the task's session for a person on this terminal; returns when they leave it.
+
+        The session and the task's turn are held meanwhile, so no agent is started on
+        them. Raises Refused for a task without a session, Busy while its agent works.
+        """
+        if not task.session_id:
+            raise Refused(
+                f"task {task.id} has no session to attach to", f"start its agent: `sow agent spawn {task.id}`"
+            )
+        choice = self._choice(task)
+        executor = executor_of(choice)
+        folder, _, _ = self.workspace.prepare(task)
+        attempt_id = self.attempts.reserve(task.id, task.iteration)
+        scratch = self.attempts.folder(attempt_id)
+        turn = base.Turn(
+            prompt="",
+            folder=folder,
+            scratch=scratch,
+            session_id=task.session_id,
+            role=task.assigned_agent,
+            task_id=task.id,
+            settings=choice.settings,
+            custom_args=choice.custom_args,
+            params=task.params or {},
+        )
+        command = self._command(executor, turn, "attach")
+        attempt = self.attempts.keep(
+            Attempt(
+                id=attempt_id,
+                task_id=task.id,
+                agent=task.assigned_agent,
+                executor=choice.name,
+                session_id=task.session_id,
+                iteration=task.iteration,
+                action="attach",
+                reason="attach",
+                run_id=self.run_id,
+                folder=folder,
+                argv=command.argv,
+                created_at=self.store.now(),
+                started_at=self.store.now(),
+            )
+        )
+        leases = self._leases(task, task.session_id, attempt)
+        status = None
+        variables = self._environment(task, attempt_id, executor)
+        try:
+            if isinstance(executor, extras.PreparesTerminal):
+                executor.prepare_terminal(folder, {**variables, **command.env})
+            status = terminal.run(command, attempt_id, scratch, variables)
+        except (OSError, ValueError) as fault:
+            raise Refused(
+                f"the terminal could not be prepared: {fault}", "mend that file, then attach again"
+            ) from fault
+        finally:
+            self._close(attempt, leases, outcome="attached", status=status)
+        return attempt
+
+    def end_attached(self, attempt: Attempt) -> None:
+        """Records the end of an attached session whose terminal is gone."""
+        self.runner.sweep(attempt.id)
+        self.forget(attempt)
+
+    # -- settle -------------------------------------------------------------------------------
+
+    def settle(self, live: Live, status: Exit | None) -> Settled:
+        """Records the end of an attempt whose process is gone.
+
+        1. whatever still bears its mark is ended; 2. its output is read to the end; 3. reports
+        from its outbox are applied; 4. what it left uncommitted is committed; 5. the verdict
+        becomes state; 6. the attempt's end is recorded. Repeating it after a kill does no harm.
+        """
+        self.runner.sweep(live.attempt.id)
+        live.stopped = live.stopped or self._stopped_by(live.attempt.id)
+        live.follow(self.clock(), final=True)
+        ending = self._ending(live, status)
+        task = self._task_after(live.attempt)
+        task, left_over = self._commit_leftovers(task)
+        end = End(
+            live.tally,
+            ending,
+            live.attempt.iteration,
+            nudged=live.attempt.reason == "nudge",
+            stopped=live.stopped,
+            tried=live.tried,
+        )
+        decision = verdict(task, end)
+        task = self._store_verdict(task, decision, end)
+        attempt = self._record_end(live, ending, status)
+        return Settled(task, decision, attempt, left_over)
+
+    def gone(self, attempt: Attempt) -> Running:
+        """The process of an attempt that has ended, as far as it was recorded."""
+        identity = Identity(
+            boot_id=attempt.boot_id or "", pid=attempt.pid or 0, start_ticks=attempt.start_ticks or 0
+        )
+        return Running(attempt.id, self.attempts.folder(attempt.id), identity)
+
+    def forget(self, attempt: Attempt) -> None:
+        """Records that an attempt was never started: its orchestrator died before the process."""
+        paths = [self._turn_path(attempt.task_id)]
+        paths += [self._session_path(attempt.session_id)] if attempt.session_id else []
+        leases = tuple(held for path in paths if (held := lease.holder(path)))
+        self._close(attempt, leases, outcome="lost", message="its orchestrator was killed before it started")
+
+    def driven(self, task_id: str) -> lease.Lease | None:
+        """The lease of a task's turn while the process that drives it lives."""
+        held = lease.holder(self._turn_path(task_id))
+        return held if held and process.fate(held.holder) != "dead" else None
+
+    def stop(self, attempt: Attempt, running: Running, by: str) -> None:
+        """Ends an attempt at somebody's word, which its settlement will find beside it."""
+        files.write(f"{self.attempts.folder(attempt.id)}/stopped", by)
+        self.runner.stop(running, self.repository.grace_seconds)
+
+    def _stopped_by(self, attempt: str) -> str:
+        try:
+            with open(f"{self.attempts.folder(attempt)}/stopped", encoding="utf-8") as file:
+                return file.read()
+        except FileNotFoundError:
+            return ""
+
+    def _ending(self, live: Live, status: Exit | None) -> base.Finished | base.Failed:
+        code = None if status is None else (-status.signal if status.signal else status.code)
+        if live.tally.finished and live.stopped == "after result":
+            code, live.stopped = 0, ""
+        return live.reader.end(code, _end_of(f"{self.attempts.folder(live.attempt.id)}/stderr.log"))
+
+    def _task_after(self, attempt: Attempt) -> Task:
+        """The task as the worker left it; its last good state where the worker broke the file."""
+        apply_outbox(self.store, f"{self.attempts.folder(attempt.id)}/outbox", attempt.task_id, attempt.id)
+        try:
+            return self.store.task(attempt.task_id)
+        except Refused:
+            restored = self.store.restore_last_good(attempt.task_id)
+            if restored is None:
+                raise
+            return restored
+
+    def _commit_leftovers(self, task: Task) -> tuple[Task, str | None]:
+        """Commits what the agent left; work handed in with open conflicts goes back for them at once."""
+        try:
+            return task, self.workspace.commit_leftovers(task)
+        except commits.Unresolved as fault:
+            words = (
+                f"The merge in your worktree is not finished: {', '.join(fault.files)} still hold conflict "
+                "markers. Resolve them so that both changes hold, `git add` them, and report again."
+            )
+            if task.status != NEEDS_REVIEW:
+                return task, None
+        return self._send_back(task, words), None
+
+    def _send_back(self, task: Task, words: str) -> Task:
+        def change(current: Task) -> Change:
+            back = current.send_back(words, by="sow", at=self.store.now())
+            path = f"{self.layout.task(task.phase, task.id)}/feedback/{current.iteration:03d}.md"
+            payload = {"iteration": back.iteration, "feedback": words}
+            event = Event(type="task.feedback", task_id=task.id, payload=payload)
+            return Change(task=back, events=(event,), files={path: words + "\n"})
+
+        return self.store.change_task(task.id, change)
+
+    def _store_verdict(self, task: Task, decision: Decision, end: End) -> Task:
+        def change(current: Task) -> Change:
+            if current.status != IN_PROGRESS or current.iteration != end.iteration:
+                return Change(task=current)
+            return self._judged(current, decision, end)
+
+        return self.store.change_task(task.id, change)
+
+    def _judged(self, task: Task, decision: Decision, end: End) -> Change:
+        now = self.clock()
+        # What the agent was told has reached it once it did something; until then it is told again.
+        told = task.replace(answer=None) if end.tally.alive else task
+        match decision:
+            case AskPerson(text, kind, options):
+                paused = told.pause(text, kind=kind, by="orchestrator", at=stamp(now), options=options)
+                if isinstance(end.ending, base.Failed) and kind == "failure":
+                    paused = self._with_error(paused, end.ending, now)
+                    paused = paused.replace(answer=task.answer if not end.tally.alive else None)
+                event = Event(type="task.paused", task_id=task.id, payload={"question": text, "kind": kind})
+                return Change(task=paused, events=(event,))
+            case Later(wait, until, counts):
+                assert isinstance(end.ending, base.Failed)
+                at = max(until, now) if until is not None else now + wait
+                not_before = stamp(at) if at > now else None
+                later = self._with_error(told.postpone(not_before=not_before), end.ending, now)
+                if not counts:
+                    later = later.replace(attempts=max((later.attempts or 1) - 1, 0))
+                event = Event(
+                    type="task.retry_scheduled",
+                    task_id=task.id,
+                    payload={"not_before": not_before or stamp(now), "reason": end.ending.message},
+                )
+                return Change(task=later, events=(event,))
+            case Restart():
+                # A start that found no session used up no try.
+                return Change(task=told.replace(attempts=max((told.attempts or 1) - 1, 0)))
+            case Nudge() | Nothing():
+                return Change(task=told)
+
+    def _with_error(self, task: Task, failed: base.Failed, now: float) -> Task:
+        tries = int(task.error["retry_count"]) + 1 if task.error else 0
+        return task.replace(
+            error={
+                "error_type": _error_type(failed.kind),
+                "message": failed.message,
+                "timestamp": stamp(now),
+                "retry_count": tries,
+                "is_retryable": failed.kind
+                in ("usage_limit", "rate_limit", "overloaded", "server_error", "network"),
+            },
+            error_detail={"class": failed.kind},
+        )
+
+    def _record_end(self, live: Live, ending: base.Finished | base.Failed, status: Exit | None) -> Attempt:
+        tally = live.tally
+        match ending:
+            case base.Failed(kind, message):
+                outcome, detail = (
+                    ("stopped" if live.stopped else "lost" if status is None else "failed"),
+                    {
+                        "error_class": kind,
+                        "message": message,
+                    },
+                )
+            case base.Finished(_, turns):
+                outcome, detail = "finished", {"turns": str(turns)}
+        ended = live.attempt.replace(
+            outcome=outcome,
+            error_class=detail.get("error_class"),
+            message=detail.get("message"),
+            turns=int(detail["turns"]) if "turns" in detail else None,
+            session_id=tally.session_id or live.attempt.session_id,
+            cost_usd=tally.usd,
+            input_tokens=tally.input_tokens,
+            output_tokens=tally.output_tokens,
+            cached_tokens=tally.cached_tokens,
+            denials=[{"tool": d.tool, "detail": d.detail, "reason": d.reason} for d in tally.denied] or None,
+        )
+        for denied in tally.denied:
+            payload = {"tool": denied.tool, "detail": denied.detail}
+            self.store.tell(Event(type="tool.denied", task_id=ended.task_id, payload=payload))
+        self._close(ended, live.leases, outcome=outcome, status=status)
+        return ended
+
+    def _close(
+        self,
+        attempt: Attempt,
+        leases: tuple[lease.Lease, ...],
+        *,
+        outcome: str,
+        status: Exit | None = None,
+        message: str = "",
+    ) -> None:
+        code = None if status is None else status.code
+        self.attempts.keep(
+            attempt.replace(
+                ended_at=self.store.now(),
+                outcome=outcome,
+                exit_code=code,
+                signal=None if status is None else status.signal,
+                message=attempt.message or message or None,
+            )
+        )
+        for held in leases:
+            held.release()
+        payload = {"attempt": attempt.id, "outcome": outcome, "exit_code": code}
+        self.store.tell(Event(type="attempt.ended", task_id=attempt.task_id, payload=payload))
+
+
+ERROR_TYPES = {
+    "rate_limit": "network",
+    "overloaded": "network",
+    "server_error": "network",
+    "network": "network",
+    "usage_limit": "resource",
+    "billing_exhausted": "resource",
+    "context_overflow": "resource",
+    "output_limit": "resource",
+    "max_turns": "resource",
+    "budget_exceeded": "resource",
+    "auth_invalid": "user",
+    "access_denied": "user",
+    "content_filter": "user",
+    "tool_permission_denied": "user",
+    "interrupted": "user",
+    "model_not_found": "validation",
+    "invalid_request": "validation",
+    "session_not_found": "validation",
+    "session_conflict": "validation",
+    "config_invalid": "validation",
+    "missing_tool": "system",
+    "crash_signal": "runtime",
+}
+"""A class of failure in the six words of the wire format that others read."""
+
+
+def executor_of(choice: ExecutorChoice) -> base.Executor:
+    """The executor that a choice names, with its settings. Raises Refused where they don't fit."""
+    try:
+        return catalog.get(choice.type, choice.settings)
+    except base.BadSettings as fault:
+        raise _bad_settings(choice.name, fault) from fault
+    except (catalog.UnknownExecutor, catalog.BrokenExecutor) as fault:
+        raise NotFound(str(fault), "see the executors there are: `sow config show`") from fault
+
+
+def _bad_settings(name: str, fault: base.BadSettings) -> Refused:
+    return Refused(f"executor {name}: {fault}", "mend it in the file that `sow config path` names")
+
+
+def _error_type(kind: str) -> str:
+    return ERROR_TYPES.get(kind, "unknown")
+
+
+def _end_of(path: str, size: int = 65536) -> str:
+    """The last `size` bytes of a file as text."""
+    try:
+        with open(path, "rb") as file:
+            file.seek(0, os.SEEK_END)
+            file.seek(max(file.tell() - size, 0))
+            return file.read().decode("utf-8", "replace")
+    except FileNotFoundError:
+        return ""
+
+
+def identity_of(attempt: Attempt) -> Identity | None:
+    """The process of an attempt, as its record names it."""
+    if attempt.pid is None or attempt.start_ticks is None or attempt.boot_id is None:
+        return None
+    return Identity(boot_id=attempt.boot_id, pid=attempt.pid, start_ticks=attempt.start_ticks)

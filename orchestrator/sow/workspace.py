@@ -1,0 +1,195 @@
+"""Where agents work, and how their work comes together: worktrees, leftovers, merges.
+
+project's branch  <-- merged on approval --  <branch>--010   worktree of task 010
+      |           <-- merged on approval --  <branch>--020   worktree of task 020
+      +-- .sow/project: the state, committed here and never merged from a task
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from sow.config import RepositoryConfig
+from sow.errors import Refused, SowError
+from sow.git import commits, merges, review, worktrees
+from sow.git.lease import GitLease
+from sow.git.repository import Git
+from sow.layout import PROJECT, Layout, task_branch
+from sow.store import Store
+from sow.task import Task
+
+Fault = TypeVar("Fault")
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """The worktrees and branches of one project."""
+
+    layout: Layout
+    branch: str
+    """The project's branch."""
+    isolated: bool = True
+    """Whether each task has a worktree of its own; else all work in the project's."""
+    commits_state: bool = True
+
+    @classmethod
+    def of(cls, store: Store, settings: RepositoryConfig) -> Workspace:
+        """The workspace of the project in `store`."""
+        return cls(
+            store.layout, str(store.project()["branch"]), settings.isolation == "task", settings.commit_state
+        )
+
+    def lease(self) -> GitLease:
+        """One git at a time in the project's worktree, whoever calls: `run`, `review`, another sow."""
+        return GitLease(f"{self.layout.locks}/git.lock")
+
+    # -- before the work ----------------------------------------------------------------------
+
+    def prepare(self, task: Task) -> tuple[str, str | None, str | None]:
+        """Makes sure of the folder that a task works in: (folder, its branch, where it started).
+
+        A worktree that is gone is made again at its path. Without a worktree of its
+        own the folder is the project's, and branch and start are None.
+        """
+        if not self.isolated and not task.branch:
+            return self.layout.folder, None, None
+        branch = task.branch or task_branch(self.branch, task.id)
+        folder = task.worktree or self.layout.task_worktree(self.branch, task.id)
+        project = Git(self.layout.folder)
+        with self.lease():
+            base = project.commit_of(f"refs/heads/{self.branch}")
+            worktrees.add(project, folder, branch, base)
+        return folder, branch, base
+
+    # -- after a turn -------------------------------------------------------------------------
+
+    def commit_leftovers(self, task: Task) -> str | None:
+        """Commits what the agent left uncommitted in its own worktree; the commit, or None for nothing.
+
+        Raises commits.Unresolved where a merge that it was to finish has conflicts left.
+        """
+        if not (task.branch and task.worktree and os.path.isdir(task.worktree)):
+            return None
+        message = f"{task.name}\n\nTask {task.id}, iteration {task.iteration}, by {task.assigned_agent}"
+        return commits.commit_leftovers(Git(task.worktree), message, branch=task.branch)
+
+    def commit_state(self, why: str) -> None:
+        """Commits `.sow/project`, that path only, on the project's branch."""
+        if not self.commits_state:
+            return
+        with self.lease():
+            self.commit_state_held(why)
+
+    def commit_state_held(self, why: str) -> None:
+        """The same for a caller who holds the lease."""
+        if self.commits_state:
+            commits.commit_paths(Git(self.layout.folder), [PROJECT], f"sow: {why}", branch=self.branch)
+
+    # -- what a person looks at ---------------------------------------------------------------
+
+    def diff(self, task: Task, *, color: bool = False) -> str:
+        """What the task changes against where its branch left the project's; empty without a branch."""
+        return self._compared(task, color=color, stat=False)
+
+    def stat(self, task: Task) -> str:
+        """The same as a table of files."""
+        return self._compared(task, color=False, stat=True)
+
+    def _compared(self, task: Task, *, color: bool, stat: bool) -> str:
+        git = Git(self.layout.folder)
+        tip = git.tip(task.branch) if task.branch else None
+        if tip is None:
+            return ""
+        base = git.line("merge-base", tip, f"refs/heads/{self.branch}")
+        if task.commit and task.status == "completed":
+            base, tip = f"{task.commit}^1", task.commit
+        return review.diff(git, base, tip, color=color, stat=stat)
+
+    # -- the merge ----------------------------------------------------------------------------
+
+    def merge(
+        self, task: Task, failed_check: Callable[[str], Fault | None] | None = None
+    ) -> merges.Outcome | Fault:
+        """Merges the task's branch into the project's, once; the caller holds the lease.
+
+        `failed_check` is given the task's worktree with the merged files in it, before
+        the branch moves; what it gives (not None) is given back and nothing is merged.
+        """
+        if not task.branch:
+            return merges.Nothing()
+        git = Git(self.layout.folder)
+        tip = git.tip(task.branch)
+        if tip is None:
+            raise Refused(
+                f"the branch {task.branch} of task {task.id} is gone",
+                f"bring it back: `git branch {task.branch} {task.commit or 'COMMIT'}`",
+            )
+        folder = task.worktree
+
+        def vet(merged: str) -> Fault | None:
+            if failed_check is None or folder is None or not os.path.isdir(folder):
+                return None
+            return self._checked(task.id, folder, merged, failed_check)
+
+        return merges.merge(
+            git,
+            tip,
+            self.branch,
+            f"Merge task {task.id}: {task.name}",
+            [f"Sow-Task: {self.layout.name}/{task.id}/{task.iteration}"],
+            self._intent,
+            since=task.base,
+            vet=vet,
+        )
+
+    def _checked(
+        self, task_id: str, folder: str, merged: str, failed_check: Callable[[str], Fault | None]
+    ) -> Fault | None:
+        """Looks at the merged files in the task's worktree, which is put back on its branch."""
+        git = Git(folder)
+        branch = task_branch(self.branch, task_id)
+        if not git.is_clean():
+            raise Refused(
+                f"the worktree of task {task_id} has changes that are not committed: {folder}",
+                "commit them there, or take them away, then approve again",
+            )
+        git.run("checkout", "--quiet", "--detach", merged)
+        try:
+            return failed_check(folder)
+        finally:
+            # A check may leave tracked files changed; what it makes anew is not ours to remove.
+            git.run("checkout", "--quiet", "--force", branch)
+
+    def settle_merges(self) -> None:
+        """Completes a merge that was killed while the branch moved."""
+        if os.path.exists(self._intent):
+            with self.lease():
+                merges.settle(Git(self.layout.folder), self._intent)
+
+    def bring_in(self, task: Task) -> list[str]:
+        """Starts merging the project's branch in the task's worktree, for the agent to finish; gives the
+        files in conflict."""
+        if not task.worktree:
+            return []
+        return merges.bring(Git(task.worktree), self.branch)
+
+    def clear_up(self, task: Task) -> str | None:
+        """Removes worktree and branch of a merged task; what keeps them, where something would be lost."""
+        if not (task.branch and task.worktree):
+            return None
+        git = Git(self.layout.folder)
+        try:
+            with self.lease():
+                reason = worktrees.remove(git, task.worktree, self.branch)
+                if reason is None:
+                    git.delete_branch_if_merged(task.branch, self.branch)
+        except SowError as fault:
+            return str(fault)
+        return reason
+
+    @property
+    def _intent(self) -> str:
+        return f"{self.layout.runtime}/merge.json"

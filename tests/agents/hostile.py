@@ -1,0 +1,113 @@
+"""Plays agents that don't want to end: `python hostile.py MODE [READY]`.
+
+READY is a file that is made once the whole tree stands. Standard library
+only, and quick to start: run it with `-S -E`.
+"""
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+
+DEAF = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
+
+def ready() -> None:
+    """Tell that the tree stands."""
+    if len(sys.argv) > 2:
+        os.close(os.open(sys.argv[2], os.O_WRONLY | os.O_CREAT))
+
+
+def hang() -> None:
+    """Live on; a minute is for ever to a test, and no leak to the machine."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        time.sleep(1)
+    os._exit(0)
+
+
+def be_deaf() -> None:
+    for number in DEAF:
+        signal.signal(number, signal.SIG_IGN)
+
+
+def deaf() -> None:
+    """Ignores whatever asks it to end."""
+    be_deaf()
+    ready()
+    hang()
+
+
+def stray() -> None:
+    """Leaves a deaf grandchild in a session of its own, and ends well."""
+    if os.fork() == 0:
+        os.setsid()
+        deaf()
+    while len(sys.argv) > 2 and not os.path.exists(sys.argv[2]):
+        time.sleep(0.005)
+
+
+def daemon() -> None:
+    """Starts a daemon by the book, deaf, and lives on beside it."""
+    if os.fork() == 0:
+        os.setsid()
+        if os.fork() == 0:
+            os.chdir("/")
+            for fd in range(3):
+                os.close(fd)
+            deaf()
+        os._exit(0)
+    os.wait()
+    hang()
+
+
+def mute() -> None:
+    """Closes its output and lives on."""
+    os.close(1)
+    os.close(2)
+    deaf()
+
+
+def flood() -> None:
+    """Prints one line of 20 MB, and hangs."""
+    os.write(1, b"<")
+    for _ in range(20):
+        os.write(1, b"x" * 1_000_000)
+    os.write(1, b">\n")
+    ready()
+    hang()
+
+
+def half() -> None:
+    """Prints half a line, and hangs."""
+    os.write(1, b'{"type": "resu')
+    ready()
+    hang()
+
+
+def stopped() -> None:
+    """Stops itself: SIGTERM waits until somebody lets it go on."""
+    ready()
+    os.kill(os.getpid(), signal.SIGSTOP)
+    hang()
+
+
+def hopper() -> None:
+    """Moves into a new process every few milliseconds, deaf, each in a session of its own."""
+    be_deaf()
+    deadline = time.monotonic() + 60
+    ready()
+    while time.monotonic() < deadline:
+        if os.fork():
+            time.sleep(0.02)
+            os._exit(0)
+        os.setsid()
+
+
+MODES: dict[str, Callable[[], None]] = {
+    mode.__name__: mode for mode in (deaf, stray, daemon, mute, flood, half, stopped, hopper)
+}
+
+if __name__ == "__main__":
+    MODES[sys.argv[1]]()

@@ -1,0 +1,96 @@
+"""Values and texts that are hard on a reader of YAML."""
+
+from typing import Any
+
+from hypothesis import strategies as st
+
+DOUBTFUL = [
+    "",
+    " ",
+    "~",
+    "-",
+    "- a",
+    "?",
+    ":",
+    "a:",
+    "a: b",
+    "a #b",
+    "#a",
+    "a ",
+    " a",
+    "010",
+    "089",
+    "0o17",
+    "0x1F",
+    "1e10",
+    "85e77598",
+    "1_000",
+    "22:22",
+    "1.5",
+    ".5",
+    "-.inf",
+    ".nan",
+    "=",
+    "<<",
+    "yes",
+    "No",
+    "ON",
+    "off",
+    "nUlL",
+    "True",
+    "y",
+    "n",
+    "null",
+    "2025-01-15",
+    "2025-01-15T10:00:00Z",
+    "2025-01-15 10:00:00",
+    "@a",
+    "`a",
+    "%a",
+    "&a",
+    "*a",
+    "!a",
+    "|",
+    ">",
+    "{}",
+    "[]",
+    "[a",
+    '"a"',
+    "'a'",
+    "it's",
+    "a\tb",
+    "a\nb",
+    "a\r\n",
+    "\x00",
+    "\x7f",
+    "\x85",
+    "\xa0",
+    "\u2028",
+    "\ufeff",
+    "\ufffe",
+    "\uffff",
+    "\U0001f600",
+    "\U0001f468\u200d\U0001f33e",
+    "\U0010ffff",
+    "---",
+    "...",
+    "é",
+    "see #12",
+    "a, b",
+    "C:\\x",
+    "/a/b.md",
+    "http://x/y?z=1",
+]
+TEXTS = (
+    st.sampled_from(DOUBTFUL)
+    | st.text(st.characters(codec="utf-8"), max_size=10)
+    | st.text("ab:#-?' ,", max_size=8)
+)
+NUMBERS = st.integers() | st.floats(allow_nan=False, allow_infinity=False)
+VALUES: st.SearchStrategy[Any] = st.recursive(
+    st.none() | st.booleans() | NUMBERS | TEXTS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS, inner, max_size=3),
+    max_leaves=6,
+)
+KEYS = st.sampled_from(["id", "status", "created_at", "a.b", "_x", "inputs"]) | TEXTS
+DOCUMENTS = st.dictionaries(KEYS, VALUES, max_size=6)

@@ -1,0 +1,585 @@
+"""Claude Code as values: its command lines, and what its stream means. The real program is in tests/real/."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import time
+from dataclasses import replace
+from pathlib import Path
+from threading import Timer
+from typing import Any
+
+import pytest
+from tests.executors.bench import ID, OTHER_ID, Candidate, line, run
+
+from sow_executors.base import (
+    Asked,
+    BadSettings,
+    Denied,
+    Failed,
+    Finished,
+    Limited,
+    Report,
+    Retried,
+    Returned,
+    Said,
+    Spent,
+    Started,
+    Used,
+)
+from sow_executors.claude import Claude
+
+BENCH = Candidate("claude")
+HEADLESS = ("-p", "--output-format", "stream-json", "--verbose")
+CAREFUL = ("--permission-mode=acceptEdits", "--permission-prompts=none", "--allowedTools=Bash(sow:*)")
+USAGE = {"inputTokens": 100, "outputTokens": 20, "cacheReadInputTokens": 7, "cacheCreationInputTokens": 3}
+
+
+def init(session_id: str = ID) -> str:
+    named = {"session_id": session_id, "model": "claude-opus-5-5", "claude_code_version": "2.1.329"}
+    return line(type="system", subtype="init", cwd="/tree", **named)
+
+
+def assistant(*blocks: dict[str, Any], **more: Any) -> str:
+    return line(
+        type="assistant", message={"role": "assistant", "content": list(blocks)}, session_id=ID, **more
+    )
+
+
+def said(text: str) -> str:
+    return assistant({"type": "text", "text": text})
+
+
+def fault(text: str, error: str, **more: Any) -> str:
+    return assistant({"type": "text", "text": text}, error=error, **more)
+
+
+def result(text: str = "Done.", **more: Any) -> str:
+    whole = {"type": "result", "subtype": "success", "is_error": False, "num_turns": 2, "session_id": ID}
+    # The order of the fields is not stable: this one does not begin with its type.
+    return line(duration_ms=5, result=text, **{**whole, **more})
+
+
+def api_error(text: str, status: int | None, **more: Any) -> str:
+    return result(text, is_error=True, api_error_status=status, terminal_reason="api_error", **more)
+
+
+def test_a_spawn_names_the_session_and_gives_the_prompt_on_standard_input() -> None:
+    command = Claude().spawn(BENCH.turn("hello"))
+    assert command.argv == ("claude", *HEADLESS, "--session-id", ID, *CAREFUL)
+    assert (command.folder, command.stdin) == ("/tree", "hello")
+    assert command.env == {"CLAUDE_CODE_DISABLE_BACKGROUND_TASKS": "1"}
+
+
+def test_a_resume_goes_on_with_the_session() -> None:
+    assert Claude().resume(BENCH.turn()).argv == ("claude", *HEADLESS, "--resume", ID, *CAREFUL)
+
+
+def test_a_terminal_opens_the_same_session_with_the_same_permissions() -> None:
+    command = Claude().attach(BENCH.turn())
+    assert command.argv == ("claude", "--resume", ID, *CAREFUL)
+    assert command.stdin is None
+
+
+def test_yolo_mode_skips_every_permission() -> None:
+    argv = Claude().spawn(BENCH.turn(yolo_mode=True)).argv
+    assert "--dangerously-skip-permissions" in argv
+    assert not [word for word in argv if "permission-mode" in word or "allowedTools" in word]
+
+
+def test_allowed_commands_and_writable_folders_are_one_argument_each() -> None:
+    turn = replace(BENCH.turn(), allowed_commands=("sow", "make check"), writable=("/task", "/out side"))
+    assert Claude().spawn(turn).argv[7:] == (
+        "--add-dir=/task",
+        "--add-dir=/out side",
+        "--permission-mode=acceptEdits",
+        "--permission-prompts=none",
+        "--allowedTools=Bash(sow:*)",
+        "--allowedTools=Bash(make check:*)",
+    )
+
+
+def test_settings_become_options() -> None:
+    turn = BENCH.turn(model="opus", max_turns=7, max_budget_usd=0.5, program="/opt/claude")
+    argv = Claude().spawn(turn).argv
+    assert argv[0] == "/opt/claude"
+    assert argv[-3:] == ("--model=opus", "--max-turns=7", "--max-budget-usd=0.5")
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({"max_turns": 0}, "max_turns is a whole number above 0, not 0"),
+        ({"max_turns": 1.5}, "max_turns is a whole number above 0"),
+        ({"max_turns": True}, "max_turns is a whole number above 0"),
+        ({"max_budget_usd": float("inf")}, "max_budget_usd is a number above 0"),
+        ({"model": "--help"}, "model can't begin with a dash"),
+        ({"model": ""}, "model is a text"),
+    ],
+)
+def test_a_value_that_claude_would_choke_on_is_named(settings: dict[str, object], told: str) -> None:
+    with pytest.raises(BadSettings, match=told):
+        Claude().spawn(BENCH.turn("hello", ID, **settings))
+
+
+@pytest.mark.parametrize("argument", ["--resume", "--output-format=text", "--bg", "-c"])
+def test_an_argument_that_would_break_the_turn_is_refused(argument: str) -> None:
+    with pytest.raises(BadSettings, match=argument):
+        Claude().spawn(replace(BENCH.turn(), custom_args=(argument,)))
+
+
+def test_only_a_uuid_is_an_id() -> None:
+    assert Claude().accepts(ID)
+    assert Claude().accepts(ID.upper())
+    assert not Claude().accepts("abc-123")
+    assert not Claude().accepts(ID + "\n")
+
+
+@pytest.mark.parametrize(
+    ("given", "reports"),
+    [
+        pytest.param(init(), [Started(ID, "claude-opus-5-5", "2.1.329")], id="start"),
+        pytest.param(said("hi"), [Said("hi")], id="speech"),
+        pytest.param(said(" \n"), [], id="blank speech"),
+        pytest.param("npm warn deprecated", [], id="noise"),
+        pytest.param(assistant({"type": "thinking", "thinking": "hm"}), [], id="thought"),
+        pytest.param(
+            assistant({"type": "tool_use", "id": "t1", "name": "Bash", "input": {"command": "make\n check"}}),
+            [Used("Bash", "make check", "t1")],
+            id="shell call",
+        ),
+        pytest.param(
+            assistant({"type": "tool_use", "id": "t1", "name": "X", "input": {"n": 1, "ü": [2]}}),
+            [Used("X", '{"n": 1, "ü": [2]}', "t1")],
+            id="call of an unknown tool",
+        ),
+        pytest.param(
+            line(type="user", message={"content": [{"type": "tool_result", "tool_use_id": "t1"}]}),
+            [Returned("t1", ok=True)],
+            id="tool result",
+        ),
+        pytest.param(
+            line(
+                type="user",
+                message={"content": [{"type": "tool_result", "tool_use_id": "t1", "is_error": True}]},
+            ),
+            [Returned("t1", ok=False)],
+            id="failed tool",
+        ),
+        pytest.param(
+            line(
+                type="rate_limit_event",
+                rate_limit_info={"status": "rejected", "resetsAt": 1795227523, "rateLimitType": "five_hour"},
+            ),
+            [Limited("rejected", 1795227523.0, "five_hour")],
+            id="limit reached",
+        ),
+        pytest.param(
+            line(type="rate_limit_event", rate_limit_info={"status": "rejected", "isUsingOverage": True}),
+            [Limited("warning")],
+            id="limit reached, going on at a price",
+        ),
+        pytest.param(line(type="rate_limit_event", rate_limit_info={"status": "allowed"}), [], id="no limit"),
+        pytest.param(
+            line(
+                type="system",
+                subtype="api_retry",
+                attempt=2,
+                retry_delay_ms=549,
+                error_status=529,
+                error="overloaded",
+            ),
+            [Retried(2, "overloaded (529)", 0.549)],
+            id="retry",
+        ),
+        pytest.param(line(type="stream_event", event={}), [], id="unknown event"),
+        pytest.param(line(type="system", subtype="hook_started"), [], id="unknown system event"),
+    ],
+)
+def test_read(given: str, reports: list[Report]) -> None:
+    assert Claude().reader(ID).read(given) == reports
+
+
+def test_a_limit_is_told_when_it_changes() -> None:
+    near, out = ({"status": s, "rateLimitType": "five_hour"} for s in ("allowed_warning", "rejected"))
+    lines = [line(type="rate_limit_event", rate_limit_info=info) for info in (near, near, out, out)]
+    reports, _ = run(Claude(), lines)
+    assert reports == [Limited("warning", None, "five_hour"), Limited("rejected", None, "five_hour")]
+
+
+def test_a_session_is_named_once_though_every_turn_opens_with_it() -> None:
+    reports, _ = run(Claude(), [init(), said("a"), result(), init(), said("b"), result()])
+    assert [r for r in reports if isinstance(r, Started)] == [Started(ID, "claude-opus-5-5", "2.1.329")]
+
+
+def test_the_last_result_wins() -> None:
+    _, end = run(Claude(), [init(), result("first"), said("more"), result("second", num_turns=3)])
+    assert end == Finished("second", 3)
+
+
+def test_a_refused_tool_is_told_once_and_the_run_is_no_failure() -> None:
+    told = {"tool_name": "Bash", "tool_use_id": "t1"}
+    again = {**told, "tool_input": {"command": "curl x"}}
+    other = {"tool_name": "WebFetch", "tool_use_id": "t2", "tool_input": {"url": "http://x"}}
+    lines = [
+        init(),
+        assistant({"type": "tool_use", "id": "t1", "name": "Bash", "input": {"command": "curl x"}}),
+        line(type="system", subtype="permission_denied", decision_reason="nobody to ask", **told),
+        result(permission_denials=[again, other]),
+        result(permission_denials=[again, other]),
+    ]
+    reports, end = run(Claude(), lines)
+    denied = [r for r in reports if isinstance(r, Denied)]
+    assert denied == [Denied("Bash", "curl x", "nobody to ask"), Denied("WebFetch", "http://x")]
+    assert isinstance(end, Finished)
+
+
+def test_a_deferred_tool_is_a_question_of_permission() -> None:
+    deferred = {"id": "t1", "name": "Bash", "input": {"command": "rm -r build"}}
+    reports, end = run(
+        Claude(), [init(), result("", stop_reason="tool_deferred", deferred_tool_use=deferred)]
+    )
+    asked = Asked("Claude wants to use Bash: rm -r build", ("allow", "deny"), "permission")
+    assert asked in reports
+    assert isinstance(end, Finished)
+
+
+def test_cost_is_what_each_result_adds() -> None:
+    since = {"opus": {**USAGE, "costUSD": 0.5}, "haiku": {**USAGE, "costUSD": 0.25}}
+    # A resumed session's totals go on from where they were.
+    lines = [result(total_cost_usd=9.75, model_usage_since_last_result=since)] * 2
+    reports, _ = run(Claude(), lines)
+    assert reports == [Spent(206, 40, 14, 0.75)] * 2
+
+
+def test_cost_by_totals_where_that_is_all_there_is() -> None:
+    usage = {"input_tokens": 10, "output_tokens": 2, "cache_read_input_tokens": 1}
+    totals = (0.25, 0.75, 0.5)  # the last one of a process that counts anew
+    reports, _ = run(Claude(), [result(total_cost_usd=total, usage=usage) for total in totals])
+    assert reports == [Spent(10, 2, 1, 0.25), Spent(10, 2, 1, 0.5), Spent(10, 2, 1, 0.5)]
+
+
+def test_a_result_that_cost_nothing_is_no_spending() -> None:
+    assert run(Claude(), [result(total_cost_usd=0, model_usage_since_last_result={})])[0] == []
+
+
+LIMIT = {"rate_limit_info": {"resetsAt": 1795264089, "status": "rejected"}}
+
+
+@pytest.mark.parametrize(
+    ("lines", "kind"),
+    [
+        pytest.param(
+            [fault("Invalid API key", "authentication_failed"), api_error("Invalid API key", 401)],
+            "auth_invalid",
+            id="401",
+        ),
+        pytest.param(
+            [
+                fault("Failed to authenticate. API Error: 403", "authentication_failed"),
+                api_error("Failed to authenticate. API Error: 403", 403),
+            ],
+            "access_denied",
+            id="403",
+        ),
+        pytest.param(
+            [fault("Your organization has disabled …", "oauth_org_not_allowed"), api_error("…", 403)],
+            "access_denied",
+            id="organization",
+        ),
+        pytest.param(
+            [fault("Not logged in", "authentication_failed"), api_error("Not logged in", None)],
+            "auth_invalid",
+            id="no credentials",
+        ),
+        pytest.param(
+            [fault("API Error: Request rejected (429)", "rate_limit"), api_error("…", 429)],
+            "rate_limit",
+            id="429",
+        ),
+        pytest.param(
+            [
+                fault("You've hit", "rate_limit", api_error="usage_limit_reached", api_error_params=LIMIT),
+                api_error("You've hit your 5-hour limit", 429),
+            ],
+            "usage_limit",
+            id="usage limit",
+        ),
+        pytest.param(
+            [
+                fault("Credit balance is too low", "billing_error"),
+                api_error("Credit balance is too low", 400),
+            ],
+            "billing_exhausted",
+            id="credit",
+        ),
+        pytest.param(
+            [fault("API Error: 529 Overloaded", "server_error"), api_error("…", 529)], "overloaded", id="529"
+        ),
+        pytest.param(
+            [fault("API Error: 500", "server_error"), api_error("…", 500)], "server_error", id="500"
+        ),
+        pytest.param(
+            [fault("API Error: 503", "server_error"), api_error("…", 503)], "server_error", id="503"
+        ),
+        pytest.param(
+            [fault("refused", "server_error", api_error="connection_failed"), api_error("…", None)],
+            "network",
+            id="connection refused",
+        ),
+        pytest.param(
+            [fault("Request timed out.", "server_error"), api_error("…", None)], "network", id="no answer"
+        ),
+        pytest.param(
+            [
+                fault("Prompt is too long", "invalid_request"),
+                result("Prompt is too long", is_error=True, terminal_reason="prompt_too_long"),
+            ],
+            "context_overflow",
+            id="prompt too long",
+        ),
+        pytest.param(
+            [
+                fault("too large", "invalid_request"),
+                result("…", is_error=True, terminal_reason="image_error"),
+            ],
+            "invalid_request",
+            id="413",
+        ),
+        pytest.param(
+            [fault("There's an issue with the model", "model_not_found"), api_error("…", 404)],
+            "model_not_found",
+            id="unknown model",
+        ),
+        pytest.param(
+            [fault("exceeded the output", "max_output_tokens"), api_error("…", None)],
+            "output_limit",
+            id="output cap",
+        ),
+        pytest.param(
+            [fault("flagged", "invalid_request"), api_error("…", None, stop_reason="refusal")],
+            "content_filter",
+            id="refusal",
+        ),
+        pytest.param(
+            [
+                result(
+                    "",
+                    is_error=True,
+                    subtype="error_max_turns",
+                    errors=["Reached maximum number of turns (2)"],
+                )
+            ],
+            "max_turns",
+            id="turns",
+        ),
+        pytest.param(
+            [result("", subtype="error_max_budget_usd", is_error=True)], "budget_exceeded", id="budget"
+        ),
+        pytest.param(
+            [result("", is_error=True, subtype="error_during_execution", terminal_reason="aborted_tools")],
+            "interrupted",
+            id="interrupted in a tool",
+        ),
+        pytest.param(
+            [
+                line(
+                    type="result",
+                    subtype="error_during_execution",
+                    errors=[f"No conversation found with session ID: {ID}"],
+                )
+            ],
+            "session_not_found",
+            id="unknown session",
+        ),
+        pytest.param([result("", subtype="error_of_tomorrow")], "unknown", id="unknown subtype"),
+        pytest.param([line(type="result")], "unknown", id="an empty result"),
+    ],
+)
+def test_a_failure_is_classed_by_its_fields(lines: list[str], kind: str) -> None:
+    _, end = run(Claude(), [init(), *lines], 1)
+    assert isinstance(end, Failed)
+    assert end.kind == kind
+    assert end.message
+
+
+def test_a_usage_limit_says_when_it_ends() -> None:
+    told_by_fault = fault("x", "rate_limit", api_error="usage_limit_reached", api_error_params=LIMIT)
+    _, end = run(Claude(), [told_by_fault, api_error("You've hit your limit", 429)], 1)
+    assert end == Failed("usage_limit", "You've hit your limit", 1795264089.0)
+    event = line(type="rate_limit_event", rate_limit_info=LIMIT["rate_limit_info"])
+    _, end = run(Claude(), [event, api_error("x", 429, api_error="usage_limit_reached")], 1)
+    assert isinstance(end, Failed)
+    assert end.resets_at == 1795264089.0
+    _, end = run(Claude(), [result("Claude AI usage limit reached|1753077600", is_error=True)], 1)
+    assert end == Failed("usage_limit", "Claude AI usage limit reached|1753077600", 1753077600.0)
+
+
+def test_a_success_that_holds_error_words_is_no_error() -> None:
+    lines = [
+        init(),
+        said("API Error: 529 Overloaded"),
+        result("I fixed 'No conversation found', ECONNREFUSED"),
+    ]
+    assert isinstance(run(Claude(), lines, 0, "You've hit your limit")[1], Finished)
+
+
+def test_an_error_that_claude_got_over_is_forgotten() -> None:
+    lines = [
+        init(),
+        fault("x", "rate_limit"),
+        said("going on"),
+        result("", is_error=True, terminal_reason="max_turns"),
+    ]
+    assert run(Claude(), lines, 1)[1] == Failed("max_turns", "claude told an error without a word")
+
+
+@pytest.mark.parametrize(
+    ("stderr", "kind"),
+    [
+        (f"No conversation found with session ID: {ID}", "session_not_found"),
+        (f"Error: Session ID {ID} is already in use.", "session_conflict"),
+        ("Error: That session is running in the background (6c22641c). …", "session_conflict"),
+        ("error: unknown option '--x'", "config_invalid"),
+        (
+            "error: option '--permission-mode <mode>' argument 'yolo' is invalid. Allowed choices",
+            "config_invalid",
+        ),
+        ("--dangerously-skip-permissions cannot be used with root/sudo privileges", "config_invalid"),
+        ("Error: MCP tool mcp__a__b (passed via --permission-prompt-tool) not found", "config_invalid"),
+        ("something new", "unknown"),
+        ("", "unknown"),
+    ],
+)
+def test_a_start_that_failed_is_classed_by_its_last_words(stderr: str, kind: str) -> None:
+    _, end = run(Claude(), [], 1, stderr)
+    assert isinstance(end, Failed)
+    assert (end.kind, end.message == "") == (kind, False)
+
+
+@pytest.mark.parametrize(
+    ("exit_code", "kind"),
+    [
+        (0, "interrupted"),
+        (143, "interrupted"),
+        (-15, "interrupted"),
+        (-9, "crash_signal"),
+        (None, "interrupted"),
+    ],
+)
+def test_a_run_that_was_cut_before_its_result(exit_code: int | None, kind: str) -> None:
+    _, end = run(Claude(), [init(), said("working")], exit_code)
+    assert isinstance(end, Failed)
+    assert end.kind == kind
+
+
+def test_an_interrupted_result_is_told_so_though_the_exit_code_is_0() -> None:
+    _, end = run(Claude(), [init(), result("", is_error=True, subtype="error_during_execution")], 0)
+    assert end == Failed("interrupted", "claude was interrupted")
+
+
+def test_a_result_holds_though_the_program_had_to_be_ended() -> None:
+    assert isinstance(run(Claude(), [init(), result()], -15)[1], Finished)
+
+
+def test_a_result_says_nothing_of_a_turn_that_was_cut_after_it() -> None:
+    _, end = run(Claude(), [init(), result("first"), said("more work")], -9)
+    assert isinstance(end, Failed)
+    assert end.kind == "crash_signal"
+
+
+def test_work_in_another_session_is_no_success() -> None:
+    _, end = run(Claude(), [init(OTHER_ID), result(session_id=OTHER_ID)])
+    assert isinstance(end, Failed)
+    assert end.kind == "session_not_found"
+    assert OTHER_ID in end.message
+
+
+# --- the trust of a folder, for terminals ---
+
+
+def env(home: Path) -> dict[str, str]:
+    return {"HOME": str(home / "no such home"), "CLAUDE_CONFIG_DIR": str(home)}
+
+
+def test_a_folder_is_trusted_and_nothing_else_is_changed(tmp_path: Path) -> None:
+    config = tmp_path / ".claude.json"
+    before = {
+        "theme": "ü",
+        "projects": {"/x": {"hasTrustDialogAccepted": False}, "/tree": {"allowedTools": ["A"]}},
+    }
+    config.write_text(json.dumps(before))
+    config.chmod(0o640)
+    assert Claude().prepare_terminal("/tree", env(tmp_path))
+    after = json.loads(config.read_text())
+    assert after["projects"].pop("/tree") == {"allowedTools": ["A"], "hasTrustDialogAccepted": True}
+    del before["projects"]["/tree"]  # type: ignore[attr-defined]
+    assert after == before
+    assert config.stat().st_mode & 0o777 == 0o640
+    assert [p.name for p in tmp_path.iterdir()] == [".claude.json"]
+
+
+def test_a_trusted_folder_needs_no_second_write(tmp_path: Path) -> None:
+    Claude().prepare_terminal(str(tmp_path), env(tmp_path / "new"))
+    config = tmp_path / "new" / ".claude.json"
+    before = config.stat()
+    assert not Claude().prepare_terminal(str(tmp_path), env(tmp_path / "new"))
+    assert config.stat() == before
+    assert before.st_mode & 0o777 == 0o600
+
+
+def test_a_linked_configuration_stays_a_link(tmp_path: Path) -> None:
+    (tmp_path / "dotfiles.json").write_text("{}")
+    (tmp_path / ".claude.json").symlink_to("dotfiles.json")
+    Claude().prepare_terminal("/tree", env(tmp_path))
+    assert (tmp_path / ".claude.json").is_symlink()
+    assert "/tree" in (tmp_path / "dotfiles.json").read_text()
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"projects": []}', '{"projects": {"/tree": 1}}'])
+def test_a_configuration_that_cant_be_read_is_left_as_it_is(tmp_path: Path, text: str) -> None:
+    config = tmp_path / ".claude.json"
+    config.write_text(text)
+    with pytest.raises(ValueError, match=r"claude\.json"):
+        Claude().prepare_terminal("/tree", env(tmp_path))
+    assert config.read_text() == text
+    assert [p.name for p in tmp_path.iterdir()] == [".claude.json"]
+
+
+def test_a_lock_of_claudes_is_waited_for(tmp_path: Path) -> None:
+    lock = tmp_path / ".claude.json.lock"
+    lock.mkdir()
+    freed: list[float] = []
+
+    def free() -> None:
+        freed.append(time.monotonic())
+        lock.rmdir()
+
+    Timer(0.2, free).start()
+    Claude().prepare_terminal("/tree", env(tmp_path))
+    assert freed
+    assert not lock.exists()
+
+
+def test_a_lock_whose_holder_died_is_taken_over(tmp_path: Path) -> None:
+    lock = tmp_path / ".claude.json.lock"
+    lock.mkdir()
+    os.utime(lock, (time.time() - 60, time.time() - 60))
+    assert Claude().prepare_terminal("/tree", env(tmp_path))
+
+
+def _trust(folder: str, home: str) -> None:
+    Claude().prepare_terminal(folder, env(Path(home)))
+
+
+def test_eight_at_once_lose_nothing(tmp_path: Path) -> None:
+    context = multiprocessing.get_context("fork")
+    crowd = [context.Process(target=_trust, args=(f"/tree{n}", str(tmp_path))) for n in range(8)]
+    for each in crowd:
+        each.start()
+    for each in crowd:
+        each.join(30)
+    projects = json.loads((tmp_path / ".claude.json").read_text())["projects"]
+    assert sorted(projects) == [f"/tree{n}" for n in range(8)]

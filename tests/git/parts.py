@@ -1,0 +1,69 @@
+"""Real repositories for the tests, made with the user's git, not with sow's."""
+
+import os
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+from sow.git.repository import Git
+
+ADA = {
+    "GIT_AUTHOR_NAME": "Ada",
+    "GIT_AUTHOR_EMAIL": "ada@example.org",
+    "GIT_COMMITTER_NAME": "Ada",
+    "GIT_COMMITTER_EMAIL": "ada@example.org",
+}
+
+
+class Repo:
+    """A checkout and the person who works in it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def git(self, *args: str, check: bool = True, env: Mapping[str, str] | None = None) -> str:
+        """What the person's own git prints."""
+        done = subprocess.run(
+            ["git", *args],
+            cwd=self.folder,
+            env={**os.environ, **ADA, **(env or {})},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            check=False,
+        )
+        if check and done.returncode:
+            raise AssertionError(f"git {args}: {done.stderr.decode(errors='replace')}")
+        return done.stdout.decode("utf-8", "surrogateescape").strip()
+
+    @property
+    def sow(self) -> Git:
+        """sow's view of the same checkout."""
+        return Git(str(self.folder))
+
+    def write(self, name: str, text: str) -> Path:
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, newline="")
+        return path
+
+    def read(self, name: str) -> str:
+        return (self.folder / name).read_text()
+
+    def commit(self, message: str = "work", **files: str) -> str:
+        """Commits everything, with `files` written first (`__` for a dot)."""
+        for name, text in files.items():
+            self.write(name.replace("__", "."), text)
+        self.git("add", "--all")
+        self.git("commit", "--quiet", "--no-verify", "--allow-empty", "--message", message)
+        return self.git("rev-parse", "HEAD")
+
+    def status(self) -> list[str]:
+        return self.git("status", "--porcelain").splitlines()
+
+
+def new_repo(folder: Path, *args: str) -> Repo:
+    """An empty repository on branch `main`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    repo = Repo(folder)
+    repo.git("init", "--quiet", "--initial-branch=main", *args)
+    return repo

@@ -1,0 +1,48 @@
+"""The model server and what tests need around it; a conftest imports the fixture `model_server` from here."""
+
+from collections.abc import Iterator
+
+import pytest
+from tests.model_server.claude import claude_binary, env_for_claude, find_claude
+from tests.model_server.replies import (
+    Call,
+    Hang,
+    Refuse,
+    Reply,
+    Stall,
+    Text,
+    bash,
+    overloaded,
+    rate_limited,
+    unauthorized,
+    usage_limited,
+)
+from tests.model_server.server import ModelServer, Request, Scenario
+
+__all__ = [
+    "Call",
+    "Hang",
+    "ModelServer",
+    "Refuse",
+    "Reply",
+    "Request",
+    "Scenario",
+    "Stall",
+    "Text",
+    "bash",
+    "claude_binary",
+    "env_for_claude",
+    "find_claude",
+    "model_server",
+    "overloaded",
+    "rate_limited",
+    "unauthorized",
+    "usage_limited",
+]
+
+
+@pytest.fixture
+def model_server() -> Iterator[ModelServer]:
+    """A server of the test's own; whatever it holds back is let go at the end."""
+    with ModelServer() as server:
+        yield server

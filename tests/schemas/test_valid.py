@@ -1,0 +1,211 @@
+"""The generated checks agree with jsonschema, and the schemas say what the design says."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from jsonschema import Draft202012Validator, FormatChecker
+from jsonschema.validators import extend
+from referencing import Registry
+from referencing.jsonschema import DRAFT202012
+from tests.schemas.documents import damaged, documents
+
+import sow_schemas
+from sow_schemas import generate
+from sow_schemas.formats import is_time
+
+OPEN = {"metadata", "params", "data", "details", "error_detail", "settings", "payload"}
+TASK: dict[str, Any] = {
+    "id": "010",
+    "name": "Add a form",
+    "phase": "implementation",
+    "status": "paused",
+    "created_at": "2025-01-15T10:00:00Z",
+    "updated_at": "2025-01-15T11:30:00Z",
+    "iteration": 1,
+    "assigned_agent": "implementer",
+    "inputs": [],
+    "outputs": [],
+}
+
+
+def _peer(name: str) -> Any:
+    """The validator of jsonschema as it comes, but for our times and for 1.0, which is no integer to us."""
+    checker = FormatChecker(formats=())
+    checker.checks("date-time")(lambda value: not isinstance(value, str) or is_time(value))
+    types = Draft202012Validator.TYPE_CHECKER.redefine("integer", lambda _, value: type(value) is int)
+    bare = {n: {k: v for k, v in sow_schemas.load(n).items() if k != "$schema"} for n in sow_schemas.names()}
+    resources = [(f"{n}.schema.json", DRAFT202012.create_resource(schema)) for n, schema in bare.items()]
+    registry: Any = Registry().with_resources(resources)
+    validator: Any = extend
+    return validator(Draft202012Validator, type_checker=types)(
+        bare[name], registry=registry, format_checker=checker
+    )
+
+
+PEERS = {name: _peer(name) for name in sow_schemas.names()}
+
+
+@pytest.mark.parametrize("name", sow_schemas.names())
+@settings(max_examples=30, deadline=None)
+@given(data=st.data())
+def test_a_document_of_a_schema_is_valid(name: str, data: st.DataObject) -> None:
+    value = data.draw(documents(name))
+    assert sow_schemas.valid(name, value)
+    assert PEERS[name].is_valid(value)
+    assert sow_schemas.problems(name, value) == []
+
+
+@pytest.mark.parametrize("name", sow_schemas.names())
+@settings(max_examples=120, deadline=None)
+@given(data=st.data())
+def test_the_generated_check_agrees_with_jsonschema(name: str, data: st.DataObject) -> None:
+    value = data.draw(damaged(name))
+    says = PEERS[name].is_valid(value)
+    assert sow_schemas.valid(name, value) is says
+    assert (sow_schemas.problems(name, value) == []) is says
+
+
+def test_generating_again_changes_nothing() -> None:
+    with open(generate.__file__.replace("generate.py", "_generated.py"), encoding="utf-8") as file:
+        assert file.read() == generate.source(), "run python -m sow_schemas.generate"
+
+
+@pytest.mark.parametrize("name", sow_schemas.names())
+def test_a_schema_is_one_of_its_draft(name: str) -> None:
+    schema = sow_schemas.load(name)
+    assert schema["$schema"] == Draft202012Validator.META_SCHEMA["$id"]
+    Draft202012Validator.check_schema(schema)
+
+
+def _objects(schema: Any, field: str = "") -> list[tuple[str, Any]]:
+    """Every schema in `schema` that describes a mapping, with the name of its field."""
+    if not isinstance(schema, dict):
+        return []
+    own = [(field, schema)] if schema.get("type") == "object" else []
+    inner = list(schema.get("properties", {}).items())
+    inner += [(field, schema[key]) for key in ("items", "additionalProperties") if key in schema]
+    inner += [(field, branch["then"]) for branch in schema.get("allOf", ())]
+    return own + [found for name, part in inner for found in _objects(part, name)]
+
+
+@pytest.mark.parametrize("name", sow_schemas.names())
+def test_every_mapping_is_closed_but_those_that_are_meant_to_be_open(name: str) -> None:
+    for field, schema in _objects(sow_schemas.load(name)):
+        is_open = "additionalProperties" not in schema
+        assert not is_open or field in OPEN, f"{field or name} takes any key"
+
+
+@pytest.mark.parametrize("name", sow_schemas.names())
+def test_every_field_says_when_it_is_set(name: str) -> None:
+    for _, schema in _objects(sow_schemas.load(name)):
+        for field, part in schema.get("properties", {}).items():
+            assert "Set " in part["description"], field
+            assert part["description"].endswith("."), field
+
+
+def test_the_fields_of_a_task_come_in_the_original_order_and_then_ours() -> None:
+    order = list(sow_schemas.fields("task_state"))
+    original = "id name phase status created_at started_at updated_at completed_at iteration assigned_agent"
+    assert order[:14] == [*original.split(), "session_id", "inputs", "outputs", "metadata"]
+    assert order[14] == "priority"
+
+
+def test_the_files_of_a_phase_and_a_project_lack_what_lies_in_other_files() -> None:
+    assert "tasks" in sow_schemas.fields("phase_state")
+    assert set(sow_schemas.fields("phase_state")) - set(sow_schemas.fields("phase_file")) == {"tasks"}
+    assert set(sow_schemas.fields("project_state")) - set(sow_schemas.fields("project_file")) == {"phases"}
+    assert "phases" not in sow_schemas.load("project_file")["required"]
+
+
+def test_a_name_without_a_schema_is_told() -> None:
+    with pytest.raises(KeyError, match="no schema is called 'task'"):
+        sow_schemas.load("task")
+
+
+def test_a_schema_that_the_generator_has_no_code_for_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    for part, words in [
+        ({"type": "string", "pattern": "^x"}, "no function"),
+        ({"type": "string", "format": "email"}, "no function"),
+        ({"type": "object", "patternProperties": {}}, "no code for patternProperties"),
+        ({"enum": [1]}, "only for strings"),
+        ({"oneOf": []}, "no code for oneOf"),
+        ({"type": "array", "uniqueItems": True}, "only for strings"),
+    ]:
+        monkeypatch.setattr(sow_schemas, "load", lambda name, part=part: part)
+        with pytest.raises(generate.Unknown, match=words):
+            generate.source()
+
+
+@pytest.mark.parametrize(
+    ("change", "where", "message", "hint"),
+    [
+        pytest.param(
+            {"statsu": 1}, "statsu", "`statsu` is not a known field", "did you mean `status`?", id="key"
+        ),
+        pytest.param(
+            {"status": "complete"}, "status", '"complete"', "did you mean `completed`?", id="status"
+        ),
+        pytest.param(
+            {"iteration": "2"}, "iteration", '"2", a text, not a whole number', "at least 1", id="type"
+        ),
+        pytest.param(
+            {"iteration": True}, "iteration", "is true, not a whole number", "at least 1", id="bool"
+        ),
+        pytest.param({"iteration": 0}, "iteration", "is 0", "of at least 1", id="range"),
+        pytest.param({"id": "10"}, "id", '"10", not three digits', "three digits", id="pattern"),
+        pytest.param({"id": "010\n"}, "id", "line break", "three digits", id="line break"),
+        pytest.param({"name": ""}, "name", "`name` is empty", "not empty", id="empty"),
+        pytest.param({"created_at": "now"}, "created_at", '"now", not a time', "2026-", id="time"),
+        pytest.param({"depends_on": ["020", "020"]}, "depends_on", "twice", "without repetition", id="twice"),
+        pytest.param(
+            {"result": {"status": "success", "error_code": "TIMEOUT"}},
+            "result.error_code",
+            "`result.error_code` has no place here",
+            "remove it",
+            id="an error's field in a success",
+        ),
+        pytest.param(
+            {"inputs": [{"type": "a", "path": "b", "created_at": "0001-01-01T00:00:00Z"}]},
+            "inputs[0].approved",
+            "`inputs[0].approved` is missing",
+            "add it: true or false",
+            id="a missing field of another file's schema",
+        ),
+        pytest.param(
+            {"inputs": [{"type": "a", "path": "b", "aproved": True, "created_at": "0001-01-01T00:00:00Z"}]},
+            "inputs[0].aproved",
+            "is not a known field",
+            "did you mean `approved`?",
+            id="an unknown field of another file's schema",
+        ),
+    ],
+)
+def test_a_problem_is_told_in_words(change: dict[str, Any], where: str, message: str, hint: str) -> None:
+    value = {**TASK, **change}
+    assert not sow_schemas.valid("task_state", value)
+    problem = next(p for p in sow_schemas.problems("task_state", value) if p.where == where)
+    assert message in problem.message
+    assert hint in problem.hint
+
+
+def test_all_problems_are_told_at_once() -> None:
+    value = {key: held for key, held in TASK.items() if key not in ("phase", "name")}
+    found = sow_schemas.problems("task_state", {**value, "iteration": 0, "a": 1, "b": 2})
+    assert {problem.path for problem in found} == {("phase",), ("name",), ("iteration",), ("a",), ("b",)}
+
+
+@pytest.mark.parametrize(
+    "status", ["pending", "in_progress", "paused", "needs_review", "completed", "abandoned"]
+)
+def test_every_status_is_valid_with_and_without_a_session(status: str) -> None:
+    assert sow_schemas.valid("task_state", {**TASK, "status": status})
+    assert sow_schemas.valid("task_state", {**TASK, "status": status, "session_id": "abc-123"})
+
+
+def test_an_event_of_an_unknown_type_may_carry_anything() -> None:
+    event = {"ts": "2026-11-21T00:00:00.000Z", "run_id": None, "task_id": None, "seq": 0, "actor": "policy"}
+    assert sow_schemas.valid("event", {**event, "type": "policy.reloaded", "payload": {"any": [1]}})
+    assert not sow_schemas.valid("event", {**event, "type": "run.started", "payload": {"any": [1]}})
+    assert not sow_schemas.valid("event", {**event, "type": "policy.reloaded", "payload": []})
