@@ -85,8 +85,12 @@ class Task(Value):
 
     def document(self) -> "dict[str, Any]":
         """The task as its file holds it, in the schema's order, without what is not set."""
-        held = self.__dict__
-        return {name: held[name] for name in self._fields if held.get(name) is not None}
+        held = ((name, getattr(self, name)) for name in self._fields)
+        return {
+            name: list(value) if isinstance(value, tuple) else value
+            for name, value in held
+            if value is not None
+        }
 
     # -- moves: each names the statuses that it comes from ------------------------------------
 

@@ -2,9 +2,11 @@
 
 import os
 import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+import sow
 from sow.git.repository import Git
 
 ADA = {
@@ -33,7 +35,7 @@ class Repo:
         )
         if check and done.returncode:
             raise AssertionError(f"git {args}: {done.stderr.decode(errors='replace')}")
-        return done.stdout.decode("utf-8", "surrogateescape").strip()
+        return done.stdout.decode("utf-8", "surrogateescape").rstrip("\n")
 
     @property
     def sow(self) -> Git:
@@ -67,3 +69,16 @@ def new_repo(folder: Path, *args: str) -> Repo:
     repo = Repo(folder)
     repo.git("init", "--quiet", "--initial-branch=main", *args)
     return repo
+
+
+def python(code: str, *args: str, env: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
+    """A process that runs `code`; it says a line when it is so far, and waits for one."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, *args],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": str(Path(sow.__file__).parents[1]), **(env or {})},
+    )
+    assert process.stdout
+    process.stdout.readline()
+    return process

@@ -2,12 +2,11 @@
 
 import os
 import signal
-import subprocess
 import time
 from pathlib import Path
 
 import pytest
-from tests.git.parts import Repo, new_repo
+from tests.git.parts import Repo, new_repo, python
 
 from sow.errors import Busy
 from sow.git import commits, index, worktrees
@@ -78,7 +77,7 @@ def test_no_name_of_a_file_is_too_odd(repo: Repo, name: str) -> None:
     assert repo.sow.is_clean()
     (repo.folder / name).write_text("odder\n")
     assert commits.commit_paths(repo.sow, [name], "exactly")
-    assert repo.sow.names("ls-tree", "-z", "--name-only", "HEAD", name) == [name]
+    assert repo.sow.names("ls-files", "-z", "--", name) == [name]
     (repo.folder / name).unlink()
     assert commits.commit_paths(repo.sow, [name], "gone")
     assert repo.sow.is_clean()
@@ -213,35 +212,26 @@ def test_the_lock_of_a_git_that_died_is_taken_away(repo: Repo) -> None:
 
 def test_the_lock_of_somebody_who_lives_is_waited_for(repo: Repo) -> None:
     repo.write("c.txt", "c")
-    with open(repo.folder / ".git/index.lock", "wb"):
-        code = f"open({str(repo.folder / '.git/index.lock')!r}).read(); print(flush=True); input()"
-        holder = subprocess.Popen(["python3", "-c", f"f=open({str(repo.folder / '.git/index.lock')!r}); "
-                                   "print(flush=True); input()"],
-                                  stdin=subprocess.PIPE, stdout=subprocess.PIPE)  # fmt: skip
-        del code
-    with holder:
-        assert holder.stdout
-        holder.stdout.readline()
+    lock = repo.folder / ".git/index.lock"
+    with python("import sys; f = open(sys.argv[1], 'w'); print(flush=True); input()", str(lock)) as holder:
         with pytest.raises(Busy, match=r"index\.lock"), index.held(repo.sow, dead_git=True, wait=0.3):
             pass
         holder.communicate(b"\n")
     assert commits.commit_leftovers(repo.sow, "left over")
 
 
-def test_the_lock_of_a_sow_that_was_killed_is_known_by_its_words(repo: Repo, tmp_path: Path) -> None:
-    code = (
-        "import sys; from sow.git import index; from sow.git.repository import Git\n"
-        "with index.held(Git(sys.argv[1])): print(flush=True); input()"
-    )
-    holder = subprocess.Popen(
-        [os.sys.executable, "-c", code, str(repo.folder)],  # type: ignore[attr-defined]
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        env={**os.environ, "PYTHONPATH": str(Path(commits.__file__).parents[2])},
-    )
-    with holder:
-        assert holder.stdout
-        holder.stdout.readline()
+HOLD = """
+import sys
+from sow.git import index
+from sow.git.repository import Git
+with index.held(Git(sys.argv[1])):
+    print(flush=True)
+    input()
+"""
+
+
+def test_the_lock_of_a_sow_that_was_killed_is_known_by_its_words(repo: Repo) -> None:
+    with python(HOLD, str(repo.folder)) as holder:
         with pytest.raises(Busy), index.held(repo.sow, wait=0.1):
             pass
         holder.send_signal(signal.SIGKILL)

@@ -124,15 +124,27 @@ def commit_paths(git: Git, paths: Sequence[str], message: str, *, branch: str | 
 
 def stage_everything(git: Git, env: Mapping[str, str]) -> None:
     """Puts the whole working tree into the index that `env` names, as `commit_leftovers` counts it."""
-    changed = set(git.names("ls-files", "-z", "--modified", "--deleted", env=env))
-    changed.update(unmerged(git, env))
+    changed = set(git.names("ls-files", "-z", "--modified", env=env)) | set(unmerged(git, env))
+    gone = set(git.names("ls-files", "-z", "--deleted", env=env))
+    # A folder where a file was: without a repository of its own it is no submodule either.
+    gone.update(name for name in changed if _is_plain_folder(f"{git.folder}/{name}"))
     others = git.names("ls-files", "-z", "--others", "--exclude-standard", env=env)
     # A name that ends in a slash is a repository of its own: recorded by its id alone it would be lost.
     changed.update(name for name in others if not name.endswith("/"))
-    names = sorted(name for name in changed if not is_ignored(name))
-    if names:
-        feed = "".join(f"{name}\0" for name in names)
-        git.run("update-index", "--add", "--remove", "--replace", "-z", "--stdin", input=feed, env=env)
+    # Names by standard input, not as pathspecs: so they may hold anything. What goes comes first, for a
+    # file may stand where a folder was.
+    _update(git, gone, env, "--force-remove")
+    _update(git, changed - gone, env, "--add", "--remove", "--replace")
+
+
+def _update(git: Git, names: set[str], env: Mapping[str, str], *how: str) -> None:
+    feed = "".join(f"{name}\0" for name in sorted(names) if not is_ignored(name))
+    if feed:
+        git.run("update-index", *how, "-z", "--stdin", input=feed, env=env)
+
+
+def _is_plain_folder(path: str) -> bool:
+    return os.path.isdir(path) and not os.path.islink(path) and not os.path.lexists(f"{path}/.git")
 
 
 def _add_exactly(git: Git, paths: Sequence[str], env: Mapping[str, str]) -> None:

@@ -1,0 +1,225 @@
+"""A person at a terminal: a key, a line, an editor, a pager; and text that can play no tricks on them."""
+
+from __future__ import annotations
+
+import os
+import re
+import select
+import signal
+import subprocess
+import sys
+import termios
+import textwrap
+import tty
+import unicodedata
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from types import FrameType
+from typing import Any
+
+import click
+
+from sow.errors import Failed
+
+_BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+"""Characters that turn the direction of writing: what is read is then not what is there."""
+
+_NOTE = re.compile(r"<!-- sow:.*?-->", re.DOTALL)
+
+
+def is_there() -> bool:
+    """Whether a person sits at both ends: standard input and standard output are a terminal."""
+    return sys.stdin.isatty() and sys.stdout.isatty()
+
+
+def plain(text: str) -> str:
+    """`text` of an agent's with everything made visible that a terminal would obey instead of show."""
+    return "".join(_shown(char) for char in text)
+
+
+def _shown(char: str) -> str:
+    if char in "\n\t" or (char.isprintable() and char not in _BIDI):
+        return char
+    match unicodedata.category(char):
+        case "Cc":
+            code = ord(char)
+            return f"^{chr(code ^ 0x40)}" if code < 0x80 else f"<U+{code:04X}>"
+        case "Cs":
+            return "\ufffd"
+        case _ if char in _BIDI:
+            return f"<U+{ord(char):04X}>"
+    return char
+
+
+def styled(text: str, **how: Any) -> str:
+    """`text` in colours, where they are wanted and shown."""
+    wanted = not os.environ.get("NO_COLOR") and not _is_dumb() and sys.stdout.isatty()
+    return click.style(text, **how) if wanted else text
+
+
+def wrapped(text: str, indent: str = "  ") -> str:
+    """`text` indented and broken into lines that fit; its own line breaks stay."""
+    width = max(min(_columns(), 100), 30)
+    lines = [
+        textwrap.fill(
+            line, width, initial_indent=indent, subsequent_indent=indent, replace_whitespace=False,
+            break_long_words=False, break_on_hyphens=False,
+        )
+        for line in text.strip("\n").splitlines()
+    ]  # fmt: skip
+    return "\n".join(lines)
+
+
+# -- asking --------------------------------------------------------------------------------------
+
+
+def key(prompt: str) -> str | None:
+    """The next key, in lower case and shown behind `prompt`; None at the end of input.
+
+    Enter and keys that are no letter, such as the arrows, give an empty text. On
+    a terminal that knows no single keys a line is read, and its first letter taken.
+    """
+    if _is_dumb():
+        typed = line(prompt)
+        return None if typed is None else typed.strip()[:1].lower()
+    handle = sys.stdin.fileno()
+    with _single_keys(handle):
+        # Behind the switch: whoever answers the prompt at once is heard.
+        click.echo(prompt, nl=False)
+        sys.stdout.flush()
+        pressed = _read_key(handle)
+    click.echo(pressed or "")
+    return pressed if pressed is None else pressed.lower()
+
+
+def line(prompt: str) -> str | None:
+    """A line; None where the person goes back by Ctrl-D."""
+    with suppress(ImportError):
+        import readline  # noqa: F401 - with it a line can be edited, and be of any length
+    try:
+        return input(prompt)
+    except EOFError:
+        click.echo()
+        return None
+
+
+def yes(question: str) -> bool:
+    """Whether the person says yes; every key but `y` is a no."""
+    return key(f"{question} [y/n] ") == "y"
+
+
+def written(about: str) -> str:
+    """What the person writes in their editor; empty where they wrote nothing.
+
+    `about` is shown to them below, as a comment that is taken out again.
+    Raises Failed where the editor can't be run.
+    """
+    note = f"<!-- sow: {about.replace('-->', '-- >')}\n\nThis comment is taken out. Write nothing to go back. -->"
+    try:
+        text = click.edit(f"\n\n{note}\n", extension=".md")
+    except click.ClickException as fault:
+        raise _no_editor(fault) from fault
+    return _NOTE.sub("", text or "").strip()
+
+
+def edit(path: str) -> None:
+    """Opens a file in the person's editor. Raises Failed where that can't be run."""
+    try:
+        click.edit(filename=path)
+    except click.ClickException as fault:
+        raise _no_editor(fault) from fault
+
+
+def _no_editor(fault: click.ClickException) -> Failed:
+    return Failed(f"the editor could not be used: {fault.format_message()}", "set EDITOR to one that is here")
+
+
+# -- showing -------------------------------------------------------------------------------------
+
+
+def page(text: str) -> None:
+    """Shows a long text by `$PAGER`, else `less`; as it is where there is no terminal or no pager."""
+    pager = os.environ.get("PAGER", "").strip() or "less -R"
+    if not is_there() or _is_dumb() or pager == "cat" or not _paged(pager, text):
+        click.echo(text)
+
+
+def _paged(pager: str, text: str) -> bool:
+    """Whether the pager was there to show the text."""
+    environment = {"LESS": "FRX", **os.environ}
+    with _deaf_to_interrupts():
+        shell = ["/bin/sh", "-c", pager]
+        process = subprocess.Popen(shell, stdin=subprocess.PIPE, env=environment)
+        # A pager that is left early has its reasons.
+        with suppress(BrokenPipeError):
+            process.communicate(f"{text.rstrip()}\n".encode("utf-8", "replace"))
+        return process.wait() not in (126, 127)
+
+
+def coloured(diff: str) -> str:
+    """A difference, made plain and then coloured by us: no escape of its own gets through."""
+    return "\n".join(_coloured(text) for text in plain(diff).split("\n"))
+
+
+def _coloured(text: str) -> str:
+    match text[:1]:
+        case "+":
+            return styled(text, bold=True) if text.startswith("+++ ") else styled(text, fg="green")
+        case "-":
+            return styled(text, bold=True) if text.startswith("--- ") else styled(text, fg="red")
+        case "@":
+            return styled(text, fg="cyan")
+        case " " | "":
+            return text
+    return styled(text, bold=True)
+
+
+# -- helpers -------------------------------------------------------------------------------------
+
+
+def _is_dumb() -> bool:
+    return os.environ.get("TERM", "") in ("", "dumb")
+
+
+def _columns() -> int:
+    import shutil
+
+    return shutil.get_terminal_size().columns
+
+
+@contextmanager
+def _single_keys(handle: int) -> Iterator[None]:
+    """Keys come one by one and are not shown; what was typed ahead is kept."""
+    before = termios.tcgetattr(handle)
+    tty.setcbreak(handle, termios.TCSADRAIN)
+    try:
+        yield
+    finally:
+        termios.tcsetattr(handle, termios.TCSADRAIN, before)
+
+
+def _read_key(handle: int) -> str | None:
+    byte = os.read(handle, 1)
+    if byte in (b"", b"\x04"):
+        return None
+    if byte == b"\x1b" or byte >= b"\x80":
+        # The rest of an arrow or of a letter beyond ASCII: none of them is a key of ours.
+        while select.select([handle], [], [], 0.01)[0] and os.read(handle, 16):
+            pass
+        return ""
+    char = byte.decode("ascii")
+    return char if char.isprintable() and char != " " else ""
+
+
+@contextmanager
+def _deaf_to_interrupts() -> Iterator[None]:
+    """Ctrl-C is the pager's meanwhile: by a handler and not ignored, so that the pager itself can hear it."""
+
+    def hear(number: int, frame: FrameType | None) -> None:
+        return None
+
+    before = signal.signal(signal.SIGINT, hear)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -1,0 +1,221 @@
+"""A kill at any point of a merge: it is made once, and nobody's file is overwritten."""
+
+import os
+import random
+import signal
+import stat
+import time
+from pathlib import Path
+
+import pytest
+from tests.git.parts import Repo, new_repo, python
+
+from sow.errors import Failed
+from sow.git import alive, landing, merges
+from sow.git.landing import Blocked, Merged
+
+TRAILER = "Sow-Task: demo/010/1"
+
+MERGE = """
+import sys
+from sow.git import merges
+from sow.git.repository import Git
+print(flush=True)
+sys.stdin.readline()
+merges.merge(Git(sys.argv[1]), "task", "main", "Merge 010", [sys.argv[3]], sys.argv[2])
+"""
+
+# A git that dies, and its sow with it, at one certain point of the fast-forward.
+SHIM = """#!/bin/bash
+case " $* " in
+*" merge --ff-only "*) {deed}; kill -9 $PPID; kill -9 $$;;
+esac
+exec {git} "$@"
+"""
+
+MODES = ("100644", "100755", "120000")
+
+
+class Stage:
+    """The person's checkout on `main`, and a branch `task` that changes much of it."""
+
+    def __init__(self, folder: Path, files: int) -> None:
+        self.repo = repo = new_repo(folder / "repo")
+        self.intent = str(folder / "runtime/intent")
+        for number in range(files):
+            repo.write(f"kept/{number:03}", f"{number}\n" * 400)
+            repo.write(f"gone/{number:03}", "x\n")
+        repo.write("swap/inner", "a folder\n")
+        repo.write("flat", "a file\n")
+        repo.write("tool", "#!/bin/sh\n")
+        repo.write("mine", "theirs is not mine\n")
+        repo.write(".sow/project/state.yaml", "name: demo\n")
+        self.old = repo.commit("first")
+        repo.git("switch", "--quiet", "--create", "task")
+        for number in range(files):
+            repo.write(f"kept/{number:03}", f"{number} new\n" * 300)
+            (repo.folder / f"gone/{number:03}").unlink()
+            repo.write(f"added/{number:03}", "y\n" * 100)
+        (repo.folder / "swap/inner").unlink()
+        (repo.folder / "swap").rmdir()
+        (repo.folder / "swap").symlink_to("flat2")
+        (repo.folder / "flat").unlink()
+        repo.write("flat/inner", "now a folder\n")
+        (repo.folder / "tool").chmod(0o755)
+        self.task = repo.commit("task")
+        repo.git("switch", "--quiet", "main")
+        repo.write("mine", "uncommitted\n")
+        self.git_dir = repo.folder / ".git"
+
+    def begin(self, path: str = "") -> None:
+        """Merges in a process of its own, which is let go when it is up."""
+        env = {"PATH": f"{path}:{os.environ['PATH']}"} if path else {}
+        self.sow = python(MERGE, str(self.repo.folder), self.intent, TRAILER, env=env)
+        assert self.sow.stdin
+        self.sow.stdin.write(b"\n")
+        self.sow.stdin.flush()
+
+    def kill(self, *, git_too: bool) -> None:
+        children = [pid for pid in alive._pids() if parent(pid) == self.sow.pid] if git_too else []
+        self.sow.kill()
+        for pid in children:
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+        self.sow.communicate()
+
+    def merge(self) -> object:
+        """The same merge again, by the next sow."""
+        settled = landing.settle(self.intent)
+        if isinstance(settled, Blocked):
+            return settled
+        outcome = merges.merge(self.repo.sow, "task", "main", "Merge 010", [TRAILER], self.intent)
+        return settled or outcome
+
+    def assert_merged_once(self, *person: str) -> None:
+        repo = self.repo
+        found = repo.git("log", "--merges", "--format=%(trailers:only)", "main")
+        assert found.splitlines() == [TRAILER]
+        assert repo.git("rev-parse", "main^1", "main^2").split() == [self.old, self.task]
+        assert sorted(repo.status()) == sorted([" M mine", *person])
+        self.assert_swept()
+
+    def assert_swept(self) -> None:
+        assert self.repo.read("mine") == "uncommitted\n"
+        assert not os.path.exists(self.intent)
+        assert [p.name for p in self.git_dir.rglob("*.lock")] == []
+        assert sorted(p.name for p in self.git_dir.glob("index*")) in (["index"], ["index", "index.sow"])
+        assert self.repo.git("fsck", "--no-dangling", "--no-progress") == ""
+
+
+def parent(pid: int) -> int:
+    try:
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    except OSError:
+        return 0
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Stage:
+    return Stage(tmp_path, files=3)
+
+
+def dying_git(folder: Path, deed: str) -> str:
+    """A folder for the PATH with a git that does `deed` instead of the fast-forward, and dies of it."""
+    where = next(d for d in os.environ["PATH"].split(":") if os.access(f"{d}/git", os.X_OK))
+    shim = folder / "bin/git"
+    shim.parent.mkdir()
+    shim.write_text(SHIM.format(deed=deed.replace("git", f"{where}/git"), git=f"{where}/git"))
+    shim.chmod(shim.stat().st_mode | stat.S_IXUSR)
+    return str(shim.parent)
+
+
+POINTS = {
+    "before it began": "true",
+    "with files, index copy and branch done": 'git "$@"',
+    "with files and index copy done": "git -C $2 read-tree -m -u HEAD task",
+    "with all files and no index done": "GIT_INDEX_FILE=/dev/shm/sow-$$; cp $2/.git/index $GIT_INDEX_FILE; "
+    "export GIT_INDEX_FILE; git -C $2 read-tree -m -u HEAD task; rm $GIT_INDEX_FILE",
+    "with a file half written": "head -c 100 <(git -C $2 show task:kept/000) >$2/kept/000; rm -r $2/gone; "
+    "mkdir $2/added; : >$2/added/000; rm $2/kept/001 $2/flat",
+    "with a lock of the branch": ": >$2/.git/refs/heads/main.lock; : >$2/.git/HEAD.lock",
+}
+
+
+@pytest.mark.parametrize("deed", [pytest.param(deed, id=name) for name, deed in POINTS.items()])
+def test_a_merge_cut_short_is_completed(stage: Stage, tmp_path: Path, deed: str) -> None:
+    stage.begin(dying_git(tmp_path, deed))
+    stage.sow.communicate()
+    assert stage.sow.returncode == -signal.SIGKILL
+    assert os.path.exists(stage.intent)
+    assert (stage.git_dir / "index.lock").exists()
+    stage.merge()
+    stage.assert_merged_once()
+
+
+@pytest.mark.parametrize("deed", [pytest.param(deed, id=name) for name, deed in POINTS.items()])
+def test_what_the_person_did_after_a_kill_stays(stage: Stage, tmp_path: Path, deed: str) -> None:
+    stage.begin(dying_git(tmp_path, deed))
+    stage.sow.communicate()
+    stage.repo.write("kept/002", "precious\n")
+    stage.repo.write("added/own", "precious too\n")
+    outcome = stage.merge()
+    assert stage.repo.read("kept/002") == "precious\n"
+    assert stage.repo.read("added/own") == "precious too\n"
+    if isinstance(outcome, Blocked):
+        assert outcome.files == ["kept/002"]
+        assert stage.repo.git("rev-parse", "main") == stage.old
+        assert sorted(stage.repo.status()) == [" M kept/002", " M mine", "?? added/"]
+        stage.assert_swept()
+        stage.repo.git("checkout", "--", "kept/002")
+        assert isinstance(stage.merge(), Merged)
+        stage.assert_merged_once("?? added/own")
+    else:
+        stage.assert_merged_once(" M kept/002", "?? added/own")
+
+
+def test_a_person_who_took_the_lock_away_and_went_on_is_not_undone(stage: Stage, tmp_path: Path) -> None:
+    stage.begin(dying_git(tmp_path, POINTS["with a file half written"]))
+    stage.sow.communicate()
+    (stage.git_dir / "index.lock").unlink()
+    stage.repo.git("checkout", "--force", "--quiet", "main")
+    stage.repo.write("kept/000", "went on\n")
+    stage.repo.write("mine", "uncommitted\n")
+    on = stage.repo.commit("the person's")
+    assert landing.settle(stage.intent) is None
+    assert stage.repo.git("rev-parse", "main") == on
+    assert stage.repo.status() == []
+    assert merges.merge_check(stage.repo.sow, "main", "task") == ["kept/000"]
+
+
+def test_where_nothing_is_pending_there_is_nothing_to_settle(tmp_path: Path) -> None:
+    assert landing.settle(str(tmp_path / "intent")) is None
+
+
+def test_an_intent_that_is_none_is_an_error_that_names_it(tmp_path: Path) -> None:
+    (tmp_path / "intent").write_text("{}")
+    with pytest.raises(Failed, match="intent"):
+        landing.settle(str(tmp_path / "intent"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("git_too", [False, True], ids=["sow is killed", "sow and its git are killed"])
+def test_a_merge_killed_anywhere_is_made_once(tmp_path: Path, git_too: bool) -> None:
+    chance = random.Random(20261121 + git_too)
+    stage = Stage(tmp_path / "calm", files=150)
+    stage.begin()
+    started = time.monotonic()
+    stage.sow.communicate()
+    whole = time.monotonic() - started
+    stage.assert_merged_once()
+    seen = set()
+    for round in range(10):
+        stage = Stage(tmp_path / str(round), files=150)
+        stage.begin()
+        time.sleep(chance.uniform(0.3, 1.0) * whole)  # where the kill falls, not what we wait for
+        stage.kill(git_too=git_too)
+        seen.add((os.path.exists(stage.intent), len(stage.repo.status()) > 1))
+        stage.merge()
+        stage.assert_merged_once()
+    assert len(seen) > 1, "all kills fell at one point"
