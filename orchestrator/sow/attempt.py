@@ -1,16 +1,20 @@
 """An attempt is one run of an executor's process: a folder with its record and its output.
 
-attempts/<task>-<iteration>-<n>/
+attempts/<task>-<iteration>-<n>-<random>/
   attempt.yaml        what ran, where, as which process, how it ended, what it cost
   prompt              what the agent was told
   transcript.jsonl    what the CLI printed, as it printed it (0600)
   stderr.log          what it complained of (0600)
   outbox/             reports of a worker whose sandbox keeps it from the state
+
+Its processes are found by its id in their environment, so the id is like no
+other on the machine: another project has a first attempt of a task 010, too.
 """
 
 from __future__ import annotations
 
 import os
+import secrets
 from collections.abc import Iterator
 from typing import Any
 
@@ -72,16 +76,12 @@ class Attempts:
     def reserve(self, task_id: str, iteration: int) -> str:
         """Makes the folder of the task's next attempt; gives its id. No two callers get one id."""
         files.make_folder(self._layout.attempts)
-        number = 1 + max((n for _, n in self._numbers(task_id, iteration)), default=0)
-        while True:
-            attempt = f"{task_id}-{iteration}-{number}"
-            try:
-                os.mkdir(self.folder(attempt), 0o700)
-            except FileExistsError:
-                number += 1
-                continue
-            os.mkdir(f"{self.folder(attempt)}/outbox")
-            return attempt
+        head = f"{task_id}-{iteration}-"
+        number = 1 + max((_number(name) for name in self._names() if name.startswith(head)), default=0)
+        attempt = f"{task_id}-{iteration}-{number}-{secrets.token_hex(4)}"
+        os.mkdir(self.folder(attempt), 0o700)
+        os.mkdir(f"{self.folder(attempt)}/outbox")
+        return attempt
 
     def keep(self, attempt: Attempt) -> Attempt:
         """Writes the record, checked and whole."""
@@ -109,7 +109,10 @@ class Attempts:
 
     def all(self) -> Iterator[Attempt]:
         """Every attempt that has a readable record, by id."""
-        for name in sorted(self._names()):
+        return self._read_all("")
+
+    def _read_all(self, prefix: str) -> Iterator[Attempt]:
+        for name in sorted(name for name in self._names() if name.startswith(prefix)):
             try:
                 yield self.read(name)
             except (NotFound, Refused):
@@ -121,20 +124,20 @@ class Attempts:
 
     def of_task(self, task_id: str) -> list[Attempt]:
         """The attempts of a task, oldest first."""
-        mine = [a for a in self.all() if a.task_id == task_id]
-        return sorted(mine, key=lambda a: (a.iteration, int(a.id.rpartition("-")[2])))
-
-    def _numbers(self, task_id: str, iteration: int) -> Iterator[tuple[str, int]]:
-        head = f"{task_id}-{iteration}-"
-        for name in self._names():
-            if name.startswith(head) and name[len(head) :].isdigit():
-                yield name, int(name[len(head) :])
+        mine = [a for a in self._read_all(f"{task_id}-") if a.task_id == task_id]
+        return sorted(mine, key=lambda a: (a.iteration, _number(a.id), a.created_at))
 
     def _names(self) -> list[str]:
         try:
             return os.listdir(self._layout.attempts)
         except FileNotFoundError:
             return []
+
+
+def _number(attempt: str) -> int:
+    """Which attempt of its iteration this is; 0 for a name that `reserve` did not give."""
+    number = [*attempt.split("-"), "", ""][2]
+    return int(number) if number.isdigit() else 0
 
 
 def summed(attempts: list[Attempt]) -> dict[str, Any]:

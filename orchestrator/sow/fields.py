@@ -4,11 +4,12 @@ A value is read by the field's type in the schema, so that a text field keeps
 `007`; in open objects it is YAML. What the program keeps, nobody sets.
 """
 
-from sow.clock import seconds
+from sow.clock import is_unset, seconds
+from sow.document.canonical import same
 from sow.errors import Refused
 from sow.eventlog import Event
 from sow.store import Change
-from sow.task import ABANDONED, COMPLETED, NEEDS_REVIEW, PAUSED, PENDING, STATUSES, Task
+from sow.task import ABANDONED, COMPLETED, IN_PROGRESS, NEEDS_REVIEW, PAUSED, PENDING, STATUSES, Task
 from sow.value import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -35,8 +36,8 @@ KEPT = {
     "commit": "git knows it",
     "error": "sow records what failed",
     "error_detail": "sow records what failed",
-    "inputs": "`sow task input` changes them",
-    "outputs": "`sow task output` changes them",
+    "inputs": "a person edits the list in the state file, and `sow validate` checks it",
+    "outputs": "a person edits the list in the state file, and `sow validate` checks it",
 }
 """Fields that `sow task set` refuses, with what to do instead."""
 
@@ -57,9 +58,7 @@ def setting(
         if path == "status":
             return move(task, value, now=now, worker=worker)
         after = task.replace(**{_top(path): _with(task, path.split("."), value, text)})
-        if after == task:
-            return Change(task=task)
-        return Change(task=after, events=(_changed(task, path),))
+        return _told(task, after, path)
 
     return change
 
@@ -75,7 +74,7 @@ def unsetting(path: str) -> "Callable[[Task], Change]":
                 f"{path} can't be removed: every task has one", f"set it: `sow task set {path} VALUE`"
             )
         after = task.replace(**{top: _without(getattr(task, top), path.split(".")[1:])})
-        return Change(task=after, events=(_changed(task, path),) if after != task else ())
+        return _told(task, after, path)
 
     return change
 
@@ -119,7 +118,8 @@ def move(task: Task, status: str, *, now: str, worker: bool) -> Change:
 
 def completed_event(task: Task, now: str) -> Event:
     """The event of a task's completion, with the seconds since its first start."""
-    took = seconds(now) - seconds(task.started_at or now)
+    start = now if is_unset(task.started_at) else str(task.started_at)
+    took = seconds(now) - seconds(start)
     return _event(task, "task.completed", {"duration_sec": round(max(took, 0.0), 3)})
 
 
@@ -131,7 +131,7 @@ def _message(task: Task) -> "str | None":
 def _instead(task: Task, status: str) -> str:
     if task.status == ABANDONED:
         return f"take it up again: `sow task retry {task.id}`"
-    if status == PENDING:
+    if task.status == IN_PROGRESS:
         return f"stop its agent first: `sow agent stop {task.id}`, then `sow task retry {task.id}`"
     ways = {
         PENDING: f"start it: `sow run` or `sow agent spawn {task.id}`",
@@ -143,6 +143,8 @@ def _instead(task: Task, status: str) -> str:
 
 def _top(path: str) -> str:
     top = path.split(".", 1)[0]
+    if "" in path.split(".")[1:]:
+        raise Refused(f"{path}: a step between the dots is empty", "write it like metadata.complexity.level")
     if top not in Task._fields:
         from difflib import get_close_matches
 
@@ -178,7 +180,7 @@ def _placed(held: "Any", steps: "list[str]", leaf: "Any", path: str) -> "Any":
         return leaf
     step, rest = steps[0], steps[1:]
     if isinstance(held, list):
-        if not step.isdigit() or int(step) > len(held):
+        if not step.isdecimal() or int(step) > len(held):
             raise Refused(
                 f"{path}: index out of range: {step}", f"there are {len(held)} items, counted from 0"
             )
@@ -200,6 +202,10 @@ def _without(held: "Any", steps: "list[str]") -> "Any":
         below = _without(held[steps[0]], steps[1:])
         rest = {key: value for key, value in held.items() if key != steps[0]}
         return rest if below is None else {**held, steps[0]: below}
+    if isinstance(held, list) and steps[0].isdecimal() and int(steps[0]) < len(held):
+        place = int(steps[0])
+        below = _without(held[place], steps[1:])
+        return [*held[:place], *([] if below is None else [below]), *held[place + 1 :]]
     raise Refused(f"there is no {steps[0]} to remove", "see what is there: `sow task show`")
 
 
@@ -212,21 +218,29 @@ def _typed(name: str, value: str) -> "Any":
 
 
 def as_yaml(value: str) -> "Any":
-    """`value` as YAML. Raises Refused where it is none."""
+    """`value` as YAML, but ` #` in it begins no comment. Raises Refused where it is none."""
     from sow import document
 
     try:
-        return document.parse(f"value: {value}\n".encode("utf-8", "surrogateescape"), "value").value["value"]
+        held = document.parse(f"value: {value}\n".encode("utf-8", "surrogateescape"), "value").value
     except Refused as fault:
         raise Refused(f"{value!r} is no YAML value: {fault}", "take it as text: --string") from None
+    if len(held) > 1:
+        raise Refused(f"{value!r} is more than one YAML value", "take it as text: --string")
+    # Who writes `see #12` means it: YAML would keep `see`.
+    plain = not isinstance(held["value"], dict | list) and value.lstrip()[:1] not in "\"'"
+    return value if plain and " #" in f" {value}" else held["value"]
 
 
 def _event(task: Task, kind: str, payload: "dict[str, Any]") -> Event:
     return Event(type=kind, task_id=task.id, payload=payload)
 
 
-def _changed(task: Task, path: str) -> Event:
-    return _event(task, "task.changed", {"fields": [path]})
+def _told(task: Task, after: Task, path: str) -> Change:
+    """The change to `after`, with its event; none where nothing is another."""
+    if same(after.document(), task.document()):
+        return Change(task=task)
+    return Change(task=after, events=(_event(task, "task.changed", {"fields": [path]}),))
 
 
 def _by(worker: bool) -> str:

@@ -36,7 +36,7 @@ def write(path: str, text: str, *, mode: int = 0o644) -> None:
             mode = os.stat(path).st_mode & 0o777
         except FileNotFoundError:
             pass
-        _write_through(beside, text.encode(), mode)
+        _write_through(beside, text.encode("utf-8", "replace"), mode)
         os.rename(beside, path)
         flush_folder(folder)
     except OSError as fault:

@@ -28,6 +28,12 @@ from sow_executors.base import (
 )
 
 
+STOPPED = {
+    "person": "A person stopped the agent. Say how to go on, or accept what is there.",
+    "silence": "The agent printed nothing for too long and was ended. Answer to let it go on.",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Tally:
     """What is known of an attempt so far."""
@@ -103,7 +109,7 @@ class End:
     nudged: bool = False
     """It was the one that asked a silent agent how it ended."""
     stopped: str = ""
-    """Who ended it: `person` (agent stop), `interrupt` (Ctrl-C), or empty."""
+    """Why sow ended it: `person` (agent stop), `interrupt` (Ctrl-C), `silence`, or empty."""
     tried: tuple[str, ...] = field(default=())
     """The restarts of this turn so far: `spawn`, `resume`, `mint`."""
 
@@ -115,7 +121,7 @@ def verdict(task: Task, end: End) -> Decision:
     if end.stopped == "interrupt":
         return Nothing()  # the next run resumes it
     if end.stopped:
-        return AskPerson("A person stopped the agent. Say how to go on, or accept what is there.", "question")
+        return AskPerson(STOPPED.get(end.stopped, STOPPED["person"]), "question")
     if end.tally.asked:
         return AskPerson(end.tally.asked.question, end.tally.asked.kind, end.tally.asked.options)
     match end.ending:

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
+LARGEST = 1024 * 1024
+"""The most bytes that a report in an outbox may have."""
+
 
 def set_field(store: Store, task_id: str, path: str, value: str, *, attempt: str, text: bool = False) -> Task:
     """Sets a field of the worker's own task. `attempt`: the worker's, of which a late word is refused."""
@@ -24,7 +27,12 @@ def set_field(store: Store, task_id: str, path: str, value: str, *, attempt: str
 
     def checked(task: Task) -> Change:
         _check_turn(task, attempt)
-        return change(task)
+        outcome = change(task)
+        if path.split(".")[0] == "depends_on":
+            from sow.ready import check_dependencies
+
+            check_dependencies(task_id, outcome.task.depends_on or (), store.tasks().tasks)
+        return outcome
 
     return store.change_task(task_id, checked)
 
@@ -45,11 +53,14 @@ def ask(store: Store, task_id: str, question: str, options: "tuple[str, ...]", *
     return store.change_task(task_id, change)
 
 
-def note(store: Store, task_id: str, text: str) -> None:
-    """Adds an entry to the task's log.md, and tells it in the event log."""
+def note(store: Store, task_id: str, text: str, *, at: str = "") -> None:
+    """Adds an entry to the task's log.md, and tells it in the event log.
+
+    `at`: when it was said, for a note that was laid down; it is not added twice.
+    """
     task = store.task(task_id)
-    store.append_log(task, text, by=task.assigned_agent)
-    store.tell(Event(type="agent.message", task_id=task_id, payload={"text": text}))
+    if store.append_log(task, text, by=task.assigned_agent, at=at):
+        store.tell(Event(type="agent.message", task_id=task_id, payload={"text": text}))
 
 
 def lay_down(outbox: str, report: "Mapping[str, Any]") -> None:
@@ -69,7 +80,10 @@ def lay_down(outbox: str, report: "Mapping[str, Any]") -> None:
 
 
 def apply_outbox(store: Store, outbox: str, task_id: str, attempt: str) -> "list[str]":
-    """Applies what a worker laid down, in its order; gives what was refused, in words."""
+    """Applies what a worker laid down, in its order; gives what was refused, in words.
+
+    Killed in the middle and called again, it does nothing twice.
+    """
     refused: list[str] = []
     try:
         names = sorted(name for name in os.listdir(outbox) if name.endswith(".json"))
@@ -78,7 +92,7 @@ def apply_outbox(store: Store, outbox: str, task_id: str, attempt: str) -> "list
     for name in names:
         path = f"{outbox}/{name}"
         try:
-            _apply(store, _read(path), task_id, attempt)
+            _apply(store, _read(path), task_id, attempt, _laid_down_at(name))
         except Refused as fault:
             refused.append(f"{name}: {fault}")
         # Renamed, not removed: it was the agent's word, and after a kill it must not count twice.
@@ -86,27 +100,45 @@ def apply_outbox(store: Store, outbox: str, task_id: str, attempt: str) -> "list
     return refused
 
 
-def _apply(store: Store, report: "dict[str, Any]", task_id: str, attempt: str) -> None:
+def _apply(store: Store, report: "dict[str, Any]", task_id: str, attempt: str, at: str) -> None:
     match report:
         case {"verb": "set", "field": str(field), "value": str(value)}:
-            set_field(store, task_id, field, value, attempt=attempt)
+            text = report.get("text") is True
+            set_field(store, task_id, field, value, attempt=attempt, text=text)
         case {"verb": "ask", "question": str(question), "options": list(options)}:
-            ask(store, task_id, question, tuple(map(str, options)), attempt=attempt)
+            if (store.task(task_id).question or {}).get("text") != question:  # else: asked before a kill
+                ask(store, task_id, question, tuple(map(str, options)), attempt=attempt)
         case {"verb": "log", "text": str(text)}:
-            note(store, task_id, text)
+            note(store, task_id, text, at=at)
         case _:
             raise Refused(f"no report: {report}", "a worker sets a field, asks or logs")
 
 
 def _read(path: str) -> "dict[str, Any]":
+    """A report. The worker may have put anything there: only a plain file of some size is read."""
     import json
+    import stat
 
     try:
-        with open(path, "rb") as file:
-            held = json.load(file)
-    except ValueError as fault:
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        try:
+            status = os.fstat(handle)
+            if not stat.S_ISREG(status.st_mode) or status.st_size > LARGEST:
+                raise Refused(f"{path} is no report", "a report is a plain file of less than a megabyte")
+            held = json.loads(os.read(handle, LARGEST))
+        finally:
+            os.close(handle)
+    except (OSError, ValueError, RecursionError) as fault:
         raise Refused(f"{path} is no JSON: {fault}", "it was torn or written by another program") from fault
     return held if isinstance(held, dict) else {}
+
+
+def _laid_down_at(name: str) -> str:
+    """When a report was laid down, as its name has it; empty where it has another name."""
+    from sow.clock import stamp
+
+    moment = name.partition("-")[0]
+    return stamp(int(moment) / 1e9) if moment.isdecimal() and len(moment) == 20 else ""
 
 
 def _check_turn(task: Task, attempt: str) -> None:

@@ -113,6 +113,7 @@ class Reviewer:
         Raises Refused for a task that is not to be reviewed, Busy while its
         agent is still at work.
         """
+        _not_its_own(task_id, by)
         self._check_at_rest(task_id)
 
         def change(task: Task) -> Change:
@@ -122,6 +123,7 @@ class Reviewer:
 
     def accept(self, task_id: str, *, by: str) -> Approved:
         """Takes what is there as the result, and approves it: for a task that is paused or unfinished."""
+        _not_its_own(task_id, by)
         self._check_at_rest(task_id)
 
         def change(task: Task) -> Change:
@@ -271,6 +273,15 @@ def run_checks(checks: tuple[str, ...], folder: str, environment: Mapping[str, s
 
 def _event(task: Task, kind: str, payload: dict[str, Any]) -> Event:
     return Event(type=kind, task_id=task.id, payload=payload)
+
+
+def _not_its_own(task_id: str, by: str) -> None:
+    """An agent, named by its attempt, may approve others' work and never its own."""
+    if by.startswith(f"{task_id}-"):
+        raise Refused(
+            f"an agent can't approve its own task {task_id}",
+            "report `sow task set status needs_review`: a person, or another agent, decides",
+        )
 
 
 def _not_empty(text: str, what: str) -> None:

@@ -18,6 +18,7 @@ from typing import Literal
 
 from sow import eventlog, lease
 from sow.attempt import Attempt
+from sow.clock import is_unset, seconds
 from sow.errors import Busy, Failed, NotFound, SowError
 from sow.eventlog import Event
 from sow.ready import Ready
@@ -96,7 +97,7 @@ class Scheduler:
             self._restore()
             while not self._signals:
                 self._start_ready()
-                if not self.live and not stay and self._ready.wakes_at() is None:
+                if not self.live and not stay and self._due() is None:
                     break
                 self._wait()
             return self._end()
@@ -129,7 +130,7 @@ class Scheduler:
         layout = self.turns.layout
         held = lease.acquire(f"{layout.locks}/orchestrator.lease", "sow run")
         if held.broken:
-            payload = {"lease": "orchestrator", "holder": str(held.broken)}
+            payload = {"lease": "orchestrator", "holder": f"process {held.broken.holder.identity.pid}"}
             self.turns.store.tell(Event(type="lock.broken", payload=payload))
         return held
 
@@ -142,7 +143,7 @@ class Scheduler:
             self.watch(Note("problem", None, problem))
         self._scan()
         for live in restored.live:
-            self._follow_from_now(live)
+            self._catch_up(live)
             self.watch(Note("started", self._ready.tasks.get(live.attempt.task_id), "adopted", live.attempt))
         for settled in restored.settled:
             self.watch(Note("settled", settled.task, _ending(settled), settled.attempt))
@@ -201,6 +202,13 @@ class Scheduler:
         self.live[live.attempt.id] = live
         self.watcher.add_folder(live.running.folder)
         self.watcher.add_process(live.running)
+
+    def _catch_up(self, live: Live) -> None:
+        """Takes on an attempt of an earlier run; what it printed till now was told by that one."""
+        live.follow(self.turns.clock())
+        if live.tally.session_id and not live.attempt.session_id:
+            self._store_session(live, live.tally.session_id)
+        self._follow_from_now(live)
 
     def _pause_failed(self, task: Task, fault: SowError) -> None:
         """A task that could not be started waits for a person, with what was wrong."""
@@ -261,7 +269,7 @@ class Scheduler:
         """Seconds until something is due that no event announces."""
         now = self.turns.clock()
         due = [self._scanned + RESCAN_SECONDS]
-        if (at := self._ready.wakes_at()) is not None and len(self.live) < self.jobs:
+        if (at := self._due()) is not None and len(self.live) < self.jobs:
             due.append(at)
         silence = self.turns.repository.silence_seconds
         for live in self.live.values():
@@ -270,6 +278,14 @@ class Scheduler:
             if silence and not live.tally.open_calls:
                 due.append(live.quiet_since + silence)
         return max(min(due) - now, 0.0) + 0.001
+
+    def _due(self) -> float | None:
+        """When the next task that waits for a time may start, in seconds since the epoch."""
+        if self.only is None:
+            return self._ready.wakes_at()
+        task = self._ready.tasks[self.only]
+        waits = task.status == PENDING and not is_unset(task.not_before)
+        return seconds(str(task.not_before)) if waits else None
 
     def _follow(self, folder: str) -> None:
         live = self.live.get(folder.rpartition("/")[2])
@@ -283,6 +299,10 @@ class Scheduler:
                 case Said(text):
                     self.watch(Note("said", task, text, live.attempt))
                 case Used(tool, detail):
+                    payload = {"tool": tool, "detail": detail}
+                    self.turns.store.tell(
+                        Event(type="agent.tool", task_id=live.attempt.task_id, payload=payload)
+                    )
                     self.watch(Note("used", task, f"{tool}: {detail}" if detail else tool, live.attempt))
                 case _:
                     pass  # it is in the tally, and told at the end
@@ -375,7 +395,9 @@ class Scheduler:
 
     def _take_in_events(self) -> None:
         touched: set[str] = set()
-        for path in self.turns.store.log.files():
+        # Only the newest file that is known, and newer ones, can have grown.
+        newest = max(self._offsets, default="").rpartition("/")[2]
+        for path in self.turns.store.log.files(newest):
             with open(path, "rb") as file:
                 file.seek(self._offsets.get(path, 0))
                 data = file.read()
@@ -424,7 +446,7 @@ class Scheduler:
                 except SowError as fault:
                     self.watch(Note("problem", None, str(fault), attempt))
         for live in found.live:
-            self._follow_from_now(live)
+            self._catch_up(live)
 
     def _waits(self) -> bool:
         return any(task.status in (PAUSED, NEEDS_REVIEW) for task in self._ready.tasks.values())

@@ -21,7 +21,7 @@ from sow.task import Task
 from sow.value import TYPE_CHECKING, Value
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from typing import Any
 
     from sow.clock import Clock
@@ -82,7 +82,9 @@ class Store:
             try:
                 found.append(self._read_task(path))
             except FileNotFoundError:
-                continue  # removed since the folder was listed
+                if os.path.isdir(os.path.dirname(path)):  # else: removed since the folder was listed
+                    gone = self._gone(os.path.basename(os.path.dirname(path)))
+                    broken.append(Broken(path=path, message=str(gone), hint=gone.hint))
             except Refused as fault:
                 broken.append(Broken(path=path, message=str(fault), hint=fault.hint))
         found.sort(key=lambda task: task.id)
@@ -131,11 +133,10 @@ class Store:
         """
         path = self._task_file(task_id)
         with self._lock(f"task-{task_id}") as lock:
-            held = self._read(path, "task_state")
-            before = Task.from_document(held.value)
-            outcome = change(before)
+            held = self._read_state(path)
+            outcome = change(Task.from_document(held.value))
             after = outcome.task
-            if after != before:
+            if outcome.files or not canonical.same(after.document(), held.value):
                 after = after.replace(updated_at=self.now())
                 self._write(path, held, after.document(), outcome.files, f"task-{task_id}")
             for event in outcome.events:
@@ -148,10 +149,10 @@ class Store:
         with self._lock("project"):
             held = self._read(path, "project_file")
             after = change(dict(held.value))
-            if after != held.value:
+            if not canonical.same(after, held.value):
                 after["updated_at"] = self.now()
                 self._check("project_file", after, path)
-                files.write(path, held.changed(after))
+                files.write(path, _changed(held, after, path))
         return after
 
     def tell(self, event: Event) -> None:
@@ -160,15 +161,21 @@ class Store:
         with self._lock(name) as lock:
             self.log.append(event, lock.count())
 
-    def append_log(self, task: Task, text: str, *, by: str) -> None:
-        """Adds an entry to the task's log.md, in one write."""
-        entry = f"\n## {self.now()} {by}\n\n{text.rstrip()}\n"
+    def append_log(self, task: Task, text: str, *, by: str, at: str = "") -> bool:
+        """Adds an entry to the task's log.md, in one write; gives whether it did.
+
+        `at`: when it was said, where that was earlier; the same words of then are not added twice.
+        """
+        entry = f"\n## {at or self.now()} {by}\n\n{text.rstrip()}\n"
         path = f"{self.layout.task(task.phase, task.id)}/log.md"
+        if at and entry in _text(path):
+            return False
         handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
         try:
             os.write(handle, entry.encode("utf-8", "replace"))
         finally:
             os.close(handle)
+        return True
 
     def add_task(
         self,
@@ -192,7 +199,7 @@ class Store:
                 raise self._no_phase(task.phase)
             path = self.layout.task_file(task.phase, new_id)
             self._check("task_state", task.document(), path)
-            self._place(task, description)
+            self._place(task, _written(task.document(), path), description)
             self._remember_id(new_id)
             self.tell(Event(type="task.created", task_id=new_id, payload={"input": task.name}))
         return task
@@ -204,9 +211,9 @@ class Store:
         no good copy, or nothing is broken.
         """
         with self._lock(f"task-{task_id}"):
-            good = f"{self.layout.last_good}/{task_id}.yaml"
+            good = self._good(task_id)
             try:
-                task = self._read_task(good)
+                task = Task.from_document(self._read(good, "task_state").value)
             except (FileNotFoundError, Refused):
                 return None
             path = self.layout.task_file(task.phase, task_id)
@@ -216,15 +223,21 @@ class Store:
             except FileNotFoundError:
                 files.make_folder(os.path.dirname(path))
             except Refused:
-                files.write(f"{path}.broken", _text(path))
+                # Moved, not read: it may be anything. A kill here leaves a missing file, mended next time.
+                os.rename(path, f"{path}.broken")
             files.write(path, _text(good))
         return task
 
     def settle(self) -> None:
-        """Completes every change of several files that a killed writer left half done."""
+        """Completes the changes of several files that killed writers left; removes their temporary files."""
         for name in _names(self.layout.journal):
-            with self._lock(name.partition(".")[0]):
-                pass
+            if name.endswith(".json"):
+                with self._lock(name.removesuffix(".json")):
+                    pass
+        for lock, folder in self._folders_by_lock():
+            for name in _names(folder):
+                if name.startswith(".") and name.endswith(".tmp"):
+                    self._sweep(f"{folder}/{name}", lock or name[1:].partition(".")[0])
 
     # -- helpers ------------------------------------------------------------------------------
 
@@ -234,20 +247,40 @@ class Store:
                 path = self.layout.task_file(phase, task_id)
                 if os.path.exists(path):
                     return path
-            good = f"{self.layout.last_good}/{task_id}.yaml"
-            if os.path.exists(good):
-                raise Refused(
-                    f"the state file of task {task_id} is gone",
-                    f"its last good copy is {good}: put it back with `sow run`",
-                )
+            if os.path.exists(self._good(task_id)):
+                raise self._gone(task_id)
         raise NotFound(f"task not found: {task_id}", "see the tasks there are: `sow task list`")
+
+    def _gone(self, task_id: str) -> Refused:
+        good = self._good(task_id)
+        kept = os.path.exists(good)
+        return Refused(
+            f"the state file of task {task_id} is gone",
+            f"its last good copy is {good}: copy it back" if kept else "no good copy of it was kept: see git",
+        )
+
+    def _good(self, task_id: str) -> str:
+        return f"{self.layout.last_good}/{task_id}.yaml"
 
     def _no_phase(self, phase: str) -> NotFound:
         there = ", ".join(self.phases()) or "none"
         return NotFound(f"phase not found: {phase}", f"the phases of this project: {there}")
 
     def _read_task(self, path: str) -> Task:
-        return Task.from_document(self._read(path, "task_state").value)
+        return Task.from_document(self._read_state(path).value)
+
+    def _read_state(self, path: str) -> "document.Document":
+        """A task's document, which must belong where it lies: a copied folder would stand for two tasks."""
+        held = self._read(path, "task_state")
+        phase, _, task_id = path.split("/")[-4:-1]
+        for field, place in (("id", task_id), ("phase", phase)):
+            if held.value[field] != place:
+                line = held.place((field,))[0]
+                raise Refused(
+                    f"{path}:{line}: {field} is {held.value[field]!r}, and its folder says {place!r}",
+                    f"make {field} {place!r}, or move the folder to where it belongs",
+                )
+        return held
 
     def _read(self, path: str, schema: str) -> "document.Document":
         held = document.read_file(path)
@@ -268,10 +301,7 @@ class Store:
         lock: str,
     ) -> None:
         self._check("task_state", after, path)
-        try:
-            text = held.changed(after)
-        except ValueError as fault:
-            raise Refused(f"{path}: {fault}", "give a value that a YAML file can hold") from fault
+        text = _changed(held, after, path)
         if beside:
             self._write_all({**beside, path: text}, lock)
         else:
@@ -280,8 +310,9 @@ class Store:
 
     def _keep_good(self, task_id: str, text: str) -> None:
         """Keeps a copy of what was just written, for the day an agent breaks the file."""
-        path = f"{self.layout.last_good}/{task_id}.yaml"
-        beside = f"{path}.{os.getpid()}.tmp"
+        path = self._good(task_id)
+        # One name for all writers: they hold the task's lock, and what a kill leaves is used again.
+        beside = f"{path}.tmp"
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
         try:
             handle = os.open(beside, flags, 0o644)
@@ -348,18 +379,35 @@ class Store:
     def _ids_file(self) -> str:
         return f"{self.layout.runtime}/ids"
 
-    def _place(self, task: Task, description: str) -> None:
+    def _place(self, task: Task, text: str, description: str) -> None:
         """Puts a whole task folder in place with one rename."""
         above = self.layout.tasks(task.phase)
         beside = f"{above}/.new-{task.id}-{os.getpid()}"
         files.make_folder(f"{beside}/feedback")
-        text = canonical.emit(task.document())
         files.write(f"{beside}/state.yaml", text)
         files.write(f"{beside}/description.md", description.rstrip() + "\n" if description.strip() else "")
         files.write(f"{beside}/log.md", f"# {task.id} {task.name}\n")
         os.rename(beside, f"{above}/{task.id}")
         files.flush_folder(above)
         self._keep_good(task.id, text)
+
+    def _folders_by_lock(self) -> "Iterator[tuple[str, str]]":
+        """The folders that writers write in, each with the lock that they hold; "" where files name it."""
+        yield "project", self.layout.project
+        yield "", self.layout.journal
+        for path in self.task_files():
+            folder = os.path.dirname(path)
+            lock = f"task-{os.path.basename(folder)}"
+            yield lock, folder
+            yield lock, f"{folder}/feedback"
+
+    def _sweep(self, path: str, lock: str) -> None:
+        """Removes what a writer was killed at; under its lock, so that it is not one that lives."""
+        with self._lock(lock):
+            try:
+                os.unlink(path)
+            except FileNotFoundError:
+                pass
 
     def _sweep_half_added(self) -> None:
         """Removes what a killed `add_task` left; the caller holds the lock for ids."""
@@ -392,6 +440,24 @@ class _SettledLock(files.Lock):
             os.close(self._handle)
             raise
         return self
+
+
+def _changed(held: "document.Document", after: "dict[str, Any]", path: str) -> str:
+    try:
+        return held.changed(after)
+    except canonical.Unwritable as fault:
+        raise _unwritable(path, fault) from fault
+
+
+def _written(value: "dict[str, Any]", path: str) -> str:
+    try:
+        return canonical.emit(value)
+    except canonical.Unwritable as fault:
+        raise _unwritable(path, fault) from fault
+
+
+def _unwritable(path: str, fault: ValueError) -> Refused:
+    return Refused(f"{path}: {fault}", "give a value that a YAML file can hold")
 
 
 def _free_below(used: "set[int]") -> int:

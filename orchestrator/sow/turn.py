@@ -17,6 +17,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+import structlog
+
 from sow import files, lease, process, prompts, shim
 from sow.attempt import Attempt, Attempts
 from sow.clock import stamp
@@ -41,6 +43,8 @@ from sow_executors import base, catalog, extras
 
 if TYPE_CHECKING:
     from sow.clock import Clock
+
+log = structlog.get_logger()
 
 AFTER_RESULT_SECONDS = 10.0
 """How long a process may live on after its result before it is ended: some CLIs never exit."""
@@ -166,6 +170,17 @@ class Turns:
             raise
         leases = (leases[0], *(held.hand_to(running.identity) for held in leases[1:]))
         attempt = self._started(attempt, running, choice, task)
+        log.info(
+            "turn begun",
+            task=task.id,
+            attempt=attempt_id,
+            executor=choice.name,
+            action=action,
+            reason=reason,
+            session=session,
+            folder=folder,
+            pid=running.identity.pid,
+        )
         return Live(
             attempt,
             running,
@@ -314,7 +329,7 @@ class Turns:
 
         def change(current: Task) -> Change:
             if current.status != task.status or current.iteration != task.iteration:
-                raise Refused(f"task {task.id} was changed by somebody else just now", "repeat the command")
+                raise Busy(f"task {task.id} was changed by somebody else just now", "repeat the command")
             begun = current.replace(assigned_agent=task.assigned_agent).start(
                 session_id=session,
                 executor=executor,
@@ -473,6 +488,15 @@ class Turns:
         decision = verdict(task, end)
         task = self._store_verdict(task, decision, end)
         attempt = self._record_end(live, ending, status)
+        log.info(
+            "turn settled",
+            task=task.id,
+            attempt=attempt.id,
+            outcome=attempt.outcome,
+            status=task.status,
+            decision=type(decision).__name__,
+            committed=left_over,
+        )
         return Settled(task, decision, attempt, left_over)
 
     def gone(self, attempt: Attempt) -> Running:
@@ -627,6 +651,13 @@ class Turns:
         for denied in tally.denied:
             payload = {"tool": denied.tool, "detail": denied.detail}
             self.store.tell(Event(type="tool.denied", task_id=ended.task_id, payload=payload))
+        if tally.usd is not None or tally.input_tokens or tally.output_tokens:
+            used = {
+                "usd": tally.usd,
+                "input_tokens": tally.input_tokens,
+                "output_tokens": tally.output_tokens,
+            }
+            self.store.tell(Event(type="usage.updated", task_id=ended.task_id, payload=used))
         self._close(ended, live.leases, outcome=outcome, status=status)
         return ended
 

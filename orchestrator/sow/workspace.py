@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from sow.config import RepositoryConfig
 from sow.errors import Refused, SowError
-from sow.git import commits, merges, review, worktrees
+from sow.git import commits, landing, merges, review, worktrees
 from sow.git.lease import GitLease
 from sow.git.repository import Git
 from sow.layout import PROJECT, Layout, task_branch
@@ -167,7 +167,7 @@ class Workspace:
         """Completes a merge that was killed while the branch moved."""
         if os.path.exists(self._intent):
             with self.lease():
-                merges.settle(Git(self.layout.folder), self._intent)
+                landing.settle(self._intent)
 
     def bring_in(self, task: Task) -> list[str]:
         """Starts merging the project's branch in the task's worktree, for the agent to finish; gives the

@@ -8,11 +8,12 @@ import time
 from pathlib import Path
 
 import pytest
-from tests.git.parts import Repo, new_repo, python
+from tests.git.parts import new_repo, python
 
 from sow.errors import Failed
 from sow.git import alive, landing, merges
 from sow.git.landing import Blocked, Merged
+from sow.git.merges import AlreadyMerged
 
 TRAILER = "Sow-Task: demo/010/1"
 
@@ -27,10 +28,11 @@ merges.merge(Git(sys.argv[1]), "task", "main", "Merge 010", [sys.argv[3]], sys.a
 
 # A git that dies, and its sow with it, at one certain point of the fast-forward.
 SHIM = """#!/bin/bash
+git={git}
 case " $* " in
 *" merge --ff-only "*) {deed}; kill -9 $PPID; kill -9 $$;;
 esac
-exec {git} "$@"
+exec $git "$@"
 """
 
 MODES = ("100644", "100755", "120000")
@@ -126,18 +128,18 @@ def dying_git(folder: Path, deed: str) -> str:
     where = next(d for d in os.environ["PATH"].split(":") if os.access(f"{d}/git", os.X_OK))
     shim = folder / "bin/git"
     shim.parent.mkdir()
-    shim.write_text(SHIM.format(deed=deed.replace("git", f"{where}/git"), git=f"{where}/git"))
+    shim.write_text(SHIM.format(deed=deed, git=f"{where}/git"))
     shim.chmod(shim.stat().st_mode | stat.S_IXUSR)
     return str(shim.parent)
 
 
 POINTS = {
     "before it began": "true",
-    "with files, index copy and branch done": 'git "$@"',
-    "with files and index copy done": "git -C $2 read-tree -m -u HEAD task",
-    "with all files and no index done": "GIT_INDEX_FILE=/dev/shm/sow-$$; cp $2/.git/index $GIT_INDEX_FILE; "
-    "export GIT_INDEX_FILE; git -C $2 read-tree -m -u HEAD task; rm $GIT_INDEX_FILE",
-    "with a file half written": "head -c 100 <(git -C $2 show task:kept/000) >$2/kept/000; rm -r $2/gone; "
+    "with files, index copy and branch done": '$git "$@"',
+    "with files and index copy done": "$git -C $2 read-tree -m -u HEAD task",
+    "with all files and no index done": "cp $2/.git/index $2/.git/other; "
+    "GIT_INDEX_FILE=$2/.git/other $git -C $2 read-tree -m -u HEAD task",
+    "with a file half written": "head -c 100 <($git -C $2 show task:kept/000) >$2/kept/000; rm -r $2/gone; "
     "mkdir $2/added; : >$2/added/000; rm $2/kept/001 $2/flat",
     "with a lock of the branch": ": >$2/.git/refs/heads/main.lock; : >$2/.git/HEAD.lock",
 }
@@ -150,6 +152,8 @@ def test_a_merge_cut_short_is_completed(stage: Stage, tmp_path: Path, deed: str)
     assert stage.sow.returncode == -signal.SIGKILL
     assert os.path.exists(stage.intent)
     assert (stage.git_dir / "index.lock").exists()
+    half_done = len(stage.repo.status()) > 1
+    assert half_done == (deed not in (POINTS["before it began"], POINTS["with a lock of the branch"]))
     stage.merge()
     stage.assert_merged_once()
 
@@ -203,19 +207,20 @@ def test_an_intent_that_is_none_is_an_error_that_names_it(tmp_path: Path) -> Non
 @pytest.mark.parametrize("git_too", [False, True], ids=["sow is killed", "sow and its git are killed"])
 def test_a_merge_killed_anywhere_is_made_once(tmp_path: Path, git_too: bool) -> None:
     chance = random.Random(20261121 + git_too)
-    stage = Stage(tmp_path / "calm", files=150)
+    stage = Stage(tmp_path / "calm", files=120)
     stage.begin()
     started = time.monotonic()
     stage.sow.communicate()
     whole = time.monotonic() - started
     stage.assert_merged_once()
     seen = set()
-    for round in range(10):
-        stage = Stage(tmp_path / str(round), files=150)
+    for round in range(8):
+        stage = Stage(tmp_path / str(round), files=120)
         stage.begin()
         time.sleep(chance.uniform(0.3, 1.0) * whole)  # where the kill falls, not what we wait for
         stage.kill(git_too=git_too)
         seen.add((os.path.exists(stage.intent), len(stage.repo.status()) > 1))
-        stage.merge()
+        outcome = stage.merge()
+        assert isinstance(outcome, Merged | AlreadyMerged)
         stage.assert_merged_once()
     assert len(seen) > 1, "all kills fell at one point"

@@ -209,7 +209,7 @@ def _print_transcript(attempts: Attempts, attempt: Attempt, *, follow: bool, raw
             print(line, flush=follow)
             continue
         for report in reader.read(line):
-            if words := _words(report):
+            if words := words_of(report):
                 print(words, flush=follow)
 
 
@@ -227,7 +227,7 @@ def _lines(attempts: Attempts, attempt: Attempt, follow: bool) -> Iterator[str]:
     yield from tail.read(final=True)
 
 
-def _words(report: base.Report) -> str:
+def words_of(report: base.Report) -> str:
     match report:
         case base.Said(text):
             return text

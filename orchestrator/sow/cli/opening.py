@@ -12,6 +12,9 @@ from sow.store import Store
 from sow.value import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sow.config import UserConfig
     from sow.layout import Layout
     from sow.review import Reviewer
     from sow.turn import Turns
@@ -51,8 +54,13 @@ def turns(
     actor: str = "orchestrator",
     run_id: "str | None" = None,
     verbose: bool = False,
+    user: "UserConfig | None" = None,
+    environment: "Mapping[str, str] | None" = None,
 ) -> "Turns":
-    """All that it takes to run agents in that project."""
+    """All that it takes to run agents in that project.
+
+    `user` and `environment`: instead of the user's settings and this process's variables.
+    """
     import uuid
 
     from sow import config, logs
@@ -71,9 +79,9 @@ def turns(
         attempts=Attempts(held.layout),
         workspace=Workspace.of(held, settings),
         runner=LocalRunner(base_env={}),
-        user=config.user(os.environ),
+        user=user or config.user(os.environ),
         repository=settings,
-        environment=dict(os.environ),
+        environment=dict(os.environ if environment is None else environment),
         run_id=run,
         clock=time.time,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import select
+import shutil
 import signal
 import subprocess
 import sys
@@ -59,7 +60,7 @@ def styled(text: str, **how: Any) -> str:
 
 def wrapped(text: str, indent: str = "  ") -> str:
     """`text` indented and broken into lines that fit; its own line breaks stay."""
-    width = max(min(_columns(), 100), 30)
+    width = max(min(shutil.get_terminal_size().columns, 100), 30)
     lines = [
         textwrap.fill(
             line, width, initial_indent=indent, subsequent_indent=indent, replace_whitespace=False,
@@ -114,9 +115,10 @@ def written(about: str) -> str:
     `about` is shown to them below, as a comment that is taken out again.
     Raises Failed where the editor can't be run.
     """
-    note = f"<!-- sow: {about.replace('-->', '-- >')}\n\nThis comment is taken out. Write nothing to go back. -->"
+    shown = about.replace("-->", "-- >")
+    note = f"<!-- sow: {shown}\n\nThis comment is taken out. Write nothing to go back. -->\n"
     try:
-        text = click.edit(f"\n\n{note}\n", extension=".md")
+        text = click.edit(f"\n\n{note}", extension=".md")
     except click.ClickException as fault:
         raise _no_editor(fault) from fault
     return _NOTE.sub("", text or "").strip()
@@ -179,12 +181,6 @@ def _coloured(text: str) -> str:
 
 def _is_dumb() -> bool:
     return os.environ.get("TERM", "") in ("", "dumb")
-
-
-def _columns() -> int:
-    import shutil
-
-    return shutil.get_terminal_size().columns
 
 
 @contextmanager

@@ -141,6 +141,7 @@ def settle(intent: str) -> Merged | Blocked | None:
 def _carry_out(there: Git, plan: _Intent, intent: str, again: bool = False) -> Merged | Blocked | Moved:
     with index.held(there, token=plan.token, intent=intent) as mine:
         if again:
+            _forget_dead_locks(there, plan)
             _mend(there, plan, mine)
         try:
             outcome = _forward(there, plan, mine)
@@ -235,19 +236,31 @@ def _untracked_at(there: Git, path: str) -> list[str]:
 # What a kill leaves
 
 
+def _forget_dead_locks(there: Git, plan: _Intent) -> None:
+    """Removes the locks of refs that our git held when it was killed over them."""
+    here = there.places
+    for path in (
+        f"{here.git_dir}/HEAD",
+        f"{here.git_dir}/ORIG_HEAD",
+        f"{here.common}/refs/heads/{plan.branch}",
+    ):
+        index.forget_dead(there, f"{path}.lock")
+
+
 def _mend(there: Git, plan: _Intent, mine: Index) -> None:
     """Makes touched files and index agree with the branch again, as far as they are ours."""
     done = _has(there, plan)
     entries = _entries(there, mine)
     touched = [one for one in _touched(there, plan) if entries.get(one.path) in (one.old, one.new)]
-    goals = [(one.path, found, one.new if done else one.old) for one, found in _recognised(there, touched)]
-    for path, found, goal in goals:
-        if found is not None and _as_file(goal) is None:
+    wanted = {one.path: one.new if done else one.old for one in touched}
+    found = _recognised(there, touched)
+    for path, now in found.items():
+        if now is not None and _as_file(wanted[path]) is None:
             _unlink(there, path)
-    wrong = [(path, goal) for path, _, goal in goals if entries.get(path) != goal]
     nothing = ("0", "0" * len(plan.new))
     # What goes comes first, for a file may stand where a folder was.
-    feed = [(path, goal or nothing) for path, goal in sorted(wrong, key=lambda pair: pair[1] is not None)]
+    wrong = sorted((side is not None, path) for path, side in wanted.items() if entries.get(path) != side)
+    feed = [(path, wanted[path] or nothing) for _, path in wrong]
     there.run(
         "update-index", "-z", "--index-info", env=mine.env,
         input="".join(f"{mode} {oid} 0\t{path}\0" for path, (mode, oid) in feed),
@@ -255,8 +268,8 @@ def _mend(there: Git, plan: _Intent, mine: Index) -> None:
     # A folder in the place of a file has something of the person's in it: it stays.
     write = [
         path
-        for path, found, goal in goals
-        if _as_file(goal) not in (None, found) and not _is_folder(there, path)
+        for path, now in found.items()
+        if _as_file(wanted[path]) not in (None, now) and not _is_folder(there, path)
     ]
     there.run(
         "checkout-index", "--force", "-u", "-z", "--stdin", env=mine.env,
@@ -276,21 +289,21 @@ def _entries(there: Git, mine: Index) -> dict[str, _Side]:
     return found
 
 
-def _recognised(there: Git, touched: list[_Touched]) -> list[tuple[_Touched, _Side | None]]:
-    """Of the touched paths those whose file is ours, each with what is there, None for no file.
+def _recognised(there: Git, touched: list[_Touched]) -> dict[str, _Side | None]:
+    """What is at those of the touched paths whose file is ours; None for no file.
 
     A file that git was killed over is the first part of one side: its id is
     left empty.
     """
-    found: list[tuple[_Touched, _Side | None]] = []
+    found: dict[str, _Side | None] = {}
     on_disk = _on_disk(there, [one.path for one in touched])
     for one in touched:
         now = on_disk.get(one.path)
         sides = [side for side in (_as_file(one.old), _as_file(one.new)) if side is not None]
         if now is None or now[1] in [oid for _, oid in sides]:
-            found.append((one, now))
+            found[one.path] = now
         elif now[0] != _LINK and any(_is_part(there, one.path, side) for side in sides):
-            found.append((one, (now[0], "")))
+            found[one.path] = (now[0], "")
     return found
 
 

@@ -165,33 +165,49 @@ def _join(git: Git, ours: str, theirs: str, keep: str) -> str | Conflict:
         raise Failed(
             f"this git is {'.'.join(map(str, git.version()))}, and merging needs 2.38 or later", "update git"
         )
-    # The other side first takes our `keep`: so nothing in it can conflict, and nothing be renamed into it.
-    like_ours = _with_entry(git, theirs, keep, _entry(git, ours, keep))
-    answer = git.ask(
-        "merge-tree", "--write-tree", "--name-only", "--no-messages", "-z", ours, like_ours, ok=(0, 1)
-    )
+    bases = git.ask("merge-base", "--all", ours, theirs).out.split()
+    if not bases:
+        raise Failed(
+            f"can't merge {theirs[:12]} into {ours[:12]}: unrelated histories", "look at `git log --graph`"
+        )
+    # `keep` is taken out of all sides first: so nothing in it can conflict, nor be renamed into it or out of it.
+    roots = [_without(git, base, keep, _parents(git, base)) for base in bases]
+    sides = [_without(git, side, keep, roots) for side in (ours, theirs)]
+    answer = git.ask("merge-tree", "--write-tree", "--name-only", "--no-messages", "-z", *sides, ok=(0, 1))
     tree, *files = answer.out.split("\0")
-    return tree if answer.code == 0 else Conflict(sorted({name for name in files if name}))
+    if answer.code == 1:
+        return Conflict(sorted({name for name in files if name}))
+    kept = _entry(git, ours, keep)
+    return _tree(git, [*_entries(git, tree), kept]) if kept else tree
+
+
+def _without(git: Git, commit: str, name: str, parents: Sequence[str]) -> str:
+    """A commit like `commit` with other parents, and without `name` in its top folder."""
+    entries = [entry for entry in _entries(git, commit) if _name(entry) != name]
+    return commits.make(git, _tree(git, entries), parents, f"{commit} without {name}")
+
+
+def _parents(git: Git, commit: str) -> list[str]:
+    return git.line("rev-list", "--parents", "--max-count=1", commit).split()[1:]
 
 
 def _entry(git: Git, commit: str, name: str) -> str | None:
-    """The line of `git ls-tree` for an entry of the commit's top folder; None where it has none."""
-    return next((line for line in _top(git, commit) if line.split("\t", 1)[1] == name), None)
+    """The entry of the commit's top folder that is called `name`; None where it has none."""
+    return next((entry for entry in _entries(git, commit) if _name(entry) == name), None)
 
 
-def _top(git: Git, commit: str) -> list[str]:
-    return git.names("ls-tree", "-z", "--full-tree", commit)
+def _entries(git: Git, tree: str) -> list[str]:
+    """The entries of the top folder of a tree or commit, as `git ls-tree` writes and `git mktree` reads them."""
+    return git.names("ls-tree", "-z", "--full-tree", tree)
 
 
-def _with_entry(git: Git, commit: str, name: str, entry: str | None) -> str:
-    """A commit like `commit`, parents and all, whose top folder has `entry` for `name`."""
-    top = _top(git, commit)
-    wanted = [line for line in top if line.split("\t", 1)[1] != name] + ([entry] if entry else [])
-    if sorted(wanted) == sorted(top):
-        return commit
-    tree = git.line("mktree", "-z", "--missing", input="".join(f"{line}\0" for line in wanted))
-    parents = git.line("rev-list", "--parents", "--max-count=1", commit).split()[1:]
-    return commits.make(git, tree, parents, f"{commit} with another {name}")
+def _name(entry: str) -> str:
+    return entry.split("\t", 1)[1]
+
+
+def _tree(git: Git, entries: Sequence[str]) -> str:
+    # Missing objects are none of our business: a partial clone has them elsewhere.
+    return git.line("mktree", "-z", "--missing", input="".join(f"{entry}\0" for entry in entries))
 
 
 def _take(git: Git, commit: str, name: str) -> None:

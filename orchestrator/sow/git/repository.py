@@ -203,9 +203,13 @@ class Git:
         return commit
 
     def maybe_commit_of(self, name: str) -> str | None:
-        """The full id of the commit that `name` means; None if there is none."""
-        answer = self.ask("rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
-        return answer.out.strip() if answer.code == 0 else None
+        """The full id of the commit that `name` means, a branch before a tag; None if there is none."""
+        exact = name == "HEAD" or name.startswith("refs/") or len(name) in (40, 64)
+        for full in (name,) if exact else (f"refs/heads/{name}", name):
+            answer = self.ask("rev-parse", "--verify", "--quiet", "--end-of-options", f"{full}^{{commit}}")
+            if answer.code == 0:
+                return answer.out.strip()
+        return None
 
     def tip(self, branch: str) -> str | None:
         """The commit at which a branch stands, whatever tag has its name; None where there is no branch."""

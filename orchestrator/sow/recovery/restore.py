@@ -84,7 +84,9 @@ def _approvals(turns: Turns, reviewer: Reviewer, found: Restored) -> None:
     for task in turns.store.tasks().tasks:
         if task.status == NEEDS_REVIEW and task.approval:
             try:
-                reviewer.merge(task)
+                done = reviewer.merge(task)
+                if done.how == "blocked":
+                    found.problems.append(f"task {task.id} is approved and its merge waits: {done.detail}")
             except SowError as fault:
                 found.problems.append(
                     f"task {task.id} is approved and not merged: {fault} {fault.hint}".strip()

@@ -1,0 +1,266 @@
+"""`sow demo`: a small project from failing tests to merged work, played before your eyes.
+
+Each step is shown as the command that you would have typed, and is what that
+command does: the same scheduler, the same reviews, real processes, real git.
+Only the agents are played, from files.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import signal
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+
+from sow import adding, find, setup
+from sow import demo as scratch
+from sow.cli import INTERRUPTED, opening, terminal
+from sow.cli import run as running
+from sow.cli.review import Session
+from sow.cli.task import tell_approved
+from sow.cli.watching import face
+from sow.config import UserConfig
+from sow.errors import Failed, SowError, Waits
+from sow.eventlog import EventLog
+from sow.git.repository import Git
+from sow.layout import Layout
+from sow.review import Item, Reviewer, inbox
+from sow.runner.watch import Watcher
+from sow.scheduler import Outcome, Scheduler
+from sow.store import Store
+from sow.task import COMPLETED
+from sow.turn import Turns
+
+
+@click.command()
+@click.option("--auto", is_flag=True, help="Ask nobody: the example's own answers and reviews are given.")
+@click.option("--dir", "place", metavar="DIR", help="Where; new or empty. [default: a folder below /tmp]")
+def demo(auto: bool, place: str | None) -> int:
+    """Watch four tasks get done in a scratch repository.
+
+    A small Python package with failing tests; four tasks, played by agents that follow a script, so
+    that no agent CLI and no model is needed. On the way one asks you something and one needs to be
+    sent back. Everything else is real, and stays for you to look at.
+
+    \b
+    Example:  sow demo
+              sow demo --auto --dir /tmp/tally
+    """
+    example = scratch.read(scratch.folder())
+    folder = Path(os.path.abspath(place) if place else tempfile.mkdtemp(prefix="sow-demo-"))
+    scratch.check_free(folder)
+    show = Show(example, folder, alone=auto or not terminal.is_there())
+    try:
+        return show.play()
+    except KeyboardInterrupt:
+        click.echo("\nInterrupted.")
+        show.tell_how_to_go_on()
+        return INTERRUPTED
+    except SowError:
+        show.tell_how_to_go_on()
+        raise
+
+
+class Show:
+    """One playing of the example in a folder."""
+
+    def __init__(self, example: scratch.Example, folder: Path, *, alone: bool) -> None:
+        self.example, self.folder, self.alone = example, folder, alone
+        self.answers = dict(example.answers)
+        self.reviews = {task: iter(given) for task, given in example.reviews.items()}
+        self.roles = tuple(dict.fromkeys(part.wish.agent for part in example.parts))
+        self.environment = scratch.environment(os.environ, self.roles)
+        self.layout: Layout | None = None
+
+    def play(self) -> int:
+        """Makes the repository and the project, lets agents and person take turns, proves the result."""
+        layout = self._begin()
+        self._show_tests(layout, should_pass=False)
+        self._add_tasks(layout)
+        for command in self._exports():
+            self._typed(command)
+        click.echo("The agents of this project are played from files.")
+        while True:
+            outcome = self._run(layout)
+            if outcome.interrupted:
+                self.tell_how_to_go_on()
+                return INTERRUPTED
+            if outcome.done:
+                break
+            if not outcome.waits:
+                raise Failed("the run ended, and nothing waits for a person", "see `sow status` there")
+            if not self._review(layout):
+                self.tell_how_to_go_on()
+                return Waits.exit_code
+        return self._prove(layout)
+
+    def tell_how_to_go_on(self) -> None:
+        """Says what stands, and by which commands it goes on."""
+        if self.layout is None:
+            click.echo(f"The project was not begun yet; {self.folder} can be removed. Begin again: sow demo")
+            return
+        click.echo(f"The scratch repository stays in {self.folder}. Go on there by hand:")
+        for line in (f"cd {shlex.quote(str(self.folder))}", *self._exports(), "sow run", "sow review"):
+            click.echo(f"  {line}")
+
+    # -- the steps ----------------------------------------------------------------------------
+
+    def _begin(self) -> Layout:
+        plan = self.example.plan
+        click.echo(f"A small package with failing tests, and scripts for its agents, copied to {self.folder}")
+        self._typed(f"cd {shlex.quote(str(self.folder))}")
+        message = shlex.quote(scratch.first_commit(self.example))
+        self._typed(f"git init -b main && git add -A && git commit -m {message}")
+        scratch.lay_out(self.example, self.folder)
+        places = find.repository(str(self.folder))
+        self._typed("sow init")
+        for line in setup.prepare(places):
+            click.echo(line)
+        self._typed(
+            f"sow project new {shlex.quote(plan.description)} --branch {plan.branch} --name {plan.name}"
+        )
+        made = setup.new_project(places, plan, start=None, worktree=True, store_of=_store)
+        self.layout = made.layout
+        for line in made.notes:
+            click.echo(line)
+        click.echo(f"Initialized project {plan.name} on branch {plan.branch}")
+        return made.layout
+
+    def _add_tasks(self, layout: Layout) -> None:
+        store = _store(layout)
+        for part in self.example.parts:
+            self._typed(_adding(part))
+            added = adding.add(store, scratch.wish(part, self.folder))
+            click.echo(f"Added task [{added.id}] {added.name}")
+
+    def _run(self, layout: Layout) -> Outcome:
+        self._typed("sow run")
+        turns, reviewer = self._parts(layout, "orchestrator")
+        tasks = list(turns.store.tasks().tasks)
+        with _signals_kept(), Watcher() as watcher, face(tasks, as_json=False, quiet=False) as shown:
+            scheduler = Scheduler(turns, reviewer, watcher, turns.repository.jobs, watch=shown.note)
+            running.hear_signals(scheduler)
+            outcome = scheduler.run()
+        running.tell(outcome, as_json=False, quiet=False)
+        return outcome
+
+    def _review(self, layout: Layout) -> bool:
+        """Lets the person decide, or decides as the example says; False where nothing was decided."""
+        turns, reviewer = self._parts(layout, "person")
+        if self.alone:
+            items = inbox(turns.store.tasks().tasks)
+            for item in items:
+                self._decide(item, reviewer)
+            return bool(items)
+        self._typed("sow review")
+        session = Session(turns, reviewer, by=opening.person())
+        session.go_through()
+        return session.decided > 0
+
+    def _decide(self, item: Item, reviewer: Reviewer) -> None:
+        own, by = item.task.id, "the example"
+        if item.kind == "question" and (answer := self.answers.pop(own, None)):
+            self._typed(f"sow task answer {own} {shlex.quote(answer)}")
+            reviewer.answer(own, answer, by=by)
+            click.echo(f"Answered task {own}")
+        elif item.kind == "review" and (feedback := next(self.reviews.get(own, iter(())), None)):
+            self._typed(f"sow task feedback {own} {shlex.quote(feedback.rstrip())}")
+            back = reviewer.send_back(own, feedback, by=by)
+            click.echo(f"Sent task {own} back: iteration {back.iteration}")
+        elif item.kind == "review":
+            self._typed(f"sow task approve {own}")
+            tell_approved(reviewer.approve(own, by=by))
+        else:
+            raise Failed(
+                f"task {own} waits, and the example has no answer ({item.kind}): {item.text}",
+                f"decide it there yourself: `sow review {own}`",
+            )
+
+    def _prove(self, layout: Layout) -> int:
+        """Holds the end against git and the package's own tests, and says where to look."""
+        plan, git = self.example.plan, Git(layout.folder)
+        tasks = _store(layout).tasks().tasks
+        merged = [
+            task for task in tasks
+            if task.status == COMPLETED and task.commit and git.is_ancestor(task.commit, plan.branch)
+        ]  # fmt: skip
+        passed = self._show_tests(layout, should_pass=True)
+        if len(merged) < len(self.example.parts):
+            raise Failed(
+                f"{len(merged)} of {len(self.example.parts)} tasks are completed and merged on {plan.branch}",
+                "see which: `sow status` there",
+            )
+        where = shlex.quote(str(self.folder))
+        click.echo(f"\nAll {len(merged)} tasks are completed and merged on {plan.branch}; {passed}.")
+        click.echo("Look at it:")
+        for line in (
+            f"cd {where} && sow status",
+            f"git -C {where} log --graph --oneline {plan.branch}",
+            f"git -C {where} diff main...{plan.branch} -- . ':!.sow'",
+            f"cd {shlex.quote(layout.folder)} && python3 -m tally trip.txt",
+        ):
+            click.echo(f"  {line}")
+        click.echo(f"It stays until you remove it: rm -r {where}")
+        return 0
+
+    def _show_tests(self, layout: Layout, *, should_pass: bool) -> str:
+        """Runs the package's own tests on the project's branch; gives what they said.
+
+        Raises Failed where they do not do as they should.
+        """
+        place = os.path.relpath(layout.folder, self.folder)
+        self._typed(f"(cd {place} && {shlex.join(scratch.test_command())})")
+        tested = scratch.run_tests(layout.folder)
+        said = f"its {tested.count} tests {'pass' if tested.passed else 'do not pass'}"
+        click.echo(f"Ran {tested.count} tests: {tested.last_line}")
+        if tested.passed != should_pass:
+            raise Failed(f"on {self.example.plan.branch} {said}", f"see for yourself in {layout.folder}")
+        return said
+
+    # -- helpers ------------------------------------------------------------------------------
+
+    def _typed(self, command: str) -> None:
+        click.echo(f"\n{terminal.styled(f'$ {command}', bold=True)}")
+
+    def _exports(self) -> Iterator[str]:
+        for role in self.roles:
+            yield f"export {scratch.variable(role)}=script"
+
+    def _parts(self, layout: Layout, actor: str) -> tuple[Turns, Reviewer]:
+        """The engine for this project: with the demo's environment, and none of the user's own settings."""
+        turns = opening.turns(
+            layout.folder, actor=actor, user=UserConfig("the demo's settings"), environment=self.environment
+        )
+        return turns, opening.reviewer(turns)
+
+
+def _adding(part: scratch.Part) -> str:
+    """The command that adds the task of a part, typed at the top of the scratch repository."""
+    wish, files = part.wish, f"{scratch.SCRIPTS}/{part.name}"
+    words = ["sow", "task", "add", wish.name, "--agent", wish.agent, "--id", str(wish.task_id)]
+    for needed in wish.depends_on:
+        words += ["--depends-on", needed]
+    if wish.priority:
+        words += ["--priority", wish.priority]
+    return f'{shlex.join(words)} --param script="$PWD/{files}.yaml" --description - < {files}.md'
+
+
+def _store(layout: Layout) -> Store:
+    return Store(layout, EventLog(layout.events, run_id=None, actor="person"))
+
+
+@contextmanager
+def _signals_kept() -> Iterator[None]:
+    """What signals do is afterwards what it was before."""
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = [signal.getsignal(number) for number in numbers]
+    try:
+        yield
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)

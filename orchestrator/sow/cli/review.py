@@ -1,0 +1,433 @@
+"""`sow review`: the inbox on a terminal, a key for each decision.
+
+    inbox --> the item --> a key --> a look: diff, log, checks --> the item still
+      ^                      |
+      +----- a decision <----+
+
+The inbox is read anew for each item, so what comes meanwhile is met too; and
+nothing is decided about a task that is no longer as it was shown.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import click
+
+from sow import lease, process
+from sow.attempt import Attempt
+from sow.cli import agent, opening, terminal
+from sow.cli.task import tell_approved
+from sow.clock import seconds
+from sow.errors import NotFound, SowError, Waits
+from sow.progress import Tally, after
+from sow.ready import Ready
+from sow.review import Item, Reviewer, inbox, run_checks
+from sow.runner.watch import Tail
+from sow.store import Store
+from sow.task import NEEDS_REVIEW, Task
+from sow.turn import Turns
+from sow_executors import base, catalog
+
+LOOKS = {
+    "d": ("[d]iff", "what the task changed, against the project's branch"),
+    "l": ("[l]og", "what its agent said and did"),
+    "c": ("[c]hecks", "run the configured checks on it as it is now"),
+    "e": ("[e]dit", "its description, in your editor"),
+}
+"""Keys that show something, or change no status: word in the menu, line in the help."""
+
+ASKED = {
+    "a": ("[a]nswer", "by an option's number or in your words; its agent goes on with it"),
+    "t": ("[t]ake", "it as it is: what is there is approved and merged"),
+    "r": ("[r]etry", "put it back among the waiting"),
+}
+"""Keys for what a task asks or failed at."""
+
+HANDED_IN = {
+    "a": ("[a]pprove", "merge it into the project's branch"),
+    "f": ("[f]eedback", "send it back with your words: its agent goes on with them"),
+}
+"""Keys for what a task handed in."""
+
+ENDINGS = {
+    "x": ("[x] abandon", "give it up; its branch and worktree stay"),
+    "s": ("[s]kip", "leave it for later"),
+    "q": ("[q]uit", "leave; whatever is not decided stays in the inbox"),
+    "?": ("[?]", "this help"),
+}
+
+
+@click.command()
+@click.argument("task_id", metavar="[ID]", required=False)
+@click.option("--json", "as_json", is_flag=True, help="The inbox as one JSON document; nothing is asked.")
+@click.pass_obj
+def review(settings: dict[str, Any], task_id: str | None, as_json: bool) -> int:
+    """Go through what waits for you: answer, read diffs, approve, send back.
+
+    Questions come first, the longest wait first; then finished work. Without a terminal the inbox
+    is listed. The exit code is 5 while something waits, 0 when nothing does.
+
+    \b
+    Example:  sow review
+              sow review 030
+    """
+    if as_json or not terminal.is_there():
+        return _list(opening.store(settings["project"]), task_id, as_json)
+    turns, reviewer = opening.decisions(settings["project"], verbose=settings["verbose"])
+    if task_id:
+        turns.store.task(task_id)
+    session = Session(turns, reviewer, by=opening.person(), only=task_id)
+    session.go_through()
+    return session.tell_rest()
+
+
+# -- without a person ------------------------------------------------------------------------------
+
+
+def _list(store: Store, task_id: str | None, as_json: bool) -> int:
+    if task_id:
+        store.task(task_id)
+    held = store.tasks()
+    items = [item for item in inbox(held.tasks) if task_id in (None, item.task.id)]
+    if as_json:
+        click.echo(json.dumps([_row(item) for item in items]))
+    else:
+        for item in items:
+            click.echo("\n".join([_title(item), _circumstances(item, store.clock()), _question(item)]))
+            click.echo(f"  decide: {_verbs(item)}\n")
+        if not items:
+            click.echo("Nothing waits for you.", err=True)
+    for broken in held.broken:
+        click.echo(f"broken: {broken.message}\n        {broken.hint}", err=True)
+    return Waits.exit_code if items else 0
+
+
+def _row(item: Item) -> dict[str, Any]:
+    task = item.task
+    return {
+        "id": task.id,
+        "name": task.name,
+        "kind": item.kind,
+        "text": item.text,
+        "options": list((task.question or {}).get("options", ())),
+        "since": item.since,
+        "iteration": task.iteration,
+        "agent": task.assigned_agent,
+        "executor": task.executor,
+        "branch": task.branch,
+        "worktree": task.worktree,
+    }
+
+
+def _verbs(item: Item) -> str:
+    own = item.task.id
+    if item.kind in ("review", "merge"):
+        return f"sow task approve {own} | sow task feedback {own} TEXT"
+    return f"sow task answer {own} TEXT | sow task retry {own} | sow task accept {own}"
+
+
+# -- an item, in words -----------------------------------------------------------------------------
+
+
+def _title(item: Item) -> str:
+    return f"[{item.task.id}] {terminal.plain(item.task.name)}"
+
+
+def _circumstances(item: Item, now: float) -> str:
+    task = item.task
+    what = "approved, its merge waits" if item.kind == "merge" else item.kind
+    by = f"{task.assigned_agent} on {task.executor}" if task.executor else task.assigned_agent
+    return f"  {what} · waits {_age(now - seconds(item.since))} · iteration {task.iteration} · {by}"
+
+
+def _question(item: Item) -> str:
+    lines = ["", terminal.wrapped(terminal.plain(item.text))] if item.text.strip() else []
+    options = (item.task.question or {}).get("options", ())
+    if options:
+        lines += ["", *(f"    {n}  {terminal.plain(str(o))}" for n, o in enumerate(options, 1))]
+    return "\n".join([*lines, ""])
+
+
+def _age(spent: float) -> str:
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
+        if spent >= size:
+            return f"{int(spent // size)} {unit}"
+    return f"{max(int(spent), 0)} s"
+
+
+# -- with a person ---------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class Session:
+    """A person going through the inbox of one project."""
+
+    turns: Turns
+    reviewer: Reviewer
+    by: str
+    only: str | None = None
+    """The one task that it is about; all that wait where None."""
+    decided: int = 0
+    """How many items are out of the inbox by a decision of this session."""
+    _skipped: set[Item] = field(default_factory=set)
+
+    def go_through(self) -> None:
+        """Shows item after item, until each is decided or skipped or the person leaves."""
+        while items := [item for item in self._inbox() if item not in self._skipped]:
+            if not self._take_up(items[0], len(items)):
+                return
+
+    def tell_rest(self) -> int:
+        """Says what is left and what comes next; gives the exit code."""
+        store = self.turns.store
+        held = store.tasks()
+        left = inbox(held.tasks)
+        for broken in held.broken:
+            click.echo(f"broken: {broken.message}\n        {broken.hint}", err=True)
+        if self.only and not self.decided and not any(item.task.id == self.only for item in left):
+            click.echo(f"Task {self.only} is {store.task(self.only).status}: nothing of it waits for you.")
+        if left:
+            click.echo(f"Still waiting for you: {', '.join(f'[{i.task.id}] {i.kind}' for i in left)}")
+        elif not self.only:
+            click.echo("Nothing waits for you." if not self.decided else "Nothing else waits for you.")
+        if following := self._next_step(held.tasks, bool(left)):
+            click.echo(following)
+        return Waits.exit_code if left else 0
+
+    def _next_step(self, tasks: tuple[Task, ...], waits: bool) -> str:
+        running = lease.holder(f"{self.turns.layout.locks}/orchestrator.lease")
+        if running and process.fate(running.holder) != "dead":
+            return f"`sow run` is at work (process {running.holder.identity.pid}) and goes on by itself."
+        if self.turns.attempts.open() or Ready(tasks).take(float("inf")):
+            return "Next: sow run"
+        return "Next: sow review" if waits else "Next: sow status"
+
+    def _inbox(self) -> list[Item]:
+        items = inbox(self.turns.store.tasks().tasks)
+        return [item for item in items if self.only in (None, item.task.id)]
+
+    def _is_as_shown(self, item: Item) -> bool:
+        return item in self._inbox()
+
+    # -- one item -----------------------------------------------------------------------------
+
+    def _take_up(self, item: Item, count: int) -> bool:
+        """Shows an item and heeds keys until it is settled; False where the person leaves."""
+        self._show(item, count)
+        decisions = HANDED_IN if item.kind in ("review", "merge") else ASKED
+        keys = {**decisions, **LOOKS, **ENDINGS}
+        menu = "  ".join(word for word, _ in keys.values())
+        while True:
+            pressed = terminal.key(f"\n{menu}\n> ")
+            if pressed is None or pressed == "q":
+                return False
+            if pressed == "s":
+                self._skipped.add(item)
+                return True
+            try:
+                if pressed in LOOKS:
+                    self._look(item, pressed)
+                elif pressed in keys and pressed != "?":
+                    self._decide(item, pressed)
+                elif pressed:
+                    _help(keys)
+            except SowError as fault:
+                click.echo(f"sow: {terminal.plain(str(fault))}")
+                if fault.hint:
+                    click.echo(f"     {fault.hint}")
+            if not self._is_as_shown(item):
+                return True
+
+    def _show(self, item: Item, count: int) -> None:
+        task = item.task
+        more = f"   ({count} in the inbox)" if count > 1 else ""
+        click.echo(f"\n{terminal.styled(_title(item), bold=True)}{more}")
+        click.echo(_circumstances(item, self.turns.clock()))
+        click.echo(_question(item), nl=False)
+        if task.status == NEEDS_REVIEW:
+            if not item.text.strip() and (words := self._last_words(task)):
+                click.echo(f"\n{terminal.wrapped(terminal.plain(words))}")
+            stat = self.turns.workspace.stat(task)
+            click.echo(f"\n{terminal.plain(stat).rstrip()}" if stat.strip() else "\n  It changes no file.")
+        for tool, detail in self._denied(task):
+            click.echo(f"  denied: {terminal.plain(f'{tool} {detail}'.rstrip())}")
+
+    def _denied(self, task: Task) -> Iterator[tuple[str, str]]:
+        for attempt in self.turns.attempts.of_task(task.id):
+            if attempt.iteration == task.iteration:
+                for denial in attempt.denials or ():
+                    yield denial["tool"], denial["detail"]
+
+    def _last_words(self, task: Task) -> str:
+        """What its agent said last, for those that hand in without a summary."""
+        tally = Tally()
+        for attempt in self.turns.attempts.of_task(task.id)[-1:]:
+            tally = after(tally, self._reports(attempt))
+        return tally.last_words
+
+    # -- looks --------------------------------------------------------------------------------
+
+    def _look(self, item: Item, pressed: str) -> None:
+        task = item.task
+        match pressed:
+            case "d":
+                diff = self.turns.workspace.diff(task, color=False)
+                if diff.strip():
+                    terminal.page(terminal.coloured(diff))
+                else:
+                    click.echo("It changes no file.")
+            case "l":
+                terminal.page("\n".join(self._log(task)) or "No agent has worked on it yet.")
+            case "c":
+                self._check(task)
+            case _:
+                layout = self.turns.layout
+                terminal.edit(f"{layout.task(task.phase, task.id)}/description.md")
+
+    def _log(self, task: Task) -> Iterator[str]:
+        for attempt in self.turns.attempts.of_task(task.id):
+            ended = f", {attempt.outcome}" if attempt.ended else ""
+            head = f"--- {attempt.id} {attempt.action} ({attempt.reason}) {attempt.created_at}{ended}"
+            yield terminal.styled(head, bold=True)
+            for report in self._reports(attempt):
+                if words := agent.words_of(report):
+                    yield terminal.plain(words)
+
+    def _reports(self, attempt: Attempt) -> Iterator[base.Report]:
+        choice = self.turns.user.named(attempt.executor, f"attempt {attempt.id}")
+        reader = catalog.get(choice.type).reader(attempt.session_id)
+        for line in Tail(f"{self.turns.attempts.folder(attempt.id)}/transcript.jsonl").read(final=True):
+            yield from reader.read(line)
+
+    def _check(self, task: Task) -> None:
+        checks, folder = self.reviewer.checks, task.worktree or ""
+        if not checks:
+            click.echo("No checks are configured: name them in .sow/config.yaml, `checks: [...]`.")
+            return
+        if not Path(folder).is_dir():
+            raise NotFound(f"task {task.id} has no worktree to check in", "look at its diff instead")
+        for check in checks:
+            click.echo(f"$ {check}")
+            try:
+                failed = run_checks((check,), folder, self.reviewer.environment)
+            except KeyboardInterrupt:
+                click.echo("\nStopped.")
+                return
+            if failed:
+                click.echo(terminal.plain(failed.output))
+                click.echo(terminal.styled("It fails.", fg="red"))
+                return
+        click.echo(terminal.styled(f"{_counted(len(checks), 'check')} passed in {folder}", fg="green"))
+
+    # -- decisions ----------------------------------------------------------------------------
+
+    def _decide(self, item: Item, pressed: str) -> None:
+        """Asks what is still to be known, then does it, if the task is still as it was shown."""
+        act = self._decision(item, pressed)
+        if act is None:
+            click.echo("Nothing was done.")
+            return
+        if not self._is_as_shown(item):
+            click.echo(f"Task {item.task.id} was changed meanwhile: nothing was done. See it as it is now.")
+            return
+        try:
+            act()
+        finally:
+            self.decided += not self._is_as_shown(item)
+
+    def _decision(self, item: Item, pressed: str) -> Callable[[], None] | None:
+        """What the person decided, ready to be done; None where they thought better of it."""
+        handed_in = item.kind in ("review", "merge")
+        match pressed:
+            case "a" if handed_in:
+                return lambda: tell_approved(self.reviewer.approve(item.task.id, by=self.by))
+            case "f":
+                return self._feedback(item)
+            case "a":
+                return self._answer(item)
+            case "t":
+                return lambda: tell_approved(self.reviewer.accept(item.task.id, by=self.by))
+            case "r":
+                return self._retry(item.task)
+            case _:
+                return self._abandon(item.task)
+
+    def _answer(self, item: Item) -> Callable[[], None] | None:
+        options = [str(option) for option in (item.task.question or {}).get("options", ())]
+        how = f"1-{len(options)}, or your words" if options else "Your words"
+        typed = terminal.line(f"{how} (empty: your editor): ")
+        if typed is None:
+            return None
+        text = _option(typed.strip(), options) or terminal.written(
+            f"your answer.\n\n{_title(item)}\n{_question(item)}"
+        )
+        if not text:
+            return None
+
+        def act() -> None:
+            self.reviewer.answer(item.task.id, text, by=self.by)
+            click.echo(f"Answered task {item.task.id}: {terminal.plain(_first_line(text))}")
+
+        return act
+
+    def _feedback(self, item: Item) -> Callable[[], None] | None:
+        typed = terminal.line("What is to be changed? (empty: your editor): ")
+        if typed is None:
+            return None
+        stat = self.turns.workspace.stat(item.task)
+        text = typed.strip() or terminal.written(
+            f"your feedback.\n\n{_title(item)}\n{_question(item)}\n{stat}"
+        )
+        if not text:
+            return None
+
+        def act() -> None:
+            back = self.reviewer.send_back(item.task.id, text, by=self.by)
+            click.echo(f"Sent task {back.id} back with your feedback: iteration {back.iteration}")
+
+        return act
+
+    def _retry(self, task: Task) -> Callable[[], None]:
+        fresh = bool(task.session_id) and terminal.yes("In a fresh session?")
+
+        def act() -> None:
+            self.reviewer.retry(task.id, fresh=fresh)
+            click.echo(f"Task {task.id} is pending again" + (", in a fresh session" if fresh else ""))
+
+        return act
+
+    def _abandon(self, task: Task) -> Callable[[], None] | None:
+        if not terminal.yes(f"Abandon task {task.id}? Its branch and worktree stay."):
+            return None
+
+        def act() -> None:
+            self.reviewer.abandon(task.id, reason=f"by {self.by}, in a review")
+            click.echo(f"Abandoned task {task.id}; take it up again with `sow task retry {task.id}`")
+
+        return act
+
+
+def _option(typed: str, options: list[str]) -> str:
+    """The option that a number names, else what was typed."""
+    if typed.isascii() and typed.isdigit() and 1 <= int(typed) <= len(options):
+        return options[int(typed) - 1]
+    return typed
+
+
+def _first_line(text: str) -> str:
+    first, _, more = text.partition("\n")
+    return f"{first} …" if more.strip() else first
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}{'s' * (number != 1)}"
+
+
+def _help(keys: dict[str, tuple[str, str]]) -> None:
+    for word, line in keys.values():
+        click.echo(f"  {word:<12} {line}")

@@ -1,0 +1,247 @@
+"""A task's moves are the transition table, and what a status owns comes and goes with it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from tests.core.parts import AT, in_status, new_task, started
+
+import sow_schemas
+from sow.document.canonical import same
+from sow.errors import Refused
+from sow.task import ENDED, IN_PROGRESS, PAUSED, PENDING, STATUSES, TRANSITIONS, Task
+
+Move = Callable[[Task], Task]
+
+MOVES: dict[str, Move] = {
+    "start": started,
+    "pause": lambda task: task.pause("why?", kind="question", by="ada", at=AT, options=("a", "b")),
+    "answer": lambda task: task.take_answer("so", by="ada", at=AT),
+    "hand in": lambda task: task.hand_in("done"),
+    "send back": lambda task: task.send_back("better", by="ada", at=AT),
+    "approve": lambda task: task.approve(by="ada", at=AT),
+    "complete": lambda task: task.complete(at=AT, commit="c1"),
+    "abandon": lambda task: task.abandon(at=AT),
+    "postpone": lambda task: task.postpone(not_before=AT),
+    "retry": lambda task: task.retry(),
+    "retry fresh": lambda task: task.retry(fresh=True),
+}
+
+LEADS_TO = {
+    ("start", "pending"): "in_progress",
+    ("start", "in_progress"): "in_progress",
+    ("pause", "pending"): "paused",
+    ("pause", "in_progress"): "paused",
+    ("answer", "paused"): "in_progress",
+    ("hand in", "pending"): "needs_review",
+    ("hand in", "in_progress"): "needs_review",
+    ("hand in", "paused"): "needs_review",
+    ("send back", "needs_review"): "in_progress",
+    ("approve", "needs_review"): "needs_review",
+    ("complete", "pending"): "completed",
+    ("complete", "in_progress"): "completed",
+    ("complete", "paused"): "completed",
+    ("abandon", "pending"): "abandoned",
+    ("abandon", "in_progress"): "abandoned",
+    ("abandon", "paused"): "abandoned",
+    ("abandon", "needs_review"): "abandoned",
+    ("postpone", "in_progress"): "pending",
+    ("retry", "pending"): "pending",
+    ("retry", "in_progress"): "pending",
+    ("retry", "paused"): "pending",
+    ("retry", "abandoned"): "pending",
+}
+"""Every pair of a move and a status that is allowed, for a task that an agent has worked on."""
+
+PAIRS = [(move, status) for move in MOVES for status in STATUSES]
+NEXT_STEP = {
+    "pending": "sow run",
+    "in_progress": "sow agent",
+    "paused": "sow task answer 010",
+    "needs_review": "sow task approve 010",
+    "completed": "sow task add",
+    "abandoned": "sow task retry 010",
+}
+
+
+@pytest.mark.parametrize(("move", "status"), PAIRS, ids=lambda word: word)
+def test_every_move_from_every_status_is_allowed_or_refused_with_the_next_step(
+    move: str, status: str
+) -> None:
+    task = in_status(status)
+    allowed = LEADS_TO.get((move.removesuffix(" fresh"), status))
+    if allowed:
+        assert MOVES[move](task).status == allowed
+        return
+    with pytest.raises(Refused) as refused:
+        MOVES[move](task)
+    assert str(refused.value).startswith(f"task 010 is {status}: can't {move.removesuffix(' fresh')} it")
+    assert NEXT_STEP[status] in refused.value.hint
+
+
+def test_the_table_of_transitions_is_what_the_moves_allow() -> None:
+    allowed = {(status, to) for (_, status), to in LEADS_TO.items() if status != to}
+    allowed.add(("needs_review", "completed"))  # once it is approved
+    assert allowed == {(status, to) for status, all_to in TRANSITIONS.items() for to in all_to}
+
+
+def test_a_refused_move_names_the_statuses_that_it_goes_from() -> None:
+    with pytest.raises(Refused, match="task 010 is needs_review: can't start it, .*pending or in_progress"):
+        started(in_status("needs_review"))
+
+
+def test_work_under_review_is_completed_only_once_somebody_approved_it() -> None:
+    handed = in_status("needs_review")
+    with pytest.raises(Refused, match="nobody has approved"):
+        handed.complete(at=AT)
+    done = handed.approve(by="ada", at=AT).complete(at=AT, commit="c1")
+    assert (done.status, done.commit, done.approval) == ("completed", "c1", None)
+
+
+def test_an_approval_is_given_once() -> None:
+    approved = in_status("needs_review").approve(by="ada", at=AT)
+    assert approved.approve(by="bob", at="2026-11-22T00:00:00Z") == approved
+
+
+def test_a_task_that_nobody_worked_on_has_nothing_to_hand_in() -> None:
+    with pytest.raises(Refused, match="no agent has worked on it yet"):
+        new_task().hand_in()
+
+
+def test_work_of_an_agent_without_sessions_can_be_handed_in_after_a_retry() -> None:
+    task = started(new_task(), session=None).pause("?", kind="failure", by="sow", at=AT).retry()
+    assert (task.session_id, task.attempts) == (None, 0)
+    assert task.hand_in("it is there").status == "needs_review"
+
+
+def test_the_session_lives_through_everything_but_the_end() -> None:
+    task = started(new_task())
+    stations = [
+        task,
+        task.pause("?", kind="question", by="w", at=AT),
+        task.pause("?", kind="question", by="w", at=AT).take_answer("!", by="ada", at=AT),
+        task.hand_in(),
+        task.hand_in().send_back("again", by="ada", at=AT),
+        task.hand_in().send_back("again", by="ada", at=AT).hand_in().send_back("more", by="ada", at=AT),
+        task.hand_in().approve(by="ada", at=AT),
+        task.postpone(not_before=AT),
+        task.pause("?", kind="failure", by="w", at=AT).retry(),
+        task.retry(fresh=True),  # until the next start, which is told to open another one
+    ]
+    assert [station.session_id for station in stations] == ["s-1"] * len(stations)
+    ends = [task.complete(at=AT), task.abandon(at=AT), stations[6].complete(at=AT)]
+    assert [(end.session_id, end.executor, end.completed_at) for end in ends] == [(None, None, AT)] * 3
+
+
+def test_a_task_sent_back_gains_an_iteration_and_loses_its_result_and_tries() -> None:
+    failed = {"error_type": "network", "message": "m", "timestamp": AT, "retry_count": 3}
+    task = in_status("needs_review").replace(attempts=4, error=failed)
+    back = task.send_back("handle empty input", by="ada", at=AT)
+    assert (back.status, back.iteration, back.attempts, back.result) == (IN_PROGRESS, 2, 0, None)
+    assert back.answer == {"text": "handle empty input", "by": "ada", "at": AT}
+    assert back.error == {**failed, "retry_count": 0}
+
+
+def test_an_abandoned_task_taken_up_again_begins_a_new_iteration_without_what_was_before() -> None:
+    gone = in_status("needs_review").abandon(at=AT)
+    again = gone.retry()
+    assert (again.iteration, again.session_id, again.result) == (2, None, None)
+    assert (again.completed_at, again.error) == (None, None)
+
+
+def test_an_answer_that_never_reached_the_agent_is_given_together_with_the_next() -> None:
+    task = in_status("paused").replace(answer={"text": "use sqlite", "by": "ada", "at": AT})
+    answered = task.take_answer("and log in again", by="ada", at=AT)
+    assert answered.answer == {"text": "use sqlite\n\nand log in again", "by": "ada", "at": AT}
+
+
+def test_the_first_start_is_kept_and_the_zero_date_of_a_go_program_counts_as_none() -> None:
+    imported = new_task(started_at="0001-01-01T00:00:00Z")
+    assert started(imported).started_at == AT
+    assert started(new_task(started_at="2020-01-01T00:00:00Z")).started_at == "2020-01-01T00:00:00Z"
+
+
+def test_a_start_spends_a_try_and_what_was_waited_for() -> None:
+    waiting = in_status("pending").replace(not_before=AT, fresh=True, attempts=2)
+    begun = started(waiting)
+    assert (begun.attempts, begun.not_before, begun.fresh) == (3, None, None)
+
+
+def test_a_task_made_with_tuples_is_valid_and_read_back_as_it_is_written() -> None:
+    task = new_task(inputs=(), outputs=(), depends_on=("020",))
+    document = task.document()
+    assert sow_schemas.valid("task_state", document)
+    assert Task.from_document(document).document() == document
+
+
+class Life(RuleBasedStateMachine):
+    """Any sequence of moves: what holds after each of them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.task = new_task()
+        self.highest = 1
+
+    @initialize(priority=st.sampled_from([None, "high"]), depends=st.sampled_from([None, ["020"]]))
+    def begin(self, priority: str | None, depends: list[str] | None) -> None:
+        self.task = new_task(priority=priority, depends_on=depends)
+
+    @rule(name=st.sampled_from(sorted(MOVES)))
+    def move(self, name: str) -> None:
+        before = self.task
+        held = before.document()
+        try:
+            self.task = MOVES[name](before)
+        except Refused as refused:
+            assert before.status in str(refused)
+            assert refused.hint
+        assert before.document() == held, "a move changes nothing in place"
+        if self.task.status != before.status:
+            assert self.task.status in TRANSITIONS[before.status]
+
+    @precondition(lambda self: self.task.status == IN_PROGRESS)
+    @rule()
+    def fail(self) -> None:
+        error = {"error_type": "network", "message": "m", "timestamp": AT, "retry_count": 1}
+        self.task = self.task.replace(error=error, error_detail={"class": "network"})
+
+    @invariant()
+    def a_question_stands_only_while_paused(self) -> None:
+        assert (self.task.question is not None) == (self.task.status == PAUSED)
+
+    @invariant()
+    def an_end_has_a_time_and_no_session(self) -> None:
+        ended = self.task.status in ENDED
+        assert (self.task.completed_at is not None) == ended
+        if ended:
+            held: list[Any] = [self.task.session_id, self.task.executor, self.task.answer, self.task.approval]
+            assert held == [None] * 4
+
+    @invariant()
+    def an_approval_stands_only_under_review(self) -> None:
+        assert self.task.approval is None or self.task.status == "needs_review"
+
+    @invariant()
+    def a_wait_stands_only_while_pending(self) -> None:
+        assert self.task.not_before is None or self.task.status == PENDING
+
+    @invariant()
+    def the_iteration_never_falls(self) -> None:
+        assert self.task.iteration >= self.highest
+        self.highest = self.task.iteration
+
+    @invariant()
+    def the_document_is_valid_and_holds_the_whole_task(self) -> None:
+        document = self.task.document()
+        assert sow_schemas.valid("task_state", document), sow_schemas.problems("task_state", document)
+        assert same(Task.from_document(document).document(), document)
+        assert Task.from_document(document) == self.task
+
+
+TestLife = Life.TestCase
+TestLife.settings = settings(max_examples=60, stateful_step_count=25, deadline=None)

@@ -1,0 +1,342 @@
+"""The real Claude Code under the whole orchestrator: `sow` as a person runs it, a scripted model behind it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+import uuid
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from tests.model_server import (
+    Call,
+    ModelServer,
+    Reply,
+    Request,
+    Scenario,
+    Text,
+    bash,
+    claude_binary,
+    env_for_claude,
+    unauthorized,
+    usage_limited,
+)
+from tests.real.parts import WAITS, Bench, bench_in, until
+
+from sow import process
+
+pytestmark = [pytest.mark.real_cli, pytest.mark.slow]
+
+HAND_IN = bash("sow task set status needs_review")
+DONE = Text("It is done.")
+
+
+class ClaudeBench:
+    """A bench whose implementer is the real program; each `sow run` meets a script of its own."""
+
+    def __init__(self, bench: Bench, server: ModelServer) -> None:
+        self.bench, self.server = bench, server
+        self.subscription = False
+        self._runs = 0
+        self.program = bench.folder / "claude"
+        self.seen_first = bench.folder / "state-at-the-first-start.yaml"
+        # What the state said when the program was started is the one thing that can't be looked up later.
+        self.program.write_text(
+            "#!/bin/sh\n"
+            f'[ -e {self.seen_first} ] || cp "$SOW_TASK_DIR/state.yaml" {self.seen_first}\n'
+            f'exec {claude_binary()} "$@"\n'
+        )
+        self.program.chmod(0o755)
+        bench.settle_in({"type": "claude", "settings": {"program": str(self.program)}})
+
+    def script(self, replies: Scenario) -> str:
+        """Sets the model's script for the next run; gives the scenario's name."""
+        self._runs += 1
+        name = f"run-{self._runs}"
+        url = self.server.scenario(name, replies)
+        for credential in ("ANTHROPIC_API_KEY", "CLAUDE_CODE_OAUTH_TOKEN"):
+            self.bench.env.pop(credential, None)
+        self.bench.env |= env_for_claude(self.bench.home, url, subscription=self.subscription)
+        return name
+
+    def run(self, *replies: Reply, code: int = WAITS) -> list[Request]:
+        """One `sow run` with a model that says `replies`; gives the requests that the model saw."""
+        name = self.script(replies)
+        self.bench.sow("run", code=code)
+        return self.server.seen(name)
+
+    @property
+    def worktree(self) -> Path:
+        return self.bench.repo / ".sow" / "worktrees" / "feat" / "greet--010"
+
+    def write(self, text: str) -> Call:
+        """The model's call that writes the greeting."""
+        return Call("Write", {"file_path": str(self.worktree / "welcome.txt"), "content": text})
+
+    def transcripts(self, session: str) -> list[Path]:
+        return list((self.bench.home / ".claude" / "projects").glob(f"*/{session}.jsonl"))
+
+
+@pytest.fixture
+def claude(tmp_path: Path, model_server: ModelServer) -> Iterator[ClaudeBench]:
+    with bench_in(tmp_path) as bench:
+        yield ClaudeBench(bench, model_server)
+
+
+def last_prompt(request: Request) -> str:
+    """What the agent was told last."""
+    return request.said("user")[-1]
+
+
+def test_work_is_handed_in_by_a_command_in_a_session_that_was_stored_before_the_start(
+    claude: ClaudeBench,
+) -> None:
+    seen = claude.run(HAND_IN, DONE)
+    task = claude.bench.task()
+    assert task["status"] == "needs_review"
+    (session,) = {request.headers["x-claude-code-session-id"] for request in seen}
+    assert task["session_id"] == session
+    assert yaml.safe_load(claude.seen_first.read_text())["session_id"] == session
+    assert "Write a greeting." in " ".join(seen[0].said("user"))
+    (attempt,) = claude.bench.attempts()
+    assert (attempt["action"], attempt["outcome"], attempt["exit_code"]) == ("spawn", "finished", 0)
+    assert attempt["cost_usd"] > 0
+    assert (attempt["input_tokens"], attempt["output_tokens"]) == (200, 40)
+    assert "denials" not in attempt
+
+
+def test_a_question_pauses_the_task_and_its_answer_comes_in_the_same_session(claude: ClaudeBench) -> None:
+    question = bash('sow task ask "Which greeting?" --option hello --option "good day"')
+    claude.run(question, Text("I wait for the answer."))
+    paused = claude.bench.task()
+    assert paused["status"] == "paused"
+    assert paused["question"]["text"] == "Which greeting?"
+    assert paused["question"]["options"] == ["hello", "good day"]
+
+    claude.bench.sow("task", "answer", "010", "Take good day, with a comma")
+    first, *_ = claude.run(HAND_IN, DONE)
+    assert "Take good day, with a comma" in last_prompt(first)
+    assert "I wait for the answer." in first.said("assistant")
+    assert any("Write a greeting." in text for text in first.said("user"))
+    handed_in = claude.bench.task()
+    assert handed_in["status"] == "needs_review"
+    assert handed_in["session_id"] == paused["session_id"] == first.session
+    assert [attempt["action"] for attempt in claude.bench.attempts()] == ["spawn", "resume"]
+
+
+def test_two_reviews_in_one_session_and_what_is_approved_is_merged(claude: ClaudeBench) -> None:
+    claude.run(claude.write("hello\n"), HAND_IN, Text("A first version."))
+    session = claude.bench.task()["session_id"]
+
+    claude.bench.sow("task", "feedback", "010", "More cheerful, please")
+    second, *_ = claude.run(claude.write("hello!\n"), HAND_IN, Text("A second version."))
+    assert "More cheerful, please" in last_prompt(second)
+    assert "A first version." in second.said("assistant")
+    assert claude.bench.task()["iteration"] == 2
+
+    claude.bench.sow("task", "feedback", "010", "Three marks")
+    path = str(claude.worktree / "welcome.txt")
+    edit = Call("Edit", {"file_path": path, "old_string": "hello!", "new_string": "hello!!!"})
+    third, *_ = claude.run(Call("Read", {"file_path": path}), edit, HAND_IN, Text("A third version."))
+    assert "Three marks" in last_prompt(third)
+    assert {"A first version.", "A second version."} <= set(third.said("assistant"))
+    assert {second.session, third.session} == {session}
+
+    task = claude.bench.task()
+    assert (task["status"], task["iteration"], task["session_id"]) == ("needs_review", 3, session)
+    given = [(claude.bench.task_folder / "feedback" / f"00{n}.md").read_text() for n in (1, 2)]
+    assert given == ["More cheerful, please\n", "Three marks\n"]
+
+    claude.bench.sow("task", "approve", "010")
+    assert claude.bench.on_branch("welcome.txt") == "hello!!!\n"
+    completed = claude.bench.task()
+    assert completed["status"] == "completed"
+    assert "session_id" not in completed
+
+
+def test_an_agent_that_was_denied_and_fell_silent_leaves_the_permission_to_a_person(
+    claude: ClaudeBench,
+) -> None:
+    claude.run(bash("rm -rf greeting.txt"), Text("I may not remove it."))
+    task = claude.bench.task()
+    assert (task["status"], task["question"]["kind"]) == ("paused", "permission")
+    assert "rm -rf greeting.txt" in task["question"]["text"]
+    assert "I may not remove it." in task["question"]["text"]
+    (attempt,) = claude.bench.attempts()
+    (denial,) = attempt["denials"]
+    assert (denial["tool"], denial["detail"]) == ("Bash", "rm -rf greeting.txt")
+    assert (claude.worktree / "greeting.txt").exists()
+
+
+def test_the_report_of_an_agent_that_was_denied_holds_and_the_denial_is_told(claude: ClaudeBench) -> None:
+    claude.run(bash("rm -rf greeting.txt"), HAND_IN, DONE)
+    assert claude.bench.task()["status"] == "needs_review"
+    assert claude.bench.events("tool.denied") == [{"tool": "Bash", "detail": "rm -rf greeting.txt"}]
+
+
+def test_a_used_up_plan_is_waited_for_and_the_session_goes_on_by_itself(claude: ClaudeBench) -> None:
+    claude.subscription = True
+    resets: list[int] = []
+
+    def plan(request: Request) -> Reply:
+        if not resets:
+            resets.append(int(time.time()) + 4)
+            return usage_limited(resets[0])
+        return HAND_IN if not request.tool_results() else DONE
+
+    name = claude.script(plan)
+    run = claude.bench.start("run")
+    until(lambda: claude.bench.task().get("not_before"))
+    waiting = claude.bench.task()
+    assert waiting["status"] == "pending"
+    assert datetime.fromisoformat(str(waiting["not_before"])).timestamp() == resets[0]
+    assert waiting.get("attempts", 0) == 0
+    assert "question" not in waiting
+
+    assert run.wait(60) == WAITS
+    task = claude.bench.task()
+    assert (task["status"], task["attempts"]) == ("needs_review", 1)
+    assert "error" not in task
+    limited, resumed = claude.bench.attempts()
+    assert (limited["error_class"], resumed["action"]) == ("usage_limit", "resume")
+    assert {request.session for request in claude.server.seen(name)} == {task["session_id"]}
+    assert datetime.fromisoformat(str(resumed["started_at"])).timestamp() >= resets[0]
+
+
+def test_a_login_that_is_refused_is_asked_of_a_person_and_a_retry_completes(claude: ClaudeBench) -> None:
+    claude.run(unauthorized())
+    paused = claude.bench.task()
+    assert (paused["status"], paused["question"]["kind"]) == ("paused", "failure")
+    assert "Log the CLI in again" in paused["question"]["text"]
+    assert "sow task retry" in paused["question"]["text"]
+    assert paused["error_detail"]["class"] == "auth_invalid"
+
+    claude.bench.sow("task", "retry", "010")
+    seen = claude.run(HAND_IN, DONE)
+    task = claude.bench.task()
+    assert task["status"] == "needs_review"
+    assert "error" not in task
+    assert {request.session for request in seen} == {paused["session_id"]}
+    assert any("Write a greeting." in text for text in seen[0].said("user"))
+
+
+def test_a_session_cut_by_kill_9_in_mid_tool_is_gone_on_with(claude: ClaudeBench) -> None:
+    gate = claude.bench.folder / "gate"
+    os.mkfifo(gate)
+    claude.bench.sow("task", "set", "priority", "high", "--id", "010")
+    # The tool is one that is allowed, and does not come back: sow reads its question from the gate.
+    wait = bash(f"sow agent log begun && sow task feedback 010 --file {gate}")
+    claude.script([wait])
+    run = claude.bench.start("run")
+    until(lambda: claude.bench.events("agent.message"))
+    session = claude.bench.task()["session_id"]
+    # The program writes its transcript a little behind what it does.
+    until(lambda: any("--file" in path.read_text() for path in claude.transcripts(session)))
+    (attempt,) = claude.bench.attempts()
+    run.kill()
+    run.wait(30)
+    os.killpg(attempt["pid"], signal.SIGKILL)
+    until(lambda: not process.alive(identity(attempt)))
+    assert claude.bench.strays(), "its tool lives on in a session of its own"
+
+    first, *_ = claude.run(HAND_IN, DONE)
+    assert claude.bench.strays() == []
+    assert first.session == session
+    assert any("Write a greeting." in text for text in first.said("user"))
+    assert any("interrupted" in text for text in first.tool_results())
+    assert "You were interrupted" in last_prompt(first)
+    task = claude.bench.task()
+    assert (task["status"], task["session_id"]) == ("needs_review", session)
+    assert [each["outcome"] for each in claude.bench.attempts()] == ["lost", "finished"]
+
+
+def test_an_agent_whose_orchestrator_was_killed_is_adopted_and_not_started_again(
+    claude: ClaudeBench,
+) -> None:
+    gate = claude.bench.folder / "gate"
+    os.mkfifo(gate)
+    name = claude.script([Call("Read", {"file_path": str(claude.worktree / "greeting.txt")}), HAND_IN, DONE])
+    claude.program.write_text(claude.program.read_text().replace("exec ", f"cat {gate}; exec "))
+    run = claude.bench.start("run")
+    until(claude.seen_first.exists)
+    run.kill()
+    run.wait(30)
+    again = claude.bench.start("run")
+    until(lambda: len(claude.bench.events("run.started")) == 2)
+    gate.write_text("")
+    assert again.wait(60) == WAITS
+    assert claude.bench.task()["status"] == "needs_review"
+    (attempt,) = claude.bench.attempts()
+    assert (attempt["outcome"], attempt["exit_code"]) == ("finished", 0)
+    assert len(claude.server.seen(name)) == 3
+
+
+def test_a_silent_agent_is_asked_once_and_then_its_last_words_go_to_a_person(claude: ClaudeBench) -> None:
+    seen = claude.run(Text("I looked around."), Text("Still looking around."))
+    assert len(seen) == 2
+    assert "nobody knows how it ended" in last_prompt(seen[1])
+    assert "I looked around." in seen[1].said("assistant")
+    assert len({request.session for request in seen}) == 1
+    task = claude.bench.task()
+    assert (task["status"], task["question"]["kind"]) == ("paused", "question")
+    assert "Still looking around." in task["question"]["text"]
+    assert [attempt["reason"] for attempt in claude.bench.attempts()] == ["start", "nudge"]
+
+
+def test_an_id_that_claude_can_t_take_is_replaced_at_the_first_start(claude: ClaudeBench) -> None:
+    claim(claude.bench, "abc-123")
+    seen = claude.run(HAND_IN, DONE)
+    task = claude.bench.task()
+    assert task["status"] == "needs_review"
+    assert task["session_id"] != "abc-123"
+    assert {request.session for request in seen} == {task["session_id"]}
+    assert uuid.UUID(task["session_id"])
+    assert [attempt["action"] for attempt in claude.bench.attempts()] == ["spawn"]
+
+
+def test_a_session_that_claude_does_not_know_is_opened_under_the_same_id(claude: ClaudeBench) -> None:
+    session = str(uuid.uuid4())
+    claim(claude.bench, session)
+    seen = claude.run(HAND_IN, DONE)
+    task = claude.bench.task()
+    assert (task["status"], task["session_id"], task["attempts"]) == ("needs_review", session, 1)
+    assert {request.session for request in seen} == {session}
+    assert any("Write a greeting." in text for text in seen[0].said("user"))
+    resumed, spawned = claude.bench.attempts()
+    assert (resumed["action"], resumed["error_class"]) == ("resume", "session_not_found")
+    assert (spawned["action"], spawned["outcome"]) == ("spawn", "finished")
+
+
+def test_a_session_that_was_torn_gives_way_to_a_new_one(claude: ClaudeBench) -> None:
+    claude.run(bash('sow task ask "Which?"'), Text("I wait."))
+    torn = claude.bench.task()["session_id"]
+    (transcript,) = claude.transcripts(torn)
+    transcript.write_text("")
+    claude.bench.sow("task", "answer", "010", "The second one")
+    seen = claude.run(HAND_IN, DONE)
+    task = claude.bench.task()
+    assert task["status"] == "needs_review"
+    assert task["session_id"] != torn
+    assert any("The second one" in text for text in seen[0].said("user"))
+    assert [each.get("error_class") for each in claude.bench.attempts()][1:] == [
+        "session_not_found",
+        "session_conflict",
+        None,
+    ]
+
+
+def claim(bench: Bench, session: str) -> None:
+    """Writes a session into the task's file, as another program or a person might."""
+    path = bench.task_folder / "state.yaml"
+    path.write_text(f"{path.read_text()}session_id: {session}\n")
+
+
+def identity(attempt: dict[str, Any]) -> process.Identity:
+    return process.Identity(
+        boot_id=attempt["boot_id"], pid=attempt["pid"], start_ticks=attempt["start_ticks"]
+    )
