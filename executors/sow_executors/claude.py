@@ -288,6 +288,9 @@ class ClaudeReader:
             call = detail(table(deferred.get("input")), _TELLING)
             question = f"Claude wants to use {words(deferred.get('name')) or 'a tool'}: {call}"
             reports.append(Asked(question, ("allow", "deny"), "permission"))
+        if not count(event.get("queued_turn_count")):
+            # Told at once, for the program may not end after it.
+            reports.append(self.end(0, ""))
         return reports
 
     def _spent(self, event: Mapping[str, Any]) -> list[Report]:

@@ -145,7 +145,8 @@ class CursorReader:
             case "result":
                 self._result = event
                 self._session = words(event.get("session_id")) or self._session
-                return [*self._flush(), *_spent(event)]
+                # Told at once, for the program may not end after it.
+                return [*self._flush(), *_spent(event), self.end(0, "")]
             case _:
                 return []
 
@@ -241,8 +242,8 @@ _TEXT: tuple[tuple[str, Kind], ...] = (
     (r"unknown option|error: option", "config_invalid"),
     (r"Authentication required|Not logged in|\[unauthenticated\]", "auth_invalid"),
     (r"Cannot use this model", "model_not_found"),
-    # Gone until the month ends or somebody pays: no reset that is worth waiting for.
-    (r"hit your (\w+ ){0,4}limit|out of usage|Increase limits|ActionRequiredError", "usage_limit"),
+    # Gone until the month ends or somebody pays: no limit to wait for, but a choice for a person.
+    (r"hit your (\w+ ){0,4}limit|out of usage|Increase limits|ActionRequiredError", "billing_exhausted"),
     (r"\[resource_exhausted\]", "rate_limit"),
 )
 """Signatures of failures, which Cursor tells in words only.

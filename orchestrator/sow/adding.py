@@ -1,6 +1,6 @@
 """Adding a task: everything that can be wrong with it is said before anything is written."""
 
-from sow import config
+from sow import config, fields
 from sow.errors import NotFound, Refused
 from sow.ready import check_dependencies
 from sow.store import Store
@@ -29,10 +29,9 @@ class Wish(Value):
 
 def add(store: Store, wish: Wish) -> Task:
     """Adds the task of a wish. Raises NotFound for an unknown agent or phase, Refused for the rest."""
-    if not wish.name.strip():
-        raise Refused(
-            "the name of the task is empty", 'name it: sow task add "JWT middleware" --agent implementer'
-        )
+    name = fields.checked_name(wish.name)
+    for what, text in (("the type of the task", wish.task_type), ("the description", wish.description)):
+        fields.check_text(what, text or "")
     config.check_role(wish.agent, store.layout.main)
     phase = wish.phase or _phase(store)
 
@@ -40,7 +39,7 @@ def add(store: Store, wish: Wish) -> Task:
         check_dependencies(task_id, wish.depends_on, others)
         now = store.now()
         return Task(
-            id=task_id, name=" ".join(wish.name.split()), phase=phase, status=PENDING, created_at=now,
+            id=task_id, name=name, phase=phase, status=PENDING, created_at=now,
             updated_at=now, iteration=1, assigned_agent=wish.agent, inputs=[], outputs=[],
             priority=wish.priority, depends_on=list(dict.fromkeys(wish.depends_on)) or None,
             task_type=wish.task_type, params=wish.params,

@@ -133,12 +133,12 @@ def roles(main: str) -> tuple[str, ...]:
 def check_role(role: str, main: str) -> None:
     """Raises NotFound for a role that nobody has described."""
     known = roles(main)
-    if role not in known:
-        raise NotFound(
-            f"agent not found: {role}",
-            f"{_nearest(role, known)}the agents here: {', '.join(known)}; "
-            f"describe one of your own in .sow/agents/{role}.md",
-        )
+    if role in known:
+        return
+    hint = f"{_nearest(role, known)}the agents here: {', '.join(known)}"
+    if role.replace("-", "").replace("_", "").isalnum() and role.isascii():
+        hint += f"; describe one of your own in .sow/agents/{role}.md"
+    raise NotFound(f"agent not found: {role or 'its name is empty'}", hint)
 
 
 def _read(path: str, schema: str) -> dict[str, Any]:

@@ -43,6 +43,9 @@ KEPT = {
 
 OPEN = ("metadata", "params")
 
+LONGEST_NAME = 200
+"""The most characters that the name of a task may have: it stands in one line of every list."""
+
 
 def setting(
     path: str, value: str, *, now: str, worker: bool, text: bool = False
@@ -213,8 +216,46 @@ def _typed(name: str, value: str) -> "Any":
     """`value` by the type that the schema gives the field."""
     from sow_schemas import fields
 
+    if name == "name":
+        return checked_name(value)
+    if name == "depends_on":
+        return _ids(value)
     kind = fields("task_state")[name].get("type")
     return value if kind == "string" or (kind is None and name == "priority") else as_yaml(value)
+
+
+def _ids(value: str) -> "list[str]":
+    """The ids of tasks in `value`: `010`, `010, 020` or a YAML list."""
+    ids = as_yaml(value) if "[" in value else value.replace(",", " ").split()
+    if not isinstance(ids, list) or not all(isinstance(task_id, str) for task_id in ids):
+        raise Refused(f"depends_on: {value!r} is no list of ids", "write it like 010, 020")
+    return ids
+
+
+def checked_name(name: str) -> str:
+    """The name of a task in one line. Raises Refused for one that is empty, too long or no text."""
+    line = " ".join(name.split())
+    if not line:
+        raise Refused(
+            "the name of the task is empty", 'name it: sow task add "JWT middleware" --agent implementer'
+        )
+    if len(line) > LONGEST_NAME:
+        raise Refused(
+            f"the name of the task has {len(line)} characters, {LONGEST_NAME} at most: {line[:40]} ...",
+            "put what there is to say into its description: `--description`, `sow task edit`",
+        )
+    check_text("the name of the task", line)
+    return line
+
+
+def check_text(what: str, text: str) -> None:
+    """Raises Refused where `text`, given on the command line, is not UTF-8. `what`: whose value it is."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as fault:
+        raise Refused(
+            f"{what} is not UTF-8 at character {fault.start + 1}: {text!r}", "give it in UTF-8"
+        ) from None
 
 
 def as_yaml(value: str) -> "Any":

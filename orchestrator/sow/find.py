@@ -19,6 +19,14 @@ if TYPE_CHECKING:
     from sow.git.places import Places
 
 
+def here() -> str:
+    """The folder that the command was called in. Raises NotFound where it is gone."""
+    try:
+        return os.getcwd()
+    except FileNotFoundError:
+        raise NotFound("the folder that you stand in is gone", "change to one that is there") from None
+
+
 def repository(start: str) -> "Places":
     """The repository of the folder `start`. Raises NotFound outside of one."""
     found = places.find(start)
@@ -74,20 +82,22 @@ def all_projects(here: "Places") -> "list[Layout]":
 
 
 def _wanted(start: str, wanted: str) -> Layout:
-    if os.path.isdir(wanted) and (os.sep in wanted or os.path.exists(f"{wanted}/{PROJECT}/state.yaml")):
-        there = repository(os.path.abspath(wanted))
-        return (
-            _layout(there.main, there.top)
-            if os.path.exists(f"{there.top}/{PROJECT}/state.yaml")
-            else _only(all_projects(there), there)
-        )
-    here = repository(start)
-    known = all_projects(here)
+    """The project of that name, else the one that is meant in the folder of that name."""
+    at = places.find(start)
+    known = all_projects(at) if at else []
     for layout in known:
         if wanted == layout.name:
             return layout
-    names = ", ".join(layout.name for layout in known) or "none"
-    raise NotFound(f"project not found: {wanted}", f"the projects of {here.main}: {names}")
+    folder = os.path.join(start, wanted)
+    if os.path.isdir(folder):
+        return project(folder, {})
+    names = [layout.name for layout in known]
+    if at is None:
+        raise NotFound(f"project not found: {wanted}", "give the folder of a project, or change to its repository")
+    raise NotFound(
+        f"project not found: {wanted}",
+        f"the projects of {at.main}: {', '.join(names)}" if names else "begin one: `sow project new DESCRIPTION`",
+    )
 
 
 def _only(known: "list[Layout]", here: "Places") -> Layout:

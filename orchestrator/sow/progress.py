@@ -95,7 +95,7 @@ def _add(tally: Tally, report: Report) -> Tally:
         case Finished(text):
             return replace(tally, last_words=text or tally.last_words, finished=True, alive=True)
         case Failed():
-            return tally
+            return replace(tally, finished=True)
 
 
 @dataclass(frozen=True, slots=True)

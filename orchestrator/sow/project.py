@@ -29,11 +29,15 @@ def plan(description: str, *, branch: "str | None", name: "str | None") -> Plan:
     Raises Refused for a name that no project can have, or a type that is not there yet.
     """
     words = " ".join(description.split())
+    try:
+        words.encode()
+    except UnicodeEncodeError as fault:
+        raise Refused(f"the description is not UTF-8 at character {fault.start + 1}", "give it in UTF-8") from None
     chosen = name or slug(words if words else (branch or "").rpartition("/")[2])
     if not is_name(chosen):
+        what = f"{chosen!r} can't be the name of a project" if chosen else "there is no name in the description"
         raise Refused(
-            f"{chosen!r} can't be the name of a project",
-            "a name is lower-case letters, digits and dashes, two at least: give one with --name",
+            what, "a name is lower-case letters, digits and dashes, two at least: give one with --name"
         )
     on = branch or f"feat/{chosen}"
     kind = next((kind for prefix, kind in TYPE_BY_PREFIX.items() if on.startswith(prefix)), "standard")

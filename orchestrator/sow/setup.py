@@ -6,11 +6,12 @@ import json
 import os
 import shutil
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from sow import files, find, jsonlines
 from sow.document import canonical
-from sow.errors import Refused, SowError
+from sow.errors import Busy, Refused, SowError
 from sow.eventlog import Event
 from sow.git import commits, worktrees
 from sow.git.excludes import ensure_excludes
@@ -22,6 +23,7 @@ from sow.store import Store
 
 CONFIG = """\
 # Settings of this repository for sow; all of them, with their meaning: `sow schema repository_config`
+requires: ">=0.1"
 # jobs: 3                      agents at once
 # checks: ["make test"]        must pass before approved work is merged; agents may run them
 # environment: ["MY_APP_*"]    variables that agents get besides the usual ones
@@ -58,60 +60,87 @@ def new_project(
 ) -> Made:
     """Makes branch, worktree and state of a project; whatever is killed, all of it or nothing.
 
-    1. what an earlier kill left is undone; 2. nothing is in the way; 3. the intent;
-    4. branch and worktree; 5. the state, with one rename; 6. its first commit.
-    `start`: the ref that a new branch starts from; the default branch where None.
+    1. nothing is in the way; 2. the repository is prepared; 3. what an earlier kill left is
+    settled; 4. the intent; 5. branch and worktree; 6. the state, with one rename; 7. its first
+    commit. `start`: the ref that a new branch starts from; the default branch where None.
     Raises Refused or NotFound, and then nothing was made.
     """
-    undo_half_made(places)
     repository = Git(places.main)
-    repository.check_branch_name(plan.branch)
-    _check_free(places, plan)
-    notes = [*prepare(places)]
-    if commits.ensure_commit(repository):
-        notes.append("the repository had no commit: made an empty first one")
-    created = not repository.branch_exists(plan.branch)
-    if not created and start:
-        raise Refused(f"branch {plan.branch} exists already: it can't start from {start}", "leave --from out")
-    base = repository.commit_of(start or (repository.default_branch() if created else plan.branch))
-    folder = project_worktree(places.main, plan.branch) if worktree else places.main
-    notes += _step_aside(repository, plan, worktree)
-
-    layout = Layout(main=places.main, folder=folder, name=plan.name)
-    intent = _write_intent(places, plan, folder, base, created, worktree)
-    try:
-        if worktree:
-            worktrees.add(repository, folder, plan.branch, base)
-        else:
-            _switch(repository, plan.branch, base)
-        store = store_of(layout)
-        _place_state(layout, plan, store.now())
-    except SowError:
-        _undo(places, json.loads(_read(intent)))
+    _check(places, repository, plan, start, worktree)
+    notes = prepare(places)
+    with _only_one(places):
+        settle_half_made_held(places)
+        _check(places, repository, plan, start, worktree)
+        if commits.ensure_commit(repository):
+            notes.append("the repository had no commit: made an empty first one")
+        created = not repository.branch_exists(plan.branch)
+        base = repository.commit_of(start or (repository.default_branch() if created else plan.branch))
+        folder = project_worktree(places.main, plan.branch) if worktree else places.main
+        layout = Layout(main=places.main, folder=folder, name=plan.name)
+        intent = _write_intent(places, repository, plan, folder, base, created, worktree)
+        try:
+            if worktree:
+                notes += _step_aside(repository, plan)
+                worktrees.add(repository, folder, plan.branch, base)
+            else:
+                _switch(repository, plan.branch, base)
+            store = store_of(layout)
+            _place_state(layout, plan, store.now())
+        except SowError:
+            _undo(places, json.loads(_read(intent)))
+            os.unlink(intent)
+            raise
+        commits.commit_paths(Git(folder), [PROJECT], f"sow: project {plan.name} begins", branch=plan.branch)
+        store.tell(Event(type="project.created", payload={"name": plan.name, "branch": plan.branch}))
         os.unlink(intent)
-        raise
-    commits.commit_paths(Git(folder), [PROJECT], f"sow: project {plan.name} begins", branch=plan.branch)
-    store.tell(Event(type="project.created", payload={"name": plan.name, "branch": plan.branch}))
-    os.unlink(intent)
     return Made(layout, tuple(notes))
 
 
-def undo_half_made(places: Places) -> None:
-    """Completes or undoes what a killed `new_project` left."""
-    folder = f"{places.main}/{RUNTIME}/new"
-    try:
-        names = os.listdir(folder)
-    except FileNotFoundError:
+def settle_half_made(places: Places) -> None:
+    """Completes or undoes what a killed `new_project` left; leaves one that is under way alone."""
+    if not _intents(places):
         return
-    for name in names:
-        if not name.endswith(".json"):
-            continue
-        intent = json.loads(_read(f"{folder}/{name}"))
+    try:
+        with _only_one(places, wait_seconds=0.0):
+            settle_half_made_held(places)
+    except Busy:
+        return
+
+
+def settle_half_made_held(places: Places) -> None:
+    """The same for a caller who is the only one."""
+    for path in _intents(places):
+        intent = json.loads(_read(path))
         if os.path.exists(f"{intent['folder']}/{PROJECT}/state.yaml"):
             commits.commit_paths(Git(intent["folder"]), [PROJECT], f"sow: project {intent['name']} begins")
         else:
             _undo(places, intent)
-        os.unlink(f"{folder}/{name}")
+        os.unlink(path)
+
+
+def _only_one(places: Places, wait_seconds: float = files.LOCK_SECONDS) -> files.Lock:
+    return files.Lock(f"{places.main}/{RUNTIME}/new.lock", wait_seconds=wait_seconds)
+
+
+def _intents(places: Places) -> list[str]:
+    folder = f"{places.main}/{RUNTIME}/new"
+    try:
+        return [f"{folder}/{name}" for name in sorted(os.listdir(folder)) if name.endswith(".json")]
+    except FileNotFoundError:
+        return []
+
+
+def _check(places: Places, repository: Git, plan: Plan, start: str | None, worktree: bool) -> None:
+    """Raises Refused or NotFound for whatever would be in the way of the new project."""
+    repository.check_branch_name(plan.branch)
+    _check_free(places, plan)
+    if start:
+        repository.commit_of(start)
+        if repository.branch_exists(plan.branch):
+            raise Refused(
+                f"branch {plan.branch} exists already: it can't start from {start}", "leave --from out"
+            )
+    _check_checkout(repository, plan, worktree)
 
 
 def _check_free(places: Places, plan: Plan) -> None:
@@ -120,35 +149,46 @@ def _check_free(places: Places, plan: Plan) -> None:
             raise Refused(
                 f"there is a project {plan.name} already, in {layout.folder}", "give this one another --name"
             )
-        held = Store(layout, None).project()  # type: ignore[arg-type]
-        if held.get("branch") == plan.branch:
+        git_dir = find.repository(layout.folder).git_dir
+        if find.branch(git_dir) == plan.branch:
             raise Refused(
                 f"branch {plan.branch} has a project already: {layout.name}", "give this one another --branch"
             )
 
 
-def _step_aside(repository: Git, plan: Plan, worktree: bool) -> list[str]:
-    """Takes the main checkout off the project's branch, for a branch is checked out only once."""
+def _check_checkout(repository: Git, plan: Plan, worktree: bool) -> None:
+    """Raises Refused where the main checkout is in the way: a branch is checked out only once."""
+    current = repository.current_branch()
     if not worktree:
-        if repository.current_branch() != plan.branch and not repository.is_clean():
+        if os.path.exists(f"{repository.folder}/{PROJECT}/state.yaml"):
+            raise Refused(
+                "this checkout has a project already", "leave --no-worktree out: each has its own worktree"
+            )
+        if current != plan.branch and not repository.is_clean():
             raise Refused(
                 f"the checkout has uncommitted changes, so it can't switch to {plan.branch}",
                 "commit or stash them, or leave --no-worktree out",
             )
-        return []
-    if repository.current_branch() != plan.branch:
-        return []
-    other = repository.default_branch()
+        return
+    if current != plan.branch or repository.maybe_commit_of("HEAD") is None:
+        return
+    if repository.default_branch() == plan.branch:
+        raise Refused(
+            f"{plan.branch} is the default branch and is checked out here",
+            "choose another --branch, or --no-worktree to work right here",
+        )
     if not repository.is_clean():
         raise Refused(
             f"the checkout is on {plan.branch} and has uncommitted changes",
             "commit or stash them, then repeat the command",
         )
-    if other == plan.branch:
-        raise Refused(
-            f"{plan.branch} is the default branch and is checked out here",
-            "choose another --branch, or --no-worktree to work right here",
-        )
+
+
+def _step_aside(repository: Git, plan: Plan) -> list[str]:
+    """Takes the main checkout off the project's branch, and says so."""
+    if repository.current_branch() != plan.branch:
+        return []
+    other = repository.default_branch()
     _switch(repository, other, other)
     return [f"the checkout was on {plan.branch}: it is on {other} now"]
 
@@ -161,13 +201,15 @@ def _switch(repository: Git, branch: str, base: str) -> None:
         repository.run("switch", "--quiet", "--create", branch, base)
 
 
-def _write_intent(places: Places, plan: Plan, folder: str, base: str, created: bool, worktree: bool) -> str:
+def _write_intent(
+    places: Places, repository: Git, plan: Plan, folder: str, base: str, created: bool, worktree: bool
+) -> str:
     above = f"{places.main}/{RUNTIME}/new"
     files.make_folder(above)
     path = f"{above}/{plan.name}.json"
     intent = {
         "name": plan.name, "branch": plan.branch, "folder": folder, "base": base, "created": created,
-        "worktree": worktree,
+        "worktree": worktree, "was": repository.current_branch(),
     }  # fmt: skip
     files.write(path, jsonlines.dump(intent) + "\n")
     return path
@@ -180,9 +222,15 @@ def _undo(places: Places, intent: dict[str, object]) -> None:
     for name in os.listdir(f"{folder}/.sow") if os.path.isdir(f"{folder}/.sow") else ():
         if name.startswith(".project-"):
             shutil.rmtree(f"{folder}/.sow/{name}", ignore_errors=True)
-    if intent["worktree"]:
-        worktrees.remove(repository, folder, branch)
-    if intent["created"] and intent["worktree"]:
+    if intent["worktree"] and repository.branch_exists(branch):
+        with suppress(worktrees.Occupied):
+            # Made whole first: what git was killed at can't be looked through for work of anybody's.
+            worktrees.add(repository, folder, branch, base)
+            worktrees.remove(repository, folder, branch)
+    was = intent["was"]
+    if isinstance(was, str) and was != repository.current_branch() and repository.is_clean():
+        _switch(repository, was, base)
+    if intent["created"]:
         repository.delete_branch_if_merged(branch, base)
 
 

@@ -312,7 +312,7 @@ class Store:
         """Keeps a copy of what was just written, for the day an agent breaks the file."""
         path = self._good(task_id)
         # One name for all writers: they hold the task's lock, and what a kill leaves is used again.
-        beside = f"{path}.tmp"
+        beside = f"{self.layout.last_good}/.task-{task_id}.yaml.tmp"
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
         try:
             handle = os.open(beside, flags, 0o644)
@@ -333,11 +333,14 @@ class Store:
         """Writes several files as one: from the moment the journal stands, they all will be."""
         files.make_folder(self.layout.journal)
         entry = f"{self.layout.journal}/{lock}.json"
-        files.write(entry, jsonlines.dump(dict(texts)) + "\n")
-        self._replay(entry, texts)
+        # Below the project, so that it holds also where the repository was moved in between.
+        below = {os.path.relpath(path, self.layout.project): text for path, text in texts.items()}
+        files.write(entry, jsonlines.dump(below) + "\n")
+        self._replay(entry, below)
 
     def _replay(self, entry: str, texts: "Mapping[str, str]") -> None:
-        for path, text in texts.items():
+        for below, text in texts.items():
+            path = os.path.join(self.layout.project, below)
             files.make_folder(os.path.dirname(path))
             files.write(path, text)
         os.unlink(entry)
@@ -395,6 +398,7 @@ class Store:
         """The folders that writers write in, each with the lock that they hold; "" where files name it."""
         yield "project", self.layout.project
         yield "", self.layout.journal
+        yield "", self.layout.last_good
         for path in self.task_files():
             folder = os.path.dirname(path)
             lock = f"task-{os.path.basename(folder)}"

@@ -251,8 +251,9 @@ class Turns:
 
     def _prompt(self, task: Task, action: str, reason: str) -> str:
         words = str(task.answer["text"]) if task.answer else ""
+        is_feedback = self._is_feedback(task)
         if action == "spawn":
-            note = f"A person answered an earlier question of yours: {words}" if reason == "answer" else ""
+            note = "" if is_feedback or not words else f"A person answered an earlier question of yours: {words}"
             if task.attempts or task.iteration > 1:
                 found = "Earlier work on this task may be in this folder already: look before you begin."
                 note = f"{found}\n\n{note}"
@@ -260,14 +261,10 @@ class Turns:
             return prompts.first(
                 task, role, self.store.description(task), self.store.feedback(task), note.strip()
             )
-        match reason:
-            case "answer":
-                return prompts.answered(words)
-            case "feedback":
-                return prompts.reviewed(words, task.iteration)
-            case "nudge":
-                return prompts.nudge(task)
-        return prompts.go_on(task)
+        # Whatever this start is for: what a person said and nobody heard yet comes first.
+        if words:
+            return prompts.reviewed(words, task.iteration) if is_feedback else prompts.answered(words)
+        return prompts.nudge(task) if reason == "nudge" else prompts.go_on(task)
 
     def _command(self, executor: base.Executor, turn: base.Turn, action: str) -> base.Command:
         make = {"spawn": executor.spawn, "resume": executor.resume, "attach": executor.attach}[action]
@@ -676,7 +673,7 @@ class Turns:
                 ended_at=self.store.now(),
                 outcome=outcome,
                 exit_code=code,
-                signal=None if status is None else status.signal,
+                signal=None if status is None or status.signal is None else int(status.signal),
                 message=attempt.message or message or None,
             )
         )

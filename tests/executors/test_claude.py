@@ -250,19 +250,33 @@ def test_cost_is_what_each_result_adds() -> None:
     since = {"opus": {**USAGE, "costUSD": 0.5}, "haiku": {**USAGE, "costUSD": 0.25}}
     # A resumed session's totals go on from where they were.
     lines = [result(total_cost_usd=9.75, model_usage_since_last_result=since)] * 2
-    reports, _ = run(Claude(), lines)
-    assert reports == [Spent(206, 40, 14, 0.75)] * 2
+    assert spent(lines) == [Spent(206, 40, 14, 0.75)] * 2
 
 
 def test_cost_by_totals_where_that_is_all_there_is() -> None:
     usage = {"input_tokens": 10, "output_tokens": 2, "cache_read_input_tokens": 1}
     totals = (0.25, 0.75, 0.5)  # the last one of a process that counts anew
-    reports, _ = run(Claude(), [result(total_cost_usd=total, usage=usage) for total in totals])
-    assert reports == [Spent(10, 2, 1, 0.25), Spent(10, 2, 1, 0.5), Spent(10, 2, 1, 0.5)]
+    told = spent([result(total_cost_usd=total, usage=usage) for total in totals])
+    assert told == [Spent(10, 2, 1, 0.25), Spent(10, 2, 1, 0.5), Spent(10, 2, 1, 0.5)]
 
 
 def test_a_result_that_cost_nothing_is_no_spending() -> None:
-    assert run(Claude(), [result(total_cost_usd=0, model_usage_since_last_result={})])[0] == []
+    assert spent([result(total_cost_usd=0, model_usage_since_last_result={})]) == []
+
+
+def spent(lines: list[str]) -> list[Spent]:
+    return [report for report in run(Claude(), lines)[0] if isinstance(report, Spent)]
+
+
+def test_an_end_is_told_as_soon_as_it_is_read_for_the_program_may_live_on() -> None:
+    assert run(Claude(), [result("All done.", num_turns=3)])[0] == [Finished("All done.", 3)]
+    (told,) = run(Claude(), [api_error("Invalid API key", 401)])[0]
+    assert isinstance(told, Failed)
+    assert told.kind == "auth_invalid"
+
+
+def test_a_result_with_turns_queued_behind_it_is_not_the_end() -> None:
+    assert run(Claude(), [result("half", queued_turn_count=1)])[0] == []
 
 
 LIMIT = {"rate_limit_info": {"resetsAt": 1795264089, "status": "rejected"}}

@@ -123,7 +123,8 @@ def test_read(given: str, reports: list[Report]) -> None:
 
 def test_a_message_in_pieces_is_said_once() -> None:
     lines = [said("Good ", timestamp_ms=1), said("day", timestamp_ms=2), said("Good day"), result("Good day")]
-    assert run(Cursor(), lines) == ([Said("Good day")], Finished("Good day"))
+    # The end is told as soon as it is read, for the program may live on.
+    assert run(Cursor(), lines) == ([Said("Good day"), Finished("Good day")], Finished("Good day"))
 
 
 def test_pieces_whose_whole_never_comes_are_said_before_what_follows() -> None:
@@ -140,7 +141,7 @@ def test_the_last_words_are_not_all_the_words() -> None:
 
 def test_tokens_are_counted_and_have_no_price() -> None:
     usage = {"inputTokens": 10, "outputTokens": 2, "cacheReadTokens": 5, "cacheWriteTokens": 1}
-    assert run(Cursor(), [result(usage=usage)])[0] == [Spent(11, 2, 5, None)]
+    assert run(Cursor(), [result(usage=usage)])[0] == [Spent(11, 2, 5, None), Finished("All done.")]
 
 
 @pytest.mark.parametrize(
@@ -150,9 +151,9 @@ def test_tokens_are_counted_and_have_no_price() -> None:
         ("Error: Authentication required. Please run 'agent login' first", "auth_invalid"),
         ("Error: Authentication required.\ngetaddrinfo EAI_AGAIN api2.cursor.sh", "network"),
         ("Cannot use this model: X. Available models: auto", "model_not_found"),
-        ("S: Increase limits for faster responses\nYou're out of usage. Switch to Auto", "usage_limit"),
-        ("ActionRequiredError: …", "usage_limit"),
-        ("Error: You've hit your usage limit … when your monthly cycle ends on 10/2/2026", "usage_limit"),
+        ("S: Increase limits for faster responses\nYou're out of usage. Switch to Auto", "billing_exhausted"),
+        ("ActionRequiredError: …", "billing_exhausted"),
+        ("Error: You've hit your usage limit … when your monthly cycle ends on 10/2/2026", "billing_exhausted"),
         ("T: [resource_exhausted] Error", "rate_limit"),
         ("q: [unavailable] Error", "network"),
         ("error: unknown option '--x'", "config_invalid"),
@@ -253,6 +254,7 @@ def test_a_turn_from_start_to_end(world: World) -> None:
         Returned("tool_3", ok=False),
         Said("Done."),
         Spent(2, 2, 0),
+        Finished("Done."),
     ]
     assert end == Finished("Done.")
     assert (world.tree / "src/a.py").read_text() == "A = 1"
@@ -301,7 +303,7 @@ def test_a_rule_of_the_users_lets_a_shell_command_run(world: World) -> None:
 @pytest.mark.parametrize(
     ("steps", "kind"),
     [
-        pytest.param([{"say": "x"}, {"quota": True}], "usage_limit", id="quota with exit code 0"),
+        pytest.param([{"say": "x"}, {"quota": True}], "billing_exhausted", id="quota with exit code 0"),
         pytest.param([{"say": "x"}, {"end": "silent"}], "unknown", id="no result with exit code 0"),
         pytest.param([{"fail": {"stderr": "T: [resource_exhausted] Error"}}], "rate_limit", id="capacity"),
         pytest.param([{"say": "[unavailable]"}, {"end": "error"}], "network", id="an error for a result"),

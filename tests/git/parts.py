@@ -16,6 +16,14 @@ ADA = {
     "GIT_COMMITTER_EMAIL": "ada@example.org",
 }
 
+SHIM = """#!/bin/bash
+git={git}
+case " $* " in
+*" {when} "*) {deed}; kill -9 $PPID; kill -9 $$;;
+esac
+exec $git "$@"
+"""
+
 
 class Repo:
     """A checkout and the person who works in it."""
@@ -82,3 +90,17 @@ def python(code: str, *args: str, env: Mapping[str, str] | None = None) -> subpr
     assert process.stdout
     process.stdout.readline()
     return process
+
+
+def dying_git(folder: Path, when: str, deed: str) -> str:
+    """A folder for the PATH, with a git that at the command `when` does `deed` instead, and dies.
+
+    The sow that called it dies with it. In `deed`, `$git` is the real git and
+    `$2` the checkout.
+    """
+    where = next(place for place in os.environ["PATH"].split(":") if os.access(f"{place}/git", os.X_OK))
+    shim = folder / "bin/git"
+    shim.parent.mkdir()
+    shim.write_text(SHIM.format(when=when, deed=deed, git=f"{where}/git"))
+    shim.chmod(0o755)
+    return str(shim.parent)

@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 import pytest
-from tests.git.parts import Repo, new_repo, python
+from tests.git.parts import Repo, dying_git, new_repo, python
 
 from sow.errors import Busy
 from sow.git import commits, index, worktrees
@@ -254,3 +254,39 @@ def test_two_linked_worktrees_have_an_index_each(repo: Repo, tmp_path: Path) -> 
     worktrees.add(repo.sow, str(tmp_path / "one"), "one", "main")
     with index.held(repo.sow, wait=0.1), index.held(Repo(tmp_path / "one").sow, wait=0.1):
         pass
+
+
+LEFTOVERS = """
+import sys
+from sow.git import commits
+from sow.git.repository import Git
+print(flush=True)
+sys.stdin.readline()
+if sys.argv[2] == "leftovers":
+    commits.commit_leftovers(Git(sys.argv[1]), "left over")
+else:
+    commits.commit_paths(Git(sys.argv[1]), ["a.txt", "new"], "exactly")
+"""
+
+
+@pytest.mark.parametrize("what", ["leftovers", "paths"])
+@pytest.mark.parametrize("deed", ["true", '$git "$@"'], ids=["before the branch moves", "after"])
+def test_a_commit_cut_short_is_made_once(repo: Repo, tmp_path: Path, what: str, deed: str) -> None:
+    repo.write("a.txt", "changed\n")
+    repo.write("new", "1")
+    if what == "paths":
+        repo.write("b.txt", "staged\n")
+        repo.git("add", "b.txt")
+    path = dying_git(tmp_path, "update-ref -m", deed)
+    sow = python(LEFTOVERS, str(repo.folder), what, env={"PATH": f"{path}:{os.environ['PATH']}"})
+    sow.communicate(b"\n")
+    assert sow.returncode == -signal.SIGKILL
+    if what == "leftovers":
+        made = commits.commit_leftovers(repo.sow, "left over")
+    else:
+        made = commits.commit_paths(repo.sow, ["a.txt", "new"], "exactly")
+    assert (made is None) == (deed != "true")
+    assert repo.git("rev-list", "--count", "main") == "2"
+    assert repo.git("show", "--name-only", "--format=", "main").split() == ["a.txt", "new"]
+    assert repo.status() == (["M  b.txt"] if what == "paths" else [])
+    assert not (repo.folder / ".git/index.lock").exists()

@@ -3,15 +3,14 @@
 import os
 import random
 import signal
-import stat
-import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from tests.git.parts import new_repo, python
+from tests.git.parts import dying_git, new_repo, python
 
 from sow.errors import Failed
-from sow.git import alive, landing, merges
+from sow.git import landing, merges
 from sow.git.landing import Blocked, Merged
 from sow.git.merges import AlreadyMerged
 
@@ -25,17 +24,6 @@ print(flush=True)
 sys.stdin.readline()
 merges.merge(Git(sys.argv[1]), "task", "main", "Merge 010", [sys.argv[3]], sys.argv[2])
 """
-
-# A git that dies, and its sow with it, at one certain point of the fast-forward.
-SHIM = """#!/bin/bash
-git={git}
-case " $* " in
-*" merge --ff-only "*) {deed}; kill -9 $PPID; kill -9 $$;;
-esac
-exec $git "$@"
-"""
-
-MODES = ("100644", "100755", "120000")
 
 
 class Stage:
@@ -77,14 +65,23 @@ class Stage:
         self.sow.stdin.write(b"\n")
         self.sow.stdin.flush()
 
-    def kill(self, *, git_too: bool) -> None:
-        children = [pid for pid in alive._pids() if parent(pid) == self.sow.pid] if git_too else []
+    def kill(self, when: int, *, git_too: bool) -> None:
+        """Kills the merging sow when that many files are new; 0: as soon as it wants to begin."""
+        added = self.repo.folder / "added"
+        while self.sow.poll() is None:
+            if os.path.exists(self.intent) and (
+                not when or (added.exists() and len(os.listdir(added)) >= when)
+            ):
+                break
+        children = Path(f"/proc/{self.sow.pid}/task/{self.sow.pid}/children")
+        try:
+            pids = [int(pid) for pid in children.read_text().split()] if git_too else []
+        except OSError:
+            pids = []
         self.sow.kill()
-        for pid in children:
-            try:
+        for pid in pids:
+            with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
         self.sow.communicate()
 
     def merge(self) -> object:
@@ -111,26 +108,9 @@ class Stage:
         assert self.repo.git("fsck", "--no-dangling", "--no-progress") == ""
 
 
-def parent(pid: int) -> int:
-    try:
-        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
-    except OSError:
-        return 0
-
-
 @pytest.fixture
 def stage(tmp_path: Path) -> Stage:
     return Stage(tmp_path, files=3)
-
-
-def dying_git(folder: Path, deed: str) -> str:
-    """A folder for the PATH with a git that does `deed` instead of the fast-forward, and dies of it."""
-    where = next(d for d in os.environ["PATH"].split(":") if os.access(f"{d}/git", os.X_OK))
-    shim = folder / "bin/git"
-    shim.parent.mkdir()
-    shim.write_text(SHIM.format(deed=deed, git=f"{where}/git"))
-    shim.chmod(shim.stat().st_mode | stat.S_IXUSR)
-    return str(shim.parent)
 
 
 POINTS = {
@@ -147,7 +127,7 @@ POINTS = {
 
 @pytest.mark.parametrize("deed", [pytest.param(deed, id=name) for name, deed in POINTS.items()])
 def test_a_merge_cut_short_is_completed(stage: Stage, tmp_path: Path, deed: str) -> None:
-    stage.begin(dying_git(tmp_path, deed))
+    stage.begin(dying_git(tmp_path, "merge --ff-only", deed))
     stage.sow.communicate()
     assert stage.sow.returncode == -signal.SIGKILL
     assert os.path.exists(stage.intent)
@@ -160,7 +140,7 @@ def test_a_merge_cut_short_is_completed(stage: Stage, tmp_path: Path, deed: str)
 
 @pytest.mark.parametrize("deed", [pytest.param(deed, id=name) for name, deed in POINTS.items()])
 def test_what_the_person_did_after_a_kill_stays(stage: Stage, tmp_path: Path, deed: str) -> None:
-    stage.begin(dying_git(tmp_path, deed))
+    stage.begin(dying_git(tmp_path, "merge --ff-only", deed))
     stage.sow.communicate()
     stage.repo.write("kept/002", "precious\n")
     stage.repo.write("added/own", "precious too\n")
@@ -180,7 +160,7 @@ def test_what_the_person_did_after_a_kill_stays(stage: Stage, tmp_path: Path, de
 
 
 def test_a_person_who_took_the_lock_away_and_went_on_is_not_undone(stage: Stage, tmp_path: Path) -> None:
-    stage.begin(dying_git(tmp_path, POINTS["with a file half written"]))
+    stage.begin(dying_git(tmp_path, "merge --ff-only", POINTS["with a file half written"]))
     stage.sow.communicate()
     (stage.git_dir / "index.lock").unlink()
     stage.repo.git("checkout", "--force", "--quiet", "main")
@@ -207,20 +187,10 @@ def test_an_intent_that_is_none_is_an_error_that_names_it(tmp_path: Path) -> Non
 @pytest.mark.parametrize("git_too", [False, True], ids=["sow is killed", "sow and its git are killed"])
 def test_a_merge_killed_anywhere_is_made_once(tmp_path: Path, git_too: bool) -> None:
     chance = random.Random(20261121 + git_too)
-    stage = Stage(tmp_path / "calm", files=120)
-    stage.begin()
-    started = time.monotonic()
-    stage.sow.communicate()
-    whole = time.monotonic() - started
-    stage.assert_merged_once()
-    seen = set()
-    for round in range(8):
-        stage = Stage(tmp_path / str(round), files=120)
+    for round in range(6):
+        stage = Stage(tmp_path / str(round), files=100)
         stage.begin()
-        time.sleep(chance.uniform(0.3, 1.0) * whole)  # where the kill falls, not what we wait for
-        stage.kill(git_too=git_too)
-        seen.add((os.path.exists(stage.intent), len(stage.repo.status()) > 1))
+        stage.kill(chance.randrange(100), git_too=git_too)
         outcome = stage.merge()
         assert isinstance(outcome, Merged | AlreadyMerged)
         stage.assert_merged_once()
-    assert len(seen) > 1, "all kills fell at one point"

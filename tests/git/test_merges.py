@@ -169,6 +169,12 @@ def test_the_branch_may_be_out_in_a_linked_worktree(repo: Repo, task: Repo, tmp_
     assert linked.status() == repo.status() == []
 
 
+def test_a_branch_that_is_checked_out_twice_blocks(repo: Repo, task: Repo, tmp_path: Path) -> None:
+    repo.git("worktree", "add", "-q", "--force", str(tmp_path / "twin"), "main")
+    outcome = merge(repo, tmp_path)
+    assert outcome == Blocked([], f"main is checked out twice: {repo.folder} and {tmp_path / 'twin'}")
+
+
 def test_a_repository_without_a_checkout_merges(repo: Repo, task: Repo, tmp_path: Path) -> None:
     bare = Repo(tmp_path / "bare.git")
     repo.git("clone", "--quiet", "--bare", str(repo.folder), str(bare.folder))

@@ -8,7 +8,7 @@ import pytest
 from tests.git.parts import Repo, new_repo
 
 from sow.git import commits, merges, review, worktrees
-from sow.git.landing import Merged
+from sow.git.landing import Blocked, Merged
 
 TRAILER = "Sow-Task: demo/010/1"
 
@@ -21,10 +21,8 @@ HOOKS = [
     "post-merge",
     "pre-commit",
     "pre-merge-commit",
-    "pre-receive",
     "prepare-commit-msg",
     "reference-transaction",
-    "update",
 ]
 
 
@@ -237,3 +235,19 @@ def test_line_ends_are_the_persons_choice(repo: Repo, tmp_path: Path, crlf: str)
     assert (repo.folder / "a.txt").read_bytes() == (b"changed\r\n" if crlf == "true" else b"changed\n")
     assert repo.git("cat-file", "-p", "main:mixed") == "one\ntwo"
     assert repo.status() == []
+
+
+def test_a_main_checkout_that_cant_be_found_is_not_moved_under(tmp_path: Path) -> None:
+    (tmp_path / "there").mkdir()
+    repo = new_repo(tmp_path / "here", f"--separate-git-dir={tmp_path}/there/git")
+    repo.commit(a__txt="a\n")
+    worktrees.add(repo.sow, str(tmp_path / "t"), "main--010", "main")
+    task = Repo(tmp_path / "t")
+    task.commit(a__txt="b\n")
+    outcome = merges.merge(task.sow, "main--010", "main", "Merge", [TRAILER], str(tmp_path / "intent"))
+    assert isinstance(outcome, Blocked)
+    assert repo.status() == []
+    assert isinstance(
+        merges.merge(repo.sow, "main--010", "main", "Merge", [TRAILER], str(tmp_path / "intent")), Merged
+    )
+    assert (repo.read("a.txt"), repo.status()) == ("b\n", [])

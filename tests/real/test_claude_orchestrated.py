@@ -162,21 +162,20 @@ def test_two_reviews_in_one_session_and_what_is_approved_is_merged(claude: Claud
 def test_an_agent_that_was_denied_and_fell_silent_leaves_the_permission_to_a_person(
     claude: ClaudeBench,
 ) -> None:
-    claude.run(bash("rm -rf greeting.txt"), Text("I may not remove it."))
+    claude.run(bash("curl http://127.0.0.1:9/"), Text("I may not fetch it."))
     task = claude.bench.task()
     assert (task["status"], task["question"]["kind"]) == ("paused", "permission")
-    assert "rm -rf greeting.txt" in task["question"]["text"]
-    assert "I may not remove it." in task["question"]["text"]
+    assert "curl http://127.0.0.1:9/" in task["question"]["text"]
+    assert "I may not fetch it." in task["question"]["text"]
     (attempt,) = claude.bench.attempts()
     (denial,) = attempt["denials"]
-    assert (denial["tool"], denial["detail"]) == ("Bash", "rm -rf greeting.txt")
-    assert (claude.worktree / "greeting.txt").exists()
+    assert (denial["tool"], denial["detail"]) == ("Bash", "curl http://127.0.0.1:9/")
 
 
 def test_the_report_of_an_agent_that_was_denied_holds_and_the_denial_is_told(claude: ClaudeBench) -> None:
-    claude.run(bash("rm -rf greeting.txt"), HAND_IN, DONE)
+    claude.run(bash("curl http://127.0.0.1:9/"), HAND_IN, DONE)
     assert claude.bench.task()["status"] == "needs_review"
-    assert claude.bench.events("tool.denied") == [{"tool": "Bash", "detail": "rm -rf greeting.txt"}]
+    assert claude.bench.events("tool.denied") == [{"tool": "Bash", "detail": "curl http://127.0.0.1:9/"}]
 
 
 def test_a_used_up_plan_is_waited_for_and_the_session_goes_on_by_itself(claude: ClaudeBench) -> None:

@@ -13,34 +13,44 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 INTERRUPTED = 130
+LONGEST_LINE = 1500
 
 
 def main(argv: "Sequence[str] | None" = None) -> int:
     """Runs one `sow` command; gives its exit code (see docs/reference/exit-codes.md)."""
     arguments = list(sys.argv[1:] if argv is None else argv)
+    from sow.errors import SowError
+
+    try:
+        code = _run(arguments)
+        if sys.stdout is not None:
+            sys.stdout.flush()
+        return code
+    except SowError as fault:
+        complain(str(fault), fault.hint)
+        return fault.exit_code
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        _drop_output()
+        return 0
+    except OSError as fault:
+        import errno
+
+        # One without a file's name is about standard output: the rest is translated where it happens.
+        if fault.filename is not None or fault.errno not in (errno.ENOSPC, errno.EIO):
+            raise
+        _drop_output()
+        complain(f"can't write to standard output: {fault.strerror}", "give the output another place to go")
+        return 1
+
+
+def _run(arguments: "list[str]") -> int:
     if arguments == ["--version"]:
         from sow import __version__
 
         print(f"sow {__version__}")
         return 0
-    from sow.errors import SowError
-
-    try:
-        return _run(arguments)
-    except SowError as fault:
-        _complain(str(fault), fault.hint)
-        return fault.exit_code
-    except KeyboardInterrupt:
-        return INTERRUPTED
-    except BrokenPipeError:
-        # Whoever read our output has had enough; Python would complain once more at its exit.
-        import os
-
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        return 0
-
-
-def _run(arguments: "list[str]") -> int:
     if arguments[:2] in (["task", "set"], ["agent", "log"]):
         from sow.cli import quick
 
@@ -49,10 +59,31 @@ def _run(arguments: "list[str]") -> int:
             return code
     from sow.cli import root
 
+    if hasattr(sys.stdout, "reconfigure"):
+        # A name that is no text, or that the terminal's encoding lacks, is shown by its escape.
+        sys.stdout.reconfigure(errors="backslashreplace")
     return root.run(arguments)
 
 
-def _complain(message: str, hint: str) -> None:
-    sys.stderr.write(f"sow: {message}\n")
+def complain(message: str, hint: str) -> None:
+    """Says on standard error, in two lines, what is wrong and what to do next."""
+    if sys.stderr is None:
+        return
+    sys.stderr.write(f"sow: {_line(message)}\n")
     if hint:
-        sys.stderr.write(f"     {hint}\n")
+        sys.stderr.write(f"     {_line(hint)}\n")
+
+
+def _line(text: str) -> str:
+    """`text` in one line of bearable length, with nothing in it that a terminal would obey."""
+    line = text.rstrip().replace("\n", " ")
+    if not line.isprintable():
+        line = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)
+    return line if len(line) <= LONGEST_LINE else f"{line[: LONGEST_LINE - 300]} ... {line[-300:]}"
+
+
+def _drop_output() -> None:
+    """Whoever read our output has had enough, and Python would complain once more at its exit."""
+    import os
+
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)

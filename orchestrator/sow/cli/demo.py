@@ -157,10 +157,21 @@ class Show:
             for item in items:
                 self._decide(item, reviewer)
             return bool(items)
+        self._hint(turns)
         self._typed("sow review")
         session = Session(turns, reviewer, by=opening.person())
         session.go_through()
         return session.decided > 0
+
+    def _hint(self, turns: Turns) -> None:
+        """Says what the example sends back: the flaw passes all tests, and is easily passed over."""
+        for item in inbox(turns.store.tasks().tasks):
+            if item.kind == "review" and (feedback := self._next_feedback(item.task.id)):
+                click.echo(f"\nThe example sends [{item.task.id}] back at this point, in these words:\n")
+                click.echo(terminal.wrapped(feedback))
+
+    def _next_feedback(self, task_id: str) -> str | None:
+        return next(self.reviews.get(task_id, iter(())), None)
 
     def _decide(self, item: Item, reviewer: Reviewer) -> None:
         own, by = item.task.id, "the example"
@@ -168,7 +179,7 @@ class Show:
             self._typed(f"sow task answer {own} {shlex.quote(answer)}")
             reviewer.answer(own, answer, by=by)
             click.echo(f"Answered task {own}")
-        elif item.kind == "review" and (feedback := next(self.reviews.get(own, iter(())), None)):
+        elif item.kind == "review" and (feedback := self._next_feedback(own)):
             self._typed(f"sow task feedback {own} {shlex.quote(feedback.rstrip())}")
             back = reviewer.send_back(own, feedback, by=by)
             click.echo(f"Sent task {own} back: iteration {back.iteration}")

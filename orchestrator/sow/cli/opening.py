@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from sow.config import UserConfig
+    from sow.git.places import Places
     from sow.layout import Layout
     from sow.review import Reviewer
     from sow.turn import Turns
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 def layout(wanted: "str | None" = None) -> "Layout":
     """The project that the command means."""
-    return find.project(os.getcwd(), os.environ, wanted)
+    return find.project(find.here(), os.environ, wanted)
 
 
 def store(wanted: "str | None" = None, *, actor: "str | None" = None, run_id: "str | None" = None) -> Store:
@@ -38,14 +39,37 @@ def person() -> str:
     return os.environ.get("SOW_ATTEMPT_ID") or os.environ.get("USER") or os.environ.get("LOGNAME") or "person"
 
 
+def repository(wanted: "str | None" = None) -> "Places":
+    """The repository that the command means. `wanted`: a folder in it, from `--project`."""
+    from sow.errors import NotFound
+
+    start = find.here()
+    if wanted is None:
+        return find.repository(start)
+    folder = os.path.join(start, wanted)
+    if not os.path.isdir(folder):
+        raise NotFound(f"no folder {wanted}", "this command takes a repository's folder as --project DIR")
+    return find.repository(folder)
+
+
 def own_task(task_id: "str | None") -> str:
     """The task that a command means: the one named, or a worker's own."""
     from sow.errors import Usage
 
-    known = task_id or find.task_id(os.getcwd(), os.environ)
-    if not known:
-        raise Usage("which task? this is no worker's worktree", "name it: --id ID; see them: `sow task list`")
+    known = task_id if task_id is not None else find.task_id(find.here(), os.environ)
+    if known is None:
+        raise Usage(
+            "which task? this is no task's worktree", "name it by its id; see them: `sow task list`"
+        )
     return known
+
+
+def is_own(task_id: "str | None") -> bool:
+    """Whether a worker speaks of its own task: the one of its attempt, or where its environment was
+    dropped, the one in whose worktree it stands."""
+    return task_id is None or (
+        bool(os.environ.get("SOW_ATTEMPT_ID")) and task_id == os.environ.get("SOW_TASK_ID")
+    )
 
 
 def turns(

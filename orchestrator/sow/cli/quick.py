@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
+CHECKED = ("assigned_agent", "depends_on")
+"""Fields whose value must be one of others that there are."""
+
+
 def run(arguments: "list[str]") -> "int | None":
     """Runs a plain form of a quick verb; gives its exit code, or None for the long way."""
     if arguments[0] == "task":
@@ -32,7 +36,7 @@ def _set(words: "list[str]") -> "int | None":
         field.startswith("-")
         or value.startswith("-")
         or (field == "status" and value == "completed")
-        or field == "depends_on"
+        or field in CHECKED
     ):
         return None
     set_field(field, value, task_id)
@@ -55,41 +59,51 @@ def set_field(
     from sow.cli import opening
 
     chosen = opening.own_task(task_id)
-    attempt = os.environ.get("SOW_ATTEMPT_ID", "")
     store = opening.store(wanted)
-    if attempt and chosen == os.environ.get("SOW_TASK_ID"):
+    if opening.is_own(task_id):
         _reported(
-            lambda: report.set_field(store, chosen, field, value, attempt=attempt, text=text),
-            {"verb": "set", "field": field, "value": value},
+            lambda: report.set_field(store, chosen, field, value, attempt=_attempt(), text=text),
+            {"verb": "set", "field": field, "value": value, "text": text},
         )
     else:
         change = fields.setting(field, value, now=store.now(), worker=False, text=text)
         store.change_task(chosen, change)
 
 
-def log(text: str) -> None:
-    """Adds a worker's note to its task's log."""
-    from sow import report
-    from sow.cli import opening
-
-    chosen = opening.own_task(None)
-    store = opening.store()
-    _reported(lambda: report.note(store, chosen, text), {"verb": "log", "text": text})
-
-
-def ask(question: str, options: "tuple[str, ...]", task_id: "str | None") -> str:
-    """A worker's question: its task is paused with it. Gives the task's id."""
+def log(text: str, task_id: "str | None" = None, *, wanted: "str | None" = None) -> None:
+    """Adds a note to a task's log: a worker's own, or the one that a person names."""
     from sow import report
     from sow.cli import opening
 
     chosen = opening.own_task(task_id)
-    store = opening.store()
-    attempt = os.environ.get("SOW_ATTEMPT_ID", "")
-    _reported(
-        lambda: report.ask(store, chosen, question, options, attempt=attempt),
-        {"verb": "ask", "question": question, "options": list(options)},
-    )
+    store = opening.store(wanted)
+    if opening.is_own(task_id):
+        _reported(lambda: report.note(store, chosen, text), {"verb": "log", "text": text})
+    else:
+        report.note(store, chosen, text)
+
+
+def ask(
+    question: str, options: "tuple[str, ...]", task_id: "str | None", *, wanted: "str | None" = None
+) -> str:
+    """A question to a person: the task is paused with it. Gives the task's id."""
+    from sow import report
+    from sow.cli import opening
+
+    chosen = opening.own_task(task_id)
+    store = opening.store(wanted)
+    if opening.is_own(task_id):
+        _reported(
+            lambda: report.ask(store, chosen, question, options, attempt=_attempt()),
+            {"verb": "ask", "question": question, "options": list(options)},
+        )
+    else:
+        report.ask(store, chosen, question, options, attempt="")
     return chosen
+
+
+def _attempt() -> str:
+    return os.environ.get("SOW_ATTEMPT_ID", "")
 
 
 def _reported(say: "Callable[[], object]", report: "dict[str, object]") -> None:

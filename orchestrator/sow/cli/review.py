@@ -20,7 +20,7 @@ import click
 
 from sow import lease, process
 from sow.attempt import Attempt
-from sow.cli import agent, opening, terminal
+from sow.cli import agent, complain, opening, terminal
 from sow.cli.task import tell_approved
 from sow.clock import seconds
 from sow.errors import NotFound, SowError, Waits
@@ -237,9 +237,7 @@ class Session:
                 elif pressed:
                     _help(keys)
             except SowError as fault:
-                click.echo(f"sow: {terminal.plain(str(fault))}")
-                if fault.hint:
-                    click.echo(f"     {fault.hint}")
+                complain(terminal.plain(str(fault)), fault.hint)
             if not self._is_as_shown(item):
                 return True
 

@@ -1,4 +1,4 @@
-"""The root of the command line: what every command has in common, and where each one is.
+"""The root of the command line: where each command is.
 
 Commands are found by name and imported when they are called, so that none pays
 for the others.
@@ -15,7 +15,8 @@ from typing import Any
 import click
 
 from sow import __version__
-from sow.cli import INTERRUPTED, _complain
+from sow.cli import INTERRUPTED, complain
+from sow.cli.commands import Group, in_words, shared_options, with_shared_options
 
 COMMANDS = {
     "init": ("sow.cli.init:init", "Prepare this repository for sow."),
@@ -33,45 +34,44 @@ COMMANDS = {
 }
 """Every command: where it is, and its line in `sow --help` (which imports none of them)."""
 
+COMPLETE = "_SOW_COMPLETE"
+"""The variable by which a shell asks for completions (docs/howto/shell-completion.md)."""
 
-class Commands(click.Group):
-    """A group whose commands are imported when they are called."""
+
+class Commands(Group):
+    """The group of all commands, each imported when it is called."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
 
-    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
-        if name not in COMMANDS:
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
             return None
-        module, _, attribute = COMMANDS[name][0].partition(":")
+        module, _, attribute = COMMANDS[cmd_name][0].partition(":")
         command: click.Command = getattr(import_module(module), attribute)
-        return command
+        return with_shared_options(command)
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
+    def lines(self, ctx: click.Context) -> list[tuple[str, str]]:
+        return [(name, line) for name, (_, line) in COMMANDS.items()]
 
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        try:
-            return super().resolve_command(ctx, args)
-        except click.UsageError as fault:
-            from difflib import get_close_matches
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[Any]:
+        from click.shell_completion import CompletionItem
 
-            close = get_close_matches(args[0], COMMANDS, n=1)
-            hint = f"did you mean `sow {close[0]}`?" if close else "see all commands: `sow --help`"
-            raise click.UsageError(f"no such command: {args[0]}\n{hint}") from fault
+        names = [(name, line) for name, line in self.lines(ctx) if name.startswith(incomplete)]
+        return [
+            *(CompletionItem(name, help=line) for name, line in names),
+            *click.Command.shell_complete(self, ctx, incomplete),
+        ]
 
 
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.option("--project", "wanted", metavar="DIR|NAME", help="Another project than this folder's.")
-@click.option("--no-color", is_flag=True, help="No colours (NO_COLOR is heard too).")
-@click.option("-q", "--quiet", is_flag=True, help="Only results and errors.")
-@click.option("-v", "--verbose", is_flag=True, help="Tell what sow does, on standard error.")
+@click.group(
+    cls=Commands,
+    params=shared_options(),
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="The options may stand behind the command as well. Each command has a --help with an example.",
+)
 @click.version_option(__version__, prog_name="sow", message="sow %(version)s")
-@click.pass_context
-def root(ctx: click.Context, wanted: str | None, no_color: bool, quiet: bool, verbose: bool) -> None:
+def root() -> None:
     """Drive coding agents through a project of tasks.
 
     \b
@@ -82,27 +82,29 @@ def root(ctx: click.Context, wanted: str | None, no_color: bool, quiet: bool, ve
     sow review                                  answer, read diffs, approve, send back
     sow status                                  everything on one page
     """
-    if no_color:
-        os.environ["NO_COLOR"] = "1"
-    ctx.obj = {"project": wanted, "quiet": quiet, "verbose": verbose}
 
 
 def run(arguments: Sequence[str]) -> int:
     """Runs the command by click; gives its exit code. Raises SowError for `sow.cli.main` to tell."""
+    if instruction := os.environ.get(COMPLETE):
+        from click.shell_completion import shell_complete
+
+        return shell_complete(root, {}, "sow", COMPLETE, instruction)
     try:
-        result: Any = root.main(list(arguments), prog_name="sow", standalone_mode=False)
+        with root.make_context("sow", list(arguments)) as ctx:
+            result: Any = root.invoke(ctx)
+    except click.exceptions.Exit as leaving:
+        return leaving.exit_code
     except click.exceptions.NoArgsIsHelpError as fault:
-        click.echo(fault.format_message())
+        click.echo(fault.format_message(), err=True)
         return 2
     except click.UsageError as fault:
-        message, _, hint = fault.format_message().partition("\n")
-        path = fault.ctx.command_path if fault.ctx else "sow"
-        _complain(message.rstrip("."), hint or f"see `{path} --help`")
+        complain(*in_words(fault))
         return 2
     except click.exceptions.Abort:
         sys.stderr.write("\n")
         return INTERRUPTED
     except click.ClickException as fault:
-        _complain(fault.format_message(), "")
+        complain(fault.format_message(), "see `sow --help`")
         return 1
     return result if isinstance(result, int) else 0

@@ -9,37 +9,51 @@ from typing import Any, TypeVar
 
 import click
 
-from sow import adding, fields, ready
-from sow.cli import opening, quick
+from sow import adding, config, fields, ready
+from sow.cli import completion, opening, quick, terminal
+from sow.cli.commands import Group
 from sow.cli.words import details, overview
 from sow.errors import Failed, Refused, Usage
 from sow.review import Approved
-from sow.store import Change
+from sow.store import Change, Store
 from sow.task import COMPLETED, PRIORITIES, Task
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 
 def _id_option(command: F) -> F:
-    return click.option("--id", "task_id", metavar="ID", help="The task. [default: a worker's own]")(command)
+    return click.option(
+        "--id", "task_id", metavar="ID", help="The task. [default: a worker's own]",
+        shell_complete=completion.tasks,
+    )(command)  # fmt: skip
+
+
+def _id_argument(command: F) -> F:
+    return click.argument("task_id", metavar="ID", shell_complete=completion.tasks)(command)
 
 
 def _json_option(command: F) -> F:
     return click.option("--json", "as_json", is_flag=True, help="One JSON document.")(command)
 
 
-@click.group()
+@click.group(cls=Group)
 def task() -> None:
     """Add, change, ask, answer and approve tasks."""
 
 
 @task.command()
 @click.argument("name")
-@click.option("--agent", required=True, metavar="A", help="Who does it: implementer, reviewer, planner ...")
+@click.option(
+    "--agent", required=True, metavar="A", help="Who does it: implementer, reviewer, planner ...",
+    shell_complete=completion.agents,
+)
 @click.option("--description", metavar="D|-", help="What to do; - reads standard input. [default: the name]")
 @click.option("--id", "task_id", metavar="ID", help="Three digits. [default: the next free ten]")
-@click.option("--phase", metavar="P", help="[default: implementation]")
-@click.option("--depends-on", multiple=True, metavar="ID", help="Starts after this task; repeatable.")
+@click.option("--phase", metavar="P", help="Where it goes. [default: implementation]")
+@click.option(
+    "--depends-on", multiple=True, metavar="ID", help="Starts after this task; repeatable.",
+    shell_complete=completion.tasks,
+)
 @click.option("--priority", type=click.Choice(PRIORITIES), help="[default: normal]")
 @click.option("--type", "task_type", metavar="T", help="The type of task.")
 @click.option(
@@ -67,8 +81,8 @@ def add(
 
 
 @task.command("set")
-@click.argument("field")
-@click.argument("value", required=False)
+@click.argument("field", shell_complete=completion.fields)
+@click.argument("value", required=False, shell_complete=completion.values)
 @_id_option
 @click.option("--string", "text", is_flag=True, help="Take VALUE as text, whatever it looks like.")
 @click.option("--unset", is_flag=True, help="Remove the field.")
@@ -93,12 +107,14 @@ def set_(
         return
     if value is None:
         raise Usage(f"{field}: the VALUE is missing", f"sow task set {field} VALUE, or --unset to remove it")
-    if field == "status" and value == COMPLETED and not _is_worker():
+    if field == "status" and value == COMPLETED and not opening.is_own(task_id):
         _, reviewer = opening.decisions(settings["project"])
         reviewer.complete(opening.own_task(task_id), by=opening.person())
         return
+    if field == "assigned_agent":
+        config.check_role(value, store.layout.main)
     if field == "depends_on":
-        _set_dependencies(settings, opening.own_task(task_id), value)
+        _set_dependencies(store, opening.own_task(task_id), value)
         return
     quick.set_field(field, value, task_id, text=text, wanted=settings["project"])
 
@@ -130,7 +146,7 @@ def _show(settings: dict[str, Any], task_id: str | None, as_json: bool) -> None:
 
 
 @task.command()
-@click.argument("task_id", metavar="[ID]", required=False)
+@click.argument("task_id", metavar="[ID]", required=False, shell_complete=completion.tasks)
 @_json_option
 @click.pass_obj
 def show(settings: dict[str, Any], task_id: str | None, as_json: bool) -> None:
@@ -159,7 +175,8 @@ def status(settings: dict[str, Any], task_id: str | None, as_json: bool) -> None
 @click.argument("question")
 @click.option("--option", "options", multiple=True, metavar="O", help="A possible answer; repeatable.")
 @_id_option
-def ask(question: str, options: tuple[str, ...], task_id: str | None) -> None:
+@click.pass_obj
+def ask(settings: dict[str, Any], question: str, options: tuple[str, ...], task_id: str | None) -> None:
     """Ask a person: the task is paused with QUESTION until the answer comes.
 
     For an agent, about its own task. It should stop after it; the answer comes in the same session.
@@ -167,12 +184,13 @@ def ask(question: str, options: tuple[str, ...], task_id: str | None) -> None:
     \b
     Example:  sow task ask "Which database?" --option sqlite --option postgres
     """
-    asked = quick.ask(question, options, task_id)
-    click.echo(f"Task {asked} is paused with your question. Stop now: the answer comes in this session.")
+    asked = quick.ask(question, options, task_id, wanted=settings["project"])
+    stop = " Stop now: the answer comes in this session." if opening.is_own(task_id) else ""
+    click.echo(f"Task {asked} is paused with your question.{stop}")
 
 
 @task.command()
-@click.argument("task_id", metavar="ID")
+@_id_argument
 @click.argument("text")
 @click.pass_obj
 def answer(settings: dict[str, Any], task_id: str, text: str) -> None:
@@ -187,7 +205,7 @@ def answer(settings: dict[str, Any], task_id: str, text: str) -> None:
 
 
 @task.command()
-@click.argument("task_id", metavar="ID")
+@_id_argument
 @click.argument("text", metavar="[TEXT|-]", required=False)
 @click.option(
     "--file", "file", type=click.Path(exists=True, dir_okay=False), help="Read the feedback from here."
@@ -209,7 +227,7 @@ def feedback(settings: dict[str, Any], task_id: str, text: str | None, file: str
 
 
 @task.command()
-@click.argument("task_id", metavar="ID")
+@_id_argument
 @click.pass_obj
 def approve(settings: dict[str, Any], task_id: str) -> None:
     """Approve a task: its branch is merged into the project's, and it is completed.
@@ -222,7 +240,7 @@ def approve(settings: dict[str, Any], task_id: str) -> None:
 
 
 @task.command()
-@click.argument("task_id", metavar="ID")
+@_id_argument
 @click.pass_obj
 def accept(settings: dict[str, Any], task_id: str) -> None:
     """Take what is there as the result, and approve it: for a task that is paused or unfinished.
@@ -235,7 +253,7 @@ def accept(settings: dict[str, Any], task_id: str) -> None:
 
 
 @task.command()
-@click.argument("task_id", metavar="ID")
+@_id_argument
 @click.option("--reason", default="by a person", metavar="TEXT", help="Why, for the log.")
 @click.pass_obj
 def abandon(settings: dict[str, Any], task_id: str, reason: str) -> None:
@@ -250,7 +268,7 @@ def abandon(settings: dict[str, Any], task_id: str, reason: str) -> None:
 
 
 @task.command()
-@click.argument("task_id", metavar="ID")
+@_id_argument
 @click.option("--fresh", is_flag=True, help="In a new session, with what happened before told to it.")
 @click.pass_obj
 def retry(settings: dict[str, Any], task_id: str, fresh: bool) -> None:
@@ -265,7 +283,7 @@ def retry(settings: dict[str, Any], task_id: str, fresh: bool) -> None:
 
 
 @task.command()
-@click.argument("task_id", metavar="[ID]", required=False)
+@click.argument("task_id", metavar="[ID]", required=False, shell_complete=completion.tasks)
 @click.pass_obj
 def edit(settings: dict[str, Any], task_id: str | None) -> None:
     """Edit a task's description in $EDITOR.
@@ -275,7 +293,7 @@ def edit(settings: dict[str, Any], task_id: str | None) -> None:
     """
     store = opening.store(settings["project"])
     edited = store.task(opening.own_task(task_id))
-    click.edit(filename=f"{store.layout.task(edited.phase, edited.id)}/description.md")
+    terminal.edit(f"{store.layout.task(edited.phase, edited.id)}/description.md")
 
 
 def tell_approved(done: Approved) -> None:
@@ -293,9 +311,10 @@ def tell_approved(done: Approved) -> None:
                 "`sow run` has the agent resolve it",
             )
         case "check failed":
+            click.echo(done.detail, err=True)
             raise Failed(
                 f"task {task_id} was approved but a check fails once it is merged: "
-                f"it went back to its agent\n{done.detail}",
+                "it went back to its agent",
                 "`sow run` has the agent mend it",
             )
         case "blocked":
@@ -305,9 +324,7 @@ def tell_approved(done: Approved) -> None:
             )
 
 
-def _set_dependencies(settings: dict[str, Any], task_id: str, value: str) -> None:
-    store = opening.store(settings["project"])
-
+def _set_dependencies(store: Store, task_id: str, value: str) -> None:
     def change(current: Task) -> Change:
         outcome = fields.setting("depends_on", value, now=store.now(), worker=False)(current)
         ready.check_dependencies(task_id, outcome.task.depends_on or (), store.tasks().tasks)
@@ -321,21 +338,24 @@ def _params(pairs: tuple[str, ...]) -> dict[str, Any] | None:
     for pair in pairs:
         key, equals, value = pair.partition("=")
         if not (key and equals):
-            raise Usage(f"--param {pair}: that is no K=V", "--param files=3")
-        found[key] = fields.as_yaml(value)
+            raise Usage(f"--param {pair}: that is no K=V", "such as --param files=3")
+        try:
+            found[key] = fields.as_yaml(value)
+        except Refused as fault:
+            raise Refused(
+                f"--param {key}: {fault}", "put quotes around a text, such as --param 'title=\"a: b\"'"
+            ) from None
     return found or None
 
 
 def _text(given: str | None) -> str | None:
-    return sys.stdin.read() if given == "-" else given
+    """What was given, or with `-` what comes on standard input."""
+    return sys.stdin.buffer.read().decode("utf-8", "replace") if given == "-" else given
 
 
 def _file(path: str) -> str:
-    with open(path, encoding="utf-8", errors="replace") as file:
-        return file.read()
-
-
-def _is_worker() -> bool:
-    import os
-
-    return bool(os.environ.get("SOW_ATTEMPT_ID"))
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            return file.read()
+    except OSError as fault:
+        raise Failed(f"can't read {path}: {fault.strerror}", "give --file one that you may read") from fault

@@ -49,21 +49,22 @@ def wait_for_end(variable: str, value: str, seconds: float) -> bool:
     return True
 
 
-def in_use(common: str, path: str) -> bool:
-    """Whether any process may be at work behind the lock file at `path`, in the repository at `common`.
+def in_use(git_dir: str, path: str) -> bool:
+    """Whether any process may be at work behind the lock file at `path`.
 
     One may be where a process has the file open, or where a git (its name
-    begins with `git`) stands in any checkout of the repository. One that we
-    may not look at counts.
+    begins with `git`) stands in the checkout with the git folder `git_dir`;
+    given the common one, in any of the repository. One that we may not look
+    at counts.
     """
     try:
         found = os.stat(path)
     except FileNotFoundError:
         return False
-    return any(_is_git_in(pid, common) or _has_open(pid, found) for pid in _pids())
+    return any(_is_git_in(pid, git_dir) or _has_open(pid, found) for pid in _pids())
 
 
-def _is_git_in(pid: int, common: str) -> bool:
+def _is_git_in(pid: int, git_dir: str) -> bool:
     if not _bytes(f"/proc/{pid}/comm").startswith(b"git"):
         return False
     try:
@@ -73,7 +74,7 @@ def _is_git_in(pid: int, common: str) -> bool:
         return False
     except (OSError, SowError):
         return True
-    return there is not None and there.common == common
+    return there is not None and git_dir in (there.git_dir, there.common)
 
 
 def _has_open(pid: int, file: os.stat_result) -> bool:

@@ -74,18 +74,19 @@ class _Holder:
 
 @contextmanager
 def held(
-    git: Git, *, token: str = "", intent: str = "", dead_git: bool = False, wait: float = WAIT_SECONDS
+    git: Git, *, token: str = "", intent: str = "", dead_git: bool = False, wait: float | None = None
 ) -> Iterator[Index]:
     """Holds the index of the checkout for a `with` block; nothing of it changes without `keep`.
 
     `intent` is the file that says what is done under the lock: where it still
     exists, only who names it too may take the lock from a dead holder.
     `dead_git`: take the lock also from a git of anybody's that provably died.
-    Raises Busy after `wait` seconds.
+    Raises Busy after `wait` seconds, by default WAIT_SECONDS.
     """
     git_dir = git.places.git_dir
     lock = f"{git_dir}/index.lock"
     token = token or secrets.token_hex(8)
+    wait = WAIT_SECONDS if wait is None else wait
     end, pause = time.monotonic() + wait, 0.002
     while not _create(lock, token, intent):
         if _clear(git, lock, intent, dead_git):
@@ -123,9 +124,9 @@ def beside(git: Git) -> Iterator[dict[str, str]]:
         _sweep(copy)
 
 
-def forget_dead(git: Git, path: str) -> None:
-    """Removes a lock file of git's at `path` if whoever made it is provably dead."""
-    if os.path.exists(path) and not alive.in_use(git.places.common, path):
+def forget_dead(git_dir: str, path: str) -> None:
+    """Removes a lock file of git's at `path`, in `git_dir`, if whoever made it is provably dead."""
+    if os.path.exists(path) and not alive.in_use(git_dir, path):
         with suppress(FileNotFoundError):
             os.unlink(path)
 
@@ -178,7 +179,7 @@ def _clear(git: Git, lock: str, intent: str, dead_git: bool) -> bool:
             return True
         holder = _holder(lock)
         if holder is None:
-            if not dead_git or alive.in_use(git.places.common, lock):
+            if not dead_git or alive.in_use(git.places.git_dir, lock):
                 return False
         elif not holder.is_dead():
             return False

@@ -18,7 +18,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 
 from sow.errors import Busy, Failed
-from sow.git import alive, index, worktrees
+from sow.git import alive, index, places, worktrees
 from sow.git.index import Index
 from sow.git.repository import TOKEN, Git, gist
 
@@ -95,13 +95,20 @@ def land(git: Git, branch: str, old: str, new: str, intent: str, why: str) -> Me
     `intent` is the path of a file that the caller keeps for `settle`; it is
     there only while a checkout changes.
     """
-    where = worktrees.holding(git, branch)
-    if where is None:
+    holders = worktrees.holding(git, branch)
+    if len(holders) > 1:
+        return Blocked([], f"{branch} is checked out twice: {holders[0].path} and {holders[1].path}")
+    if not holders:
         if folder := worktrees.rebasing(git, branch):
             return Blocked([], f"{branch} is in the middle of a rebase or bisect in {folder}")
         return Merged(new) if git.move_branch(branch, new, old, why) else Moved()
-    plan = _Intent(secrets.token_hex(8), branch, os.path.realpath(where.path), old, new)
+    plan = _Intent(secrets.token_hex(8), branch, os.path.realpath(holders[0].path), old, new)
     there = Git(plan.worktree)
+    found = places.find(plan.worktree)
+    if found is None or found.common != git.places.common:
+        return Blocked(
+            [], f"{branch} is checked out in the main checkout, which can't be found from {git.folder}"
+        )
     # Before the intent: where one is, every touched file was as the branch had it.
     if files := _in_the_way(there, plan):
         return Blocked(files, _not_committed(files))
@@ -239,12 +246,9 @@ def _untracked_at(there: Git, path: str) -> list[str]:
 def _forget_dead_locks(there: Git, plan: _Intent) -> None:
     """Removes the locks of refs that our git held when it was killed over them."""
     here = there.places
-    for path in (
-        f"{here.git_dir}/HEAD",
-        f"{here.git_dir}/ORIG_HEAD",
-        f"{here.common}/refs/heads/{plan.branch}",
-    ):
-        index.forget_dead(there, f"{path}.lock")
+    for name in ("HEAD.lock", "ORIG_HEAD.lock"):
+        index.forget_dead(here.git_dir, f"{here.git_dir}/{name}")
+    index.forget_dead(here.common, f"{here.common}/refs/heads/{plan.branch}.lock")
 
 
 def _mend(there: Git, plan: _Intent, mine: Index) -> None:

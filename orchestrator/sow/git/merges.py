@@ -170,7 +170,7 @@ def _join(git: Git, ours: str, theirs: str, keep: str) -> str | Conflict:
         raise Failed(
             f"can't merge {theirs[:12]} into {ours[:12]}: unrelated histories", "look at `git log --graph`"
         )
-    # `keep` is taken out of all sides first: so nothing in it can conflict, nor be renamed into it or out of it.
+    # `keep` is taken out of all sides first: so nothing in it can conflict, nor be renamed in or out of it.
     roots = [_without(git, base, keep, _parents(git, base)) for base in bases]
     sides = [_without(git, side, keep, roots) for side in (ours, theirs)]
     answer = git.ask("merge-tree", "--write-tree", "--name-only", "--no-messages", "-z", *sides, ok=(0, 1))
@@ -197,7 +197,7 @@ def _entry(git: Git, commit: str, name: str) -> str | None:
 
 
 def _entries(git: Git, tree: str) -> list[str]:
-    """The entries of the top folder of a tree or commit, as `git ls-tree` writes and `git mktree` reads them."""
+    """The entries of the top folder of a tree or commit, as `git ls-tree` writes them."""
     return git.names("ls-tree", "-z", "--full-tree", tree)
 
 

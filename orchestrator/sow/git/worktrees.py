@@ -6,7 +6,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sow.errors import Refused
 from sow.git import alive, index
@@ -42,7 +42,11 @@ class Worktree:
 def all_of(git: Git) -> list[Worktree]:
     """All worktrees of the repository, the main one first."""
     records = git.run("worktree", "list", "--porcelain", "-z").split("\0\0")
-    return [_parsed(record) for record in records if record.strip("\0")]
+    found = [_parsed(record) for record in records if record.strip("\0")]
+    if not found[0].bare:
+        # Git guesses the main one from its git folder's path; in a submodule it names that folder itself.
+        found[0] = replace(found[0], path=git.places.main, gone=False)
+    return found
 
 
 def _parsed(record: str) -> Worktree:
@@ -64,9 +68,9 @@ def _fact(field: str) -> tuple[str, str]:
     return name, value
 
 
-def holding(git: Git, branch: str) -> Worktree | None:
-    """The worktree, with its folder there, that has `branch` checked out."""
-    return next((one for one in all_of(git) if one.branch == branch and not one.gone), None)
+def holding(git: Git, branch: str) -> list[Worktree]:
+    """The worktrees, folders there, that have `branch` checked out: one at most, unless git was forced."""
+    return [one for one in all_of(git) if one.branch == branch and not one.gone]
 
 
 def rebasing(git: Git, branch: str) -> str | None:
@@ -103,7 +107,7 @@ def add(git: Git, path: str, branch: str, base: str) -> bool:
     _must_be_free(path)
     _begin(git, branch, base)
     elsewhere = holding(git, branch)
-    folder = elsewhere.path if elsewhere else rebasing(git, branch)
+    folder = elsewhere[0].path if elsewhere else rebasing(git, branch)
     if folder is not None:
         raise Occupied(
             f"branch {branch} is in use in {folder}",
@@ -232,7 +236,7 @@ def _undo_half_made(git: Git, path: str) -> None:
 
 def _finish_half_made(there: Git, git_dir: str) -> None:
     """Completes the checkout of a half-made worktree."""
-    index.forget_dead(there, f"{git_dir}/index.lock")
+    index.forget_dead(git_dir, f"{git_dir}/index.lock")
     there.run("reset", "--hard", "--quiet", "HEAD")
     os.unlink(f"{git_dir}/locked")
 

@@ -1,0 +1,124 @@
+"""Kills a writer of state before and after each of its system calls, each time in a project of its own.
+
+    python killed_writer.py SCENARIO FOLDER
+
+For every call a copy of the project FOLDER/template is made, a process forked
+that does what SCENARIO says and is sent SIGKILL there, and one line printed:
+the copy's name, and the call that it died at (`survived` for the last one).
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from tests.core.parts import AT, add, open_store
+
+from sow import fields
+from sow.eventlog import Event
+from sow.store import Change, Store
+from sow.task import Task
+
+CALLS = ("open", "write", "pwrite", "fsync", "rename", "mkdir", "unlink", "rmdir")
+"""The system calls by which a writer changes what is on the disk; of `open`, those that make a file."""
+
+
+def change(store: Store) -> None:
+    """One file: a field is set."""
+    store.change_task("010", fields.setting("priority", "high", now=AT, worker=False))
+
+
+def feedback(store: Store) -> None:
+    """Two files as one: the feedback, and the state with the next iteration."""
+
+    def back(task: Task) -> Change:
+        sent = task.send_back("better", by="ada", at=AT)
+        path = f"{store.layout.task(task.phase, task.id)}/feedback/001.md"
+        event = Event(type="task.feedback", task_id="010", payload={"iteration": 2, "feedback": "better"})
+        return Change(task=sent, events=(event,), files={path: "better\n"})
+
+    store.change_task("010", back)
+
+
+def settle(store: Store) -> None:
+    """What a killed writer left is completed."""
+    store.settle()
+
+
+def add_task(store: Store) -> None:
+    """A whole folder: the next task."""
+    add(store, name="another")
+
+
+def restore(store: Store) -> None:
+    """A broken file is put aside, and the last good one comes back."""
+    store.restore_last_good("010")
+
+
+SCENARIOS: dict[str, Callable[[Store], None]] = {
+    "change": change, "feedback": feedback, "settle": settle, "add": add_task, "restore": restore,
+}  # fmt: skip
+
+
+class Fatal:
+    """Counts the calls that change something; kills this process before or after one of them."""
+
+    def __init__(self, fatal_step: int, report: int) -> None:
+        self.left, self.report = fatal_step, report
+
+    def around(self, name: str, real: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*words: Any, **more: Any) -> Any:
+            if name == "open" and not (words[1] & os.O_CREAT):
+                return real(*words, **more)
+            self.step(f"before {name} {words[0]}")
+            result = real(*words, **more)
+            self.step(f"after {name} {words[0]}")
+            return result
+
+        return call
+
+    def step(self, place: str) -> None:
+        self.left -= 1
+        if self.left == 0:
+            REAL_WRITE(self.report, place.encode())
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+REAL_WRITE = os.write
+
+
+def run_and_kill(scenario: str, folder: str, fatal_step: int) -> str:
+    """Where the writer was killed, `survived` where it came to its end before that step."""
+    told, report = os.pipe()
+    child = os.fork()
+    if child == 0:
+        fatal = Fatal(fatal_step, report)
+        for name in CALLS:
+            setattr(os, name, fatal.around(name, getattr(os, name)))
+        SCENARIOS[scenario](open_store(folder))
+        os._exit(0)
+    os.close(report)
+    with os.fdopen(told, encoding="utf-8") as pipe:
+        place = pipe.read()
+    status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    if status not in (0, -signal.SIGKILL):
+        raise SystemExit(f"the writer ended with {status} {place}")
+    return place or "survived"
+
+
+def main(scenario: str, folder: str) -> None:
+    place, step = "", 0
+    while place != "survived":
+        step += 1
+        copy = f"{folder}/{step:03d}"
+        shutil.copytree(f"{folder}/template", copy)
+        place = run_and_kill(scenario, copy, step)
+        print(f"{step:03d} {place}", flush=True)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
