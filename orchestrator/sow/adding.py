@@ -1,7 +1,7 @@
 """Adding a task: everything that can be wrong with it is said before anything is written."""
 
 from sow import config, fields
-from sow.errors import NotFound, Refused
+from sow.errors import NotFound
 from sow.ready import check_dependencies
 from sow.store import Store
 from sow.task import PENDING, Task

@@ -1,7 +1,6 @@
 """The time, as sow writes it: RFC 3339 in UTC, handed in wherever time matters."""
 
 import time
-from datetime import UTC
 
 from sow.value import TYPE_CHECKING
 
@@ -28,7 +27,7 @@ def seconds(stamped: str) -> float:
 
     Raises ValueError where `stamped` is none.
     """
-    from datetime import datetime
+    from datetime import UTC, datetime
 
     # Go writes nanoseconds, `fromisoformat` takes six digits: the rest is below what we compare.
     head, dot, tail = stamped.partition(".")

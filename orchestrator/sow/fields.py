@@ -5,7 +5,7 @@ A value is read by the field's type in the schema, so that a text field keeps
 """
 
 from sow.clock import is_unset, seconds
-from sow.document.canonical import same
+from sow.document.canonical import same, written
 from sow.errors import Refused
 from sow.eventlog import Event
 from sow.store import Change
@@ -214,12 +214,14 @@ def _without(held: "Any", steps: "list[str]") -> "Any":
 
 def _typed(name: str, value: str) -> "Any":
     """`value` by the type that the schema gives the field."""
-    from sow_schemas import fields
-
     if name == "name":
         return checked_name(value)
     if name == "depends_on":
         return _ids(value)
+    if value.isascii() and written(value) == value:
+        return value  # the same by every type: the schema, which costs a worker `json`, isn't asked
+    from sow_schemas import fields
+
     kind = fields("task_state")[name].get("type")
     return value if kind == "string" or (kind is None and name == "priority") else as_yaml(value)
 

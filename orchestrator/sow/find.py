@@ -47,7 +47,7 @@ def project(start: str, environment: "Mapping[str, str]", wanted: "str | None" =
         return _layout(repository(folder).main, folder)
     here = repository(start)
     folder = _folder_of_task(here) or here.top
-    if os.path.exists(f"{folder}/{PROJECT}/state.yaml") and not is_task_branch(_branch(here.git_dir)):
+    if os.path.exists(f"{folder}/{PROJECT}/state.yaml") and not is_task_branch(branch_of(here.git_dir)):
         return _layout(here.main, folder)
     if folder != here.top:
         return _layout(here.main, folder)
@@ -60,7 +60,7 @@ def task_id(start: str, environment: "Mapping[str, str]") -> "str | None":
     if told:
         return told
     here = places.find(start)
-    branch = _branch(here.git_dir) if here and _folder_of_task(here) else ""
+    branch = branch_of(here.git_dir) if here and _folder_of_task(here) else ""
     return branch[-3:] if is_task_branch(branch) else None
 
 
@@ -72,7 +72,7 @@ def all_projects(here: "Places") -> "list[Layout]":
         if not os.path.exists(f"{folder}/{PROJECT}/state.yaml"):
             continue
         git_dir = places.find(folder)
-        if git_dir is None or is_task_branch(_branch(git_dir.git_dir)):
+        if git_dir is None or is_task_branch(branch_of(git_dir.git_dir)):
             continue
         try:
             found.append(_layout(here.main, folder))
@@ -93,10 +93,14 @@ def _wanted(start: str, wanted: str) -> Layout:
         return project(folder, {})
     names = [layout.name for layout in known]
     if at is None:
-        raise NotFound(f"project not found: {wanted}", "give the folder of a project, or change to its repository")
+        raise NotFound(
+            f"project not found: {wanted}", "give the folder of a project, or change to its repository"
+        )
     raise NotFound(
         f"project not found: {wanted}",
-        f"the projects of {at.main}: {', '.join(names)}" if names else "begin one: `sow project new DESCRIPTION`",
+        f"the projects of {at.main}: {', '.join(names)}"
+        if names
+        else "begin one: `sow project new DESCRIPTION`",
     )
 
 
@@ -129,13 +133,13 @@ def _layout(main: str, folder: str) -> Layout:
 
 def _folder_of_task(here: "Places") -> "str | None":
     """For a task's worktree: the folder of the project that the task is of."""
-    branch = _branch(here.git_dir)
+    branch = branch_of(here.git_dir)
     if not is_task_branch(branch) or not here.top.startswith(f"{here.main}/{WORKTREES}/"):
         return None
     of = branch[: -len("--000")]
     for folder in [here.main, *_worktrees(here.common)]:
         there = places.find(folder)
-        if there and _branch(there.git_dir) == of and os.path.exists(f"{folder}/{PROJECT}/state.yaml"):
+        if there and branch_of(there.git_dir) == of and os.path.exists(f"{folder}/{PROJECT}/state.yaml"):
             return folder
     return None
 
@@ -161,7 +165,7 @@ def _worktrees(common: str) -> "list[str]":
     return folders
 
 
-def _branch(git_dir: str) -> str:
+def branch_of(git_dir: str) -> str:
     """The branch that is checked out, empty for none."""
     try:
         with open(f"{git_dir}/HEAD", encoding="utf-8", errors="surrogateescape") as file:

@@ -27,7 +27,6 @@ from sow_executors.base import (
     Used,
 )
 
-
 STOPPED = {
     "person": "A person stopped the agent. Say how to go on, or accept what is there.",
     "silence": "The agent printed nothing for too long and was ended. Answer to let it go on.",

@@ -32,10 +32,14 @@ def plan(description: str, *, branch: "str | None", name: "str | None") -> Plan:
     try:
         words.encode()
     except UnicodeEncodeError as fault:
-        raise Refused(f"the description is not UTF-8 at character {fault.start + 1}", "give it in UTF-8") from None
+        raise Refused(
+            f"the description is not UTF-8 at character {fault.start + 1}", "give it in UTF-8"
+        ) from None
     chosen = name or slug(words if words else (branch or "").rpartition("/")[2])
     if not is_name(chosen):
-        what = f"{chosen!r} can't be the name of a project" if chosen else "there is no name in the description"
+        what = (
+            f"{chosen!r} can't be the name of a project" if chosen else "there is no name in the description"
+        )
         raise Refused(
             what, "a name is lower-case letters, digits and dashes, two at least: give one with --name"
         )

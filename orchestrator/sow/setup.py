@@ -88,11 +88,11 @@ def new_project(
             _place_state(layout, plan, store.now())
         except SowError:
             _undo(places, json.loads(_read(intent)))
-            os.unlink(intent)
+            _forget(intent)
             raise
         commits.commit_paths(Git(folder), [PROJECT], f"sow: project {plan.name} begins", branch=plan.branch)
         store.tell(Event(type="project.created", payload={"name": plan.name, "branch": plan.branch}))
-        os.unlink(intent)
+        _forget(intent)
     return Made(layout, tuple(notes))
 
 
@@ -103,8 +103,8 @@ def settle_half_made(places: Places) -> None:
     try:
         with _only_one(places, wait_seconds=0.0):
             settle_half_made_held(places)
-    except Busy:
-        return
+    except (Busy, worktrees.Occupied):
+        return  # somebody is at it, maybe the git of the one that was killed: a later command sees to it
 
 
 def settle_half_made_held(places: Places) -> None:
@@ -115,7 +115,7 @@ def settle_half_made_held(places: Places) -> None:
             commits.commit_paths(Git(intent["folder"]), [PROJECT], f"sow: project {intent['name']} begins")
         else:
             _undo(places, intent)
-        os.unlink(path)
+        _forget(path)
 
 
 def _only_one(places: Places, wait_seconds: float = files.LOCK_SECONDS) -> files.Lock:
@@ -150,7 +150,7 @@ def _check_free(places: Places, plan: Plan) -> None:
                 f"there is a project {plan.name} already, in {layout.folder}", "give this one another --name"
             )
         git_dir = find.repository(layout.folder).git_dir
-        if find.branch(git_dir) == plan.branch:
+        if find.branch_of(git_dir) == plan.branch:
             raise Refused(
                 f"branch {plan.branch} has a project already: {layout.name}", "give this one another --branch"
             )
@@ -215,6 +215,12 @@ def _write_intent(
     return path
 
 
+def _forget(intent: str) -> None:
+    os.unlink(intent)
+    with suppress(OSError):
+        os.rmdir(os.path.dirname(intent))
+
+
 def _undo(places: Places, intent: dict[str, object]) -> None:
     """Takes back what stands of a half-made project; never a file or a commit of anybody's."""
     repository = Git(places.main)
@@ -222,16 +228,18 @@ def _undo(places: Places, intent: dict[str, object]) -> None:
     for name in os.listdir(f"{folder}/.sow") if os.path.isdir(f"{folder}/.sow") else ():
         if name.startswith(".project-"):
             shutil.rmtree(f"{folder}/.sow/{name}", ignore_errors=True)
-    if intent["worktree"] and repository.branch_exists(branch):
-        with suppress(worktrees.Occupied):
-            # Made whole first: what git was killed at can't be looked through for work of anybody's.
-            worktrees.add(repository, folder, branch, base)
-            worktrees.remove(repository, folder, branch)
+    if intent["worktree"] and any(
+        one.path == os.path.realpath(folder) for one in worktrees.all_of(repository)
+    ):
+        # Made whole first: what git was killed at can't be looked through for work of anybody's.
+        worktrees.add(repository, folder, branch, base)
+        worktrees.remove(repository, folder, branch)
     was = intent["was"]
     if isinstance(was, str) and was != repository.current_branch() and repository.is_clean():
         _switch(repository, was, base)
-    if intent["created"]:
-        repository.delete_branch_if_merged(branch, base)
+    untouched = repository.tip(branch) == base and worktrees.holding(repository, branch) is None
+    if intent["created"] and untouched:
+        repository.run("update-ref", "-d", f"refs/heads/{branch}", base)
 
 
 def _place_state(layout: Layout, plan: Plan, at: str) -> None:

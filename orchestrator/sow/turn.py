@@ -253,7 +253,8 @@ class Turns:
         words = str(task.answer["text"]) if task.answer else ""
         is_feedback = self._is_feedback(task)
         if action == "spawn":
-            note = "" if is_feedback or not words else f"A person answered an earlier question of yours: {words}"
+            note = f"A person answered an earlier question of yours: {words}" if words else ""
+            note = "" if is_feedback else note  # it is told with all other feedback
             if task.attempts or task.iteration > 1:
                 found = "Earlier work on this task may be in this folder already: look before you begin."
                 note = f"{found}\n\n{note}"

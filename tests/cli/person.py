@@ -49,7 +49,7 @@ class Terminal:
 
     def __init__(self, folder: Path, env: Mapping[str, str], *words: str) -> None:
         self.child: Any = pexpect.spawn(
-            SOW[0], [*SOW[1:], *words], cwd=str(folder), env=dict(env), encoding="utf-8", timeout=30,
+            SOW[0], [*SOW[1:], *words], cwd=str(folder), env=dict(env), encoding="utf-8", timeout=60,
             dimensions=(50, 120),
         )  # fmt: skip
         self.child.delaybeforesend = None

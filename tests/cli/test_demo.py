@@ -128,28 +128,29 @@ def test_the_commands_that_are_shown_make_the_same_project_when_they_are_typed(
     tmp_path: Path, env: dict[str, str]
 ) -> None:
     del env["SOW_TASK_ID"]
-    first = demo(env, "--auto", "--dir", str(tmp_path / "shown"))
-    assert first.returncode == 0, first.stderr
-    typed = first.stdout.split("\n$ sow init\n", 1)[1]
-    commands = [text.partition("\n")[0] for text in ("\n" + typed).split("\n$ ")[1:]]
-    setting_up = [command for command in commands if command.startswith(("sow project", "sow task add"))]
-    assert len(setting_up) == 5
-    again = tmp_path / "typed"
-    git = ["git", "-c", "user.name=Ada", "-c", "user.email=ada@example.org"]
-    subprocess.run(
-        [*git, "clone", "-q", "-b", "main", str(tmp_path / "shown"), str(again)], env=env, check=True
-    )
-    typing = Scratch(again, env)
-    typing.run("/bin/sh", "-ec", f'sow() {{ {" ".join(SOW)} "$@"; }}\nsow init\n' + "\n".join(setting_up))
-    mine = [
-        (t["id"], t["name"], t["assigned_agent"], t.get("depends_on"), t.get("priority"))
-        for t in typing.states()
+    env["NO_COLOR"] = "1"
+    shown, typed = Scratch(tmp_path / "shown", env), Scratch(tmp_path / "typed", env)
+    with at_terminal(tmp_path, env, "demo", "--dir", str(shown.place)) as person:
+        person.presses("q")
+        person.ends()
+    commands = re.findall(r"^\$ (sow (?:init|project|task).*)\r$", person.seen, re.MULTILINE)
+    assert len(commands) == 6
+    typed.run("git", "clone", "-q", "-b", "main", str(shown.place), str(typed.place), folder=tmp_path)
+    typed.run("/bin/sh", "-ec", "\n".join([f'sow() {{ {" ".join(SOW)} "$@"; }}', *commands]))
+
+    def told(scratch: Scratch, *fields: str) -> list[list[object]]:
+        return [[task.get(field) for field in fields] for task in scratch.states()]
+
+    fields = ("id", "name", "assigned_agent", "depends_on", "priority", "phase")
+    assert told(typed, *fields) == told(shown, *fields)
+    scripts = [
+        task["params"]["script"].replace(str(shown.place), str(typed.place)) for task in shown.states()
     ]
-    shown = Scratch(tmp_path / "shown", env).states()
-    assert mine == [
-        (t["id"], t["name"], t["assigned_agent"], t.get("depends_on"), t.get("priority")) for t in shown
+    assert [[{"script": script}] for script in scripts] == told(typed, "params")
+    described = [
+        json.loads(s.run(*SOW, "task", "show", "030", "--json"))["description"] for s in (shown, typed)
     ]
-    assert typing.states()[0]["params"] == {"script": str(again / ".sow/demo/amounts.yaml")}
+    assert described[0] == described[1] != ""
 
 
 @pytest.mark.slow

@@ -256,6 +256,34 @@ def test_a_conflict_is_told_and_goes_back_to_the_agent(desk: Desk) -> None:
     assert (desk.state("020")["status"], desk.state("020")["iteration"]) == ("in_progress", 2)
 
 
+def test_work_that_fails_a_check_once_it_is_merged_goes_back_with_what_the_check_said(
+    handed_in: Desk,
+) -> None:
+    check = "grep red door.txt || { echo the door is not red; false; }"
+    (handed_in.main / ".sow/config.yaml").write_text(f"checks: [{json.dumps(check)}]\n", "utf-8")
+    with handed_in.reviews() as person:
+        person.presses("a")
+        person.sees("the door is not red")
+        person.sees("a check fails once it is merged: it went back to its agent")
+        assert person.ends() == 0
+    assert (handed_in.state()["status"], handed_in.state()["iteration"]) == ("in_progress", 2)
+    assert handed_in.events("merge.done") == []
+
+
+def test_a_key_pressed_twice_decides_nothing_about_the_next_item(desk: Desk) -> None:
+    for place in ("door", "gate"):
+        desk.task(f"Paint the {place}", writes(f"{place}.txt", "green\n"))
+    desk.works()
+    with desk.reviews() as person:
+        person.presses("aaaaaa")
+        person.sees("Approved task 010")
+        person.sees("[020] Paint the gate")
+        person.presses("q")
+        assert person.ends() == 5
+    assert desk.state("020")["status"] == "needs_review"
+    assert "approval" not in desk.state("020")
+
+
 def test_what_an_agent_writes_can_play_no_tricks_on_the_terminal(desk: Desk) -> None:
     trick = "harmless\x1b[1A\x1b[2K\x1b]0;title\x07 \u202etxt"
     desk.task("Paint the door", writes("door.txt", f"{trick}\n", words=trick))

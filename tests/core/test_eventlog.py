@@ -216,7 +216,10 @@ def test_a_line_of_json_holds_any_value_and_no_line_break(value: Any) -> None:
 
 
 def test_what_json_has_no_word_for_is_refused_or_replaced() -> None:
-    assert jsonlines.dump([float("nan"), float("-inf"), "a\udce9b", (1, True)]) == '[null, null, "a?b", [1, true]]'
+    assert (
+        jsonlines.dump([float("nan"), float("-inf"), "a\udce9b", (1, True)])
+        == '[null, null, "a?b", [1, true]]'
+    )
     with pytest.raises(TypeError, match="set has no form in JSON"):
         jsonlines.dump({"x": {1}})
 
@@ -259,13 +262,21 @@ def payloads_in_code() -> Iterator[tuple[str, str, list[str]]]:
                     yield from told_by(call, dicts, f"{path.relative_to(ROOT)}:{call.lineno}")
 
 
-def told_by(call: ast.Call, dicts: dict[str, list[ast.Dict]], place: str) -> Iterator[tuple[str, str, list[str]]]:
-    given = {word.arg: word.value for word in call.keywords} | dict(zip(("", "type", "payload"), call.args, strict=False))
+def told_by(
+    call: ast.Call, dicts: dict[str, list[ast.Dict]], place: str
+) -> Iterator[tuple[str, str, list[str]]]:
+    given = {word.arg: word.value for word in call.keywords} | dict(
+        zip(("", "type", "payload"), call.args, strict=False)
+    )
     kind, payload = given["type"], given["payload"]
     found = [payload] if isinstance(payload, ast.Dict) else dicts.get(getattr(payload, "id", ""), [])
     if isinstance(kind, ast.Constant):
         for held in found:
-            yield place, str(kind.value), [str(key.value) for key in held.keys if isinstance(key, ast.Constant)]
+            yield (
+                place,
+                str(kind.value),
+                [str(key.value) for key in held.keys if isinstance(key, ast.Constant)],
+            )
 
 
 def dicts_by_name(function: ast.FunctionDef) -> dict[str, list[ast.Dict]]:

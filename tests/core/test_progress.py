@@ -117,7 +117,9 @@ def test_a_tally_adds_up_what_an_attempt_was() -> None:
         ([Finished()], True),
     ],
 )
-def test_an_agent_has_heard_what_it_was_told_once_it_did_something(reports: list[Report], alive: bool) -> None:
+def test_an_agent_has_heard_what_it_was_told_once_it_did_something(
+    reports: list[Report], alive: bool
+) -> None:
     assert after(Tally(), reports).alive is alive
 
 
@@ -189,7 +191,9 @@ def test_each_class_of_failure_is_tried_again_so_often_and_then_asked_about(kind
         ("session_conflict", ("spawn", "resume"), Restart("mint")),
     ],
 )
-def test_a_lost_session_is_looked_for_by_each_way_once(kind: Kind, tried: tuple[str, ...], decision: Any) -> None:
+def test_a_lost_session_is_looked_for_by_each_way_once(
+    kind: Kind, tried: tuple[str, ...], decision: Any
+) -> None:
     assert decide(Failed(kind, "?"), WORKING, tried) == decision
     assert isinstance(decide(Failed(kind, "?"), WORKING, ("spawn", "resume", "mint")), AskPerson)
 

@@ -101,7 +101,10 @@ def test_a_task_waits_until_all_that_it_depends_on_is_completed() -> None:
 
 def test_a_task_that_is_being_worked_on_is_passed_over_and_not_lost() -> None:
     held = Ready([new_task("010", priority="critical"), new_task("020")])
-    assert [task and task.id for task in (held.take(NOW, {"010"}), held.take(NOW, {"010", "020"}))] == ["020", None]
+    assert [task and task.id for task in (held.take(NOW, {"010"}), held.take(NOW, {"010", "020"}))] == [
+        "020",
+        None,
+    ]
     assert (held.take(NOW) or new_task("900")).id == "010"
 
 
@@ -109,7 +112,9 @@ def test_a_task_that_is_being_worked_on_is_passed_over_and_not_lost() -> None:
     ("other", "orphaned"),
     [(None, True), ("abandoned", True), ("completed", False), ("paused", False), ("pending", False)],
 )
-def test_a_task_that_can_never_start_is_named_with_what_it_waits_for(other: str | None, orphaned: bool) -> None:
+def test_a_task_that_can_never_start_is_named_with_what_it_waits_for(
+    other: str | None, orphaned: bool
+) -> None:
     waiting = new_task("020", depends_on=["010"])
     tasks = [waiting] + ([new_task("010", status=other)] if other else [])
     assert list(Ready(tasks).orphans()) == ([(waiting, "010")] if orphaned else [])

@@ -10,7 +10,18 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.core.parts import AT, add, events, files_below, in_status, keep, new_store, new_task, put, temporary
+from tests.core.parts import (
+    AT,
+    add,
+    events,
+    files_below,
+    in_status,
+    keep,
+    new_store,
+    new_task,
+    put,
+    temporary,
+)
 
 from sow.errors import Busy, Failed, NotFound, Refused
 from sow.eventlog import Event
@@ -90,7 +101,9 @@ def test_a_file_with_comments_keeps_every_one_of_them_through_a_task_s_whole_lif
         lambda t: t.pause("which: a or b?\nsay # one", kind="question", by="w", at=AT, options=("a", "b")),
         lambda t: t.take_answer("a", by="ada", at=AT),
         lambda t: t.hand_in("done: all # of it"),
-        lambda t: t.send_back("more", by="ada", at=AT).replace(metadata={"complexity": {"level": 4, "by": "Ada"}}),
+        lambda t: t.send_back("more", by="ada", at=AT).replace(
+            metadata={"complexity": {"level": 4, "by": "Ada"}}
+        ),
         lambda t: t.hand_in().approve(by="ada", at=AT),
         lambda t: t.complete(at=AT),
     ]
@@ -264,7 +277,12 @@ def test_description_feedback_and_log_are_read_as_they_lie(store: Store) -> None
     task = add(store, name="write it")
     assert store.description(task) == "write it\n"
     assert store.feedback(task) == []
-    for name, text in {"002.md": "second", "001.md": "first", ".003.md.1.1.tmp": "no", "notes.txt": "no"}.items():
+    for name, text in {
+        "002.md": "second",
+        "001.md": "first",
+        ".003.md.1.1.tmp": "no",
+        "notes.txt": "no",
+    }.items():
         Path(store.layout.task(task.phase, task.id), "feedback", name).write_text(text)
     assert store.feedback(task) == [("001.md", "first"), ("002.md", "second")]
     store.append_log(task, "began\nwith it\n\n", by="implementer")
@@ -406,7 +424,9 @@ def test_a_disk_that_refuses_is_told_with_what_to_do(store: Store, monkeypatch: 
         max_size=3,
     ),
 )  # fmt: skip
-def test_what_is_stored_is_what_is_read(store: Store, status: str, name: str, metadata: dict[str, Any]) -> None:
+def test_what_is_stored_is_what_is_read(
+    store: Store, status: str, name: str, metadata: dict[str, Any]
+) -> None:
     put(store, in_status(status))
     stored = store.change_task("010", keep(name=name, metadata=metadata))
     assert store.task("010").document() == stored.document()

@@ -261,6 +261,10 @@ class Stage:
         names = set(os.listdir(self.layout.attempts)) if os.path.isdir(self.layout.attempts) else set()
         return [pid for mark, pids in process.marks().items() if mark in names for pid in pids]
 
+    def is_at_work(self, task_id: str) -> bool:
+        """Whether an attempt of the task has not ended yet."""
+        return any(attempt.task_id == task_id for attempt in self.attempts.open())
+
     def events(self, task_id: str | None = None) -> list[dict[str, Any]]:
         """The events of a task, or of all, in the order in which they were written."""
         parsed = (eventlog.parse(line) for line in self.store.log.lines())
@@ -351,8 +355,8 @@ def _valid_tasks(stage: Stage) -> tuple[Task, ...]:
         if task.status in ENDED:
             assert task.session_id is None, task
             assert task.completed_at is not None, task
-        elif task.status != "pending":
-            assert task.session_id is not None or not task.attempts, task
+        elif task.status != "pending" and task.executor == "script":
+            assert task.session_id is not None, task
     return held.tasks
 
 
@@ -366,7 +370,8 @@ def _nothing_half_done(stage: Stage) -> None:
     alive = [str(one) for one in held if process.fate(one.holder) != "dead"]
     assert alive == [], "a lease is held by a process that lives"
     assert not list((stage.main / ".git").rglob("*.lock")), "git was left locked"
-    status = stage.git("status", "--porcelain", folder=stage.folder)
+    # The state itself is committed when a run or a task ends, not at each word of a person's.
+    status = stage.git("status", "--porcelain", "--", ".", ":!.sow/project", folder=stage.folder)
     assert status == "", f"the project's worktree has leftovers:\n{status}"
 
 

@@ -153,7 +153,10 @@ def test_tokens_are_counted_and_have_no_price() -> None:
         ("Cannot use this model: X. Available models: auto", "model_not_found"),
         ("S: Increase limits for faster responses\nYou're out of usage. Switch to Auto", "billing_exhausted"),
         ("ActionRequiredError: …", "billing_exhausted"),
-        ("Error: You've hit your usage limit … when your monthly cycle ends on 10/2/2026", "billing_exhausted"),
+        (
+            "Error: You've hit your usage limit … when your monthly cycle ends on 10/2/2026",
+            "billing_exhausted",
+        ),
         ("T: [resource_exhausted] Error", "rate_limit"),
         ("q: [unavailable] Error", "network"),
         ("error: unknown option '--x'", "config_invalid"),

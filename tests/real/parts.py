@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from sow import process
 ROOT = Path(__file__).parents[2]
 ROOTS = os.pathsep.join(str(ROOT / part) for part in ("orchestrator", "executors", "schemas"))
 
-DONE, WAITS = 0, 5
+DONE, WAITS, INTERRUPTED = 0, 5, 130
 """Exit codes of `sow run`."""
 
 
@@ -41,7 +41,7 @@ class Bench:
     def __init__(self, folder: Path) -> None:
         self.folder, self.repo, self.home = folder, folder / "repo", folder / "home"
         for each in (self.repo, self.home):
-            each.mkdir()
+            each.mkdir(parents=True)
         self.env = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", "HOME": str(self.home)}
         self._started: list[subprocess.Popen[str]] = []
 
@@ -136,7 +136,6 @@ class Bench:
 
     @staticmethod
     def _read(path: Path) -> dict[str, Any]:
-        # As text throughout: what YAML makes of a time or a number is not what is tested.
         held: dict[str, Any] = yaml.safe_load(path.read_text())
         return held
 
@@ -147,11 +146,10 @@ class Bench:
         for started in self._started:
             started.kill()
             started.wait(30)
-        for pid in self.strays():
-            try:
-                os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass  # it ended by itself meanwhile
+        while strays := self.strays():
+            for pid in strays:
+                with suppress(ProcessLookupError):  # it ended by itself meanwhile
+                    os.kill(pid, signal.SIGKILL)
 
 
 @contextmanager

@@ -1,9 +1,10 @@
-"""The real Claude Code under the whole orchestrator: `sow` as a person runs it, a scripted model behind it."""
+"""The real Claude Code under the whole orchestrator: `sow` as a person runs it, over a scripted model."""
 
 from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import time
 import uuid
 from collections.abc import Iterator
@@ -26,7 +27,7 @@ from tests.model_server import (
     unauthorized,
     usage_limited,
 )
-from tests.real.parts import WAITS, Bench, bench_in, until
+from tests.real.parts import INTERRUPTED, WAITS, Bench, bench_in, until
 
 from sow import process
 
@@ -224,18 +225,23 @@ def test_a_login_that_is_refused_is_asked_of_a_person_and_a_retry_completes(clau
     assert any("Write a greeting." in text for text in seen[0].said("user"))
 
 
-def test_a_session_cut_by_kill_9_in_mid_tool_is_gone_on_with(claude: ClaudeBench) -> None:
+def run_into_a_tool(claude: ClaudeBench) -> subprocess.Popen[str]:
+    """A `sow run` whose agent is in the middle of a tool that does not come back."""
     gate = claude.bench.folder / "gate"
     os.mkfifo(gate)
-    claude.bench.sow("task", "set", "priority", "high", "--id", "010")
-    # The tool is one that is allowed, and does not come back: sow reads its question from the gate.
-    wait = bash(f"sow agent log begun && sow task feedback 010 --file {gate}")
-    claude.script([wait])
+    # An allowed command: sow reads its feedback from a pipe into which nobody writes.
+    claude.script([bash(f"sow agent log begun && sow task feedback 010 --file {gate}")])
     run = claude.bench.start("run")
     until(lambda: claude.bench.events("agent.message"))
     session = claude.bench.task()["session_id"]
     # The program writes its transcript a little behind what it does.
     until(lambda: any("--file" in path.read_text() for path in claude.transcripts(session)))
+    return run
+
+
+def test_a_session_cut_by_kill_9_in_mid_tool_is_gone_on_with(claude: ClaudeBench) -> None:
+    run = run_into_a_tool(claude)
+    session = claude.bench.task()["session_id"]
     (attempt,) = claude.bench.attempts()
     run.kill()
     run.wait(30)
@@ -252,6 +258,23 @@ def test_a_session_cut_by_kill_9_in_mid_tool_is_gone_on_with(claude: ClaudeBench
     task = claude.bench.task()
     assert (task["status"], task["session_id"]) == ("needs_review", session)
     assert [each["outcome"] for each in claude.bench.attempts()] == ["lost", "finished"]
+
+
+def test_ctrl_c_ends_the_agent_and_its_tool_and_the_next_run_goes_on(claude: ClaudeBench) -> None:
+    run = run_into_a_tool(claude)
+    session = claude.bench.task()["session_id"]
+    run.send_signal(signal.SIGINT)
+    assert run.wait(30) == INTERRUPTED
+    assert claude.bench.strays() == []
+    assert claude.bench.task()["status"] == "in_progress"
+
+    first, *_ = claude.run(HAND_IN, DONE)
+    assert first.session == session
+    assert any("interrupted" in text for text in first.tool_results())
+    assert claude.bench.task()["status"] == "needs_review"
+    stopped, resumed = claude.bench.attempts()
+    assert (stopped["outcome"], stopped["error_class"]) == ("stopped", "interrupted")
+    assert (resumed["action"], resumed["outcome"]) == ("resume", "finished")
 
 
 def test_an_agent_whose_orchestrator_was_killed_is_adopted_and_not_started_again(

@@ -1,17 +1,19 @@
-"""Cursor's CLI under the whole orchestrator: the stand-in for `cursor-agent`, run by `sow` as a person runs it."""
+"""Cursor's CLI under the whole orchestrator: `sow` as a person runs it, over the stand-in program."""
 
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 from tests.agents import cursor_agent
-from tests.real.parts import WAITS, Bench, bench_in
+from tests.real.parts import WAITS, Bench, bench_in, until
 
 pytestmark = pytest.mark.slow
 
@@ -35,9 +37,13 @@ class CursorBench:
     def settle_in(self, **settings: object) -> None:
         self.bench.settle_in({"type": "cursor", "settings": settings})
 
-    def run(self, *turns: Sequence[Step]) -> None:
-        """One `sow run` in which each chat plays `turns`, by how many prompts it has had."""
+    def script(self, *turns: Sequence[Step]) -> None:
+        """From now on each chat plays `turns`, by how many prompts it has had."""
         (self.bench.folder / "script.yaml").write_text(yaml.safe_dump([list(turn) for turn in turns]))
+
+    def run(self, *turns: Sequence[Step]) -> None:
+        """One `sow run` with such a script."""
+        self.script(*turns)
         self.bench.sow("run", code=WAITS)
 
     @property
@@ -50,10 +56,16 @@ class CursorBench:
         return {str(path.parent.relative_to(self.store)): json.loads(path.read_text()) for path in found}
 
 
+@contextmanager
+def cursor_in(folder: Path) -> Iterator[CursorBench]:
+    with bench_in(folder) as bench:
+        yield CursorBench(bench)
+
+
 @pytest.fixture
 def cursor(tmp_path: Path) -> Iterator[CursorBench]:
-    with bench_in(tmp_path) as bench:
-        yield CursorBench(bench)
+    with cursor_in(tmp_path) as bench:
+        yield bench
 
 
 def test_an_answer_and_a_review_come_in_one_chat_in_one_workspace(cursor: CursorBench) -> None:
@@ -136,7 +148,9 @@ def test_a_program_that_does_not_end_after_its_result_is_ended(cursor: CursorBen
 
 def test_shell_calls_turned_down_without_force_are_shown_to_a_person(cursor: CursorBench) -> None:
     cursor.settle_in()
-    cursor.run([{"edit": {"path": "welcome.txt", "content": "hi\n"}}, HAND_IN, {"say": "I could not report."}])
+    cursor.run(
+        [{"edit": {"path": "welcome.txt", "content": "hi\n"}}, HAND_IN, {"say": "I could not report."}]
+    )
     task = cursor.bench.task()
     assert (task["status"], task["question"]["kind"]) == ("paused", "permission")
     assert "sow task set status needs_review" in task["question"]["text"]
@@ -193,3 +207,22 @@ def test_a_login_that_is_missing_is_asked_of_a_person_and_a_retry_completes(curs
     assert (again["status"], again["session_id"]) == ("needs_review", task["session_id"])
     ((prompt,),) = cursor.chats().values()
     assert "Write a greeting." in prompt
+
+
+def test_the_end_of_an_agent_leaves_that_of_another_repository_alone(tmp_path: Path) -> None:
+    """Both are the first attempt of a task 010, and each `sow run` sweeps up after its own."""
+    with ExitStack() as stack:
+        here, there = (stack.enter_context(cursor_in(tmp_path / name)) for name in ("here", "there"))
+        for each in (here, there):
+            each.settle_in(yolo_mode=True)
+        gate = there.bench.folder / "gate"
+        os.mkfifo(gate)
+        there.script([{"shell": f"sow agent log begun; cat {gate}"}, HAND_IN])
+        run = there.bench.start("run")
+        until(lambda: there.bench.events("agent.message"))
+        here.run([HAND_IN])
+        assert len(there.bench.strays()) > 1
+        gate.write_text("")
+        assert run.wait(30) == WAITS
+        assert there.bench.task()["status"] == "needs_review"
+        assert [each["outcome"] for each in there.bench.attempts()] == ["finished"]

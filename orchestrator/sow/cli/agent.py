@@ -13,9 +13,12 @@ import click
 
 from sow import config
 from sow.attempt import Attempt, Attempts
-from sow.cli import opening, quick
+from sow.cli import completion, opening, quick
+from sow.cli.commands import Group
 from sow.cli.run import hear_signals
+from sow.cli.terminal import plain
 from sow.cli.watching import face
+from sow.cli.words import aside, columns
 from sow.errors import NotFound, Refused, SowError
 from sow.recovery.restore import Restored, take_up
 from sow.runner.local import LocalRunner, Running
@@ -27,7 +30,7 @@ from sow.turn import executor_of
 from sow_executors import base
 
 
-@click.group()
+@click.group(cls=Group)
 def agent() -> None:
     """Drive one agent at a time."""
 
@@ -48,19 +51,18 @@ def list_(settings: dict[str, Any], everything: bool, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(rows))
         return
-    for row in rows:
-        cost = f"${row['cost_usd']:.4f}" if row["cost_usd"] is not None else ""
-        who = f"{row['id']:<12} {row['agent']:<12} {row['executor']:<12}"
-        click.echo(f"{who} {row['state']:<9} {row['pid'] or '':<8} {cost}".rstrip())
-    if not rows:
-        click.echo(
-            "no agent runs" + ("" if everything else "; those that ended: sow agent list --all"), err=True
-        )
+    if rows:
+        click.echo(columns([_cells(row) for row in rows]))
+    else:
+        ended = "" if everything else "; those that ended: `sow agent list --all`"
+        aside(settings, f"no agent runs{ended}")
 
 
 @agent.command()
-@click.argument("task_id", metavar="ID")
-@click.option("--agent", "role", metavar="A", help="Another role than the task's own.")
+@click.argument("task_id", metavar="ID", shell_complete=completion.tasks)
+@click.option(
+    "--agent", "role", metavar="A", help="Another role than the task's own.", shell_complete=completion.agents
+)
 @click.option("--prompt", metavar="P", help="Say this instead of what the task calls for.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 @click.pass_obj
@@ -78,13 +80,16 @@ def spawn(settings: dict[str, Any], task_id: str, role: str | None, prompt: str 
         raise Refused(f"task {task_id} is {task.status}: its agent can't be started", _next(task))
     if role:
         config.check_role(role, turns.layout.main)
+    opening.check_can_start(turns, task, role or "")
     return _drive(settings, turns, reviewer, task, prompt or "", role or "", as_json)
 
 
 @agent.command()
-@click.argument("task_id", metavar="ID")
+@click.argument("task_id", metavar="ID", shell_complete=completion.tasks)
 @click.argument("prompt")
-@click.option("--agent", "role", metavar="A", help="Another role than the task's own.")
+@click.option(
+    "--agent", "role", metavar="A", help="Another role than the task's own.", shell_complete=completion.agents
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 @click.pass_obj
 def resume(settings: dict[str, Any], task_id: str, prompt: str, role: str | None, as_json: bool) -> int:
@@ -95,6 +100,10 @@ def resume(settings: dict[str, Any], task_id: str, prompt: str, role: str | None
     """
     turns, reviewer = opening.decisions(settings["project"], verbose=settings["verbose"])
     task = turns.store.task(task_id)
+    if role:
+        config.check_role(role, turns.layout.main)
+    if task.status in (PAUSED, NEEDS_REVIEW, IN_PROGRESS):
+        opening.check_can_start(turns, task, role or "")
     words = ""
     match task.status:
         case "paused":
@@ -109,7 +118,7 @@ def resume(settings: dict[str, Any], task_id: str, prompt: str, role: str | None
 
 
 @agent.command()
-@click.argument("task_id", metavar="ID")
+@click.argument("task_id", metavar="ID", shell_complete=completion.tasks)
 @click.pass_obj
 def attach(settings: dict[str, Any], task_id: str) -> int:
     """Open the session of a task on this terminal; no agent is started on it meanwhile.
@@ -125,7 +134,7 @@ def attach(settings: dict[str, Any], task_id: str) -> int:
 
 
 @agent.command()
-@click.argument("task_id", metavar="ID")
+@click.argument("task_id", metavar="ID", shell_complete=completion.tasks)
 @click.pass_obj
 def stop(settings: dict[str, Any], task_id: str) -> None:
     """End the agent of a task, and all that it started; its session is kept.
@@ -151,7 +160,7 @@ def stop(settings: dict[str, Any], task_id: str) -> None:
 
 
 @agent.command()
-@click.argument("task_id", metavar="ID")
+@click.argument("task_id", metavar="ID", shell_complete=completion.tasks)
 @click.option("-f", "--follow", is_flag=True, help="Stay, and print what it says until it ends.")
 @click.option("--raw", is_flag=True, help="What the CLI printed, as it printed it.")
 @click.pass_obj
@@ -173,13 +182,21 @@ def logs(settings: dict[str, Any], task_id: str, follow: bool, raw: bool) -> Non
 
 @agent.command()
 @click.argument("text")
-def log(text: str) -> None:
-    """Note TEXT in the log of the worker's own task.
+@click.option(
+    "--id",
+    "task_id",
+    metavar="ID",
+    help="The task. [default: a worker's own]",
+    shell_complete=completion.tasks,
+)
+@click.pass_obj
+def log(settings: dict[str, Any], text: str, task_id: str | None) -> None:  # fmt: skip
+    """Note TEXT in a task's log; a worker in that of its own.
 
     \b
     Example:  sow agent log "The old tests expected the bug"
     """
-    quick.log(text)
+    quick.log(text, task_id, wanted=settings["project"])
 
 
 def _drive(
@@ -193,7 +210,9 @@ def _drive(
     if outcome.interrupted:
         return 130
     if not as_json:
-        click.echo(f"Task {now.id} is {now.status}" + (f": {now.question['text']}" if now.question else ""))
+        click.echo(
+            f"Task {now.id} is {now.status}" + (f": {plain(now.question['text'])}" if now.question else "")
+        )
     return {NEEDS_REVIEW: 0, "completed": 0, PAUSED: 5}.get(now.status, 1)
 
 
@@ -210,7 +229,7 @@ def _print_transcript(attempts: Attempts, attempt: Attempt, *, follow: bool, raw
             continue
         for report in reader.read(line):
             if words := words_of(report):
-                print(words, flush=follow)
+                print(plain(words), flush=follow)
 
 
 def _lines(attempts: Attempts, attempt: Attempt, follow: bool) -> Iterator[str]:
@@ -262,6 +281,11 @@ def _row(attempts: Attempts, attempt: Attempt) -> dict[str, Any]:
         "cost_usd": attempt.cost_usd,
         "message": attempt.message,
     }
+
+
+def _cells(row: dict[str, Any]) -> list[object]:
+    cost = f"${row['cost_usd']:.4f}" if row["cost_usd"] is not None else ""
+    return [row["id"], row["agent"], row["executor"], row["state"], row["pid"] or "", cost]
 
 
 def _look(attempts: Attempts, attempt: Attempt) -> bool:

@@ -1,4 +1,4 @@
-"""What all commands have in common: how groups list them, the options that each one hears, usage errors in words."""
+"""What all commands have in common: groups, options that each one hears, usage errors in words."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Group(click.Group):
 
 def nearest(word: str, known: Iterable[str]) -> str:
     """The one of `known` that is most like `word`; empty where none is."""
-    return next(iter(get_close_matches(word, known, n=1)), "")
+    return next(iter(get_close_matches(word, known, n=1, cutoff=0.65)), "")
 
 
 # -- options that every command hears --------------------------------------------------------------

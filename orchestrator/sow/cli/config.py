@@ -9,6 +9,8 @@ import click
 
 from sow import config as settings
 from sow import files, find
+from sow.cli.commands import Group
+from sow.cli.words import columns
 from sow.errors import Refused, SowError
 
 EXAMPLE = """\
@@ -27,7 +29,7 @@ agents:
 """
 
 
-@click.group()
+@click.group(cls=Group)
 def config() -> None:
     """See the user's settings."""
 
@@ -67,7 +69,7 @@ def show(as_json: bool) -> None:
     """
     user = settings.user(os.environ)
     try:
-        roles = settings.roles(find.repository(os.getcwd()).main)
+        roles = settings.roles(find.repository(find.here()).main)
     except SowError:
         roles = settings.ROLES
     rows = []
@@ -86,8 +88,9 @@ def show(as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(rows))
         return
-    for row in rows:
-        click.echo(f"{row['role']:<14} {row['executor']:<14} type {row['type']:<9} from {row['source']}")
+    click.echo(
+        columns([[r["role"], r["executor"], f"type {r['type']}", f"from {r['source']}"] for r in rows])
+    )
 
 
 @config.command()

@@ -10,16 +10,27 @@ from typing import Any
 import click
 
 from sow import eventlog, files
-from sow.cli import opening
+from sow.cli import completion, opening
+from sow.cli.terminal import plain
+from sow.cli.words import counted
 from sow.clock import seconds
-from sow.errors import Usage
+from sow.errors import NotFound, Usage
 from sow.runner.watch import Tail, Watcher
 
 
 @click.command()
 @click.option("-f", "--follow", is_flag=True, help="Stay, and print what happens.")
-@click.option("--type", "kinds", multiple=True, metavar="T", help="Only events of this type; repeatable.")
-@click.option("--task", "task_id", metavar="ID", help="Only events of this task.")
+@click.option(
+    "--type",
+    "kinds",
+    multiple=True,
+    metavar="T",
+    help="Only events of this type; repeatable.",
+    shell_complete=completion.event_types,
+)
+@click.option(
+    "--task", "task_id", metavar="ID", help="Only events of this task.", shell_complete=completion.tasks
+)
 @click.option("--since", metavar="TIME", help="Only events from this RFC 3339 time or day on.")
 @click.option("--json", "as_json", is_flag=True, help="The lines of the log as they are.")
 @click.pass_obj
@@ -35,6 +46,8 @@ def events(
     """
     store = opening.store(settings["project"])
     after = _moment(since) if since else 0.0
+    if task_id is not None and not any(path.split("/")[-2] == task_id for path in store.task_files()):
+        raise NotFound(f"task not found: {task_id}", "see the tasks there are: `sow task list`")
     torn = 0
     for line in _lines(store.log, store.layout.events, follow):
         event = eventlog.parse(line.encode())
@@ -47,7 +60,7 @@ def events(
             continue
         print(line if as_json else sentence(event), flush=follow)
     if torn:
-        sys.stderr.write(f"sow: {torn} lines of the log were torn by a kill and left out\n")
+        sys.stderr.write(f"sow: {counted(torn, 'line')} of the log, torn by a kill, left out\n")
 
 
 def sentence(event: dict[str, Any]) -> str:
@@ -83,5 +96,5 @@ def _moment(since: str) -> float:
 
 def _short(value: object) -> str:
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    line = " ".join(text.split())
+    line = plain(" ".join(text.split()))
     return f"{line[:117]}..." if len(line) > 120 else line

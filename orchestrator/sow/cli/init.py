@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-import os
+from typing import Any
 
 import click
 
 from sow import find, setup
+from sow.cli import opening
+from sow.cli.words import aside
 
 
 @click.command()
-def init() -> None:
+@click.pass_obj
+def init(settings: dict[str, Any]) -> None:
     """Prepare this repository for sow.
 
     Makes .sow/ in the main checkout, and has git ignore sow's own folders by
@@ -20,11 +23,12 @@ def init() -> None:
     \b
     Example:  sow init
     """
-    places = find.repository(os.getcwd())
+    places = opening.repository(settings["project"])
     done = setup.prepare(places)
     for line in done:
         click.echo(line)
     click.echo(
         f"Initialized sow in {places.main}/.sow" if done else f"{places.main}/.sow is complete already"
     )
-    click.echo('Next: sow project new "what you want to get done"', err=True)
+    if not find.all_projects(places):
+        aside(settings, 'Next: `sow project new "what you want to get done"`')

@@ -8,6 +8,8 @@ import time
 
 from sow import find
 from sow.eventlog import EventLog
+from sow.git import places
+from sow.layout import RUNTIME
 from sow.store import Store
 from sow.value import TYPE_CHECKING
 
@@ -18,12 +20,23 @@ if TYPE_CHECKING:
     from sow.git.places import Places
     from sow.layout import Layout
     from sow.review import Reviewer
+    from sow.task import Task
     from sow.turn import Turns
 
 
 def layout(wanted: "str | None" = None) -> "Layout":
     """The project that the command means."""
+    settle_half_made()
     return find.project(find.here(), os.environ, wanted)
+
+
+def settle_half_made() -> None:
+    """Completes or undoes the project that a killed `sow project new` left here; workers leave that alone."""
+    here = None if os.environ.get("SOW_ATTEMPT_ID") else places.find(find.here())
+    if here and os.path.isdir(f"{here.main}/{RUNTIME}/new"):
+        from sow import setup
+
+        setup.settle_half_made(here)
 
 
 def store(wanted: "str | None" = None, *, actor: "str | None" = None, run_id: "str | None" = None) -> Store:
@@ -58,9 +71,7 @@ def own_task(task_id: "str | None") -> str:
 
     known = task_id if task_id is not None else find.task_id(find.here(), os.environ)
     if known is None:
-        raise Usage(
-            "which task? this is no task's worktree", "name it by its id; see them: `sow task list`"
-        )
+        raise Usage("which task? this is no task's worktree", "name it by its id; see them: `sow task list`")
     return known
 
 
@@ -109,6 +120,35 @@ def turns(
         run_id=run,
         clock=time.time,
     )
+
+
+def check_can_start(turns: "Turns", task: "Task", role: str = "") -> None:
+    """Raises NotFound where the program that would play the task is not on this machine.
+
+    To be called before anything is changed; what can't be told by the name is left to the start.
+    """
+    import shutil
+
+    from sow.errors import NotFound, Refused
+    from sow.turn import executor_of
+    from sow_executors.base import BadSettings
+
+    role = role or task.assigned_agent
+    kept = task.executor if task.session_id and not task.fresh else None
+    choice = (
+        turns.user.named(kept, f"task {task.id}") if kept else turns.user.for_role(role, turns.environment)
+    )
+    try:
+        names = executor_of(choice).program(choice.settings)
+    except BadSettings as fault:
+        raise Refused(f"executor {choice.name}: {fault}", f"mend it in {turns.user.path}") from fault
+    path = turns.environment.get("PATH", os.defpath)
+    # A path below the agent's folder is nowhere yet.
+    if not any(shutil.which(name, path=path) or ("/" in name and name[0] != "/") for name in names):
+        raise NotFound(
+            f"no program {names[0]} here: executor {choice.name} ({choice.source}) needs it to be {role}",
+            "install it, or choose another executor in the settings: `sow config show`, `sow config init`",
+        )
 
 
 def reviewer(turns: "Turns") -> "Reviewer":

@@ -11,14 +11,15 @@ import click
 from sow import find, setup
 from sow import project as projects
 from sow.cli import opening
-from sow.cli.words import overview
+from sow.cli.commands import Group
+from sow.cli.words import aside, columns, counted, overview
 from sow.errors import SowError
 from sow.eventlog import EventLog
 from sow.layout import Layout
 from sow.store import Store
 
 
-@click.group()
+@click.group(cls=Group)
 def project() -> None:
     """Begin, list and show projects."""
 
@@ -33,9 +34,10 @@ def project() -> None:
 @click.option("--no-worktree", is_flag=True, help="Work in this checkout instead of a worktree of its own.")
 @click.option("--no-launch", is_flag=True, help="Accepted: nothing is launched anyway.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document.")
+@click.pass_obj
 def new(
-    description: tuple[str, ...], branch: str | None, name: str | None, start: str | None, no_worktree: bool,
-    no_launch: bool, as_json: bool,
+    settings: dict[str, Any], description: tuple[str, ...], branch: str | None, name: str | None,
+    start: str | None, no_worktree: bool, no_launch: bool, as_json: bool,
 ) -> None:  # fmt: skip
     """Begin a project: a branch, a worktree, a state file, all or nothing.
 
@@ -43,7 +45,7 @@ def new(
     Example:  sow project new "Add OAuth login"
               sow project new "Faster search" --branch feat/search --from v2.1
     """
-    places = find.repository(os.getcwd())
+    places = opening.repository(settings["project"])
     plan = projects.plan(" ".join(description), branch=branch, name=name)
     made = setup.new_project(places, plan, start=start, worktree=not no_worktree, store_of=_store_of)
     if as_json:
@@ -56,30 +58,30 @@ def new(
         click.echo(json.dumps(held))
         return
     for note in made.notes:
-        click.echo(note, err=True)
+        aside(settings, note)
     click.echo(f"Initialized project {plan.name} on branch {plan.branch}")
     click.echo(f"Worktree: {made.layout.folder}")
-    click.echo('Next: sow task add "..." --agent implementer', err=True)
+    aside(settings, 'Next: `sow task add "..." --agent implementer`')
 
 
 @project.command("list")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document.")
-def list_(as_json: bool) -> None:
+@click.pass_obj
+def list_(settings: dict[str, Any], as_json: bool) -> None:
     """List the projects of this repository.
 
     \b
     Example:  sow project list
     """
-    places = find.repository(os.getcwd())
-    setup.undo_half_made(places)
+    places = opening.repository(settings["project"])
+    setup.settle_half_made(places)
     rows = [_row(layout) for layout in find.all_projects(places)]
     if as_json:
         click.echo(json.dumps(rows))
-        return
-    for row in rows:
-        click.echo(f"{row['name']:<30} {row['branch']:<34} {row['state']:<26} {row['tasks']} tasks")
-    if not rows:
-        click.echo("no project here; begin one: sow project new DESCRIPTION", err=True)
+    elif rows:
+        click.echo(columns([[r["name"], r["branch"], r["state"], counted(r["tasks"], "task")] for r in rows]))
+    else:
+        aside(settings, "no project here; begin one: `sow project new DESCRIPTION`")
 
 
 @project.command()

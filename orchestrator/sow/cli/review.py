@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ from sow.clock import seconds
 from sow.errors import NotFound, SowError, Waits
 from sow.progress import Tally, after
 from sow.ready import Ready
-from sow.review import Item, Reviewer, inbox, run_checks
+from sow.review import Approved, Item, Reviewer, inbox, run_checks
 from sow.runner.watch import Tail
 from sow.store import Store
 from sow.task import NEEDS_REVIEW, Task
@@ -343,13 +343,13 @@ class Session:
         handed_in = item.kind in ("review", "merge")
         match pressed:
             case "a" if handed_in:
-                return lambda: tell_approved(self.reviewer.approve(item.task.id, by=self.by))
+                return lambda: _tell(self.reviewer.approve(item.task.id, by=self.by))
             case "f":
                 return self._feedback(item)
             case "a":
                 return self._answer(item)
             case "t":
-                return lambda: tell_approved(self.reviewer.accept(item.task.id, by=self.by))
+                return lambda: _tell(self.reviewer.accept(item.task.id, by=self.by))
             case "r":
                 return self._retry(item.task)
             case _:
@@ -408,6 +408,11 @@ class Session:
             click.echo(f"Abandoned task {task.id}; take it up again with `sow task retry {task.id}`")
 
         return act
+
+
+def _tell(done: Approved) -> None:
+    # What a check printed is the work of whoever wrote what it ran.
+    tell_approved(replace(done, detail=terminal.plain(done.detail)))
 
 
 def _option(typed: str, options: list[str]) -> str:

@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
-import sys
 from types import FrameType
 from typing import Any
 
 import click
 
-from sow.cli import INTERRUPTED, opening
+from sow.cli import INTERRUPTED, completion, opening
+from sow.cli.terminal import plain
 from sow.cli.watching import face
-from sow.errors import Waits
+from sow.errors import SowError, Waits
+from sow.ready import Ready
 from sow.runner.watch import Watcher
 from sow.scheduler import Outcome, Scheduler
-from sow.task import NEEDS_REVIEW, PAUSED
+from sow.task import NEEDS_REVIEW, PAUSED, Task
+from sow.turn import Turns
 
 WAITS = Waits.exit_code
 
 
 @click.command()
-@click.option("--task", "task_id", metavar="ID", help="Only this task.")
+@click.option("--task", "task_id", metavar="ID", help="Only this task.", shell_complete=completion.tasks)
 @click.option(
     "--jobs", type=click.IntRange(1, 256), metavar="N", help="Agents at once. [default: 3, or configured]"
 )
@@ -43,8 +46,11 @@ def run(
               sow run --jobs 6 --watch
     """
     turns = opening.turns(settings["project"], verbose=settings["verbose"])
+    if task_id is not None:
+        turns.store.task(task_id)
     if dry_run:
         return _tell_plan(turns, task_id, as_json)
+    _check_can_start(turns, task_id)
     tasks = list(turns.store.tasks().tasks)
     with Watcher() as watcher, face(tasks, as_json=as_json, quiet=settings["quiet"]) as shown:
         scheduler = Scheduler(
@@ -86,25 +92,49 @@ def tell(outcome: Outcome, *, as_json: bool, quiet: bool) -> int:
     return code
 
 
-def _tell_plan(turns: Any, task_id: str | None, as_json: bool) -> int:
-    from sow.ready import Ready
-
+def _plan(turns: Turns, task_id: str | None) -> list[Task]:
+    """The tasks that would start now, in their order."""
     ready, now, order = Ready(turns.store.tasks().tasks), turns.clock(), []
     running = {attempt.task_id for attempt in turns.attempts.open()}
     while task := ready.take(now, running):
         running.add(task.id)
         if task_id in (None, task.id):
-            choice = turns.user.for_role(task.assigned_agent, turns.environment)
-            order.append(
-                {"id": task.id, "name": task.name, "agent": task.assigned_agent, "executor": choice.name}
-            )
+            order.append(task)
+    return order
+
+
+def _tell_plan(turns: Turns, task_id: str | None, as_json: bool) -> int:
+    order = []
+    for task in _plan(turns, task_id):
+        choice = turns.user.for_role(task.assigned_agent, turns.environment)
+        order.append(
+            {"id": task.id, "name": task.name, "agent": task.assigned_agent, "executor": choice.name}
+        )
     if as_json:
-        print(json.dumps(order))
-    for row in order if not as_json else ():
-        click.echo(f"would start [{row['id']}] {row['name']} — {row['agent']} on {row['executor']}")
-    if not order and not as_json:
+        click.echo(json.dumps(order))
+        return 0
+    for row in order:
+        click.echo(f"would start [{row['id']}] {plain(row['name'])} — {row['agent']} on {row['executor']}")
+    if not order:
         click.echo("nothing would start")
     return 0
+
+
+def _check_can_start(turns: Turns, task_id: str | None) -> None:
+    """Raises NotFound where not one of the tasks that are ready has its program on this machine.
+
+    Where one has, the others are paused, each with a question that says what is missing.
+    """
+    fault: SowError | None = None
+    for task in _plan(turns, task_id):
+        try:
+            opening.check_can_start(turns, task)
+        except SowError as found:
+            fault = fault or found
+        else:
+            return
+    if fault and not turns.attempts.open():
+        raise fault
 
 
 def hear_signals(scheduler: Scheduler) -> None:
@@ -112,8 +142,9 @@ def hear_signals(scheduler: Scheduler) -> None:
 
     def hear(number: int, frame: FrameType | None) -> None:
         scheduler.interrupt(signal.Signals(number).name)
-        if sys.stderr.isatty():
-            sys.stderr.write("\nEnding the agents; once more to leave them running.\n")
+        if os.isatty(2):
+            # Past Python's streams: a live display may be in the midst of writing to them.
+            os.write(2, b"\r\nEnding the agents; once more to leave them running.\r\n")
 
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, hear)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from typing import Any
 
 import click
@@ -11,6 +10,7 @@ import click
 from sow import find
 from sow.attempt import Attempts, summed
 from sow.cli import opening
+from sow.cli.terminal import plain
 from sow.clock import seconds
 from sow.errors import NotFound, SowError
 from sow.review import inbox
@@ -31,9 +31,9 @@ def status(settings: dict[str, Any], everything: bool, as_json: bool) -> None:
               sow status --all --json
     """
     if everything:
-        layouts = find.all_projects(find.repository(os.getcwd()))
+        layouts = find.all_projects(opening.repository(settings["project"]))
         if not layouts:
-            raise NotFound("no active project", "begin one: sow project new DESCRIPTION")
+            raise NotFound("no active project", "begin one: `sow project new DESCRIPTION`")
         stores = [opening.store(layout.folder) for layout in layouts]
     else:
         stores = [opening.store(settings["project"])]
@@ -77,7 +77,7 @@ def text(held: dict[str, Any]) -> str:
     """The page for a person."""
     lines = [f"{held['project']}  (branch {held['branch']}, {held['state']})", ""]
     for row in held["tasks"]:
-        lines.append(f"  [{row['id']}] {_mark(row):<22} {row['name']}{_more(row)}")
+        lines.append(f"  [{row['id']}] {_mark(row):<22} {plain(row['name'])}{_more(row)}")
     if not held["tasks"]:
         lines.append('  no tasks yet: sow task add "..." --agent implementer')
     for broken in held["broken"]:
@@ -139,7 +139,7 @@ def _runs(attempts: Attempts, attempt: str) -> bool:
 
 
 def _first(text: str) -> str:
-    line = " ".join(text.split())
+    line = plain(" ".join(text.split()))
     return f"{line[:97]}..." if len(line) > 100 else line
 
 

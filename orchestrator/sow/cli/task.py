@@ -44,14 +44,20 @@ def task() -> None:
 @task.command()
 @click.argument("name")
 @click.option(
-    "--agent", required=True, metavar="A", help="Who does it: implementer, reviewer, planner ...",
+    "--agent",
+    required=True,
+    metavar="A",
+    help="Who does it: implementer, reviewer, planner ...",
     shell_complete=completion.agents,
 )
 @click.option("--description", metavar="D|-", help="What to do; - reads standard input. [default: the name]")
 @click.option("--id", "task_id", metavar="ID", help="Three digits. [default: the next free ten]")
 @click.option("--phase", metavar="P", help="Where it goes. [default: implementation]")
 @click.option(
-    "--depends-on", multiple=True, metavar="ID", help="Starts after this task; repeatable.",
+    "--depends-on",
+    multiple=True,
+    metavar="ID",
+    help="Starts after this task; repeatable.",
     shell_complete=completion.tasks,
 )
 @click.option("--priority", type=click.Choice(PRIORITIES), help="[default: normal]")
@@ -313,8 +319,7 @@ def tell_approved(done: Approved) -> None:
         case "check failed":
             click.echo(done.detail, err=True)
             raise Failed(
-                f"task {task_id} was approved but a check fails once it is merged: "
-                "it went back to its agent",
+                f"task {task_id} was approved but a check fails once it is merged: it went back to its agent",
                 "`sow run` has the agent mend it",
             )
         case "blocked":

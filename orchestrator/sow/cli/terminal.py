@@ -77,13 +77,16 @@ def wrapped(text: str, indent: str = "  ") -> str:
 def key(prompt: str) -> str | None:
     """The next key, in lower case and shown behind `prompt`; None at the end of input.
 
-    Enter and keys that are no letter, such as the arrows, give an empty text. On
-    a terminal that knows no single keys a line is read, and its first letter taken.
+    What was typed before the prompt stood there is dropped: nobody decides about
+    what they have not seen. Enter and keys that are no letter, such as the arrows,
+    give an empty text. On a terminal that knows no single keys a line is read, and
+    its first letter taken.
     """
+    handle = sys.stdin.fileno()
     if _is_dumb():
+        termios.tcflush(handle, termios.TCIFLUSH)
         typed = line(prompt)
         return None if typed is None else typed.strip()[:1].lower()
-    handle = sys.stdin.fileno()
     with _single_keys(handle):
         # Behind the switch: whoever answers the prompt at once is heard.
         click.echo(prompt, nl=False)
@@ -185,9 +188,9 @@ def _is_dumb() -> bool:
 
 @contextmanager
 def _single_keys(handle: int) -> Iterator[None]:
-    """Keys come one by one and are not shown; what was typed ahead is kept."""
+    """Keys come one by one and are not shown; what was typed ahead is dropped."""
     before = termios.tcgetattr(handle)
-    tty.setcbreak(handle, termios.TCSADRAIN)
+    tty.setcbreak(handle, termios.TCSAFLUSH)
     try:
         yield
     finally:

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from sow.cli import opening
+from sow.cli.words import counted
 from sow.errors import Refused, SowError
 
 
@@ -31,5 +32,7 @@ def validate(settings: dict[str, Any]) -> None:
     for line in lines:
         click.echo(line)
     if lines:
-        raise Refused(f"{len(lines)} of the state files are not valid", "mend the lines named above")
-    click.echo(f"Valid: the project, {len(store.phases())} phases, {len(held.tasks)} tasks")
+        raise Refused(f"{counted(len(lines), 'state file')} not valid", "mend the lines named above")
+    click.echo(
+        f"Valid: the project, {counted(len(store.phases()), 'phase')}, {counted(len(held.tasks), 'task')}"
+    )

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self
 
+from sow.cli.terminal import plain
 from sow.scheduler import Note
 from sow.task import IN_PROGRESS, NEEDS_REVIEW, PAUSED, Task
 
@@ -47,7 +48,7 @@ class PlainFace:
 
     def note(self, note: Note) -> None:
         if line := sentence(note):
-            self._write(line)
+            self._write(plain(line))
 
     def __enter__(self) -> Self:
         return self
@@ -102,7 +103,7 @@ class LiveFace:
                 case "settled":
                     self._began.pop(note.task.id, None)
         if line := sentence(note):
-            self._console.print(line, markup=False, highlight=False)
+            self._console.print(plain(line), markup=False, highlight=False)
 
     def _table(self) -> Table:
         from rich.table import Table
@@ -120,7 +121,11 @@ class LiveFace:
             took = f"{time.monotonic() - began:.0f}s" if began is not None else ""
             doing = self._doing.get(task.id, "") if began is not None else ""
             table.add_row(
-                task.id, Text(task.status, STYLES[task.status]), took, Text(task.name), Text(doing, "dim")
+                task.id,
+                Text(task.status, STYLES[task.status]),
+                took,
+                Text(plain(task.name)),
+                Text(plain(doing), "dim"),
             )
         count = len(self._tasks)
         done = sum(task.status == "completed" for task in self._tasks.values())

@@ -95,7 +95,7 @@ def land(git: Git, branch: str, old: str, new: str, intent: str, why: str) -> Me
     `intent` is the path of a file that the caller keeps for `settle`; it is
     there only while a checkout changes.
     """
-    holders = worktrees.holding(git, branch)
+    holders = worktrees.all_holding(git, branch)
     if len(holders) > 1:
         return Blocked([], f"{branch} is checked out twice: {holders[0].path} and {holders[1].path}")
     if not holders:

@@ -68,8 +68,13 @@ def _fact(field: str) -> tuple[str, str]:
     return name, value
 
 
-def holding(git: Git, branch: str) -> list[Worktree]:
-    """The worktrees, folders there, that have `branch` checked out: one at most, unless git was forced."""
+def holding(git: Git, branch: str) -> Worktree | None:
+    """The worktree, with its folder there, that has `branch` checked out; None where none has."""
+    return next(iter(all_holding(git, branch)), None)
+
+
+def all_holding(git: Git, branch: str) -> list[Worktree]:
+    """The worktrees that have `branch` checked out: more than one only where git was forced."""
     return [one for one in all_of(git) if one.branch == branch and not one.gone]
 
 
@@ -107,7 +112,7 @@ def add(git: Git, path: str, branch: str, base: str) -> bool:
     _must_be_free(path)
     _begin(git, branch, base)
     elsewhere = holding(git, branch)
-    folder = elsewhere[0].path if elsewhere else rebasing(git, branch)
+    folder = elsewhere.path if elsewhere else rebasing(git, branch)
     if folder is not None:
         raise Occupied(
             f"branch {branch} is in use in {folder}",

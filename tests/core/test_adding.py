@@ -1,0 +1,102 @@
+"""Adding tasks and planning projects: what is wrong is said before anything is written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.core.parts import AT, files_below, new_store
+
+import sow_schemas
+from sow import adding, project
+from sow.adding import Wish
+from sow.errors import NotFound, Refused
+from sow.store import Store
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return new_store(tmp_path)
+
+
+def wish(**more: Any) -> Wish:
+    return Wish(**{"name": "JWT middleware", "agent": "implementer", **more})
+
+
+def test_a_task_is_added_as_it_was_wished_for(store: Store) -> None:
+    adding.add(store, wish())
+    added = adding.add(
+        store,
+        wish(name="  two\n words ", description="Do it.\n\n", depends_on=("010", "010"), priority="high",
+             task_type="code", params={"files": 3}, task_id="015", phase="review"),
+    )  # fmt: skip
+    assert added == store.task("015")
+    assert (added.name, added.phase, added.depends_on, added.iteration) == ("two words", "review", ["010"], 1)
+    assert (added.priority, added.task_type, added.params) == ("high", "code", {"files": 3})
+    assert store.description(added) == "Do it.\n"
+
+
+@pytest.mark.parametrize(
+    ("changes", "kind", "message"),
+    [
+        pytest.param({"name": " \n "}, Refused, "name", id="no name"),
+        pytest.param(
+            {"agent": "implementor"}, NotFound, "agent not found: implementor", id="an unknown agent"
+        ),
+        pytest.param({"phase": "building"}, NotFound, "phase not found: building", id="an unknown phase"),
+        pytest.param({"depends_on": ("900",)}, Refused, "no such task", id="an unknown dependency"),
+        pytest.param({"task_id": "20"}, Refused, "is no task id", id="no id"),
+        pytest.param({"priority": "urgent"}, Refused, "priority", id="no priority"),
+        pytest.param({"name": "caf\udce9"}, Refused, "", id="half a character"),
+    ],
+)
+def test_a_wish_that_can_t_be_is_refused_and_leaves_nothing_behind(
+    store: Store, changes: dict[str, Any], kind: type[Exception], message: str
+) -> None:
+    before = set(files_below(store.layout.project))
+    with pytest.raises(kind, match=message) as refused:
+        adding.add(store, wish(**changes))
+    assert getattr(refused.value, "hint", "")
+    assert set(files_below(store.layout.project)) == before
+    assert adding.add(store, wish()).id == "010"
+
+
+@given(st.text(max_size=80))
+def test_any_words_make_the_name_of_a_project_or_are_refused(words: str) -> None:
+    try:
+        plan = project.plan(words, branch=None, name=None)
+    except Refused as refused:
+        assert "--name" in refused.hint
+        return
+    assert project.is_name(plan.name)
+    assert len(plan.name) <= project.LONGEST_NAME
+    for path, document in project.first_documents(plan, AT).items():
+        schema = "project_file" if path == "state.yaml" else "phase_file"
+        assert sow_schemas.valid(schema, document), sow_schemas.problems(schema, document)
+
+
+@pytest.mark.parametrize(
+    ("words", "name"),
+    [
+        ("Add OAuth login", "add-oauth-login"),
+        ("Füge Straßen & Wege hinzu!", "fuge-straen-wege-hinzu"),
+        ("fix: 404 on /users/{id}", "fix-404-on-users-id"),
+        ("x" * 80, "x" * 50),
+    ],
+)
+def test_a_description_is_shortened_to_a_name(words: str, name: str) -> None:
+    assert project.slug(words) == name
+
+
+def test_a_prefix_of_the_branch_names_a_type_that_is_not_there_yet() -> None:
+    with pytest.raises(Refused, match="projects of type exploration"):
+        project.plan("Look around", branch="explore/x", name=None)
+    assert project.plan("Look around", branch="main2", name=None).type == "standard"
+
+
+@pytest.mark.parametrize("name", ["", "a", "-a", "a-", "A", "a_b", "a b", "../a", "a\n"])
+def test_what_is_no_name_is_refused(name: str) -> None:
+    assert not project.is_name(name)

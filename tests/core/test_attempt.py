@@ -1,0 +1,82 @@
+"""The records of attempts: reserved once, written whole, and what is broken among them is passed over."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.core.parts import AT, layout
+
+from sow.attempt import Attempt, Attempts, summed
+from sow.errors import NotFound, Refused
+
+
+@pytest.fixture
+def attempts(tmp_path: Path) -> Attempts:
+    return Attempts(layout(tmp_path))
+
+
+def record(attempt: str, **more: Any) -> Attempt:
+    task_id, iteration, _ = attempt.split("-")
+    given: dict[str, Any] = {
+        "id": attempt, "task_id": task_id, "agent": "implementer", "executor": "script", "iteration": int(iteration),
+        "action": "spawn", "run_id": "run-1", "folder": "/w", "argv": ["sh", "-c", "true"], "created_at": AT,
+    }  # fmt: skip
+    return Attempt(**{**given, **more})
+
+
+def kept(attempts: Attempts, iteration: int = 1, task_id: str = "010", **more: Any) -> Attempt:
+    return attempts.keep(record(attempts.reserve(task_id, iteration), **more))
+
+
+def test_attempts_are_numbered_within_their_iteration_and_no_two_callers_get_one(attempts: Attempts) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        given = list(pool.map(lambda _: attempts.reserve("010", 1), range(40)))
+    assert sorted(given) == sorted(f"010-1-{n}" for n in range(1, 41))
+    assert (attempts.reserve("010", 2), attempts.reserve("020", 1)) == ("010-2-1", "020-1-1")
+    assert all(Path(attempts.folder(name), "outbox").is_dir() for name in given)
+
+
+def test_a_record_is_read_as_it_was_kept_and_for_nobody_else(attempts: Attempts) -> None:
+    stored = kept(
+        attempts, session_id="s-1", pid=7, exit_code=-9, cost_usd=0.5, outcome="failed", ended_at=AT
+    )
+    assert attempts.read(stored.id).__dict__ == stored.__dict__
+    assert Path(attempts.folder(stored.id), "attempt.yaml").stat().st_mode & 0o777 == 0o600
+    assert Path(attempts.folder(stored.id)).stat().st_mode & 0o777 == 0o700
+
+
+def test_a_record_that_is_not_valid_is_never_written(attempts: Attempts) -> None:
+    name = attempts.reserve("010", 1)
+    with pytest.raises(Refused, match="outcome"):
+        attempts.keep(record(name, outcome="vanished"))
+    with pytest.raises(NotFound, match="attempt not found: 010-1-1"):
+        attempts.read(name)
+
+
+def test_the_attempts_of_a_task_come_oldest_first_and_broken_ones_are_passed_over(attempts: Attempts) -> None:
+    names = [kept(attempts, iteration).id for iteration in [2] + [1] * 11]
+    kept(attempts, task_id="020")
+    Path(attempts.folder("010-1-3"), "attempt.yaml").write_text("nonsense")
+    attempts.reserve("010", 2)
+    ordered = [f"010-1-{n}" for n in range(1, 12) if n != 3] + ["010-2-1"]
+    assert set(ordered) | {"010-1-3"} == set(names)
+    assert [attempt.id for attempt in attempts.of_task("010")] == ordered
+
+
+def test_open_attempts_are_those_without_an_end(attempts: Attempts) -> None:
+    first, second = kept(attempts), kept(attempts)
+    attempts.keep(first.replace(ended_at=AT, outcome="finished", exit_code=0))
+    assert [attempt.id for attempt in attempts.open()] == [second.id]
+
+
+def test_costs_are_summed_and_what_is_unknown_counts_nothing(attempts: Attempts) -> None:
+    some = [
+        kept(attempts, cost_usd=0.1, input_tokens=5),
+        kept(attempts, cost_usd=0.2, output_tokens=7),
+        kept(attempts),
+    ]
+    assert summed(some) == {"usd": 0.3, "input_tokens": 5, "output_tokens": 7}
+    assert summed([]) == {"usd": 0, "input_tokens": 0, "output_tokens": 0}

@@ -1,0 +1,155 @@
+"""Settings: what counts before what, and what a wrong one is told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from sow import __version__, config
+from sow.config import ROLES, UserConfig
+from sow.errors import NotFound, Refused, SowError
+
+SETTINGS = """\
+agents:
+  executors:
+    cheap:
+      type: claude
+      settings: {model: small, yolo_mode: true}
+      custom_args: [--verbose]
+    claude:
+      type: cursor
+  bindings:
+    implementer: cheap
+    reviewer: cursor
+"""
+
+
+def user(folder: Path, text: str = SETTINGS) -> UserConfig:
+    path = folder / ".config" / "sow" / "config.yaml"
+    path.parent.mkdir(parents=True)
+    path.write_text(text)
+    return config.user({"HOME": str(folder)})
+
+
+def repository(folder: Path, text: str) -> config.RepositoryConfig:
+    (folder / ".sow").mkdir()
+    (folder / ".sow" / "config.yaml").write_text(text)
+    return config.repository(str(folder))
+
+
+def test_the_environment_goes_before_the_file_and_the_file_before_the_default(tmp_path: Path) -> None:
+    held = user(tmp_path)
+    by_variable = held.for_role("implementer", {"SOW_AGENTS_IMPLEMENTER": "cursor"})
+    assert (by_variable.name, by_variable.type, by_variable.source) == (
+        "cursor",
+        "cursor",
+        "SOW_AGENTS_IMPLEMENTER",
+    )
+    by_file = held.for_role("implementer", {"SOW_AGENTS_IMPLEMENTER": "", "SOW_AGENTS_REVIEWER": "claude"})
+    assert (by_file.name, by_file.type, by_file.source) == ("cheap", "claude", held.path)
+    assert (by_file.settings, by_file.custom_args) == ({"model": "small", "yolo_mode": True}, ("--verbose",))
+    by_default = held.for_role("planner", {})
+    assert (by_default.name, by_default.type, by_default.source) == ("claude-code", "claude", "default")
+
+
+def test_a_role_of_the_user_s_own_has_a_variable_too(tmp_path: Path) -> None:
+    assert user(tmp_path).for_role("db-admin", {"SOW_AGENTS_DB_ADMIN": "cheap"}).name == "cheap"
+
+
+def test_an_executor_of_the_user_s_goes_before_the_type_of_that_name(tmp_path: Path) -> None:
+    assert user(tmp_path).named("claude", "x").type == "cursor"
+
+
+def test_without_a_file_every_role_has_the_default(tmp_path: Path) -> None:
+    held = config.user({"HOME": str(tmp_path)})
+    assert {held.for_role(role, {}).name for role in ROLES} == {"claude-code"}
+
+
+@pytest.mark.parametrize(
+    ("environment", "path"),
+    [
+        ({"HOME": "/h"}, "/h/.config/sow/config.yaml"),
+        ({"HOME": "/h", "XDG_CONFIG_HOME": "/x/y"}, "/x/y/sow/config.yaml"),
+        ({"HOME": "/h", "XDG_CONFIG_HOME": ""}, "/h/.config/sow/config.yaml"),
+        ({"HOME": "/h", "XDG_CONFIG_HOME": "relative"}, "/h/.config/sow/config.yaml"),
+    ],
+)
+def test_the_file_lies_where_the_xdg_specification_says(environment: dict[str, str], path: str) -> None:
+    assert config.user_path(environment) == path
+
+
+@pytest.mark.parametrize(
+    ("text", "message", "hint"),
+    [
+        pytest.param("agent: {}\n", "agent", "agents", id="an unknown key at the top"),
+        pytest.param("agents:\n  binding: {}\n", "binding", "bindings", id="an unknown key below"),
+        pytest.param("agents: {executors: {x: {typ: claude}}}\n", "typ", "type", id="a misspelt key"),
+        pytest.param("agents: {executors: {x: {type: claude, settings: {yolo_mode: 'yes'}}}}\n", "yolo_mode", "", id="type"),
+        pytest.param("agents: [\n", "config.yaml:", "", id="no YAML"),
+    ],
+)  # fmt: skip
+def test_a_wrong_setting_is_named_with_the_nearest_right_one(
+    tmp_path: Path, text: str, message: str, hint: str
+) -> None:
+    with pytest.raises(Refused, match=message) as refused:
+        user(tmp_path, text)
+    assert str(tmp_path) in str(refused.value)
+    assert hint in f"{refused.value} {refused.value.hint}"
+
+
+def test_an_unknown_executor_or_type_names_the_nearest_and_who_named_it(tmp_path: Path) -> None:
+    held = user(tmp_path, SETTINGS.replace("type: cursor", "type: cursr"))
+    with pytest.raises(
+        NotFound, match=r"executor not found: chaep \(named by SOW_AGENTS_REVIEWER\)"
+    ) as unknown:
+        held.for_role("reviewer", {"SOW_AGENTS_REVIEWER": "chaep"})
+    assert unknown.value.hint.startswith("did you mean cheap? the executors: ")
+    with pytest.raises(Refused, match=r"agents\.executors\.claude\.type: 'cursr' is no type") as wrong:
+        held.named("claude", "x")
+    assert wrong.value.hint.startswith("did you mean cursor? ")
+
+
+# -- the repository's -------------------------------------------------------------------------
+
+
+def test_a_repository_without_settings_has_the_defaults(tmp_path: Path) -> None:
+    assert config.repository(str(tmp_path)) == config.RepositoryConfig()
+
+
+def test_the_repository_s_settings_are_read(tmp_path: Path) -> None:
+    held = repository(
+        tmp_path,
+        "jobs: 7\nisolation: project\nstate: {commit: never}\nchecks: [make test]\nenvironment: [AWS_*]\n"
+        "grace_seconds: 1.5\nsilence_seconds: 60\nrequires: '>=0.1'\n",
+    )
+    assert held == config.RepositoryConfig(
+        jobs=7, commit_state=False, isolation="project", checks=("make test",), environment=("AWS_*",),
+        grace_seconds=1.5, silence_seconds=60,
+    )  # fmt: skip
+
+
+def test_an_older_sow_says_so_before_it_refuses_the_keys_of_a_newer_one(tmp_path: Path) -> None:
+    with pytest.raises(SowError, match=rf"needs sow 99\.1 or newer, and this is {__version__}"):
+        repository(tmp_path, "requires: '>=99.1'\nkey_of_the_future: 1\n")
+
+
+@pytest.mark.parametrize(
+    "text", ["jobs: 0\n", "jobs: many\n", "isolation: none\n", "job: 1\n", "requires: [1]\n"]
+)
+def test_a_wrong_setting_of_the_repository_is_refused(tmp_path: Path, text: str) -> None:
+    with pytest.raises(Refused, match=text.partition(":")[0]):
+        repository(tmp_path, text)
+
+
+def test_a_role_is_one_of_ours_or_described_in_the_repository(tmp_path: Path) -> None:
+    main = str(tmp_path)
+    config.check_role("implementer", main)
+    with pytest.raises(NotFound, match="agent not found: implementor") as unknown:
+        config.check_role("implementor", main)
+    assert unknown.value.hint.startswith("did you mean implementer? ")
+    (tmp_path / ".sow" / "agents").mkdir(parents=True)
+    (tmp_path / ".sow" / "agents" / "gardener.md").write_text("Weed.")
+    (tmp_path / ".sow" / "agents" / "planner.md").write_text("Plan otherwise.")
+    config.check_role("gardener", main)
+    assert config.roles(main) == (*ROLES, "gardener")
