@@ -47,7 +47,7 @@ def version(folder: Path, house: Installed, quick: bool) -> Ratio:
             raise Wrong(f"`sow --version` says {clocked.output!r}")
         return clocked.seconds
 
-    return back_to_back(subject, made.py, 12 if quick else 60)
+    return back_to_back(subject, made.py, 12 if quick else 40)
 
 
 def usage(folder: Path, house: Installed, quick: bool) -> Ratio:
@@ -60,7 +60,7 @@ def usage(folder: Path, house: Installed, quick: bool) -> Ratio:
             raise Wrong(f"`sow --help` says {clocked.output[:200]!r}")
         return clocked.seconds
 
-    return back_to_back(subject, made.py, 8 if quick else 30)
+    return back_to_back(subject, made.py, 8 if quick else 20)
 
 
 def show(folder: Path, house: Installed, quick: bool) -> Ratio:
@@ -74,7 +74,7 @@ def show(folder: Path, house: Installed, quick: bool) -> Ratio:
         return clocked.seconds
 
     with contextlib.chdir(made.main):
-        return back_to_back(subject, _py(made), 8 if quick else 30)
+        return back_to_back(subject, _py(made), 8 if quick else 20)
 
 
 def set_status(folder: Path, house: Installed, quick: bool) -> Ratio:
@@ -94,7 +94,7 @@ def set_status(folder: Path, house: Installed, quick: bool) -> Ratio:
         return clocked.seconds
 
     with contextlib.chdir(made.project):
-        return back_to_back(subject, _py(made), 12 if quick else 60)
+        return back_to_back(subject, _py(made), 12 if quick else 40)
 
 
 def log(folder: Path, house: Installed, quick: bool) -> Ratio:
@@ -112,7 +112,7 @@ def log(folder: Path, house: Installed, quick: bool) -> Ratio:
         return clocked.seconds
 
     with contextlib.chdir(made.project):
-        return back_to_back(subject, _py(made), 12 if quick else 60)
+        return back_to_back(subject, _py(made), 12 if quick else 40)
 
 
 def dispatch(folder: Path, house: Installed, quick: bool) -> Ratio:
@@ -168,7 +168,7 @@ def writers(folder: Path, house: Installed, quick: bool) -> Ratio:
         return clock_all([[house.python, "-c", "pass"]] * count, made.worker, made.output).seconds
 
     with contextlib.chdir(made.project):
-        return back_to_back(subject, at_once, 6 if quick else 8)
+        return back_to_back(subject, at_once, 6 if quick else 6)
 
 
 ROWS = (

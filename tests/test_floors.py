@@ -25,7 +25,8 @@ FLOORS = {
     ),
     3: (
         "hands",
-        "sow.files sow.document sow.process sow.runner sow.lease sow.git sow.config sow.find sow.eventlog sow.shim",
+        "sow.files sow.document sow.process sow.runner sow.lease sow.git sow.config sow.find sow.eventlog"
+        " sow.shim",
     ),
     4: ("decisions", "sow.ready sow.progress sow.prompts sow.recovery.policy"),
     5: ("door", "sow.store sow.attempt"),

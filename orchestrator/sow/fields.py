@@ -239,7 +239,7 @@ def checked_name(name: str) -> str:
     line = " ".join(name.split())
     if not line:
         raise Refused(
-            "the name of the task is empty", 'name it: sow task add "JWT middleware" --agent implementer'
+            "the name of the task is empty", 'name it: `sow task add "JWT middleware" --agent implementer`'
         )
     if len(line) > LONGEST_NAME:
         raise Refused(

@@ -105,7 +105,9 @@ class Reviewer:
             event = _event(task, "task.feedback", {"iteration": back.iteration, "feedback": text})
             return Change(task=back, events=(event,), files={path: text.rstrip() + "\n"})
 
-        return self.store.change_task(task_id, change)
+        # Not while an approval of it is being merged.
+        with self.workspace.lease():
+            return self.store.change_task(task_id, change)
 
     def approve(self, task_id: str, *, by: str) -> Approved:
         """Approves a task and merges its branch into the project's, once.
@@ -164,7 +166,8 @@ class Reviewer:
             gone = task.abandon(at=self.store.now())
             return Change(task=gone, events=(_event(task, "task.abandoned", {"reason": reason}),))
 
-        return self.store.change_task(task_id, change)
+        with self.workspace.lease():
+            return self.store.change_task(task_id, change)
 
     def retry(self, task_id: str, *, fresh: bool) -> Task:
         """Puts a task back among the waiting. Raises Busy while its agent is at work."""
@@ -182,8 +185,19 @@ class Reviewer:
     # -- the merge ----------------------------------------------------------------------------
 
     def merge(self, task: Task) -> Approved:
-        """Completes an approval: checks, merges, and the task is done; a conflict sends it back."""
+        """Completes an approval: checks, merges, and the task is done; a conflict sends it back.
+
+        Raises Refused where the approval was taken back since `task` was read.
+        """
         with self.workspace.lease():
+            task = self.store.task(task.id)
+            if task.status == COMPLETED:
+                return Approved(task, "merged" if task.commit else "nothing to merge", task.commit)
+            if not task.approval:
+                raise Refused(
+                    f"task {task.id} is {task.status}, and its approval was taken back just now",
+                    f"look at it again: `sow review {task.id}`",
+                )
             merged = self.workspace.merge(task, self._failed_check if self.checks else None)
             match merged:
                 case landing.Merged(commit) | merges.AlreadyMerged(commit):

@@ -13,23 +13,31 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Literal
 
-from sow import eventlog, lease
+import structlog
+
+from sow import eventlog, files, lease
 from sow.attempt import Attempt
 from sow.clock import is_unset, seconds
 from sow.errors import Busy, Failed, NotFound, SowError
 from sow.eventlog import Event
 from sow.ready import Ready
 from sow.recovery.policy import Nudge, Restart
-from sow.recovery.restore import Restored, restore, take_up
+from sow.recovery.restore import RESTORING, Restored, restore, take_up
 from sow.review import Reviewer
 from sow.runner.watch import Watcher
 from sow.store import Change
 from sow.task import ENDED, IN_PROGRESS, NEEDS_REVIEW, PAUSED, PENDING, Task
 from sow.turn import AFTER_RESULT_SECONDS, Live, Settled, Turns
 from sow_executors.base import Said, Started, Used
+
+log = structlog.get_logger()
+
+RESTORE_SECONDS = 60.0
+"""How long a command that makes the state true is waited for."""
 
 RESCAN_SECONDS = 30.0
 """How often everything is read anew, for a writer may die between its state and its event."""
@@ -118,8 +126,7 @@ class Scheduler:
         self.watch(Note("started", self._put(task.id), live.attempt.reason or "", live.attempt))
         while self.live and not self._signals:
             self._wait()
-        if self._signals and "leave" not in self._signals:
-            self._stop_all()
+        self._stop_all()
         self._scan()
         tasks = tuple(t for t in self._ready.tasks.values() if t.id == task.id)
         return Outcome(tasks, bool(self._signals), bool(self.live))
@@ -127,8 +134,25 @@ class Scheduler:
     # -- the three ways in and out ------------------------------------------------------------
 
     def _as_the_only_one(self) -> lease.Lease:
-        layout = self.turns.layout
-        held = lease.acquire(f"{layout.locks}/orchestrator.lease", "sow run")
+        """The orchestrator's lease; one that a command holds to make the state true is waited for."""
+        locks = self.turns.layout.locks
+        end = self.turns.clock() + RESTORE_SECONDS
+        files.make_folder(locks)
+        self.watcher.add_folder(locks)
+        try:
+            while True:
+                try:
+                    held = lease.acquire(f"{locks}/orchestrator.lease", "sow run")
+                    break
+                except lease.Held as fault:
+                    now = self.turns.clock()
+                    if fault.lease.what != RESTORING or now >= end or self._signals:
+                        raise
+                    self.watch(Note("problem", None, f"waits: {fault}"))
+                # Whoever gives a lease back closes the file of its lock, and the watcher sees that.
+                self.watcher.wait(end - now)
+        finally:
+            self.watcher.forget_folder(locks)
         if held.broken:
             payload = {"lease": "orchestrator", "holder": f"process {held.broken.holder.identity.pid}"}
             self.turns.store.tell(Event(type="lock.broken", payload=payload))
@@ -151,16 +175,14 @@ class Scheduler:
             raise NotFound(f"task not found: {self.only}", "see the tasks there are: `sow task list`")
 
     def _end(self) -> Outcome:
-        left = "leave" in self._signals
-        if self._signals and not left:
-            self._stop_all()
+        self._stop_all()
         interrupted = bool(self._signals)
         reason = "interrupted" if interrupted else "waits" if self._waits() else "done"
         self.turns.store.tell(Event(type="run.ended", payload={"reason": reason}))
         self.turns.workspace.commit_state("the run ended")
         self._scan()
         tasks = tuple(sorted(self._ready.tasks.values(), key=lambda task: task.id))
-        return Outcome(tasks, interrupted, left and bool(self.live))
+        return Outcome(tasks, interrupted, bool(self.live))
 
     def interrupt(self, name: str) -> None:
         """Ends the run and its agents, gently; a second call, or a lost terminal, leaves them running."""
@@ -241,7 +263,13 @@ class Scheduler:
         self._change(task.id, change)
 
     def _change(self, task_id: str, change: Callable[[Task], Change]) -> None:
-        task = self.turns.store.change_task(task_id, change)
+        try:
+            task = self.turns.store.change_task(task_id, change)
+        except SowError as fault:
+            # Its file was broken just now: the others go on, and `sow status` shows it.
+            self._held_back.add(task_id)
+            self.watch(Note("problem", self._ready.tasks.get(task_id), f"{fault} {fault.hint}".strip()))
+            return
         self._ready.put(task)
         self.watch(Note("changed", task, task.question["text"] if task.question else ""))
 
@@ -273,7 +301,9 @@ class Scheduler:
             due.append(at)
         silence = self.turns.repository.silence_seconds
         for live in self.live.values():
-            if live.tally.finished and not live.stopped:
+            if live.stopped:
+                continue
+            if live.tally.finished:
                 due.append(live.quiet_since + AFTER_RESULT_SECONDS)
             if silence and not live.tally.open_calls:
                 due.append(live.quiet_since + silence)
@@ -283,9 +313,10 @@ class Scheduler:
         """When the next task that waits for a time may start, in seconds since the epoch."""
         if self.only is None:
             return self._ready.wakes_at()
-        task = self._ready.tasks[self.only]
-        waits = task.status == PENDING and not is_unset(task.not_before)
-        return seconds(str(task.not_before)) if waits else None
+        task = self._ready.tasks.get(self.only)
+        if task is None or task.status != PENDING or is_unset(task.not_before):
+            return None
+        return seconds(str(task.not_before))
 
     def _follow(self, folder: str) -> None:
         live = self.live.get(folder.rpartition("/")[2])
@@ -318,7 +349,11 @@ class Scheduler:
             event = Event(type="session.started", task_id=current.id, payload=payload)
             return Change(task=current.replace(session_id=session), events=(event,))
 
-        self.turns.store.change_task(live.attempt.task_id, change)
+        try:
+            self.turns.store.change_task(live.attempt.task_id, change)
+        except SowError as fault:
+            # The agent broke its file: the end of its turn restores it, and the attempt knows the session.
+            log.warning("session not stored", task=live.attempt.task_id, session=session, why=str(fault))
 
     def _end_if_stuck(self, live: Live, now: float) -> None:
         if live.stopped:
@@ -341,15 +376,26 @@ class Scheduler:
             self.watch(Note("problem", None, str(fault), live.attempt))
 
     def _stop_all(self) -> None:
-        """Ends all agents at once, gently, and settles each: the next run goes on from there."""
+        """After a signal: ends all agents at once, gently, and settles each.
+
+        Where a signal says to leave them, those that have not ended by then go on, for the next run.
+        """
+        if not self._signals or "leave" in self._signals:
+            return
+        ended: list[Live] = []
+
+        def stop(live: Live) -> None:
+            self._stop(live)
+            ended.append(live)
+            with suppress(OSError):  # we left, and closed it
+                self.watcher.wake()
+
         for live in self.live.values():
             live.stopped = live.stopped or "interrupt"
-        stops = [threading.Thread(target=self._stop, args=(live,)) for live in self.live.values()]
-        for stop in stops:
-            stop.start()
-        for stop in stops:
-            stop.join()
-        for live in list(self.live.values()):
+            threading.Thread(target=stop, args=(live,), daemon=True).start()
+        while len(ended) < len(self.live) and "leave" not in self._signals:
+            self.watcher.wait()
+        for live in list(ended):
             self._settle(live)
 
     # -- settling -----------------------------------------------------------------------------
@@ -382,8 +428,6 @@ class Scheduler:
     # -- what others changed ------------------------------------------------------------------
 
     def _events_folder(self) -> str:
-        from sow import files
-
         files.make_folder(self.turns.layout.events)
         return self.turns.layout.events
 

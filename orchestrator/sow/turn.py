@@ -110,15 +110,18 @@ class Turns:
     ) -> Live:
         """Starts an agent on a task that is pending, or in_progress and not running.
 
-        1. the executor and the session; 2. the worktree; 3. the attempt's folder;
-        4. the session's lease; 5. the state, with the session; 6. the process.
+        1. the executor and the session; 2. the worktree; 3. the attempt's folder; 4. the leases;
+        5. the attempt's record; 6. the state, with the session; 7. the process.
 
         `prompt` says something of the caller's own instead of what the state calls for.
-        Raises SowError where a step can't be done; the task's state is then untouched up to
-        step 5, and after it says that the task is in progress, to be gone on with.
+        Raises SowError where a step can't be done, Busy where somebody else drives the task or
+        has just changed it; the task's state is then untouched up to step 6, and after it says
+        that the task is in progress, to be gone on with.
         """
         if agent and agent != task.assigned_agent:
             task = task.replace(assigned_agent=agent)
+        if held := self.driven(task.id):
+            raise lease.Held(held)
         choice = self._choice(task)
         executor = executor_of(choice)
         folder, branch, start = self.workspace.prepare(task)
@@ -140,6 +143,8 @@ class Turns:
             allowed_commands=("sow", *self.repository.checks),
         )
         command = self._command(executor, turn, action)
+        # Before the record: one without a living driver is taken for a killed one's.
+        leases = self._leases(task, session, attempt_id)
         attempt = self.attempts.keep(
             Attempt(
                 id=attempt_id,
@@ -156,7 +161,6 @@ class Turns:
                 created_at=self.store.now(),
             )
         )
-        leases = self._leases(task, session, attempt)
         try:
             task = self._store_start(task, session, choice.name, folder, branch, start)
             running = self.runner.start(
@@ -280,18 +284,23 @@ class Turns:
         found = next((name for name in names if shutil.which(name, path=path)), command.argv[0])
         return replace(command, argv=(found, *command.argv[1:]))
 
-    def _leases(self, task: Task, session: str | None, attempt: Attempt) -> tuple[lease.Lease, ...]:
-        """The lease of the task's turn, and of its session: one driver a task, one process a session."""
+    def _leases(self, task: Task, session: str | None, attempt: str) -> tuple[lease.Lease, ...]:
+        """The lease of the task's turn, and of its session: one driver a task, one process a session.
+
+        Raises Busy where either is held, and then nothing is left of the attempt.
+        """
         taken: list[lease.Lease] = []
         try:
             for path in (self._turn_path(task.id), *([self._session_path(session)] if session else [])):
-                held = lease.acquire(path, f"attempt {attempt.id}")
+                held = lease.acquire(path, f"attempt {attempt}")
                 taken.append(held)
                 if held.broken:
                     payload = {"lease": os.path.basename(path), "holder": held.broken.what}
                     self.store.tell(Event(type="lock.broken", task_id=task.id, payload=payload))
         except Busy:
-            self._close(attempt, tuple(taken), outcome="failed", message="its task or session is in use")
+            for held in taken:
+                held.release()
+            shutil.rmtree(self.attempts.folder(attempt), ignore_errors=True)
             raise
         return tuple(taken)
 
@@ -423,6 +432,7 @@ class Turns:
             params=task.params or {},
         )
         command = self._command(executor, turn, "attach")
+        leases = self._leases(task, task.session_id, attempt_id)
         attempt = self.attempts.keep(
             Attempt(
                 id=attempt_id,
@@ -440,7 +450,6 @@ class Turns:
                 started_at=self.store.now(),
             )
         )
-        leases = self._leases(task, task.session_id, attempt)
         status = None
         variables = self._environment(task, attempt_id, executor)
         try:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.cli.person import PROMPT, Desk, Turn, asks, writes
+from tests.cli.person import PROMPT, Desk, Turn, asks, at_terminal, writes
 
 from sow.cli import terminal
 
@@ -339,6 +339,21 @@ def test_what_comes_while_the_person_decides_is_shown_next(handed_in: Desk) -> N
         person.sees("Which gate?")
         person.presses("q")
         assert person.ends() == 5
+
+
+def test_where_an_orchestrator_is_at_work_nobody_is_told_to_start_one(handed_in: Desk) -> None:
+    with at_terminal(handed_in.main, handed_in.env, "run", "--watch") as orchestrator:
+        orchestrator.sees("0 of 1 tasks completed")
+        with handed_in.reviews() as person:
+            person.presses("f")
+            person.types("What is to be changed?", "Make it darker")
+            person.sees(f"`sow run` is at work (process {orchestrator.child.pid}) and goes on by itself.")
+            assert person.ends() == 0
+        orchestrator.sees("goes on (feedback)")
+        orchestrator.sees("Paint the door: needs_review")
+        orchestrator.child.sendintr()
+        assert orchestrator.ends() == 128 + signal.SIGINT
+    assert handed_in.state()["iteration"] == 2
 
 
 def test_one_task_alone_can_be_reviewed(desk: Desk) -> None:

@@ -85,7 +85,10 @@ def test_the_file_lies_where_the_xdg_specification_says(environment: dict[str, s
         pytest.param("agent: {}\n", "agent", "agents", id="an unknown key at the top"),
         pytest.param("agents:\n  binding: {}\n", "binding", "bindings", id="an unknown key below"),
         pytest.param("agents: {executors: {x: {typ: claude}}}\n", "typ", "type", id="a misspelt key"),
-        pytest.param("agents: {executors: {x: {type: claude, settings: {yolo_mode: 'yes'}}}}\n", "yolo_mode", "", id="type"),
+        pytest.param(
+            "agents: {executors: {x: {type: claude, settings: {yolo_mode: 'yes'}}}}\n", "yolo_mode", "",
+            id="a value of another type",
+        ),
         pytest.param("agents: [\n", "config.yaml:", "", id="no YAML"),
     ],
 )  # fmt: skip

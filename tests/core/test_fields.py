@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -172,13 +173,17 @@ def test_a_change_is_told_once_and_no_change_not_at_all(store: Store) -> None:
 def test_no_path_and_no_value_does_more_than_be_stored_or_refused(
     store: Store, path: str, value: str, text: bool
 ) -> None:
-    for act in (lambda: set_(store, path, value, text=text), lambda: unset(store, path)):
-        before = store.task("010")
+    acts: list[Callable[[], Any]] = [
+        lambda: set_(store, path, value, text=text),
+        lambda: unset(store, path),
+    ]
+    for act in acts:
+        before, hint = store.task("010"), None
         try:
             act()
         except Refused as refused:
-            assert refused.hint
-            assert store.task("010") == before
+            hint = refused.hint
+        assert hint is None or (hint != "" and store.task("010") == before)
         assert store.tasks().broken == ()
 
 
@@ -239,7 +244,7 @@ def test_a_worker_can_t_reopen_what_is_decided(store: Store, status: str) -> Non
 
 
 def test_a_status_that_is_none_lists_those_that_are(store: Store) -> None:
-    with pytest.raises(Refused, match="status: 'done' is none") as refused:
+    with pytest.raises(Refused, match="status.*'done'") as refused:
         set_(store, "status", "done")
     assert "needs_review" in refused.value.hint
 

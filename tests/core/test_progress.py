@@ -12,16 +12,38 @@ from tests.core.parts import in_status
 
 from sow.progress import End, Tally, after, verdict
 from sow.recovery.policy import (
-    LONGEST_WAIT, NEXT_STEP, NO_RESET_KNOWN, TRANSIENT, AskPerson, Later, Nothing, Nudge, Restart, decide,
-)  # fmt: skip
+    LONGEST_WAIT,
+    NEXT_STEP,
+    NO_RESET_KNOWN,
+    TRANSIENT,
+    AskPerson,
+    Later,
+    Nothing,
+    Nudge,
+    Restart,
+    decide,
+)
 from sow.task import Task
 from sow_executors.base import (
-    Asked, Denied, Failed, Finished, Kind, Limited, Report, Retried, Returned, Said, Spent, Started, Used,
-)  # fmt: skip
+    Asked,
+    Denied,
+    Failed,
+    Finished,
+    Kind,
+    Limited,
+    Report,
+    Retried,
+    Returned,
+    Said,
+    Spent,
+    Started,
+    Used,
+)
 
 WORKING = in_status("in_progress")
 OVER = Finished("all done")
 LIMIT = Failed("usage_limit", "limit reached", resets_at=1e9)
+GONE = Failed("session_not_found", "?")
 DENIED = Denied("Bash", "rm -rf build", "not allowed")
 
 
@@ -52,7 +74,7 @@ def end(ending: Finished | Failed, *reports: Report, **more: Any) -> End:
             WORKING, end(OVER, Asked("may I?", kind="permission")), AskPerson("may I?", "permission"),
             id="it asked for a permission",
         ),
-        pytest.param(WORKING, end(OVER, Said("I am done.")), Nudge(), id="it ended without a word to the state"),
+        pytest.param(WORKING, end(OVER, Said("I am done.")), Nudge(), id="it ended without a word"),
         pytest.param(
             WORKING, end(OVER, Said("I am done."), nudged=True),
             AskPerson("The agent ended without a report. Its last words: I am done.", "question"),
@@ -65,13 +87,17 @@ def end(ending: Finished | Failed, *reports: Report, **more: Any) -> End:
         ),
         pytest.param(
             WORKING, end(OVER, DENIED, DENIED, Denied("Write"), Said("no way")),
-            AskPerson("The agent was denied: Bash (rm -rf build); Write. Its last words: no way", "permission"),
+            AskPerson(
+                "The agent was denied: Bash (rm -rf build); Write. Its last words: no way", "permission"
+            ),
             id="it was denied what it needed",
         ),
-        pytest.param(WORKING, end(LIMIT), Later(NO_RESET_KNOWN, until=1e9, counts=False), id="its limit is reached"),
-        pytest.param(WORKING, end(Failed("session_not_found", "?")), Restart("spawn"), id="its session is gone"),
         pytest.param(
-            WORKING, end(Failed("session_not_found", "?"), tried=("spawn",)), Restart("mint"),
+            WORKING, end(LIMIT), Later(NO_RESET_KNOWN, until=1e9, counts=False), id="its limit is reached"
+        ),
+        pytest.param(WORKING, end(GONE), Restart("spawn"), id="its session is gone"),
+        pytest.param(
+            WORKING, end(GONE, tried=("spawn",)), Restart("mint"),
             id="its session can't be made again",
         ),
     ],
@@ -134,8 +160,10 @@ def test_work_after_a_result_means_that_it_is_not_over() -> None:
 
 @given(
     st.lists(
-        st.builds(Said, st.text()) | st.builds(Spent, st.integers(0, 9), usd=st.none() | st.just(0.5))
-        | st.builds(Used, st.text(), st.text(), st.text(max_size=1)) | st.builds(Returned, st.text(max_size=1)),
+        st.builds(Said, st.text())
+        | st.builds(Spent, st.integers(0, 9), usd=st.none() | st.just(0.5))
+        | st.builds(Used, st.text(), st.text(), st.text(max_size=1))
+        | st.builds(Returned, st.text(max_size=1)),
     ),
     st.integers(0, 20),
 )  # fmt: skip

@@ -40,11 +40,11 @@ IDS = ["010", "020", "030", "040", "050", "060"]
 TASKS = st.builds(
     lambda task_id, **fields: new_task(task_id, **fields),
     st.sampled_from(IDS),
-    status=st.sampled_from(["pending", "pending", "pending", "in_progress", "paused", "completed", "abandoned"]),
+    status=st.sampled_from(["pending"] * 3 + ["in_progress", "paused", "completed", "abandoned"]),
     priority=st.sampled_from([None, *PRIORITIES]),
     created_at=st.sampled_from(DAYS),
     depends_on=st.none() | st.lists(st.sampled_from([*IDS, "900"]), max_size=2, unique=True),
-    not_before=st.none() | st.sampled_from([stamp(NOW - 5), stamp(NOW + 5), stamp(NOW + 50), "0001-01-01T00:00:00Z"]),
+    not_before=st.sampled_from([None, "0001-01-01T00:00:00Z", *(stamp(NOW + n) for n in (-5, 5, 50))]),
 )  # fmt: skip
 STEPS = st.lists(
     st.tuples(st.just("put"), TASKS)
@@ -130,7 +130,7 @@ def test_a_task_that_can_never_start_is_named_with_what_it_waits_for(
         pytest.param({}, "010", ["900"], "no such task", id="unknown"),
         pytest.param({"020": ["010"]}, "010", ["020"], "010 -> 020 -> 010 is a circle", id="two"),
         pytest.param(
-            {"020": ["030", "040"], "030": ["040"], "040": ["010"]}, "010", ["020"], "-> 040 -> 010 is a circle",
+            {"020": ["030", "040"], "030": ["040"], "040": ["010"]}, "010", ["020"], "-> 040 -> 010 is a",
             id="four",
         ),
     ],
@@ -186,8 +186,8 @@ def test_the_work_for_many_tasks_grows_with_their_number_and_not_its_square(
     monkeypatch.setattr(ready.Ready, "_startable", counted)
     for count in (300, 3000):
         looks = 0
-        needs = (lambda n: [f"{n - 1:04d}"]) if shape == "a chain" else (lambda n: ["0000"])
-        tasks = [new_task(f"{n:04d}", depends_on=needs(n) if n else None) for n in range(count)]
+        needed = {n: f"{n - 1 if shape == 'a chain' else 0:04d}" for n in range(1, count)}
+        tasks = [new_task(f"{n:04d}", depends_on=[needed[n]] if n else None) for n in range(count)]
         held, order = Ready(reversed(tasks)), []
         while task := held.take(NOW):
             order.append(task.id)

@@ -62,6 +62,10 @@ def state(store: Store, task_id: str = "010", phase: str = "implementation") -> 
     return Path(store.layout.task_file(phase, task_id))
 
 
+def changed(old: str, new: str) -> bytes:
+    return BY_HAND.replace(old, new).encode()
+
+
 def by_hand(store: Store) -> Path:
     path = state(store)
     path.parent.mkdir(parents=True)
@@ -189,7 +193,7 @@ def test_events_carry_the_count_of_their_task(store: Store) -> None:
 
 def test_a_lock_that_is_held_too_long_is_an_error_that_names_its_file(tmp_path: Path) -> None:
     path = f"{tmp_path}/locks/x.lock"
-    with Lock(path), pytest.raises(Busy, match="x.lock has been locked"), Lock(path, wait_seconds=0.05):
+    with Lock(path), pytest.raises(Busy, match=r"x\.lock has been locked"), Lock(path, wait_seconds=0.05):
         pass
 
 
@@ -229,10 +233,10 @@ def test_an_unknown_task_or_phase_is_named_with_where_to_look(store: Store) -> N
         pytest.param(b"id: '010'\nname: [\n", "state.yaml:3", id="torn YAML"),
         pytest.param(b"", "state.yaml", id="empty"),
         pytest.param(b"\xff\xfe\x00", "state.yaml", id="no text"),
-        pytest.param(BY_HAND.replace("iteration: 1", "iteration: 0").encode(), "state.yaml:9: iteration", id="invalid"),
-        pytest.param(BY_HAND.replace("inputs:", "sessoin_id: x\ninputs:").encode(), "sessoin_id", id="unknown key"),
-        pytest.param(BY_HAND.replace("'010'", "'030'").encode(), "id is '030', and its folder says '010'", id="copied"),
-        pytest.param(BY_HAND.replace(": implementation", ": review").encode(), "phase is 'review'", id="moved"),
+        pytest.param(changed("iteration: 1", "iteration: 0"), "state.yaml:9: iteration", id="invalid"),
+        pytest.param(changed("inputs:", "sessoin_id: x\ninputs:"), "sessoin_id", id="unknown key"),
+        pytest.param(changed("'010'", "'030'"), "id is '030', and its folder says '010'", id="copied"),
+        pytest.param(changed(": implementation", ": review"), "phase is 'review'", id="moved"),
     ],
 )  # fmt: skip
 def test_a_broken_file_is_listed_and_the_good_ones_beside_it_go_on(
@@ -244,7 +248,7 @@ def test_a_broken_file_is_listed_and_the_good_ones_beside_it_go_on(
     assert [task.id for task in held.tasks] == ["020"]
     assert [(broken.path, bool(broken.hint)) for broken in held.broken] == [(str(state(store)), True)]
     assert message in held.broken[0].message
-    with pytest.raises(Refused, match="state.yaml"):
+    with pytest.raises(Refused, match=r"state\.yaml"):
         store.change_task("010", keep(priority="low"))
     assert state(store).read_bytes() == text
     assert store.change_task("020", keep(priority="low")).priority == "low"
@@ -389,7 +393,7 @@ def test_what_killed_writers_left_is_swept_up_and_nothing_else(store: Store) -> 
     store.settle()
     assert [path for path in left if os.path.exists(path)] == []
     assert [path for path in others if not os.path.exists(path)] == []
-    assert {name for name in os.listdir(store.layout.locks)} == {"ids.lock", "project.lock", "task-010.lock"}
+    assert set(os.listdir(store.layout.locks)) == {"ids.lock", "project.lock", "task-010.lock"}
 
 
 def test_a_disk_that_refuses_is_told_with_what_to_do(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -418,7 +422,7 @@ def test_a_disk_that_refuses_is_told_with_what_to_do(store: Store, monkeypatch: 
         st.text(st.characters(codec="utf-8"), max_size=5),
         st.recursive(
             st.none() | st.booleans() | st.integers() | st.text(st.characters(codec="utf-8"), max_size=9),
-            lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text("ab#:", max_size=3), inner, max_size=2),
+            lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text("a#:", max_size=3), inner),
             max_leaves=4,
         ),
         max_size=3,

@@ -3,13 +3,13 @@
 import os
 import signal
 import sys
-import time
 from pathlib import Path
 
 import pytest
-from tests.engine.stage import Run, Stage, assert_sound, no_turn_was_repeated, until, work
+from tests.engine.stage import Run, Stage, assert_sound, no_turn_was_repeated, staged, until, work
 
-from sow import lease, process
+from sow import lease
+from sow.recovery.restore import RESTORING
 
 
 def _waiting(stage: Stage) -> list[dict[str, object]]:
@@ -106,15 +106,14 @@ def test_a_second_orchestrator_is_refused_and_changes_nothing(stage: Stage) -> N
 
 def test_a_run_waits_for_a_command_that_is_just_making_the_state_true(stage: Stage) -> None:
     task_id = stage.add(work("a.txt"))
-    held = lease.acquire(f"{stage.layout.locks}/orchestrator.lease", "making the state true")
+    held = lease.acquire(f"{stage.layout.locks}/orchestrator.lease", RESTORING)
     run = stage.start("run")
-    # It is up, and holds back: nothing of a run is told yet.
-    until(lambda: process.argv(run.pid) and Path(f"/proc/{run.pid}/wchan").exists())
-    time.sleep(0)
+    run.until_it_says("waits")
     assert stage.tried(task_id) == []
     held.release()
     assert run.end() == 5
     assert stage.statuses() == {task_id: "needs_review"}
+    assert_sound(stage)
 
 
 def test_a_killed_run_is_taken_up_by_the_next(stage: Stage) -> None:
@@ -151,8 +150,6 @@ def test_an_agent_that_was_killed_is_tried_again_in_its_session(stage: Stage) ->
 
 
 def test_two_projects_on_one_machine_leave_each_others_agents_alone(stage: Stage, tmp_path: Path) -> None:
-    from tests.engine.stage import staged
-
     (tmp_path / "other").mkdir()
     with staged(tmp_path / "other") as other:
         mine, theirs = stage.add(work("a.txt")), other.add(_waiting(other))

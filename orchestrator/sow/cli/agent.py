@@ -25,7 +25,7 @@ from sow.runner.local import LocalRunner, Running
 from sow.runner.terminal import TerminalRunner
 from sow.runner.watch import Tail, Watcher
 from sow.scheduler import Outcome, Scheduler
-from sow.task import IN_PROGRESS, NEEDS_REVIEW, PAUSED, PENDING, Task
+from sow.task import COMPLETED, IN_PROGRESS, NEEDS_REVIEW, PAUSED, PENDING, Task
 from sow.turn import executor_of
 from sow_executors import base
 
@@ -213,7 +213,7 @@ def _drive(
         click.echo(
             f"Task {now.id} is {now.status}" + (f": {plain(now.question['text'])}" if now.question else "")
         )
-    return {NEEDS_REVIEW: 0, "completed": 0, PAUSED: 5}.get(now.status, 1)
+    return {NEEDS_REVIEW: 0, COMPLETED: 0, PAUSED: 5}.get(now.status, 1)
 
 
 def _print_transcript(attempts: Attempts, attempt: Attempt, *, follow: bool, raw: bool) -> None:
@@ -308,4 +308,5 @@ def _next(task: Task) -> str:
         PENDING: f"start it: `sow agent spawn {task.id}`",
         PAUSED: f'answer it: `sow agent resume {task.id} "..."`',
         NEEDS_REVIEW: f'`sow task approve {task.id}`, or send it back: `sow agent resume {task.id} "..."`',
+        COMPLETED: "a completed task stays as it is: add another one with `sow task add`",
     }.get(task.status, f"take it up again: `sow task retry {task.id}`")

@@ -122,11 +122,13 @@ def in_words(fault: click.UsageError) -> tuple[str, str]:
         case click.MissingParameter(param=param) if param is not None:
             return f"{_name(param, ctx)} is missing", see
         case click.BadParameter(param=param, message=message) if param is not None:
-            choices = list(param.type.choices) if isinstance(param.type, click.Choice) else []
-            said = f"{_name(param, ctx)}: {_lowered(message)}"
-            given = message.split("'")[1] if choices and message.count("'") > 1 else ""
-            close = nearest(given, choices)
-            return said, f"did you mean `{close}`?" if close else see
+            name, given = _name(param, ctx), message.partition(" ")[0].strip("'")
+            if isinstance(param.type, click.IntRange):
+                return f"{name}: {given} is no whole number from {param.type.min} to {param.type.max}", see
+            close = nearest(given, param.type.choices) if isinstance(param.type, click.Choice) else ""
+            return f"{name}: {_lowered(message)}", f"did you mean `{close}`?" if close else see
+        case click.BadOptionUsage():
+            return _lowered(fault.format_message()), f"give it one: `{fault.option_name} VALUE`"
     message, _, hint = fault.format_message().partition("\n")
     if message.startswith("Got unexpected extra"):
         hint = f"put quotes around words that belong together; {see}"

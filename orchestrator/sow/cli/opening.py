@@ -128,20 +128,31 @@ def check_can_start(turns: "Turns", task: "Task", role: str = "") -> None:
     To be called before anything is changed; what can't be told by the name is left to the start.
     """
     import shutil
+    import uuid
 
     from sow.errors import NotFound, Refused
     from sow.turn import executor_of
-    from sow_executors.base import BadSettings
+    from sow_executors.base import BadSettings, Turn
 
     role = role or task.assigned_agent
     kept = task.executor if task.session_id and not task.fresh else None
     choice = (
         turns.user.named(kept, f"task {task.id}") if kept else turns.user.for_role(role, turns.environment)
     )
+    executor = executor_of(choice)
+    # What a start would say is found by asking for its command: an executor starts nothing itself.
+    rehearsal = Turn(
+        prompt=task.name, folder=turns.layout.folder, scratch=turns.layout.runtime,
+        session_id=str(uuid.uuid4()), role=role, task_id=task.id, settings=choice.settings,
+        custom_args=choice.custom_args, params=task.params or {},
+    )  # fmt: skip
     try:
-        names = executor_of(choice).program(choice.settings)
+        executor.spawn(rehearsal)
+        names = executor.program(choice.settings)
     except BadSettings as fault:
-        raise Refused(f"executor {choice.name}: {fault}", f"mend it in {turns.user.path}") from fault
+        raise Refused(
+            f"executor {choice.name}: {fault}", "mend it in the file that `sow config path` names"
+        ) from fault
     path = turns.environment.get("PATH", os.defpath)
     # A path below the agent's folder is nowhere yet.
     if not any(shutil.which(name, path=path) or ("/" in name and name[0] != "/") for name in names):
@@ -171,13 +182,13 @@ def decisions(wanted: "str | None" = None, *, verbose: bool = False) -> "tuple[T
     Where an orchestrator lives, it does that itself.
     """
     from sow import lease
-    from sow.recovery.restore import restore
+    from sow.recovery.restore import RESTORING, restore
 
     actor = "worker" if os.environ.get("SOW_ATTEMPT_ID") else "person"
     parts = turns(wanted, actor=actor, verbose=verbose)
     deciding = reviewer(parts)
     try:
-        held = lease.acquire(f"{parts.layout.locks}/orchestrator.lease", "making the state true")
+        held = lease.acquire(f"{parts.layout.locks}/orchestrator.lease", RESTORING)
     except lease.Held:
         return parts, deciding
     try:

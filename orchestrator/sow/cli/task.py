@@ -108,11 +108,13 @@ def set_(
     store = opening.store(settings["project"])
     if unset:
         if value is not None:
-            raise Usage("--unset takes no VALUE", f"sow task set {field} --unset")
+            raise Usage("--unset takes no VALUE", f"`sow task set {field} --unset`")
         store.change_task(opening.own_task(task_id), fields.unsetting(field))
         return
     if value is None:
-        raise Usage(f"{field}: the VALUE is missing", f"sow task set {field} VALUE, or --unset to remove it")
+        raise Usage(
+            f"{field}: the VALUE is missing", f"`sow task set {field} VALUE`, or --unset to remove it"
+        )
     if field == "status" and value == COMPLETED and not opening.is_own(task_id):
         _, reviewer = opening.decisions(settings["project"])
         reviewer.complete(opening.own_task(task_id), by=opening.person())
@@ -225,7 +227,9 @@ def feedback(settings: dict[str, Any], task_id: str, text: str | None, file: str
               sow task feedback 030 --file notes.md
     """
     if (text is None) == (file is None):
-        raise Usage("give the feedback as TEXT or as --file, one of them", "sow task feedback 030 TEXT")
+        raise Usage(
+            "give the feedback as TEXT or as --file, one of them", f"`sow task feedback {task_id} TEXT`"
+        )
     words = _text(text) if file is None else _file(file)
     _, reviewer = opening.decisions(settings["project"])
     back = reviewer.send_back(task_id, words or "", by=opening.person())

@@ -15,6 +15,9 @@ from sow.runner.local import Ended, NeverStarted, Running
 from sow.task import NEEDS_REVIEW
 from sow.turn import Live, Settled, Turns
 
+RESTORING = "making the state true"
+"""What the orchestrator's lease is for while a command that is no orchestrator holds it."""
+
 
 @dataclass(slots=True)
 class Restored:
@@ -62,7 +65,8 @@ def _attempts(turns: Turns, reviewer: Reviewer, found: Restored) -> None:
 
 def take_up(turns: Turns, attempt: Attempt, found: Restored) -> None:
     """Takes up one attempt without an end, unless the process that drives it lives."""
-    if turns.driven(attempt.task_id):
+    # In this order: a driver records the end before it lets go.
+    if turns.driven(attempt.task_id) or turns.attempts.read(attempt.id).ended:
         return
     if attempt.action == "attach":
         turns.end_attached(attempt)
