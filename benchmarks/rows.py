@@ -168,7 +168,7 @@ def writers(folder: Path, house: Installed, quick: bool) -> Ratio:
         return clock_all([[house.python, "-c", "pass"]] * count, made.worker, made.output).seconds
 
     with contextlib.chdir(made.project):
-        return back_to_back(subject, at_once, 6 if quick else 6)
+        return back_to_back(subject, at_once, 6)
 
 
 ROWS = (

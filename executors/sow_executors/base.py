@@ -193,7 +193,11 @@ class Reader(Protocol):
     """Understands the output of one attempt: fed every line, asked once at the end."""
 
     def read(self, line: str) -> list[Report]:
-        """What one line of standard output means; [] for noise. Never raises."""
+        """What one line of standard output means; [] for noise. Never raises.
+
+        A line that tells the end gives `Finished` or `Failed` at once: a program that
+        then lives on is ended after a while.
+        """
         ...
 
     def end(self, exit_code: int | None, stderr: str) -> Finished | Failed:

@@ -29,12 +29,8 @@ def plan(description: str, *, branch: "str | None", name: "str | None") -> Plan:
     Raises Refused for a name that no project can have, or a type that is not there yet.
     """
     words = " ".join(description.split())
-    try:
-        words.encode()
-    except UnicodeEncodeError as fault:
-        raise Refused(
-            f"the description is not UTF-8 at character {fault.start + 1}", "give it in UTF-8"
-        ) from None
+    for what, given in (("the description", words), ("--branch", branch), ("--name", name)):
+        _check_text(what, given or "")
     chosen = name or slug(words if words else (branch or "").rpartition("/")[2])
     if not is_name(chosen):
         what = (
@@ -51,6 +47,13 @@ def plan(description: str, *, branch: "str | None", name: "str | None") -> Plan:
             "choose a branch with another prefix, such as feat/",
         )
     return Plan(name=chosen, branch=on, type=kind, description=words)
+
+
+def _check_text(what: str, text: str) -> None:
+    try:
+        text.encode()
+    except UnicodeEncodeError as fault:
+        raise Refused(f"{what} is not UTF-8 at character {fault.start + 1}", "give it in UTF-8") from None
 
 
 def slug(words: str) -> str:

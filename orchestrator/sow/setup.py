@@ -86,7 +86,7 @@ def new_project(
                 _switch(repository, plan.branch, base)
             store = store_of(layout)
             _place_state(layout, plan, store.now())
-        except SowError:
+        except (SowError, KeyboardInterrupt):
             _undo(places, json.loads(_read(intent)))
             _forget(intent)
             raise
@@ -98,7 +98,7 @@ def new_project(
 
 def settle_half_made(places: Places) -> None:
     """Completes or undoes what a killed `new_project` left; leaves one that is under way alone."""
-    if not _intents(places):
+    if not os.path.isdir(_intents(places)):
         return
     try:
         with _only_one(places, wait_seconds=0.0):
@@ -109,25 +109,27 @@ def settle_half_made(places: Places) -> None:
 
 def settle_half_made_held(places: Places) -> None:
     """The same for a caller who is the only one."""
-    for path in _intents(places):
-        intent = json.loads(_read(path))
-        if os.path.exists(f"{intent['folder']}/{PROJECT}/state.yaml"):
+    folder = _intents(places)
+    for name in sorted(os.listdir(folder)) if os.path.isdir(folder) else ():
+        path = f"{folder}/{name}"
+        # What has another name is an intent that was not yet whole: nothing was done about it.
+        intent = json.loads(_read(path)) if name.endswith(".json") else None
+        if intent and os.path.exists(f"{intent['folder']}/{PROJECT}/state.yaml"):
             commits.commit_paths(Git(intent["folder"]), [PROJECT], f"sow: project {intent['name']} begins")
-        else:
+        elif intent:
             _undo(places, intent)
         _forget(path)
+    with suppress(OSError):
+        os.rmdir(folder)
+
+
+def _intents(places: Places) -> str:
+    """The folder where each `new_project` says what it is about to make."""
+    return f"{places.main}/{RUNTIME}/new"
 
 
 def _only_one(places: Places, wait_seconds: float = files.LOCK_SECONDS) -> files.Lock:
     return files.Lock(f"{places.main}/{RUNTIME}/new.lock", wait_seconds=wait_seconds)
-
-
-def _intents(places: Places) -> list[str]:
-    folder = f"{places.main}/{RUNTIME}/new"
-    try:
-        return [f"{folder}/{name}" for name in sorted(os.listdir(folder)) if name.endswith(".json")]
-    except FileNotFoundError:
-        return []
 
 
 def _check(places: Places, repository: Git, plan: Plan, start: str | None, worktree: bool) -> None:
@@ -164,7 +166,7 @@ def _check_checkout(repository: Git, plan: Plan, worktree: bool) -> None:
             raise Refused(
                 "this checkout has a project already", "leave --no-worktree out: each has its own worktree"
             )
-        if current != plan.branch and not repository.is_clean():
+        if current != plan.branch and not _is_clean(repository):
             raise Refused(
                 f"the checkout has uncommitted changes, so it can't switch to {plan.branch}",
                 "commit or stash them, or leave --no-worktree out",
@@ -177,11 +179,16 @@ def _check_checkout(repository: Git, plan: Plan, worktree: bool) -> None:
             f"{plan.branch} is the default branch and is checked out here",
             "choose another --branch, or --no-worktree to work right here",
         )
-    if not repository.is_clean():
+    if not _is_clean(repository):
         raise Refused(
             f"the checkout is on {plan.branch} and has uncommitted changes",
             "commit or stash them, then repeat the command",
         )
+
+
+def _is_clean(repository: Git) -> bool:
+    """Whether nothing of the user's is uncommitted; the settings that sow has just made may be."""
+    return all(change.state == "??" and change.path.startswith(".sow/") for change in repository.changes())
 
 
 def _step_aside(repository: Git, plan: Plan) -> list[str]:
@@ -204,7 +211,7 @@ def _switch(repository: Git, branch: str, base: str) -> None:
 def _write_intent(
     places: Places, repository: Git, plan: Plan, folder: str, base: str, created: bool, worktree: bool
 ) -> str:
-    above = f"{places.main}/{RUNTIME}/new"
+    above = _intents(places)
     files.make_folder(above)
     path = f"{above}/{plan.name}.json"
     intent = {
@@ -235,7 +242,7 @@ def _undo(places: Places, intent: dict[str, object]) -> None:
         worktrees.add(repository, folder, branch, base)
         worktrees.remove(repository, folder, branch)
     was = intent["was"]
-    if isinstance(was, str) and was != repository.current_branch() and repository.is_clean():
+    if isinstance(was, str) and was != repository.current_branch() and _is_clean(repository):
         _switch(repository, was, base)
     untouched = repository.tip(branch) == base and worktrees.holding(repository, branch) is None
     if intent["created"] and untouched:

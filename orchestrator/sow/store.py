@@ -319,12 +319,16 @@ class Store:
         except FileNotFoundError:
             files.make_folder(self.layout.last_good)
             handle = os.open(beside, flags, 0o644)
+        data, written = text.encode(), 0
         try:
             # Not flushed: after a power cut the state file itself is the good one.
-            os.write(handle, text.encode())
+            written = os.write(handle, data)
+        except OSError:
+            pass  # a full disk: the state itself is written, and its older copy is still a good one
         finally:
             os.close(handle)
-        os.rename(beside, path)
+        if written == len(data):
+            os.rename(beside, path)
 
     def _lock(self, name: str) -> "_SettledLock":
         return _SettledLock(self, name)

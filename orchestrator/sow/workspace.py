@@ -8,7 +8,7 @@ project's branch  <-- merged on approval --  <branch>--010   worktree of task 01
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -189,6 +189,15 @@ class Workspace:
         except SowError as fault:
             return str(fault)
         return reason
+
+    def clear_up_left(self, completed: Iterable[Task]) -> None:
+        """The same for completed tasks of which a kill left worktree or branch."""
+        form = "--format=%(refname:short)"
+        pattern = f"refs/heads/{task_branch(self.branch, '*')}"
+        standing = set(Git(self.layout.folder).run("for-each-ref", form, pattern).splitlines())
+        for task in completed:
+            if task.branch in standing:
+                self.clear_up(task)
 
     @property
     def _intent(self) -> str:

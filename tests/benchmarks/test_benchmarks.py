@@ -18,9 +18,9 @@ ROOT = Path(__file__).parents[2]
 COPIED = ("orchestrator", "executors", "schemas", ".sow.example", "pyproject.toml", "README.md", "benchmarks")
 
 
-def run(folder: Path, root: Path, *words: str) -> "subprocess.CompletedProcess[str]":
+def run(home: Path, root: Path, *words: str) -> "subprocess.CompletedProcess[str]":
     kept = {name: held for name, held in os.environ.items() if name.startswith(("PATH", "PIP_", "SSL_"))}
-    env = {**kept, "HOME": str(folder / "home"), "TMPDIR": str(folder)}
+    env = {**kept, "HOME": str(home), "TMPDIR": str(home / "scratch")}
     argv = [sys.executable, "-m", "benchmarks", *words]
     return subprocess.run(argv, cwd=root, env=env, capture_output=True, text=True, timeout=240, check=False)
 
@@ -35,7 +35,7 @@ def test_a_quick_run_installs_sow_measures_and_leaves_nothing_behind(tmp_path: P
             shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
         else:
             shutil.copy(ROOT / name, root / name)
-    done = run(scratch, root, "version", "set", "--quick", "--json")
+    done = run(tmp_path, root, "version", "set", "--quick", "--json")
     assert done.returncode == 0, done.stderr + done.stdout
     told = json.loads(done.stdout)
     assert [row["name"] for row in told["rows"]] == ["version", "set"]

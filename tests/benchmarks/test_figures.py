@@ -5,7 +5,7 @@ from statistics import median
 
 import pytest
 from benchmarks.figures import CONFIDENCE, Count, Ratio, interval, verdict
-from benchmarks.timing import back_to_back
+from benchmarks.timing import back_to_back, once
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -77,3 +77,9 @@ def test_each_side_goes_first_every_other_round_and_the_warm_round_does_not_coun
     figure = back_to_back(lambda n: timed("s", n or 99.0), lambda n: timed("y", 1.0), 4)
     assert figure.pairs == ((1.0, 1.0), (2.0, 1.0), (3.0, 1.0), (4.0, 1.0))
     assert "".join(side for side, _ in calls) == "syyssyyssy"
+
+
+def test_work_of_one_round_stands_between_two_yardsticks() -> None:
+    figure = once(lambda n: 30.0, lambda n: [1.0, 0.0, 2.0][n])
+    assert figure.value == pytest.approx(20.0)
+    assert figure.interval.confidence == 0.0

@@ -9,6 +9,7 @@ the copy's name, and the call that it died at (`survived` for the last one).
 
 from __future__ import annotations
 
+import builtins
 import os
 import shutil
 import signal
@@ -81,6 +82,19 @@ class Fatal:
 
         return call
 
+    def around_open(self, real: Callable[..., Any]) -> Callable[..., Any]:
+        """The same for Python's own `open`, which makes its system calls unseen."""
+
+        def call(path: Any, mode: str = "r", *words: Any, **more: Any) -> Any:
+            if mode.startswith("r"):
+                return real(path, mode, *words, **more)
+            self.step(f"before open {path}")
+            file = real(path, mode, *words, **more)
+            self.step(f"after open {path}")
+            return file
+
+        return call
+
     def step(self, place: str) -> None:
         self.left -= 1
         if self.left == 0:
@@ -99,6 +113,7 @@ def run_and_kill(scenario: str, folder: str, fatal_step: int) -> str:
         fatal = Fatal(fatal_step, report)
         for name in CALLS:
             setattr(os, name, fatal.around(name, getattr(os, name)))
+        builtins.open = fatal.around_open(builtins.open)
         SCENARIOS[scenario](open_store(folder))
         os._exit(0)
     os.close(report)

@@ -244,7 +244,7 @@ def test_a_worker_can_t_reopen_what_is_decided(store: Store, status: str) -> Non
 
 
 def test_a_status_that_is_none_lists_those_that_are(store: Store) -> None:
-    with pytest.raises(Refused, match="status.*'done'") as refused:
+    with pytest.raises(Refused, match="'done'") as refused:
         set_(store, "status", "done")
     assert "needs_review" in refused.value.hint
 

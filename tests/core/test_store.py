@@ -176,6 +176,16 @@ def test_a_change_sees_the_state_as_it_is_now_and_not_an_old_copy(store: Store) 
     assert (store.task("010").priority, store.task("010").name) == ("high", "task 010 again")
 
 
+def test_a_file_is_replaced_whole_so_that_who_reads_it_meanwhile_reads_the_old_one(store: Store) -> None:
+    path = by_hand(store)
+    path.chmod(0o640)
+    with open(path) as reader:
+        begin = reader.read(10)
+        store.change_task("010", keep(name="x" * 9000))
+        assert begin + reader.read() == BY_HAND
+    assert path.stat().st_mode & 0o777 == 0o640
+
+
 def test_events_carry_the_count_of_their_task(store: Store) -> None:
     add(store)
     add(store)
@@ -409,6 +419,30 @@ def test_a_disk_that_refuses_is_told_with_what_to_do(store: Store, monkeypatch: 
             store.change_task("010", keep(priority="low"))
     assert "free some space" in refused.value.hint
     assert (snapshot(store), temporary(store)) == (before, [])
+
+
+@pytest.mark.parametrize("room", [0, 20])
+def test_a_disk_with_room_for_the_state_and_not_for_its_copy_keeps_the_older_copy(
+    store: Store, monkeypatch: pytest.MonkeyPatch, room: int
+) -> None:
+    add(store)
+    copy = Path(store.layout.last_good, "010.yaml")
+    before, real = copy.read_bytes(), os.write
+
+    def nearly_full(handle: int, data: bytes) -> int:
+        if "last-good" not in os.readlink(f"/proc/self/fd/{handle}"):
+            return real(handle, data)
+        if not room:
+            raise OSError(28, "No space left on device")
+        return real(handle, data[:room])
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "write", nearly_full)
+        store.change_task("010", keep(priority="low"))
+    assert store.task("010").priority == "low"
+    assert copy.read_bytes() == before
+    store.settle()
+    assert temporary(store) == []
 
 
 # -- any value --------------------------------------------------------------------------------

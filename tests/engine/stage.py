@@ -170,7 +170,7 @@ class Stage:
 
     def script(self, name: str, turns: Script | str) -> Path:
         path = self.tmp / "scripts" / name
-        path.write_text(turns if isinstance(turns, str) else yaml.safe_dump({"turns": turns}))
+        path.write_text(turns if isinstance(turns, str) else json.dumps({"turns": turns}))
         return path
 
     # -- what a person decides: by the same functions as the command line, without its start ----

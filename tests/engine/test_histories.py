@@ -33,7 +33,8 @@ def test_an_agent_that_ends_without_a_word_is_asked_once_and_then_a_person_is(st
     assert first.session_id == second.session_id
     task = stage.task(task_id)
     assert (task.status, task.question and task.question["kind"]) == ("paused", "question")
-    assert task.question and "I am off." in task.question["text"]
+    assert task.question
+    assert "I am off." in task.question["text"]
     assert_sound(stage)
 
 
@@ -53,7 +54,8 @@ def test_a_question_is_answered_in_the_session_in_which_it_was_asked(stage: Stag
     stage.run()
     task = stage.task(task_id)
     assert task.status == "paused"
-    assert task.question and task.question["options"] == ["red", "blue"]
+    assert task.question
+    assert task.question["options"] == ["red", "blue"]
     stage.answer(task_id, "the blue one")
     assert stage.statuses() == {task_id: "in_progress"}
     stage.run()
@@ -138,7 +140,8 @@ def test_what_no_retry_mends_is_a_persons_with_what_to_do(stage: Stage, kind: st
     stage.run()
     task = stage.task(task_id)
     assert len(stage.tried(task_id)) == 1
-    assert task.question and (task.question["kind"], "No." in task.question["text"]) == ("failure", True)
+    assert task.question
+    assert (task.question["kind"], "No." in task.question["text"]) == ("failure", True)
     assert words in task.question["text"]
     assert task.error_detail == {"class": kind}
     # Mended, it goes on where it was.
@@ -155,7 +158,8 @@ def test_what_passes_by_itself_is_tried_again_later(stage: Stage) -> None:
     run.until_it_says("Too busy.")
     task = stage.task(task_id)
     assert (task.status, task.not_before is not None) == ("pending", True)
-    assert task.error and (task.error["message"], task.error["is_retryable"]) == ("Too busy.", True)
+    assert task.error
+    assert (task.error["message"], task.error["is_retryable"]) == ("Too busy.", True)
     # A person who does not want to wait for a minute says so, and the run that is on hears it.
     stage.retry(task_id)
     assert run.end() == 5
@@ -169,7 +173,8 @@ def test_an_agent_that_fails_for_no_known_reason_is_tried_twice(stage: Stage) ->
     assert len(stage.tried(task_id)) == 2
     task = stage.task(task_id)
     assert (task.status, task.question and task.question["kind"]) == ("paused", "failure")
-    assert task.error and task.error["retry_count"] == 1
+    assert task.error
+    assert task.error["retry_count"] == 1
     assert_sound(stage)
 
 
@@ -245,7 +250,8 @@ def test_what_can_not_start_is_paused_with_what_to_do(
     done = stage.sow("run", SOW_AGENTS_IMPLEMENTER=role)
     assert done.code == 5, done
     task = stage.task(task_id)
-    assert task.question and task.question["kind"] == "failure"
+    assert task.question
+    assert task.question["kind"] == "failure"
     assert words in task.question["text"]
     assert_sound(stage)
     # Mended, it starts.
@@ -347,7 +353,8 @@ def test_an_agent_that_falls_silent_is_ended_and_a_person_is_asked(stage_with: C
     stage.run()
     task = stage.task(task_id)
     assert (task.status, stage.tried(task_id)[0].outcome) == ("paused", "stopped")
-    assert task.question and "printed nothing" in task.question["text"]
+    assert task.question
+    assert "printed nothing" in task.question["text"]
     stage.answer(task_id, "Go on.")
     stage.run()
     assert stage.statuses() == {task_id: "needs_review"}

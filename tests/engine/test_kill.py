@@ -27,8 +27,10 @@ from tests.engine.stage import Run, Stage, ask, assert_sound, kill, no_turn_was_
 from sow.task import Task
 
 ROUNDS = int(os.environ.get("SOW_KILL_ROUNDS", "12"))
-PATIENCE = 120.0
+PATIENCE = 60.0
 """Seconds in which a round comes to its end, kills and all."""
+
+Step = dict[str, Any]
 
 # Takes both sides of a conflict, and adds its own line: whatever of it was done before a kill.
 JOIN = (
@@ -37,10 +39,10 @@ JOIN = (
 )
 
 
-def _turns(kind: str, name: str, chance: Random) -> list[list[dict[str, Any]]]:
+def _turns(kind: str, name: str, chance: Random) -> list[list[Step]]:
     """The script of a task's agent."""
-    pause = {"wait": round(chance.uniform(0.02, 0.3), 2)}
-    whole = [pause, {"say": "I work."}, *work(f"{name}.txt"), pause]
+    pause: Step = {"wait": round(chance.uniform(0.02, 0.3), 2)}
+    whole: list[Step] = [pause, {"say": "I work."}, *work(f"{name}.txt"), pause]
     match kind:
         case "asks":
             return [[pause, ask(f"What about {name}?")], whole]
@@ -62,6 +64,8 @@ class Round:
         self.kinds: dict[str, str] = {}
         self.said: dict[str, list[str]] = {}
         """What a person said to each task in a command that was not killed."""
+        self.noted: dict[str, int] = {}
+        """The number that was last set in each task's metadata by a command that was not killed."""
         self.kills: Counter[str] = Counter()
         self.to_send_back: set[str] = set()
         self._words = 0
@@ -89,7 +93,7 @@ class Round:
                 case "agent":
                     self._kill_an_agent()
                 case "writer":
-                    self._decide_one(cut=True)
+                    self._decide_one(cut=True) if self.chance.random() < 0.8 else self._note()
                 case _:
                     self._decide_one(cut=False)
         run.end() if self.chance.random() < 0.5 else self._kill(run, "orchestrator")
@@ -118,6 +122,16 @@ class Round:
         if alive:
             kill(self.chance.choice(alive))
             self.kills["agent"] += 1
+
+    def _note(self) -> None:
+        """`sow task set` of a number that only grows, killed or not."""
+        task_id = self.chance.choice(list(self.kinds))
+        self._words += 1
+        run = self.stage.start("task", "set", "metadata.number", str(self._words), "--id", task_id)
+        time.sleep(self.chance.uniform(0.0, 0.3))
+        self._kill(run, "task set")
+        if run.end() == 0:
+            self.noted[task_id] = self._words
 
     def _decide_one(self, *, cut: bool) -> bool:
         """Does the next thing that waits for a person; with `cut`, the command is killed in between."""
@@ -172,6 +186,8 @@ def test_whoever_is_killed_every_task_is_done_and_merged_once(stage: Stage, seed
     for number, (task_id, kind) in enumerate(played.kinds.items()):
         assert stage.merged(f"file{number}.txt") == "done"
         assert (task_id in stage.merged("shared.txt").split()) == (kind == "shares")
+        kept = (stage.task(task_id).metadata or {}).get("number", 0)
+        assert kept >= played.noted.get(task_id, 0), "a number that was set is gone"
         told = "\n".join(stage.told(task_id))
         assert [words for words in played.said[task_id] if words not in told] == [], "words that nobody heard"
         assert len({attempt.session_id for attempt in stage.tried(task_id)}) == 1, "a session was lost"

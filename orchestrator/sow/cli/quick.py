@@ -77,10 +77,20 @@ def log(text: str, task_id: "str | None" = None, *, wanted: "str | None" = None)
 
     chosen = opening.own_task(task_id)
     store = opening.store(wanted)
+
+    def note() -> None:
+        try:
+            report.note(store, chosen, text)
+        except OSError as fault:
+            raise Failed(
+                f"can't write the log of task {chosen}: {fault.strerror}",
+                f"give yourself the right to write {fault.filename}",
+            ) from fault
+
     if opening.is_own(task_id):
-        _reported(lambda: report.note(store, chosen, text), {"verb": "log", "text": text})
+        _reported(note, {"verb": "log", "text": text})
     else:
-        report.note(store, chosen, text)
+        note()
 
 
 def ask(
@@ -110,7 +120,7 @@ def _reported(say: "Callable[[], object]", report: "dict[str, object]") -> None:
     """Reports to the state, or where a sandbox forbids that, to the attempt's outbox."""
     try:
         say()
-    except (PermissionError, Failed) as fault:
+    except Failed as fault:
         outbox = _outbox()
         if outbox is None or not _forbidden(fault):
             raise

@@ -13,7 +13,7 @@ import click
 from sow.cli import INTERRUPTED, completion, opening
 from sow.cli.terminal import plain
 from sow.cli.watching import face
-from sow.errors import SowError, Waits
+from sow.errors import Waits
 from sow.ready import Ready
 from sow.runner.watch import Watcher
 from sow.scheduler import Outcome, Scheduler
@@ -50,7 +50,6 @@ def run(
         turns.store.task(task_id)
     if dry_run:
         return _tell_plan(turns, task_id, as_json)
-    _check_can_start(turns, task_id)
     tasks = list(turns.store.tasks().tasks)
     with Watcher() as watcher, face(tasks, as_json=as_json, quiet=settings["quiet"]) as shown:
         scheduler = Scheduler(
@@ -118,23 +117,6 @@ def _tell_plan(turns: Turns, task_id: str | None, as_json: bool) -> int:
     if not order:
         click.echo("nothing would start")
     return 0
-
-
-def _check_can_start(turns: Turns, task_id: str | None) -> None:
-    """Raises NotFound where not one of the tasks that are ready has its program on this machine.
-
-    Where one has, the others are paused, each with a question that says what is missing.
-    """
-    fault: SowError | None = None
-    for task in _plan(turns, task_id):
-        try:
-            opening.check_can_start(turns, task)
-        except SowError as found:
-            fault = fault or found
-        else:
-            return
-    if fault and not turns.attempts.open():
-        raise fault
 
 
 def hear_signals(scheduler: Scheduler) -> None:

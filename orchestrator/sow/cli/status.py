@@ -77,7 +77,7 @@ def text(held: dict[str, Any]) -> str:
     """The page for a person."""
     lines = [f"{held['project']}  (branch {held['branch']}, {held['state']})", ""]
     for row in held["tasks"]:
-        lines.append(f"  [{row['id']}] {_mark(row):<22} {plain(row['name'])}{_more(row)}")
+        lines.append(f"  [{row['id']}] {_mark(row):<22} {row['name']}{_more(row)}")
     if not held["tasks"]:
         lines.append('  no tasks yet: sow task add "..." --agent implementer')
     for broken in held["broken"]:
@@ -94,7 +94,7 @@ def text(held: dict[str, Any]) -> str:
     tokens = spent["input_tokens"] + spent["output_tokens"]
     cost += f"   {tokens:,} tokens" if tokens else ""
     lines += ["", f"{len(held['tasks'])} total tasks, {done} completed{cost}"]
-    return "\n".join(lines)
+    return plain("\n".join(lines))
 
 
 def _row(task: Task, attempt: str | None) -> dict[str, Any]:
@@ -139,7 +139,7 @@ def _runs(attempts: Attempts, attempt: str) -> bool:
 
 
 def _first(text: str) -> str:
-    line = plain(" ".join(text.split()))
+    line = " ".join(text.split())
     return f"{line[:97]}..." if len(line) > 100 else line
 
 

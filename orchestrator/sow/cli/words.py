@@ -13,15 +13,15 @@ from sow.task import Task
 
 def overview(held: Tasks) -> str:
     """The tasks of a project, a line each, and what is broken."""
-    lines = [f"  [{task.id}] {plain(task.name)} ({task.status})" for task in held.tasks]
+    lines = [f"  [{task.id}] {task.name} ({task.status})" for task in held.tasks]
     lines += [f"  broken: {broken.message}\n          {broken.hint}" for broken in held.broken]
-    return "\n".join([*lines, f"{len(held.tasks)} total tasks"])
+    return plain("\n".join([*lines, f"{len(held.tasks)} total tasks"]))
 
 
 def details(task: Task) -> str:
     """One task with all that a person asks of it; scripts rely on these words."""
     lines = [
-        f"Task: {task.id} - {plain(task.name)}",
+        f"Task: {task.id} - {task.name}",
         f"Status: {task.status}",
         f"Phase: {task.phase}",
         f"Iteration: {task.iteration}",
@@ -39,20 +39,20 @@ def details(task: Task) -> str:
         "Attempts": task.attempts,
         "Approved by": task.approval["by"] if task.approval else None,
     }
-    lines += [f"{name}: {plain(str(value))}" for name, value in optional.items() if value]
+    lines += [f"{name}: {value}" for name, value in optional.items() if value]
     if task.question:
-        lines.append(f"Question ({task.question['kind']}): {plain(task.question['text'])}")
-        lines += [f"  - {plain(option)}" for option in task.question.get("options", ())]
+        lines.append(f"Question ({task.question['kind']}): {task.question['text']}")
+        lines += [f"  - {option}" for option in task.question.get("options", ())]
     if task.error:
-        lines.append(f"Error ({task.error['error_type']}): {plain(task.error['message'])}")
+        lines.append(f"Error ({task.error['error_type']}): {task.error['message']}")
     if task.result:
-        lines.append(f"Result ({task.result['status']}): {plain(task.result.get('message', ''))}".rstrip())
-    lines += [f"metadata.{path}: {plain(str(value))}" for path, value in _leaves(task.metadata or {})]
-    lines += [f"params.{path}: {plain(str(value))}" for path, value in _leaves(task.params or {})]
+        lines.append(f"Result ({task.result['status']}): {task.result.get('message', '')}".rstrip())
+    lines += [f"metadata.{path}: {value}" for path, value in _leaves(task.metadata or {})]
+    lines += [f"params.{path}: {value}" for path, value in _leaves(task.params or {})]
     for title, artifacts in (("Inputs", task.inputs), ("Outputs", task.outputs)):
         lines.append(f"{title} ({len(artifacts)}):")
         lines += [f"  [{number}] {held['type']}: {held['path']}" for number, held in enumerate(artifacts)]
-    return "\n".join(lines)
+    return plain("\n".join(lines))
 
 
 def columns(rows: Sequence[Sequence[object]]) -> str:

@@ -243,7 +243,8 @@ def _finish_half_made(there: Git, git_dir: str) -> None:
     """Completes the checkout of a half-made worktree."""
     index.forget_dead(git_dir, f"{git_dir}/index.lock")
     there.run("reset", "--hard", "--quiet", "HEAD")
-    os.unlink(f"{git_dir}/locked")
+    with suppress(FileNotFoundError):  # its own git came to its end after all
+        os.unlink(f"{git_dir}/locked")
 
 
 def _git_dirs(git: Git) -> Iterator[tuple[str, str]]:

@@ -12,7 +12,7 @@ from sow.attempt import Attempt
 from sow.errors import SowError
 from sow.review import Reviewer
 from sow.runner.local import Ended, NeverStarted, Running
-from sow.task import NEEDS_REVIEW
+from sow.task import COMPLETED, NEEDS_REVIEW
 from sow.turn import Live, Settled, Turns
 
 RESTORING = "making the state true"
@@ -84,8 +84,10 @@ def take_up(turns: Turns, attempt: Attempt, found: Restored) -> None:
 
 
 def _approvals(turns: Turns, reviewer: Reviewer, found: Restored) -> None:
-    """Approved work whose merge was cut off is merged, once."""
-    for task in turns.store.tasks().tasks:
+    """Approved work whose merge was cut off is merged, once, and worktrees that it needs no longer go."""
+    tasks = turns.store.tasks().tasks
+    turns.workspace.clear_up_left(task for task in tasks if task.status == COMPLETED)
+    for task in tasks:
         if task.status == NEEDS_REVIEW and task.approval:
             try:
                 done = reviewer.merge(task)

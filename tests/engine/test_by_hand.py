@@ -1,0 +1,160 @@
+"""One agent at a time, by hand, beside a run that is on: spawn, resume, stop, look, attach."""
+
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+import pexpect
+import pytest
+from tests.engine.stage import MAIN, SECONDS, Stage, ask, assert_sound, until, work
+
+
+def _waiting(stage: Stage, go: str = "go", name: str = "a.txt") -> list[dict[str, Any]]:
+    return [{"say": "I wait."}, {"wait": {"file": str(stage.tmp / go)}}, *work(name)]
+
+
+def test_an_agent_started_by_hand_is_not_started_again_by_a_run(stage: Stage) -> None:
+    mine = stage.add(_waiting(stage))
+    theirs = stage.add(work("b.txt"))
+    by_hand = stage.start("agent", "spawn", mine, "--json")
+    by_hand.until_it_says("I wait.")
+    stage.run()
+    assert stage.statuses() == {mine: "in_progress", theirs: "needs_review"}
+    (stage.tmp / "go").touch()
+    assert by_hand.end() == 0
+    assert len(stage.tried(mine)) == 1
+    assert stage.statuses() == {mine: "needs_review", theirs: "needs_review"}
+    assert_sound(stage)
+
+
+def test_an_agent_of_a_run_is_not_started_again_by_hand(stage: Stage) -> None:
+    task_id = stage.add(_waiting(stage))
+    run = stage.start("run", "--json")
+    run.until_it_says("I wait.")
+    done = stage.sow("agent", "spawn", task_id)
+    assert (done.code, len(stage.tried(task_id))) == (6, 1), done
+    (stage.tmp / "go").touch()
+    assert run.end() == 5
+    assert_sound(stage)
+
+
+def test_what_an_agent_started_by_hand_completes_starts_its_dependents_in_the_run(stage: Stage) -> None:
+    first = stage.add([ask("Well?")], work("a.txt"))
+    stage.run()
+    second = stage.add(work("b.txt"), depends_on=(first,))
+    stage.add(_waiting(stage, name="c.txt"))
+    run = stage.start("run", "--json")
+    run.until_it_says("I wait.")
+    assert stage.sow("agent", "resume", first, "Yes.").code == 0
+    assert "Yes." in stage.told(first)[1]
+    assert stage.sow("task", "approve", first).code == 0
+    until(lambda: stage.statuses()[second] == "needs_review")
+    (stage.tmp / "go").touch()
+    assert run.end() == 5
+    assert_sound(stage)
+
+
+def test_work_can_be_sent_back_by_resuming_its_agent(stage: Stage) -> None:
+    task_id = stage.add(work("a.txt"), work("b.txt"))
+    assert stage.sow("agent", "spawn", task_id).code == 0
+    assert stage.sow("agent", "resume", task_id, "Do b, too.").code == 0
+    tried = stage.tried(task_id)
+    assert [(a.iteration, a.action, a.reason) for a in tried] == [
+        (1, "spawn", "start"),
+        (2, "resume", "feedback"),
+    ]
+    assert "Do b, too." in stage.told(task_id)[1]
+    assert_sound(stage)
+
+
+def test_stopping_an_agent_of_a_run_pauses_its_task_and_the_run_goes_on(stage: Stage) -> None:
+    stopped = stage.add(_waiting(stage), work("a.txt"))
+    other = stage.add(_waiting(stage, "other", "b.txt"))
+    run = stage.start("run")
+    until(lambda: len(stage.attempts.open()) == 2 and all(a.pid for a in stage.attempts.open()))
+    done = stage.sow("agent", "stop", stopped)
+    assert (done.code, "paused" in done.output) == (0, True), done
+    task = stage.task(stopped)
+    assert task.question
+    assert "A person stopped the agent" in task.question["text"]
+    assert stage.statuses() == {stopped: "paused", other: "in_progress"}
+    (stage.tmp / "other").touch()
+    assert run.end() == 5
+    (stage.tmp / "go").touch()
+    stage.answer(stopped)
+    stage.run()
+    assert len({a.session_id for a in stage.tried(stopped)}) == 1
+    assert stage.statuses() == {stopped: "needs_review", other: "needs_review"}
+    assert_sound(stage)
+
+
+def test_an_agent_that_a_killed_spawn_left_is_stopped_all_the_same(stage: Stage) -> None:
+    task_id = stage.add(_waiting(stage))
+    by_hand = stage.start("agent", "spawn", task_id, "--json")
+    by_hand.until_it_says("I wait.")
+    by_hand.kill()
+    done = stage.sow("agent", "stop", task_id)
+    assert done.code == 0, done
+    assert stage.alive() == []
+    assert stage.statuses() == {task_id: "paused"}
+    assert_sound(stage)
+
+
+def test_what_an_agent_says_can_be_followed_to_its_end(stage: Stage) -> None:
+    task_id = stage.add([*_waiting(stage), {"say": "I have it."}])
+    run = stage.start("run", "--json")
+    run.until_it_says("I wait.")
+    logs = stage.start("agent", "logs", task_id, "-f")
+    logs.until_it_says("I wait.")
+    (stage.tmp / "go").touch()
+    assert (run.end(), logs.end()) == (5, 0)
+    assert "I have it." in logs.output
+    assert_sound(stage)
+
+
+def test_an_interrupted_spawn_leaves_its_task_to_the_next_run(stage: Stage) -> None:
+    task_id = stage.add(_waiting(stage))
+    by_hand = stage.start("agent", "spawn", task_id, "--json")
+    by_hand.until_it_says("I wait.")
+    by_hand.signal(signal.SIGINT)
+    assert by_hand.end() == 130
+    assert (stage.alive(), stage.statuses()) == ([], {task_id: "in_progress"})
+    (stage.tmp / "go").touch()
+    stage.run()
+    assert [a.reason for a in stage.tried(task_id)] == ["start", "interrupted"]
+    assert stage.statuses() == {task_id: "needs_review"}
+    assert_sound(stage)
+
+
+@pytest.mark.slow
+def test_while_a_person_is_in_a_session_no_agent_is_started_in_it(stage: Stage) -> None:
+    task_id = stage.add([ask("Well?")], [{"say": "I heard {prompt}."}], work("a.txt"))
+    stage.run()
+    stage.answer(task_id)
+    words = ["-c", f"{stage.prelude}\n{MAIN}", "agent", "attach", task_id]
+    environment = {**stage.env, "TERM": "xterm"}
+    terminal = pexpect.spawn(
+        sys.executable, words, cwd=str(stage.main), env=environment, encoding="utf-8", timeout=SECONDS / 2
+    )
+    try:
+        terminal.expect("Well")
+        terminal.send("blue\r")
+        terminal.expect("I heard blue.")
+        # The answer waits in the state; the person has the session.
+        done = stage.sow("run")
+        assert [a.action for a in stage.tried(task_id)] == ["spawn", "attach"], done
+        assert stage.statuses() == {task_id: "in_progress"}
+        assert stage.sow("agent", "spawn", task_id).code == 6
+        terminal.sendeof()
+        terminal.expect("Back from the session")
+        terminal.expect(pexpect.EOF)
+    finally:
+        terminal.close(force=True)
+    assert stage.alive() == []
+    stage.run()
+    assert [a.action for a in stage.tried(task_id)] == ["spawn", "attach", "resume"]
+    assert len({a.session_id for a in stage.tried(task_id)}) == 1
+    assert stage.statuses() == {task_id: "needs_review"}
+    assert Path(str(stage.task(task_id).worktree), "a.txt").exists()
+    assert_sound(stage)
