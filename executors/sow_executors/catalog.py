@@ -6,6 +6,7 @@ An executor is imported when it is asked for. Nothing else reads entry points.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, cast
 
@@ -40,7 +41,7 @@ class BrokenExecutor(RuntimeError):
 
 def names() -> tuple[str, ...]:
     """The types that can be configured, ours and others', in order."""
-    return tuple(sorted({*EXECUTORS, *_others()}))
+    return tuple(sorted({*EXECUTORS, *installed_by_others()}))
 
 
 def get(name: str, settings: Mapping[str, object] | None = None) -> Executor:
@@ -59,7 +60,7 @@ def _load(name: str) -> Callable[..., Executor]:
     if name in EXECUTORS:
         module, _, attribute = EXECUTORS[name].partition(":")
         return cast(Callable[..., Executor], getattr(import_module(module), attribute))
-    others = _others()
+    others = installed_by_others()
     if name not in others:
         raise UnknownExecutor(name, names())
     try:
@@ -68,7 +69,9 @@ def _load(name: str) -> Callable[..., Executor]:
         raise BrokenExecutor(f"executor {name} ({others[name].value}) can't be loaded: {error}") from error
 
 
-def _others() -> dict[str, EntryPoint]:
+@cache
+def installed_by_others() -> dict[str, EntryPoint]:
+    """The entry points of other distributions, by name; read once in a process."""
     # Here and not above: it reads every installed distribution, and ours need none of it.
     from importlib.metadata import entry_points
 

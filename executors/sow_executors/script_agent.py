@@ -5,7 +5,8 @@
 
 It is run by its path under `python -I` and finds its package by that path. A
 conversation is kept in `$SOW_SCRIPT_HOME`, or else in `script` below the runtime
-folder that sow tells its workers, or in `sow/script` below the XDG state folder: how many turns were begun, and how far the open one came.
+folder that sow tells its workers, or in `sow/script` below the XDG state folder:
+how many turns were begun, and how far the open one came.
 
 Promise: progress is written after each step. A turn that was cut goes on at the
 step in which it was cut, so that step may happen twice, and none is left out.

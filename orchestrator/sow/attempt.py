@@ -86,13 +86,14 @@ class Attempts:
     def keep(self, attempt: Attempt) -> Attempt:
         """Writes the record, checked and whole."""
         held = attempt.__dict__
-        value = {name: held[name] for name in Attempt._fields if held.get(name) is not None}
-        value["argv"] = list(attempt.argv)
+        value = {name: _text(held[name]) for name in Attempt._fields if held.get(name) is not None}
+        value["argv"] = [_text(word) for word in attempt.argv]
         path = f"{self.folder(attempt.id)}/attempt.yaml"
         if not sow_schemas.valid("attempt", value):
             first = sow_schemas.problems("attempt", value)[0]
             raise Refused(f"{path}: {'.'.join(map(str, first.path))}: {first.message}", first.hint)
-        files.write(path, canonical.emit(value), mode=0o600)
+        # A power cut ends the process too, so only its end has to survive one.
+        files.write(path, canonical.emit(value), mode=0o600, flushed=attempt.ended)
         return attempt
 
     def read(self, attempt: str) -> Attempt:
@@ -132,6 +133,11 @@ class Attempts:
             return os.listdir(self._layout.attempts)
         except FileNotFoundError:
             return []
+
+
+def _text(value: Any) -> Any:
+    """`value`; of a text what UTF-8 can hold, for names of files hold any byte."""
+    return value.encode("utf-8", "replace").decode() if isinstance(value, str) else value
 
 
 def _number(attempt: str) -> int:

@@ -229,6 +229,9 @@ def _typed(name: str, value: str) -> "Any":
 def _ids(value: str) -> "list[str]":
     """The ids of tasks in `value`: `010`, `010, 020` or a YAML list."""
     ids = as_yaml(value) if "[" in value else value.replace(",", " ").split()
+    if isinstance(ids, list):
+        # An id that begins with no zero is a number to YAML.
+        ids = [str(one) if type(one) is int else one for one in ids]
     if not isinstance(ids, list) or not all(isinstance(task_id, str) for task_id in ids):
         raise Refused(f"depends_on: {value!r} is no list of ids", "write it like 010, 020")
     return ids

@@ -21,10 +21,11 @@ LOCK_SECONDS = 60.0
 _written = 0
 
 
-def write(path: str, text: str, *, mode: int = 0o644) -> None:
+def write(path: str, text: str, *, mode: int = 0o644, flushed: bool = True) -> None:
     """Replaces the file at `path` with `text`, whole or not at all; its folder must exist.
 
-    An existing file keeps its mode. Raises Failed where the disk refuses.
+    An existing file keeps its mode. `flushed`: whether it is to survive a power
+    cut, and not only any kill. Raises Failed where the disk refuses.
     """
     global _written
     _written += 1
@@ -36,9 +37,10 @@ def write(path: str, text: str, *, mode: int = 0o644) -> None:
             mode = os.stat(path).st_mode & 0o777
         except FileNotFoundError:
             pass
-        _write_through(beside, text.encode("utf-8", "replace"), mode)
+        _write_through(beside, text.encode("utf-8", "replace"), mode, flushed)
         os.rename(beside, path)
-        flush_folder(folder)
+        if flushed:
+            flush_folder(folder)
     except OSError as fault:
         try:
             os.unlink(beside)
@@ -47,13 +49,14 @@ def write(path: str, text: str, *, mode: int = 0o644) -> None:
         raise _refused(path, fault) from fault
 
 
-def _write_through(path: str, data: bytes, mode: int) -> None:
+def _write_through(path: str, data: bytes, mode: int, flushed: bool) -> None:
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
     try:
         view = memoryview(data)
         while view:
             view = view[os.write(handle, view) :]
-        os.fsync(handle)
+        if flushed:
+            os.fsync(handle)
     finally:
         os.close(handle)
 

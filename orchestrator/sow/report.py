@@ -7,7 +7,7 @@ outbox, and the orchestrator applies it at the exit.
 import os
 
 from sow import fields
-from sow.errors import Failed, Refused
+from sow.errors import Failed, NotFound, Refused
 from sow.eventlog import Event
 from sow.store import Change, Store
 from sow.task import Task
@@ -27,14 +27,18 @@ def set_field(store: Store, task_id: str, path: str, value: str, *, attempt: str
 
     def checked(task: Task) -> Change:
         _check_turn(task, attempt)
-        outcome = change(task)
-        if path.split(".")[0] == "depends_on":
-            from sow.ready import check_dependencies
+        return change(task)
 
-            check_dependencies(task_id, outcome.task.depends_on or (), store.tasks().tasks)
+    if path.split(".")[0] != "depends_on":
+        return store.change_task(task_id, checked)
+    from sow.ready import check_dependencies
+
+    def without_circle(task: Task) -> Change:
+        outcome = checked(task)
+        check_dependencies(task_id, outcome.task.depends_on or (), store.tasks().tasks)
         return outcome
 
-    return store.change_task(task_id, checked)
+    return store.change_dependencies(task_id, without_circle)
 
 
 def ask(store: Store, task_id: str, question: str, options: "tuple[str, ...]", *, attempt: str) -> Task:
@@ -48,7 +52,7 @@ def ask(store: Store, task_id: str, question: str, options: "tuple[str, ...]", *
             question, kind="question", by=task.assigned_agent, at=store.now(), options=options
         )
         event = Event(type="task.paused", task_id=task.id, payload={"question": question, "kind": "question"})
-        return Change(task=paused.replace(error=None, error_detail=None), events=(event,))
+        return Change(task=paused.replace(answer=None, error=None, error_detail=None), events=(event,))
 
     return store.change_task(task_id, change)
 
@@ -93,7 +97,7 @@ def apply_outbox(store: Store, outbox: str, task_id: str, attempt: str) -> "list
         path = f"{outbox}/{name}"
         try:
             _apply(store, _read(path), task_id, attempt, _laid_down_at(name))
-        except Refused as fault:
+        except (Refused, NotFound) as fault:
             refused.append(f"{name}: {fault}")
         # Renamed, not removed: it was the agent's word, and after a kill it must not count twice.
         os.rename(path, f"{path}.applied")

@@ -239,10 +239,9 @@ class Scheduler:
         def change(current: Task) -> Change:
             if current.status not in (PENDING, IN_PROGRESS):
                 return Change(task=current)
-            answer = current.answer
             paused = current.pause(words, kind="failure", by="orchestrator", at=self.turns.store.now())
             event = Event(type="task.paused", task_id=task.id, payload={"question": words, "kind": "failure"})
-            return Change(task=paused.replace(answer=answer), events=(event,))
+            return Change(task=paused, events=(event,))
 
         self._change(task.id, change)
 

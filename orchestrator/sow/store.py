@@ -143,6 +143,14 @@ class Store:
                 self.log.append(event, lock.count())
         return after
 
+    def change_dependencies(self, task_id: str, change: "Callable[[Task], Change]") -> Task:
+        """`change_task` for a change of `depends_on`: one at a time in a project.
+
+        So that what is checked against the other tasks (no circle) still holds when it is written.
+        """
+        with self._lock("ids"):
+            return self.change_task(task_id, change)
+
     def change_project(self, change: "Callable[[dict[str, Any]], dict[str, Any]]") -> "dict[str, Any]":
         """The same for the project's own document."""
         path = self.layout.project_file

@@ -124,12 +124,15 @@ class Task(Value):
         )
 
     def pause(self, text: str, *, kind: str, by: str, at: str, options: "tuple[str, ...]" = ()) -> "Self":
-        """The task waits for a person, who finds this question in the inbox."""
+        """The task waits for a person, who finds this question in the inbox.
+
+        An answer that has not reached the agent yet stays, to be delivered with the next.
+        """
         self._only_from("pause", PENDING, IN_PROGRESS)
         question: dict[str, Any] = {"text": text, "kind": kind, "by": by, "asked_at": at}
         if options:
             question["options"] = list(options)
-        return self.replace(status=PAUSED, question=question, answer=None, not_before=None)
+        return self.replace(status=PAUSED, question=question, not_before=None)
 
     def take_answer(self, text: str, *, by: str, at: str) -> "Self":
         """A person answered: the next resume delivers it, and tries start to count anew."""

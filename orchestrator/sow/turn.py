@@ -594,7 +594,6 @@ class Turns:
                 paused = told.pause(text, kind=kind, by="orchestrator", at=stamp(now), options=options)
                 if isinstance(end.ending, base.Failed) and kind == "failure":
                     paused = self._with_error(paused, end.ending, now)
-                    paused = paused.replace(answer=task.answer if not end.tally.alive else None)
                 event = Event(type="task.paused", task_id=task.id, payload={"question": text, "kind": kind})
                 return Change(task=paused, events=(event,))
             case Later(wait, until, counts):

@@ -5,9 +5,10 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from unittest import mock
 
@@ -170,7 +171,7 @@ def tasks_of_every_status(who: Person) -> None:
             session_id="5e5510", executor="script", at=AT, worktree=None, branch=None, base=None
         )
 
-    moves = {
+    moves: dict[str, Callable[[Task], Task]] = {
         "020": begun,
         "030": lambda t: begun(t).pause("Which way?", kind="question", by="implementer", at=AT),
         "040": lambda t: begun(t).hand_in("It is done."),
@@ -178,7 +179,11 @@ def tasks_of_every_status(who: Person) -> None:
         "060": lambda t: t.abandon(at=AT),
     }
     for task_id, move in moves.items():
-        store.change_task(task_id, lambda task, move=move: Change(task=move(task)))
+        store.change_task(task_id, partial(_moved, move))
+
+
+def _moved(move: Callable[[Task], Task], task: Task) -> Change:
+    return Change(task=move(task))
 
 
 def everything(folder: Path) -> Mapping[str, bytes]:

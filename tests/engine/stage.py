@@ -31,6 +31,7 @@ from sow.review import Approved, Reviewer
 from sow.store import Store
 from sow.task import ENDED, STATUSES, Task
 from sow.workspace import Workspace
+from sow_executors import lines as script_lines
 
 MAIN = "import sys; from sow.cli import main; sys.exit(main())"
 ROOT = Path(__file__).parents[2]
@@ -409,7 +410,8 @@ def no_turn_was_repeated(stage: Stage, ids: Iterable[str]) -> None:
 
 def _handed_in(stage: Stage, attempt: Attempt) -> bool:
     """Whether the agent of this attempt said that the work is done, and was heard."""
-    transcript = Path(stage.attempts.folder(attempt.id), "transcript.jsonl").read_text()
-    events = [json.loads(line) for line in transcript.splitlines()]
+    transcript = Path(stage.attempts.folder(attempt.id), "transcript.jsonl")
+    lines = transcript.read_text().splitlines() if transcript.exists() else []  # else it never began
+    events = [event for line in lines if (event := script_lines.parse(line))]
     reports = {e["call"] for e in events if e["type"] == "tool" and "needs_review" in e["detail"]}
     return any(e["type"] == "tool_result" and e["ok"] and e["call"] in reports for e in events)

@@ -138,7 +138,7 @@ def test_while_a_person_is_in_a_session_no_agent_is_started_in_it(stage: Stage) 
         sys.executable, words, cwd=str(stage.main), env=environment, encoding="utf-8", timeout=SECONDS / 2
     )
     try:
-        terminal.expect("Well")
+        terminal.expect("ends the conversation")
         terminal.send("blue\r")
         terminal.expect("I heard blue.")
         # The answer waits in the state; the person has the session.

@@ -25,7 +25,9 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]
     (info / "entry_points.txt").write_text(f"[{catalog.GROUP}]\n{points}")
     (tmp_path / "quill_executor.py").write_text('class Quill:\n    name = "quill"\n')
     monkeypatch.syspath_prepend(str(tmp_path))
+    catalog.installed_by_others.cache_clear()
     yield tmp_path
+    catalog.installed_by_others.cache_clear()
     sys.modules.pop("quill_executor", None)
 
 

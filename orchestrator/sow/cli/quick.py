@@ -120,7 +120,7 @@ def _reported(say: "Callable[[], object]", report: "dict[str, object]") -> None:
     """Reports to the state, or where a sandbox forbids that, to the attempt's outbox."""
     try:
         say()
-    except Failed as fault:
+    except (OSError, Failed) as fault:
         outbox = _outbox()
         if outbox is None or not _forbidden(fault):
             raise

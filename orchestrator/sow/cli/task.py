@@ -339,7 +339,7 @@ def _set_dependencies(store: Store, task_id: str, value: str) -> None:
         ready.check_dependencies(task_id, outcome.task.depends_on or (), store.tasks().tasks)
         return outcome
 
-    store.change_task(task_id, change)
+    store.change_dependencies(task_id, change)
 
 
 def _params(pairs: tuple[str, ...]) -> dict[str, Any] | None:

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Protocol, Self
 
 from sow.cli.terminal import plain
 from sow.scheduler import Note
-from sow.task import IN_PROGRESS, NEEDS_REVIEW, PAUSED, Task
+from sow.task import COMPLETED, IN_PROGRESS, NEEDS_REVIEW, PAUSED, Task
 
 if TYPE_CHECKING:
+    from rich.console import Group
     from rich.table import Table
 
 STYLES = {
@@ -88,7 +89,7 @@ class LiveFace:
         self._doing: dict[str, str] = {}
         self._began: dict[str, float] = {}
         self._live = Live(
-            get_renderable=self._table, console=self._console, refresh_per_second=4, transient=True
+            get_renderable=self._page, console=self._console, refresh_per_second=4, transient=True
         )
 
     def note(self, note: Note) -> None:
@@ -105,31 +106,40 @@ class LiveFace:
         if line := sentence(note):
             self._console.print(plain(line), markup=False, highlight=False)
 
+    def _page(self) -> Group:
+        from rich.console import Group
+        from rich.text import Text
+
+        done = sum(task.status == COMPLETED for task in self._tasks.values())
+        count = Text(
+            f"{done} of {len(self._tasks)} tasks completed", "dim", no_wrap=True, overflow="ellipsis"
+        )
+        return Group(self._table(), count)
+
     def _table(self) -> Table:
+        """The tasks that somebody works on or waits for; a narrow terminal shows less of each."""
         from rich.table import Table
         from rich.text import Text
 
+        wide, middling = self._console.width >= 70, self._console.width >= 45
         table = Table(box=None, show_header=False, pad_edge=False, expand=True)
-        table.add_column(width=4)
-        table.add_column(width=13)
-        table.add_column(width=6, justify="right")
+        table.add_column(width=3)
+        table.add_column(width=12)
+        if middling:
+            table.add_column(width=6, justify="right")
         table.add_column(ratio=2, no_wrap=True, overflow="ellipsis")
-        table.add_column(ratio=3, no_wrap=True, overflow="ellipsis")
+        if wide:
+            table.add_column(ratio=3, no_wrap=True, overflow="ellipsis")
         shown = [t for _, t in sorted(self._tasks.items()) if t.status in (IN_PROGRESS, PAUSED, NEEDS_REVIEW)]
         for task in shown[:12]:
             began = self._began.get(task.id)
             took = f"{time.monotonic() - began:.0f}s" if began is not None else ""
             doing = self._doing.get(task.id, "") if began is not None else ""
-            table.add_row(
-                task.id,
-                Text(task.status, STYLES[task.status]),
-                took,
-                Text(plain(task.name)),
-                Text(plain(doing), "dim"),
-            )
-        count = len(self._tasks)
-        done = sum(task.status == "completed" for task in self._tasks.values())
-        table.add_row("", "", "", Text(f"{done} of {count} tasks completed", "dim"), "")
+            cells: list[Text | str] = [task.id, Text(task.status, STYLES[task.status])]
+            cells += [took] if middling else []
+            cells += [Text(plain(task.name))]
+            cells += [Text(plain(doing), "dim")] if wide else []
+            table.add_row(*cells)
         return table
 
     def __enter__(self) -> Self:
