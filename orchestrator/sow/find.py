@@ -47,7 +47,7 @@ def project(start: str, environment: "Mapping[str, str]", wanted: "str | None" =
         return _layout(repository(folder).main, folder)
     here = repository(start)
     folder = _folder_of_task(here) or here.top
-    if os.path.exists(f"{folder}/{PROJECT}/state.yaml") and not is_task_branch(branch_of(here.git_dir)):
+    if os.path.exists(f"{folder}/{PROJECT}/state.yaml") and not is_task_branch(_branch(here)):
         return _layout(here.main, folder)
     if folder != here.top:
         return _layout(here.main, folder)
@@ -60,7 +60,7 @@ def task_id(start: str, environment: "Mapping[str, str]") -> "str | None":
     if told:
         return told
     here = places.find(start)
-    branch = branch_of(here.git_dir) if here and _folder_of_task(here) else ""
+    branch = _branch(here) if here and _folder_of_task(here) else ""
     return branch[-3:] if is_task_branch(branch) else None
 
 
@@ -72,7 +72,7 @@ def all_projects(here: "Places") -> "list[Layout]":
         if not os.path.exists(f"{folder}/{PROJECT}/state.yaml"):
             continue
         git_dir = places.find(folder)
-        if git_dir is None or is_task_branch(branch_of(git_dir.git_dir)):
+        if git_dir is None or is_task_branch(_branch(git_dir)):
             continue
         try:
             found.append(_layout(here.main, folder))
@@ -133,15 +133,22 @@ def _layout(main: str, folder: str) -> Layout:
 
 def _folder_of_task(here: "Places") -> "str | None":
     """For a task's worktree: the folder of the project that the task is of."""
-    branch = branch_of(here.git_dir)
+    branch = _branch(here)
     if not is_task_branch(branch) or not here.top.startswith(f"{here.main}/{WORKTREES}/"):
         return None
     of = branch[: -len("--000")]
     for folder in [here.main, *_worktrees(here.common)]:
         there = places.find(folder)
-        if there and branch_of(there.git_dir) == of and os.path.exists(f"{folder}/{PROJECT}/state.yaml"):
+        if there and _branch(there) == of and os.path.exists(f"{folder}/{PROJECT}/state.yaml"):
             return folder
     return None
+
+
+def _branch(here: "Places") -> str:
+    """The branch that a worktree is for: a task's by its folder, for in a rebase or a check it is on none."""
+    above = f"{here.main}/{WORKTREES}/"
+    named = here.top.removeprefix(above)
+    return named if here.top.startswith(above) and is_task_branch(named) else branch_of(here.git_dir)
 
 
 def _worktrees(common: str) -> "list[str]":

@@ -19,7 +19,7 @@ from typing import Literal
 
 import structlog
 
-from sow import eventlog, files, lease
+from sow import eventlog, files, lease, process
 from sow.attempt import Attempt
 from sow.clock import is_unset, seconds
 from sow.errors import Busy, Failed, NotFound, SowError
@@ -28,6 +28,7 @@ from sow.ready import Ready
 from sow.recovery.policy import Nudge, Restart
 from sow.recovery.restore import RESTORING, Restored, restore, take_up
 from sow.review import Reviewer
+from sow.runner.local import Running
 from sow.runner.watch import Watcher
 from sow.store import Change
 from sow.task import ENDED, IN_PROGRESS, NEEDS_REVIEW, PAUSED, PENDING, Task
@@ -135,28 +136,34 @@ class Scheduler:
 
     def _as_the_only_one(self) -> lease.Lease:
         """The orchestrator's lease; one that a command holds to make the state true is waited for."""
-        locks = self.turns.layout.locks
+        path = f"{self.turns.layout.locks}/orchestrator.lease"
         end = self.turns.clock() + RESTORE_SECONDS
-        files.make_folder(locks)
-        self.watcher.add_folder(locks)
-        try:
-            while True:
-                try:
-                    held = lease.acquire(f"{locks}/orchestrator.lease", "sow run")
-                    break
-                except lease.Held as fault:
-                    now = self.turns.clock()
-                    if fault.lease.what != RESTORING or now >= end or self._signals:
-                        raise
-                    self.watch(Note("problem", None, f"waits: {fault}"))
-                # Whoever gives a lease back closes the file of its lock, and the watcher sees that.
-                self.watcher.wait(end - now)
-        finally:
-            self.watcher.forget_folder(locks)
+        while True:
+            try:
+                held = lease.acquire(path, "sow run")
+                break
+            except lease.Held as fault:
+                if fault.lease.what != RESTORING or self.turns.clock() >= end or self._signals:
+                    raise
+                self.watch(Note("problem", None, f"waits: {fault}"))
+                self._wait_for(fault.lease, end)
         if held.broken:
             payload = {"lease": "orchestrator", "holder": f"process {held.broken.holder.identity.pid}"}
             self.turns.store.tell(Event(type="lock.broken", payload=payload))
         return held
+
+    def _wait_for(self, held: lease.Lease, end: float) -> None:
+        """Waits until a lease is given back, or its holder is gone, or it is `end`, or a signal came."""
+        locks = self.turns.layout.locks
+        # Whoever gives a lease back writes in its folder; whoever dies doesn't.
+        self.watcher.add_folder(locks)
+        self.watcher.add_process(Running(RESTORING, locks, held.holder.identity))
+        while lease.holder(held.path) == held and process.fate(held.holder) != "dead" and not self._signals:
+            if (left := end - self.turns.clock()) <= 0:
+                break
+            self.watcher.wait(left)
+        self.watcher.forget_folder(locks)
+        self.watcher.forget_process(RESTORING)
 
     def _restore(self) -> None:
         """Makes the state true before anything new is started."""

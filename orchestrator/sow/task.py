@@ -42,6 +42,21 @@ TRANSITIONS: "dict[str, tuple[Status, ...]]" = {
 """From a status to those that some move leads to. Anything else is refused."""
 
 
+_MOVES = {
+    "start": ("starting", IN_PROGRESS),
+    "pause": ("pausing", PAUSED),
+    "answer": ("answering", IN_PROGRESS),
+    "hand in": ("handing in", NEEDS_REVIEW),
+    "send back": ("sending back", IN_PROGRESS),
+    "approve": ("approving", COMPLETED),
+    "complete": ("completing", COMPLETED),
+    "abandon": ("abandoning", ABANDONED),
+    "postpone": ("postponing", PENDING),
+    "retry": ("retrying", PENDING),
+}
+"""Each move as a person reads of it, and the status that it leads to in the end."""
+
+
 class Task(Value):
     """One unit of work, as its state file holds it. Times are RFC 3339 text, kept as written."""
 
@@ -217,14 +232,16 @@ class Task(Value):
 
     def _only_from(self, move: str, *statuses: "Status") -> None:
         if self.status not in statuses:
-            raise self._refused(move, f"that goes only from {_either(statuses)}")
+            raise self._refused(move, f"{_MOVES[move][0]} goes only from {_either(statuses)}")
 
     def _refused(self, move: str, why: str) -> Refused:
-        return Refused(f"task {self.id} is {self.status}: can't {move} it, {why}", _next_step(self))
+        goal = _MOVES[move][1]
+        return Refused(f"task {self.id} is {self.status} and can't become {goal}: {why}", _next_step(self))
 
 
 def _either(statuses: "tuple[Status, ...]") -> str:
-    return " or ".join(statuses)
+    *rest, last = statuses
+    return f"{', '.join(rest)} or {last}" if rest else last
 
 
 def _from_zero(error: "Document | None") -> "Document | None":

@@ -21,7 +21,7 @@ import structlog
 
 from sow import files, lease, process, prompts, shim
 from sow.attempt import Attempt, Attempts
-from sow.clock import stamp
+from sow.clock import is_unset, stamp
 from sow.config import ExecutorChoice, RepositoryConfig, UserConfig
 from sow.errors import Busy, NotFound, Refused, SowError
 from sow.eventlog import Event
@@ -102,6 +102,8 @@ class Turns:
     run_id: str
     clock: Clock
     new_id: Callable[[], str] = lambda: str(uuid.uuid4())
+    _held: dict[str, lease.Lease] = field(default_factory=dict)
+    """The turns that `hold` took, by task, until `begin` uses them."""
 
     # -- begin --------------------------------------------------------------------------------
 
@@ -120,8 +122,8 @@ class Turns:
         """
         if agent and agent != task.assigned_agent:
             task = task.replace(assigned_agent=agent)
-        if held := self.driven(task.id):
-            raise lease.Held(held)
+        if task.id not in self._held and (driver := self.driven(task.id)):
+            raise lease.Held(driver)
         choice = self._choice(task)
         executor = executor_of(choice)
         folder, branch, start = self.workspace.prepare(task)
@@ -259,7 +261,7 @@ class Turns:
         if action == "spawn":
             note = f"A person answered an earlier question of yours: {words}" if words else ""
             note = "" if is_feedback else note  # it is told with all other feedback
-            if task.attempts or task.iteration > 1:
+            if not is_unset(task.started_at):
                 found = "Earlier work on this task may be in this folder already: look before you begin."
                 note = f"{found}\n\n{note}"
             role = prompts.role_text(task.assigned_agent, self.layout.main)
@@ -289,9 +291,10 @@ class Turns:
 
         Raises Busy where either is held, and then nothing is left of the attempt.
         """
-        taken: list[lease.Lease] = []
+        taken = [held] if (held := self._held.pop(task.id, None)) else []
+        paths = [self._turn_path(task.id), *([self._session_path(session)] if session else [])]
         try:
-            for path in (self._turn_path(task.id), *([self._session_path(session)] if session else [])):
+            for path in paths[len(taken) :]:
                 held = lease.acquire(path, f"attempt {attempt}")
                 taken.append(held)
                 if held.broken:
@@ -520,6 +523,13 @@ class Turns:
         leases = tuple(held for path in paths if (held := lease.holder(path)))
         self._close(attempt, leases, outcome="lost", message="its orchestrator was killed before it started")
 
+    def hold(self, task_id: str) -> None:
+        """Takes a task's turn for the `begin` to come, so that a run that hears of a word to it leaves it.
+
+        Raises Busy where somebody drives the task. A process that ends lets go of it.
+        """
+        self._held[task_id] = lease.acquire(self._turn_path(task_id), f"the turn of task {task_id}")
+
     def driven(self, task_id: str) -> lease.Lease | None:
         """The lease of a task's turn while the process that drives it lives."""
         held = lease.holder(self._turn_path(task_id))
@@ -555,7 +565,7 @@ class Turns:
             return restored
 
     def _commit_leftovers(self, task: Task) -> tuple[Task, str | None]:
-        """Commits what the agent left; work handed in with open conflicts goes back for them at once."""
+        """Commits what the agent left; work handed in that can't be merged so goes back at once, once."""
         try:
             return task, self.workspace.commit_leftovers(task)
         except commits.Unresolved as fault:
@@ -563,8 +573,14 @@ class Turns:
                 f"The merge in your worktree is not finished: {', '.join(fault.files)} still hold conflict "
                 "markers. Resolve them so that both changes hold, `git add` them, and report again."
             )
-            if task.status != NEEDS_REVIEW:
-                return task, None
+        except commits.Astray as fault:
+            words = (
+                f"{fault}. What is reviewed and merged is that branch: bring your work onto it, "
+                "and report again."
+            )
+        told = self.store.feedback(task)
+        if task.status != NEEDS_REVIEW or (told and told[-1][1].strip() == words):
+            return task, None  # whoever was told so before is a person's now
         return self._send_back(task, words), None
 
     def _send_back(self, task: Task, words: str) -> Task:

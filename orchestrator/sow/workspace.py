@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TypeVar
 
+from sow import files
 from sow.config import RepositoryConfig
 from sow.errors import Refused, SowError
 from sow.git import commits, landing, merges, review, worktrees
@@ -62,6 +63,7 @@ class Workspace:
         with self.lease():
             base = project.commit_of(f"refs/heads/{self.branch}")
             worktrees.add(project, folder, branch, base)
+            self._end_check(task.id, folder, branch)
         return folder, branch, base
 
     # -- after a turn -------------------------------------------------------------------------
@@ -73,6 +75,7 @@ class Workspace:
         """
         if not (task.branch and task.worktree and os.path.isdir(task.worktree)):
             return None
+        self._end_check(task.id, task.worktree, task.branch)
         message = f"{task.name}\n\nTask {task.id}, iteration {task.iteration}, by {task.assigned_agent}"
         return commits.commit_leftovers(Git(task.worktree), message, branch=task.branch)
 
@@ -119,7 +122,9 @@ class Workspace:
         the branch moves; what it gives (not None) is given back and nothing is merged.
         """
         if not task.branch:
-            return merges.Nothing()
+            # It worked in the project's own worktree: there is nothing to merge, but checks hold there, too.
+            fault = failed_check(self.layout.folder) if failed_check else None
+            return merges.Nothing() if fault is None else fault
         git = Git(self.layout.folder)
         tip = git.tip(task.branch)
         if tip is None:
@@ -151,17 +156,31 @@ class Workspace:
         """Looks at the merged files in the task's worktree, which is put back on its branch."""
         git = Git(folder)
         branch = task_branch(self.branch, task_id)
+        self._end_check(task_id, folder, branch)
         if not git.is_clean():
             raise Refused(
                 f"the worktree of task {task_id} has changes that are not committed: {folder}",
                 "commit them there, or take them away, then approve again",
             )
-        git.run("checkout", "--quiet", "--detach", merged)
+        files.write(self._checking(task_id), f"{merged}\n")
         try:
+            git.run("checkout", "--quiet", "--detach", merged)
             return failed_check(folder)
         finally:
-            # A check may leave tracked files changed; what it makes anew is not ours to remove.
-            git.run("checkout", "--quiet", "--force", branch)
+            self._end_check(task_id, folder, branch)
+
+    def _end_check(self, task_id: str, folder: str, branch: str) -> None:
+        """Puts a task's worktree back on its branch after a check, also one that was killed."""
+        path = self._checking(task_id)
+        if not os.path.exists(path):
+            return
+        # A check may leave tracked files changed; what it makes anew is not ours to remove.
+        Git(folder).run("checkout", "--quiet", "--force", branch)
+        os.unlink(path)
+
+    def _checking(self, task_id: str) -> str:
+        """The file that says that a task's worktree holds merged files for a check."""
+        return f"{self.layout.runtime}/checking-{task_id}"
 
     def settle_merges(self) -> None:
         """Completes a merge that was killed while the branch moved."""

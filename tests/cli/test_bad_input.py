@@ -261,7 +261,7 @@ REFUSED = [
     ),
     (
         "task set status needs_review --id 010",
-        "task 010 is pending: can't hand in it, no agent has worked on it yet",
+        "task 010 is pending and can't become needs_review: no agent has worked on it yet",
         "`sow run` starts it; `sow agent spawn 010` starts it alone",
     ),
     (
@@ -276,7 +276,7 @@ REFUSED = [
     ),
     (
         "task set status completed --id 060",
-        "task 060 is abandoned: can't complete it, that goes only from pending or in_progress or paused or needs_review",
+        "task 060 is abandoned and can't become completed: completing goes only from pending, in_progress, paused or needs_review",
         "take it up again with `sow task retry 060`",
     ),
     (
@@ -286,28 +286,28 @@ REFUSED = [
     ),
     (
         "task set status paused --id 050",
-        "task 050 is completed: can't pause it, that goes only from pending or in_progress",
+        "task 050 is completed and can't become paused: pausing goes only from pending or in_progress",
         "a completed task stays as it is: add another one with `sow task add`",
     ),
     (
         "task approve 010",
-        "task 010 is pending: can't approve it, that goes only from needs_review",
+        "task 010 is pending and can't become completed: approving goes only from needs_review",
         "`sow run` starts it; `sow agent spawn 010` starts it alone",
     ),
     (
         "task approve 050",
-        "task 050 is completed: can't approve it, that goes only from needs_review",
+        "task 050 is completed and can't become completed: approving goes only from needs_review",
         "a completed task stays as it is: add another one with `sow task add`",
     ),
     (
         "task answer 010 words",
-        "task 010 is pending: can't answer it, that goes only from paused",
+        "task 010 is pending and can't become in_progress: answering goes only from paused",
         "`sow run` starts it; `sow agent spawn 010` starts it alone",
     ),
     ("task answer 030 ''", "the answer is empty", "say something: an empty answer tells an agent nothing"),
     (
         "task feedback 030 words",
-        "task 030 is paused: can't send back it, that goes only from needs_review",
+        "task 030 is paused and can't become in_progress: sending back goes only from needs_review",
         "answer it: `sow task answer 030 TEXT`, or go through the inbox: `sow review`",
     ),
     (
@@ -317,28 +317,28 @@ REFUSED = [
     ),
     (
         "task retry 050",
-        "task 050 is completed: can't retry it, that goes only from pending or in_progress or paused or abandoned",
+        "task 050 is completed and can't become pending: retrying goes only from pending, in_progress, paused or abandoned",
         "a completed task stays as it is: add another one with `sow task add`",
     ),
     (
         "task retry 040",
-        "task 040 is needs_review: can't retry it, that goes only from pending or in_progress or paused or abandoned",
+        "task 040 is needs_review and can't become pending: retrying goes only from pending, in_progress, paused or abandoned",
         "decide about it: `sow review 040`, or `sow task approve 040`",
     ),
     ("task retry 010", "task 010 is pending already", "`sow run` starts it"),
     (
         "task abandon 050",
-        "task 050 is completed: can't abandon it, that goes only from pending or in_progress or paused or needs_review",
+        "task 050 is completed and can't become abandoned: abandoning goes only from pending, in_progress, paused or needs_review",
         "a completed task stays as it is: add another one with `sow task add`",
     ),
     (
         "task accept 050",
-        "task 050 is completed: can't hand in it, that goes only from in_progress or paused or pending",
+        "task 050 is completed and can't become needs_review: handing in goes only from in_progress, paused or pending",
         "a completed task stays as it is: add another one with `sow task add`",
     ),
     (
         "task ask 'Which?' --id 050",
-        "task 050 is completed: can't pause it, that goes only from pending or in_progress",
+        "task 050 is completed and can't become paused: pausing goes only from pending or in_progress",
         "a completed task stays as it is: add another one with `sow task add`",
     ),
     ("task ask '' --id 010", "the question is empty", 'say what you need to know: `sow task ask "..."`'),

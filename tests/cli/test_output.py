@@ -141,7 +141,8 @@ def test_notes_for_a_person_stand_on_standard_error_and_quiet_leaves_them_out(tm
 
 @pytest.mark.parametrize("path", COMMANDS, ids=" ".join)
 def test_every_command_explains_itself_with_an_example(path: tuple[str, ...]) -> None:
-    with click.Context(COMMANDS[path], info_name="sow " + " ".join(path)) as context:
+    name = "sow " + " ".join(path)
+    with click.Context(COMMANDS[path], info_name=name, help_option_names=["-h", "--help"]) as context:
         text = COMMANDS[path].get_help(context)
     assert f"Example:  {'$EDITOR' if path == ('config', 'path') else 'sow ' + ' '.join(path)}" in text
     for option in COMMANDS[path].params:

@@ -80,9 +80,11 @@ def test_every_move_from_every_status_is_allowed_or_refused_with_the_next_step(
         return
     with pytest.raises(Refused) as refused:
         MOVES[move](task)
-    assert str(refused.value).startswith(f"task 010 is {status}: can't ")
+    goals = {to for (named, _), to in LEADS_TO.items() if named == move.removesuffix(" fresh")}
+    goal = "completed" if move == "approve" else goals.pop()
+    assert str(refused.value).startswith(f"task 010 is {status} and can't become {goal}: ")
     unapproved = (move, status) == ("complete", "needs_review")
-    why = "nobody has approved it" if unapproved else "that goes only from "
+    why = "nobody has approved it" if unapproved else " goes only from "
     assert why in str(refused.value)
     assert NEXT_STEP[status] in refused.value.hint
 
@@ -94,7 +96,9 @@ def test_the_table_of_transitions_is_what_the_moves_allow() -> None:
 
 
 def test_a_refused_move_names_the_statuses_that_it_goes_from() -> None:
-    with pytest.raises(Refused, match=r"task 010 is needs_review: can't start it, .*pending or in_progress"):
+    with pytest.raises(
+        Refused, match=r"task 010 is needs_review and can't become in_progress: .*pending or in_progress"
+    ):
         started(in_status("needs_review"))
 
 

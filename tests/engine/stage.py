@@ -203,13 +203,17 @@ class Stage:
 
     # -- what a person types ------------------------------------------------------------------
 
+    def argv(self, *words: str) -> list[str]:
+        """A `sow` command as a process."""
+        return [sys.executable, "-c", f"{self.prelude}\n{MAIN}", *words]
+
     def start(self, *words: str, **env: str) -> Run:
         """A `sow` command that goes on while the test does."""
         output = self.tmp / "output" / f"{len(self.runs)}.txt"
         with output.open("wb") as file:
             started = subprocess.Popen(
-                (sys.executable, "-c", f"{self.prelude}\n{MAIN}", *words), cwd=self.main, env={**self.env, **env}, stdin=subprocess.DEVNULL, stdout=file,
-                stderr=subprocess.STDOUT, text=True,
+                self.argv(*words), cwd=self.main, env={**self.env, **env}, stdin=subprocess.DEVNULL,
+                stdout=file, stderr=subprocess.STDOUT, text=True,
             )  # fmt: skip
         run = Run(started, output)
         self.runs.append(run)
@@ -256,6 +260,11 @@ class Stage:
     def tried(self, task_id: str) -> list[Attempt]:
         """The attempts of a task, oldest first."""
         return self.attempts.of_task(task_id)
+
+    def sessions(self, task_id: str) -> set[str | None]:
+        """The sessions in which processes of a task's agent were; one that was never started had none."""
+        began = Path(self.layout.attempts)
+        return {a.session_id for a in self.tried(task_id) if (began / a.id / "transcript.jsonl").exists()}
 
     def alive(self) -> list[int]:
         """The processes that bear the mark of any attempt of this project."""

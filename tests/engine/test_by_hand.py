@@ -1,13 +1,12 @@
 """One agent at a time, by hand, beside a run that is on: spawn, resume, stop, look, attach."""
 
 import signal
-import sys
 from pathlib import Path
 from typing import Any
 
 import pexpect
 import pytest
-from tests.engine.stage import MAIN, SECONDS, Stage, ask, assert_sound, until, work
+from tests.engine.stage import SECONDS, Stage, ask, assert_sound, until, work
 
 
 def _waiting(stage: Stage, go: str = "go", name: str = "a.txt") -> list[dict[str, Any]]:
@@ -39,6 +38,7 @@ def test_an_agent_of_a_run_is_not_started_again_by_hand(stage: Stage) -> None:
     assert_sound(stage)
 
 
+@pytest.mark.slow
 def test_what_an_agent_started_by_hand_completes_starts_its_dependents_in_the_run(stage: Stage) -> None:
     first = stage.add([ask("Well?")], work("a.txt"))
     stage.run()
@@ -132,10 +132,10 @@ def test_while_a_person_is_in_a_session_no_agent_is_started_in_it(stage: Stage) 
     task_id = stage.add([ask("Well?")], [{"say": "I heard {prompt}."}], work("a.txt"))
     stage.run()
     stage.answer(task_id)
-    words = ["-c", f"{stage.prelude}\n{MAIN}", "agent", "attach", task_id]
+    program, *words = stage.argv("agent", "attach", task_id)
     environment = {**stage.env, "TERM": "xterm"}
     terminal = pexpect.spawn(
-        sys.executable, words, cwd=str(stage.main), env=environment, encoding="utf-8", timeout=SECONDS / 2
+        program, words, cwd=str(stage.main), env=environment, encoding="utf-8", timeout=SECONDS / 2
     )
     try:
         terminal.expect("ends the conversation")

@@ -2,13 +2,14 @@
 
 import os
 import signal
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 from tests.engine.stage import Run, Stage, assert_sound, no_turn_was_repeated, staged, until, work
 
-from sow import lease
+from sow import lease, process
 from sow.recovery.restore import RESTORING
 
 
@@ -104,14 +105,23 @@ def test_a_second_orchestrator_is_refused_and_changes_nothing(stage: Stage) -> N
     assert_sound(stage)
 
 
-def test_a_run_waits_for_a_command_that_is_just_making_the_state_true(stage: Stage) -> None:
+@pytest.mark.parametrize("gives_back", [True, False], ids=["that gives it back", "that dies over it"])
+def test_a_run_waits_for_a_command_that_is_just_making_the_state_true(stage: Stage, gives_back: bool) -> None:
     task_id = stage.add(work("a.txt"))
-    held = lease.acquire(f"{stage.layout.locks}/orchestrator.lease", RESTORING)
-    run = stage.start("run")
-    run.until_it_says("waits")
-    assert stage.tried(task_id) == []
-    held.release()
+    path = f"{stage.layout.locks}/orchestrator.lease"
+    with subprocess.Popen(["sleep", "60"]) as other:
+        identity = process.of(other.pid)
+        assert identity is not None
+        held = lease.acquire(path, RESTORING, identity)
+        run = stage.start("run")
+        run.until_it_says("waits")
+        assert stage.tried(task_id) == []
+        if gives_back:
+            held.release()
+            assert run.end() == 5
+        other.kill()
     assert run.end() == 5
+    assert run.output.count("waits") == 1
     assert stage.statuses() == {task_id: "needs_review"}
     assert_sound(stage)
 
@@ -149,6 +159,7 @@ def test_an_agent_that_was_killed_is_tried_again_in_its_session(stage: Stage) ->
     assert_sound(stage)
 
 
+@pytest.mark.slow
 def test_two_projects_on_one_machine_leave_each_others_agents_alone(stage: Stage, tmp_path: Path) -> None:
     (tmp_path / "other").mkdir()
     with staged(tmp_path / "other") as other:

@@ -1,5 +1,6 @@
 """Little histories of one task: what its agent does, what becomes of the task."""
 
+import fcntl
 import json
 import os
 import shutil
@@ -67,6 +68,7 @@ def test_a_question_is_answered_in_the_session_in_which_it_was_asked(stage: Stag
     assert_sound(stage)
 
 
+@pytest.mark.slow
 def test_two_reviews_send_the_same_session_into_two_more_iterations(stage: Stage) -> None:
     task_id = stage.add(work("a.txt", "1\n"), work("a.txt", "2\n"), work("a.txt", "3\n"))
     stage.run()
@@ -76,9 +78,8 @@ def test_two_reviews_send_the_same_session_into_two_more_iterations(stage: Stage
     tried = stage.tried(task_id)
     assert [attempt.iteration for attempt in tried] == [1, 2, 3]
     assert len({attempt.session_id for attempt in tried}) == 1
-    assert [words in prompt for words, prompt in zip(("Write 2.", "Write 3."), stage.told(task_id)[1:])] == [
-        True, True,
-    ]  # fmt: skip
+    for words, prompt in zip(("Write 2.", "Write 3."), stage.told(task_id)[1:], strict=True):
+        assert words in prompt
     feedback = Path(stage.layout.task("implementation", task_id), "feedback")
     assert {path.name: path.read_text() for path in feedback.iterdir()} == {
         "001.md": "Write 2.\n",
@@ -108,6 +109,21 @@ def test_what_an_agent_leaves_running_is_ended_with_it(stage: Stage) -> None:
     stage.run()
     assert stage.alive() == []
     assert stage.statuses() == {task_id: "needs_review"}
+    assert_sound(stage)
+
+
+def test_an_agent_that_left_its_branch_is_sent_back_to_it_once(stage: Stage) -> None:
+    away = [{"run": "git checkout -q --detach"}, {"log": "I look back."}, *work("a.txt")]
+    task_id = stage.add(away, [{"report": "needs_review"}])
+    # Meanwhile a command in the main checkout knows which project is meant, and the run ends.
+    stage.run()
+    assert [a.iteration for a in stage.tried(task_id)] == [1, 2]
+    task = stage.task(task_id)
+    assert f"should be on branch {task.branch}" in stage.told(task_id)[1]
+    assert stage.sow("task", "list").code == 0
+    # It did not hear: now a person decides, and nothing of it is lost.
+    assert (task.status, task.iteration) == ("needs_review", 2)
+    assert Path(str(task.worktree), "a.txt").read_text() == "done\n"
     assert_sound(stage)
 
 
@@ -201,20 +217,26 @@ def test_a_session_that_the_cli_has_lost_is_begun_anew_under_its_id(stage: Stage
     assert_sound(stage)
 
 
-def test_a_session_that_is_there_already_is_resumed(stage: Stage) -> None:
-    task_id = stage.add(work("a.txt"), work("b.txt"))
+def test_a_session_that_another_process_is_in_is_left_to_it(stage: Stage) -> None:
+    task_id = stage.add([ask("Well?")], work("a.txt"))
     stage.run()
-    # As after a kill right behind the first start: the CLI knows the session, the state does not.
-    session = stage.tried(task_id)[0].session_id
-    other = stage.add(work("c.txt"), work("d.txt"))
-    path = stage.store._task_file(other)
-    text = Path(path).read_text()
-    Path(path).write_text(f'{text}session_id: "{session}"\nexecutor: script\nfresh: false\n')
-    stage.run()
-    assert [a.action for a in stage.tried(other)][-1] == "resume"
-    assert stage.statuses()[other] == "needs_review"
+    stage.answer(task_id, "Yes.")
+    (asked,) = stage.tried(task_id)
+    with open(Path(stage.layout.runtime, "script", f"{asked.session_id}.lock"), "a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        stage.run()
+    _, refused, other = stage.tried(task_id)
+    assert (refused.action, refused.error_class) == ("resume", "session_conflict")
+    assert (other.action, other.reason) == ("spawn", "restart")
+    assert other.session_id not in (None, asked.session_id)
+    assert stage.task(task_id).session_id == other.session_id
+    # A new session knows nothing: it is told the task, and the answer that was on its way.
+    assert "Yes." in stage.told(task_id)[2]
+    assert "Earlier work" in stage.told(task_id)[2]
+    assert_sound(stage)
 
 
+@pytest.mark.slow
 def test_an_answer_that_did_not_arrive_is_brought_again(stage: Stage) -> None:
     task_id = stage.add([ask("Well?")], work("a.txt"))
     stage.run()

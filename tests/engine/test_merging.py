@@ -55,6 +55,7 @@ def test_work_handed_in_with_conflict_markers_goes_straight_back(stage: Stage) -
     assert_sound(stage)
 
 
+@pytest.mark.slow
 def test_a_check_that_fails_on_the_merged_files_sends_the_work_back(stage_with: Callable[..., Stage]) -> None:
     stage = stage_with(checks=["test -e a.txt", "grep -qx good a.txt"])
     task_id = stage.add(work("a.txt", "bad\n"), work("a.txt", "good\n"))
@@ -136,4 +137,25 @@ def test_two_who_approve_at_once_merge_once(stage: Stage) -> None:
     assert codes[1] in (0, 4, 6), [run.output for run in both]
     assert stage.statuses() == {task_id: "completed"}
     assert len(stage.merges()) == 1
+    assert_sound(stage)
+
+
+@pytest.mark.slow
+def test_a_check_that_is_killed_leaves_the_task_on_its_branch(stage_with: Callable[..., Stage]) -> None:
+    stage = stage_with()
+    stage.settings(checks=[f"touch {stage.tmp}/began; while ! [ -e {stage.tmp}/go ]; do sleep 0.02; done"])
+    task_id = stage.add(work("a.txt"), work("b.txt"))
+    stage.run()
+    approval = stage.start("task", "approve", task_id)
+    until(lambda: (stage.tmp / "began").exists())
+    approval.kill()
+    (stage.tmp / "go").touch()
+    # The person thought better of it meanwhile: the agent goes on where it was, not on merged files.
+    stage.send_back(task_id, "Do b, too.")
+    stage.run()
+    task = stage.task(task_id)
+    assert stage.git("branch", "--show-current", folder=Path(str(task.worktree))) == task.branch
+    assert stage.git("log", "--merges", "--format=%s", str(task.branch)) == ""
+    stage.approve(task_id)
+    assert stage.merges() == [f"{stage.layout.name}/{task_id}/2"]
     assert_sound(stage)

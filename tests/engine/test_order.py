@@ -14,6 +14,7 @@ def _begun(stage: Stage) -> list[str]:
     return [event["task_id"] for event in stage.events() if event["type"] == "attempt.started"]
 
 
+@pytest.mark.slow
 def test_a_task_starts_only_when_those_it_depends_on_are_approved(stage: Stage) -> None:
     first = stage.add(work("a.txt"))
     second = stage.add([{"run": "cat a.txt"}, *work("b.txt")], depends_on=(first,))
@@ -26,6 +27,7 @@ def test_a_task_starts_only_when_those_it_depends_on_are_approved(stage: Stage) 
     assert_sound(stage)
 
 
+@pytest.mark.slow
 def test_an_approval_starts_what_waited_for_it_while_the_run_goes_on(stage: Stage) -> None:
     first = stage.add(work("a.txt"))
     second = stage.add(work("b.txt"), depends_on=(first,))
@@ -41,6 +43,7 @@ def test_an_approval_starts_what_waited_for_it_while_the_run_goes_on(stage: Stag
     assert_sound(stage)
 
 
+@pytest.mark.slow
 def test_an_answer_is_taken_up_while_the_run_goes_on(stage: Stage) -> None:
     asking = stage.add([ask("Well?")], work("a.txt"))
     stage.add([{"wait": {"file": str(stage.tmp / "go")}}, *work("b.txt")])
@@ -64,6 +67,7 @@ def test_a_task_that_is_added_while_the_run_goes_on_is_started(stage: Stage) -> 
     assert_sound(stage)
 
 
+@pytest.mark.slow
 def test_with_one_place_tasks_start_by_priority_then_age(stage: Stage) -> None:
     wished = ("low", "normal", "critical", "normal", "high")
     low, normal, critical, later, high = [
@@ -165,3 +169,13 @@ def test_tasks_can_share_the_projects_worktree(stage_with: Callable[..., Stage])
     assert (stage.folder / "b.txt").read_text() == "done\n"
     stage.approve(first, second, how="nothing to merge")
     assert stage.statuses() == {first: "completed", second: "completed"}
+
+
+def test_checks_hold_in_a_shared_worktree_too(stage_with: Callable[..., Stage]) -> None:
+    stage = stage_with(isolation="project", checks=["grep -qx good a.txt"])
+    task_id = stage.add(work("a.txt", "bad\n"), work("a.txt", "good\n"))
+    stage.run()
+    stage.approve(task_id, how="check failed")
+    stage.run()
+    stage.approve(task_id, how="nothing to merge")
+    assert stage.statuses() == {task_id: "completed"}

@@ -104,6 +104,7 @@ def resume(settings: dict[str, Any], task_id: str, prompt: str, role: str | None
         config.check_role(role, turns.layout.main)
     if task.status in (PAUSED, NEEDS_REVIEW, IN_PROGRESS):
         opening.check_can_start(turns, task, role or "")
+        turns.hold(task_id)
     words = ""
     match task.status:
         case "paused":

@@ -40,8 +40,10 @@ def _helps(
     command: click.Command, path: str, parent: click.Context | None = None
 ) -> Iterator[tuple[int, str, str]]:
     """The help of a command and of all below it: how deep it is, what calls it, what it says."""
-    settings = {"terminal_width": WIDTH, "max_content_width": WIDTH, "help_option_names": ["-h", "--help"]}
-    context = click.Context(command, parent=parent, info_name=path.split()[-1], **settings)
+    context = click.Context(
+        command, parent=parent, info_name=path.split()[-1], terminal_width=WIDTH, max_content_width=WIDTH,
+        help_option_names=["-h", "--help"],
+    )  # fmt: skip
     text = re.sub(r"[ \t]+$", "", command.get_help(context), flags=re.MULTILINE)
     yield len(path.split()) + 1, path, text
     if isinstance(command, click.Group):

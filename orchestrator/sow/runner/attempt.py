@@ -79,10 +79,10 @@ class Exit:
 class MissingProgram(NotFound):
     """The program of a command is not on this machine."""
 
-    hint = "install it, or set the executor's `command` to its path in ~/.config/sow/config.yaml"
+    hint = "install it, or bind the role to another executor in the file that `sow config path` names"
 
     def __init__(self, program: str, path: str) -> None:
-        super().__init__(f"no program {program!r} on the PATH ({path})" if path else f"no program {program}")
+        super().__init__(f"no program {program!r} on the PATH" if path else f"no program {program}")
         self.program = program
 
 

@@ -1,0 +1,228 @@
+"""The pages of reference say what is so: commands, settings, files, exit codes, completions."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from tests.cli.parts import ROOT, Person, with_project
+from tests.cli.test_output import rehearse
+
+import sow_schemas
+from sow import config, errors
+from sow.cli import INTERRUPTED, reference
+from sow.runner import environment
+
+REFERENCE = ROOT / "docs/reference"
+
+
+def test_the_reference_of_commands_is_what_their_help_says() -> None:
+    assert (REFERENCE / "cli.md").read_text() == reference.page(), "run scripts/docs"
+
+
+# Exit codes
+
+
+def test_every_exit_code_is_told() -> None:
+    page = (REFERENCE / "exit-codes.md").read_text()
+    told = {int(code) for code in re.findall(r"^\| (\d+) \|", page, re.MULTILINE)}
+    kinds = [
+        kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, errors.SowError)
+    ]
+    assert told == {0, INTERRUPTED, *(kind.exit_code for kind in kinds)}
+
+
+# Settings
+
+
+def keys(schema: dict[str, Any]) -> set[str]:
+    """The names of all settings of a schema."""
+    found = set(schema.get("properties", {}))
+    for part in (*schema.get("properties", {}).values(), schema.get("additionalProperties")):
+        found |= keys(part) if isinstance(part, dict) else set()
+    return found
+
+
+@pytest.mark.parametrize("schema", ["user_config", "repository_config"])
+def test_every_setting_is_told_and_the_example_is_valid(schema: str) -> None:
+    page = (REFERENCE / "configuration.md").read_text()
+    for key in keys(sow_schemas.load(schema)):
+        assert re.search(rf"^\| `[^`|]*\b{key}\b[^`|]*`|^\| `[^|]*\b{key}\.", page, re.MULTILINE), key
+    example = re.search(rf"```yaml title={schema}\n(.*?)```", page, re.DOTALL)
+    assert example
+    assert sow_schemas.problems(schema, yaml.safe_load(example[1])) == []
+
+
+def test_the_defaults_of_settings_are_as_told(tmp_path: Path) -> None:
+    page = (REFERENCE / "configuration.md").read_text()
+    held = config.repository(str(tmp_path))
+    for key, value in {
+        "jobs": held.jobs,
+        "isolation": f"`{held.isolation}`",
+        "grace_seconds": f"{held.grace_seconds:g}",
+        "silence_seconds": f"{held.silence_seconds:g}",
+    }.items():
+        assert re.search(rf"^\| `{key}` \|.*\| {value} \|$", page, re.MULTILINE), key
+    assert all(f"`{role}`" in page for role in config.ROLES)
+
+
+def test_the_variables_of_a_worker_are_all_named() -> None:
+    page = (REFERENCE / "configuration.md").read_text()
+    source = (ROOT / "orchestrator/sow/turn.py").read_text()
+    for name in set(re.findall(r'"(SOW_[A-Z_]+)"', source)):
+        assert f"`{name}`" in page, name
+    assert any(fnmatchcase("SOW_TASK_ID", pattern) for pattern in environment.DROPPED)
+
+
+# Files
+
+
+def told_files() -> list[str]:
+    """The paths of the page on files as glob patterns below the main checkout."""
+    page = (REFERENCE / "files.md").read_text()
+    above = {
+        "In the main checkout": "",
+        "The project": "*.sow/project/",
+        "What one machine needs": ".sow/runtime/*/",
+    }
+    patterns = []
+    for section in page.split("\n## ")[1:]:
+        prefix = next(path for title, path in above.items() if section.startswith(title))
+        for row in re.findall(r"^\| (`.*?) \|", section, re.MULTILINE):
+            first, *more = re.findall(r"`([^`]+)`", row)
+            # Names behind the first stand in the same folder, unless they are whole paths.
+            folder = os.path.dirname(first)
+            names = [first, *(name if "/" in name else f"{folder}/{name}" for name in more)]
+            patterns += [re.sub(r"<\w+>|…", "*", f"{prefix}{name}") for name in names]
+    # Whatever is in a worktree, and the catch-all row, prove nothing.
+    return [
+        p for p in patterns if p not in (".sow/runtime/*/*", ".sow/worktrees/*/*", ".sow/worktrees/*--*/*")
+    ]
+
+
+def test_every_file_that_a_project_leaves_is_told(tmp_path: Path) -> None:
+    who = with_project(tmp_path)
+    rehearse(
+        who,
+        [{"log": "I begin."}, {"ask": {"question": "Which way?"}}],
+        [{"edit": {"path": "a.txt", "content": "b\n"}}, {"report": "needs_review"}],
+    )
+    who.done("task", "add", "First", "--agent", "implementer")
+    assert who.sow("run").code == 5
+    who.done("task", "answer", "010", "Left.")
+    assert who.sow("run").code == 5
+    who.done("task", "feedback", "010", "Once more.")
+    assert who.sow("run").code == 5
+    who.done("task", "approve", "010")
+    found = [
+        os.path.relpath(os.path.join(above, name), who.folder)
+        for above, _, names in os.walk(who.folder / ".sow")
+        for name in names
+    ]
+    ours = [path for path in found if not path.startswith(".sow/worktrees/") or "/.sow/project/" in path]
+    assert len(ours) > 20
+    patterns = told_files()
+    untold = [path for path in ours if not any(fnmatchcase(path, pattern) for pattern in patterns)]
+    assert untold == []
+
+
+# Completion
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Person:
+    made = with_project(tmp_path_factory.mktemp("desk"))
+    made.done("task", "add", "First", "--agent", "implementer")
+    made.done("task", "add", "Second", "--agent", "implementer")
+    return made
+
+
+def completed(who: Person, line: str) -> list[str]:
+    """What bash would be offered at the end of a line."""
+    words = line.split(" ")
+    there = who.at(".", _SOW_COMPLETE="bash_complete", COMP_WORDS=line, COMP_CWORD=str(len(words) - 1))
+    return [offered.partition(",")[2] for offered in there.done().splitlines() if offered]
+
+
+@pytest.mark.parametrize(
+    ("line", "offered"),
+    [
+        ("sow st", ["status"]),
+        ("sow task a", ["add", "ask", "answer", "approve", "accept", "abandon"]),
+        ("sow run --dr", ["--dry-run"]),
+        ("sow task show ", ["010", "020"]),
+        ("sow run --task 02", ["020"]),
+        ("sow task add Third --depends-on 01", ["010"]),
+        ("sow --project add-login agent logs ", ["010", "020"]),
+        ("sow --project ad", ["add-login"]),
+        ("sow task add Third --agent im", ["implementer"]),
+        ("sow task set pri", ["priority"]),
+        ("sow task set status ne", ["needs_review"]),
+        ("sow task set priority ", ["critical", "high", "normal", "low"]),
+        ("sow events --type task.", ["task.created"]),
+        ("sow schema task_", ["task_error", "task_state"]),
+        ("sow --project nowhere task show ", []),
+    ],
+)
+def test_a_shell_is_offered_what_there_is(desk: Person, line: str, offered: list[str]) -> None:
+    assert completed(desk, line) == offered
+
+
+def test_completion_outside_of_a_repository_says_nothing(tmp_path: Path) -> None:
+    there = Person(
+        tmp_path,
+        tmp_path,
+        {"_SOW_COMPLETE": "bash_complete", "COMP_WORDS": "sow task show ", "COMP_CWORD": "3"},
+    )
+    said = there.sow()
+    assert (said.code, said.out.strip(), said.err) == (0, "", "")
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_the_lines_of_the_page_set_completion_up(desk: Person, shell: str) -> None:
+    page = (ROOT / "docs/howto/shell-completion.md").read_text()
+    assert f"_SOW_COMPLETE={shell}_source sow" in page
+    script = desk.at(".", _SOW_COMPLETE=f"{shell}_source").done()
+    assert f"_SOW_COMPLETE={shell}_complete" in script
+    program = shutil.which(shell)
+    if program is None:
+        pytest.skip(f"there is no {shell} here")
+    checked = subprocess.run(
+        [program, "-n", "-c", script] if shell != "fish" else [program, "-n"],
+        input=script,
+        text=True,
+        capture_output=True,
+        check=False,
+    )
+    assert (checked.returncode, checked.stderr) == (0, "")
+
+
+def test_bash_completes_a_task_by_the_line_of_the_page(desk: Person) -> None:
+    """Through bash itself: the function that it was given is called as at a <TAB>."""
+    bash = shutil.which("bash")
+    assert bash
+    wrapper = desk.home / "bin/sow"
+    wrapper.parent.mkdir(exist_ok=True)
+    wrapper.write_text(f'#!/bin/sh\nexec {sys.executable} -m sow "$@"\n')
+    wrapper.chmod(0o755)
+    there = desk.at(".", PATH=f"{wrapper.parent}{os.pathsep}{desk.environment['PATH']}")
+    line = (
+        'eval "$(_SOW_COMPLETE=bash_source sow)"; '
+        "COMP_WORDS=(sow task show 0); COMP_CWORD=3; COMP_LINE='sow task show 0'; COMP_POINT=${#COMP_LINE}; "
+        '_sow_completion sow 0 show; echo "${COMPREPLY[@]}"'
+    )
+    ended = subprocess.run(
+        [bash, "--norc", "-c", line],
+        cwd=there.folder,
+        env=there.environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (ended.stdout, ended.stderr) == ("010 020\n", "")
