@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.cli.person import PROMPT, Desk, Turn, asks, at_terminal, writes
 
-from sow.cli import terminal
+from sow.cli import text as texts
 
 
 @pytest.fixture
@@ -300,14 +300,14 @@ def test_what_an_agent_writes_can_play_no_tricks_on_the_terminal(desk: Desk) -> 
 
 @given(st.text(st.characters(exclude_categories=())))
 def test_plain_text_holds_nothing_that_a_terminal_obeys(text: str) -> None:
-    shown = terminal.plain(text)
+    shown = texts.plain(text)
     assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]", shown)
-    assert terminal.plain(shown) == shown
+    assert texts.plain(shown) == shown
 
 
 @pytest.mark.parametrize("text", ["a\tb\nc", "grün", "é́ 漢字 👩‍👧"])
 def test_ordinary_text_is_shown_as_it_is(text: str) -> None:
-    assert terminal.plain(text) == text
+    assert texts.plain(text) == text
 
 
 # -- coming, going and the order of things ---------------------------------------------------------

@@ -16,7 +16,7 @@ from sow.attempt import Attempt, Attempts
 from sow.cli import completion, opening, quick
 from sow.cli.commands import Group
 from sow.cli.run import hear_signals
-from sow.cli.terminal import plain
+from sow.cli.text import plain
 from sow.cli.watching import face
 from sow.cli.words import aside, columns
 from sow.errors import NotFound, Refused, SowError

@@ -23,6 +23,7 @@ from sow.cli import INTERRUPTED, opening, terminal
 from sow.cli import run as running
 from sow.cli.review import Session
 from sow.cli.task import tell_approved
+from sow.cli.text import styled, wrapped
 from sow.cli.watching import face
 from sow.config import UserConfig
 from sow.errors import Failed, SowError, Waits
@@ -168,7 +169,7 @@ class Show:
         for item in inbox(turns.store.tasks().tasks):
             if item.kind == "review" and (feedback := self._next_feedback(item.task.id)):
                 click.echo(f"\nThe example sends [{item.task.id}] back at this point, in these words:\n")
-                click.echo(terminal.wrapped(feedback))
+                click.echo(wrapped(feedback))
 
     def _next_feedback(self, task_id: str) -> str | None:
         return next(self.reviews.get(task_id, iter(())), None)
@@ -236,7 +237,7 @@ class Show:
     # -- helpers ------------------------------------------------------------------------------
 
     def _typed(self, command: str) -> None:
-        click.echo(f"\n{terminal.styled(f'$ {command}', bold=True)}")
+        click.echo(f"\n{styled(f'$ {command}', bold=True)}")
 
     def _exports(self) -> Iterator[str]:
         for role in self.roles:

@@ -11,7 +11,7 @@ import click
 
 from sow import eventlog, files
 from sow.cli import completion, opening
-from sow.cli.terminal import plain
+from sow.cli.text import plain
 from sow.cli.words import counted
 from sow.clock import seconds
 from sow.errors import NotFound, Usage

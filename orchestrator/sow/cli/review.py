@@ -22,6 +22,8 @@ from sow import lease, process
 from sow.attempt import Attempt
 from sow.cli import agent, complain, opening, terminal
 from sow.cli.task import tell_approved
+from sow.cli.text import coloured, plain, styled, wrapped
+from sow.cli.words import age
 from sow.clock import seconds
 from sow.errors import NotFound, SowError, Waits
 from sow.progress import Tally, after
@@ -135,29 +137,22 @@ def _verbs(item: Item) -> str:
 
 
 def _title(item: Item) -> str:
-    return f"[{item.task.id}] {terminal.plain(item.task.name)}"
+    return f"[{item.task.id}] {plain(item.task.name)}"
 
 
 def _circumstances(item: Item, now: float) -> str:
     task = item.task
     what = "approved, its merge waits" if item.kind == "merge" else item.kind
     by = f"{task.assigned_agent} on {task.executor}" if task.executor else task.assigned_agent
-    return f"  {what} · waits {_age(now - seconds(item.since))} · iteration {task.iteration} · {by}"
+    return f"  {what} · waits {age(now - seconds(item.since))} · iteration {task.iteration} · {by}"
 
 
 def _question(item: Item) -> str:
-    lines = ["", terminal.wrapped(terminal.plain(item.text))] if item.text.strip() else []
+    lines = ["", wrapped(plain(item.text))] if item.text.strip() else []
     options = (item.task.question or {}).get("options", ())
     if options:
-        lines += ["", *(f"    {n}  {terminal.plain(str(o))}" for n, o in enumerate(options, 1))]
+        lines += ["", *(f"    {n}  {plain(str(o))}" for n, o in enumerate(options, 1))]
     return "\n".join([*lines, ""])
-
-
-def _age(spent: float) -> str:
-    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
-        if spent >= size:
-            return f"{int(spent // size)} {unit}"
-    return f"{max(int(spent), 0)} s"
 
 
 # -- with a person ---------------------------------------------------------------------------------
@@ -237,23 +232,23 @@ class Session:
                 elif pressed:
                     _help(keys)
             except SowError as fault:
-                complain(terminal.plain(str(fault)), fault.hint)
+                complain(plain(str(fault)), fault.hint)
             if not self._is_as_shown(item):
                 return True
 
     def _show(self, item: Item, count: int) -> None:
         task = item.task
         more = f"   ({count} in the inbox)" if count > 1 else ""
-        click.echo(f"\n{terminal.styled(_title(item), bold=True)}{more}")
+        click.echo(f"\n{styled(_title(item), bold=True)}{more}")
         click.echo(_circumstances(item, self.turns.clock()))
         click.echo(_question(item), nl=False)
         if task.status == NEEDS_REVIEW:
             if not item.text.strip() and (words := self._last_words(task)):
-                click.echo(f"\n{terminal.wrapped(terminal.plain(words))}")
+                click.echo(f"\n{wrapped(plain(words))}")
             stat = self.turns.workspace.stat(task)
-            click.echo(f"\n{terminal.plain(stat).rstrip()}" if stat.strip() else "\n  It changes no file.")
+            click.echo(f"\n{plain(stat).rstrip()}" if stat.strip() else "\n  It changes no file.")
         for tool, detail in self._denied(task):
-            click.echo(f"  denied: {terminal.plain(f'{tool} {detail}'.rstrip())}")
+            click.echo(f"  denied: {plain(f'{tool} {detail}'.rstrip())}")
 
     def _denied(self, task: Task) -> Iterator[tuple[str, str]]:
         for attempt in self.turns.attempts.of_task(task.id):
@@ -276,7 +271,7 @@ class Session:
             case "d":
                 diff = self.turns.workspace.diff(task, color=False)
                 if diff.strip():
-                    terminal.page(terminal.coloured(diff))
+                    terminal.page(coloured(diff))
                 else:
                     click.echo("It changes no file.")
             case "l":
@@ -291,10 +286,10 @@ class Session:
         for attempt in self.turns.attempts.of_task(task.id):
             ended = f", {attempt.outcome}" if attempt.ended else ""
             head = f"--- {attempt.id} {attempt.action} ({attempt.reason}) {attempt.created_at}{ended}"
-            yield terminal.styled(head, bold=True)
+            yield styled(head, bold=True)
             for report in self._reports(attempt):
                 if words := agent.words_of(report):
-                    yield terminal.plain(words)
+                    yield plain(words)
 
     def _reports(self, attempt: Attempt) -> Iterator[base.Report]:
         choice = self.turns.user.named(attempt.executor, f"attempt {attempt.id}")
@@ -317,10 +312,10 @@ class Session:
                 click.echo("\nStopped.")
                 return
             if failed:
-                click.echo(terminal.plain(failed.output))
-                click.echo(terminal.styled("It fails.", fg="red"))
+                click.echo(plain(failed.output))
+                click.echo(styled("It fails.", fg="red"))
                 return
-        click.echo(terminal.styled(f"{_counted(len(checks), 'check')} passed in {folder}", fg="green"))
+        click.echo(styled(f"{_counted(len(checks), 'check')} passed in {folder}", fg="green"))
 
     # -- decisions ----------------------------------------------------------------------------
 
@@ -369,7 +364,7 @@ class Session:
 
         def act() -> None:
             self.reviewer.answer(item.task.id, text, by=self.by)
-            click.echo(f"Answered task {item.task.id}: {terminal.plain(_first_line(text))}")
+            click.echo(f"Answered task {item.task.id}: {plain(_first_line(text))}")
 
         return act
 
@@ -412,7 +407,7 @@ class Session:
 
 def _tell(done: Approved) -> None:
     # What a check printed is the work of whoever wrote what it ran.
-    tell_approved(replace(done, detail=terminal.plain(done.detail)))
+    tell_approved(replace(done, detail=plain(done.detail)))
 
 
 def _option(typed: str, options: list[str]) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from sow.cli import INTERRUPTED, completion, opening
-from sow.cli.terminal import plain
+from sow.cli.text import plain
 from sow.cli.watching import face
 from sow.errors import Waits
 from sow.ready import Ready

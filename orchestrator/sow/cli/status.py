@@ -10,7 +10,8 @@ import click
 from sow import find
 from sow.attempt import Attempts, summed
 from sow.cli import opening
-from sow.cli.terminal import plain
+from sow.cli.text import plain
+from sow.cli.words import age
 from sow.clock import seconds
 from sow.errors import NotFound, SowError
 from sow.review import inbox
@@ -85,7 +86,7 @@ def text(held: dict[str, Any]) -> str:
     if held["waits"]:
         lines += ["", "Waiting for you (sow review):"]
         lines += [
-            f"  [{w['id']}] {w['kind']}, {_age(held['now'] - seconds(w['since']))}: {_first(w['text'])}"
+            f"  [{w['id']}] {w['kind']}, {age(held['now'] - seconds(w['since']))}: {_first(w['text'])}"
             for w in held["waits"]
         ]
     done = sum(row["status"] == "completed" for row in held["tasks"])
@@ -141,10 +142,3 @@ def _runs(attempts: Attempts, attempt: str) -> bool:
 def _first(text: str) -> str:
     line = " ".join(text.split())
     return f"{line[:97]}..." if len(line) > 100 else line
-
-
-def _age(spent: float) -> str:
-    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
-        if spent >= size:
-            return f"{int(spent // size)} {unit}"
-    return f"{max(int(spent), 0)} s"

@@ -5,18 +5,22 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from sow import adding, config, fields, ready
-from sow.cli import completion, opening, quick, terminal
+from sow import fields
+from sow.cli import completion, opening, quick
 from sow.cli.commands import Group
 from sow.cli.words import details, overview
 from sow.errors import Failed, Refused, Usage
-from sow.review import Approved
 from sow.store import Change, Store
 from sow.task import COMPLETED, PRIORITIES, Task
+
+if TYPE_CHECKING:
+    from sow.review import Approved
+
+# What only some verbs need is imported by them: `task show` shall not pay for `task approve`.
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -78,6 +82,8 @@ def add(
     Example:  sow task add "JWT middleware" --agent implementer --depends-on 010 --priority high
               sow task add "Fix login" --agent implementer --description - < description.md
     """
+    from sow import adding
+
     wish = adding.Wish(
         name=name, agent=agent, description=_text(description) or "", task_id=task_id, phase=phase,
         depends_on=depends_on, priority=priority, task_type=task_type, params=_params(params),
@@ -120,6 +126,8 @@ def set_(
         reviewer.complete(opening.own_task(task_id), by=opening.person())
         return
     if field == "assigned_agent":
+        from sow import config
+
         config.check_role(value, store.layout.main)
     if field == "depends_on":
         _set_dependencies(store, opening.own_task(task_id), value)
@@ -303,6 +311,8 @@ def edit(settings: dict[str, Any], task_id: str | None) -> None:
     """
     store = opening.store(settings["project"])
     edited = store.task(opening.own_task(task_id))
+    from sow.cli import terminal
+
     terminal.edit(f"{store.layout.task(edited.phase, edited.id)}/description.md")
 
 
@@ -334,6 +344,8 @@ def tell_approved(done: Approved) -> None:
 
 
 def _set_dependencies(store: Store, task_id: str, value: str) -> None:
+    from sow import ready
+
     def change(current: Task) -> Change:
         outcome = fields.setting("depends_on", value, now=store.now(), worker=False)(current)
         ready.check_dependencies(task_id, outcome.task.depends_on or (), store.tasks().tasks)

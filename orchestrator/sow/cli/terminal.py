@@ -1,29 +1,23 @@
-"""A person at a terminal: a key, a line, an editor, a pager; and text that can play no tricks on them."""
+"""A person at a terminal: a key, a line, an editor, a pager."""
 
 from __future__ import annotations
 
 import os
 import re
 import select
-import shutil
 import signal
 import subprocess
 import sys
 import termios
-import textwrap
 import tty
-import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
-from typing import Any
 
 import click
 
+from sow.cli.text import is_dumb
 from sow.errors import Failed
-
-_BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-"""Characters that turn the direction of writing: what is read is then not what is there."""
 
 _NOTE = re.compile(r"<!-- sow:.*?-->", re.DOTALL)
 
@@ -31,44 +25,6 @@ _NOTE = re.compile(r"<!-- sow:.*?-->", re.DOTALL)
 def is_there() -> bool:
     """Whether a person sits at both ends: standard input and standard output are a terminal."""
     return sys.stdin.isatty() and sys.stdout.isatty()
-
-
-def plain(text: str) -> str:
-    """`text` of an agent's with everything made visible that a terminal would obey instead of show."""
-    return "".join(_shown(char) for char in text)
-
-
-def _shown(char: str) -> str:
-    if char in "\n\t" or (char.isprintable() and char not in _BIDI):
-        return char
-    match unicodedata.category(char):
-        case "Cc":
-            code = ord(char)
-            return f"^{chr(code ^ 0x40)}" if code < 0x80 else f"<U+{code:04X}>"
-        case "Cs":
-            return "\ufffd"
-        case _ if char in _BIDI:
-            return f"<U+{ord(char):04X}>"
-    return char
-
-
-def styled(text: str, **how: Any) -> str:
-    """`text` in colours, where they are wanted and shown."""
-    wanted = not os.environ.get("NO_COLOR") and not _is_dumb() and sys.stdout.isatty()
-    return click.style(text, **how) if wanted else text
-
-
-def wrapped(text: str, indent: str = "  ") -> str:
-    """`text` indented and broken into lines that fit; its own line breaks stay."""
-    width = max(min(shutil.get_terminal_size().columns, 100), 30)
-    lines = [
-        textwrap.fill(
-            line, width, initial_indent=indent, subsequent_indent=indent, replace_whitespace=False,
-            break_long_words=False, break_on_hyphens=False,
-        )
-        for line in text.strip("\n").splitlines()
-    ]  # fmt: skip
-    return "\n".join(lines)
 
 
 # -- asking --------------------------------------------------------------------------------------
@@ -83,7 +39,7 @@ def key(prompt: str) -> str | None:
     its first letter taken.
     """
     handle = sys.stdin.fileno()
-    if _is_dumb():
+    if is_dumb():
         termios.tcflush(handle, termios.TCIFLUSH)
         typed = line(prompt)
         return None if typed is None else typed.strip()[:1].lower()
@@ -145,7 +101,7 @@ def _no_editor(fault: click.ClickException) -> Failed:
 def page(text: str) -> None:
     """Shows a long text by `$PAGER`, else `less`; as it is where there is no terminal or no pager."""
     pager = os.environ.get("PAGER", "").strip() or "less -R"
-    if not is_there() or _is_dumb() or pager == "cat" or not _paged(pager, text):
+    if not is_there() or is_dumb() or pager == "cat" or not _paged(pager, text):
         click.echo(text)
 
 
@@ -161,29 +117,7 @@ def _paged(pager: str, text: str) -> bool:
         return process.wait() not in (126, 127)
 
 
-def coloured(diff: str) -> str:
-    """A difference, made plain and then coloured by us: no escape of its own gets through."""
-    return "\n".join(_coloured(text) for text in plain(diff).split("\n"))
-
-
-def _coloured(text: str) -> str:
-    match text[:1]:
-        case "+":
-            return styled(text, bold=True) if text.startswith("+++ ") else styled(text, fg="green")
-        case "-":
-            return styled(text, bold=True) if text.startswith("--- ") else styled(text, fg="red")
-        case "@":
-            return styled(text, fg="cyan")
-        case " " | "":
-            return text
-    return styled(text, bold=True)
-
-
 # -- helpers -------------------------------------------------------------------------------------
-
-
-def _is_dumb() -> bool:
-    return os.environ.get("TERM", "") in ("", "dumb")
 
 
 @contextmanager

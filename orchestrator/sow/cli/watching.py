@@ -9,7 +9,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self
 
-from sow.cli.terminal import plain
+from sow.cli.text import plain
 from sow.scheduler import Note
 from sow.task import COMPLETED, IN_PROGRESS, NEEDS_REVIEW, PAUSED, Task
 

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from sow.cli.terminal import plain
+from sow.cli.text import plain
 from sow.store import Tasks
 from sow.task import Task
 
@@ -80,3 +80,11 @@ def _leaves(value: object, path: str = "") -> list[tuple[str, object]]:
     if not isinstance(value, dict):
         return [(path, value)]
     return [leaf for key, held in value.items() for leaf in _leaves(held, f"{path}.{key}" if path else key)]
+
+
+def age(seconds: float) -> str:
+    """A span of time in its largest unit."""
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{int(seconds // size)} {unit}"
+    return f"{max(int(seconds), 0)} s"
