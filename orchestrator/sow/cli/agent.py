@@ -15,7 +15,7 @@ from sow import config
 from sow.attempt import Attempt, Attempts
 from sow.cli import completion, opening, quick
 from sow.cli.commands import Group
-from sow.cli.run import hear_signals
+from sow.cli.run import heard_signals
 from sow.cli.text import plain
 from sow.cli.watching import face
 from sow.cli.words import aside, columns
@@ -205,8 +205,8 @@ def _drive(
 ) -> int:
     with Watcher() as watcher, face([task], as_json=as_json, quiet=settings["quiet"]) as shown:
         scheduler = Scheduler(turns, reviewer, watcher, 1, watch=shown.note)
-        hear_signals(scheduler)
-        outcome: Outcome = scheduler.drive(task, prompt=prompt, agent=role)
+        with heard_signals(scheduler):
+            outcome: Outcome = scheduler.drive(task, prompt=prompt, agent=role)
     now = outcome.tasks[0]
     if outcome.interrupted:
         return 130

@@ -9,10 +9,8 @@ from __future__ import annotations
 
 import os
 import shlex
-import signal
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import click
@@ -143,10 +141,10 @@ class Show:
         self._typed("sow run")
         turns, reviewer = self._parts(layout, "orchestrator")
         tasks = list(turns.store.tasks().tasks)
-        with _signals_kept(), Watcher() as watcher, face(tasks, as_json=False, quiet=False) as shown:
+        with Watcher() as watcher, face(tasks, as_json=False, quiet=False) as shown:
             scheduler = Scheduler(turns, reviewer, watcher, turns.repository.jobs, watch=shown.note)
-            running.hear_signals(scheduler)
-            outcome = scheduler.run()
+            with running.heard_signals(scheduler):
+                outcome = scheduler.run()
         running.tell(outcome, as_json=False, quiet=False)
         return outcome
 
@@ -264,15 +262,3 @@ def _adding(part: scratch.Part) -> str:
 
 def _store(layout: Layout) -> Store:
     return Store(layout, EventLog(layout.events, run_id=None, actor="person"))
-
-
-@contextmanager
-def _signals_kept() -> Iterator[None]:
-    """What signals do is afterwards what it was before."""
-    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    before = [signal.getsignal(number) for number in numbers]
-    try:
-        yield
-    finally:
-        for number, handler in zip(numbers, before, strict=True):
-            signal.signal(number, handler)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
@@ -55,8 +57,8 @@ def run(
         scheduler = Scheduler(
             turns, opening.reviewer(turns), watcher, jobs or turns.repository.jobs, task_id, shown.note
         )
-        hear_signals(scheduler)
-        outcome = scheduler.run(stay=stay)
+        with heard_signals(scheduler):
+            outcome = scheduler.run(stay=stay)
     return tell(outcome, as_json=as_json, quiet=settings["quiet"])
 
 
@@ -119,7 +121,8 @@ def _tell_plan(turns: Turns, task_id: str | None, as_json: bool) -> int:
     return 0
 
 
-def hear_signals(scheduler: Scheduler) -> None:
+@contextmanager
+def heard_signals(scheduler: Scheduler) -> Iterator[None]:
     """Ctrl-C, a kill and a lost terminal end the run through its one wait, never in mid-write."""
 
     def hear(number: int, frame: FrameType | None) -> None:
@@ -128,5 +131,11 @@ def hear_signals(scheduler: Scheduler) -> None:
             # Past Python's streams: a live display may be in the midst of writing to them.
             os.write(2, b"\r\nEnding the agents; once more to leave them running.\r\n")
 
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, hear)
+    before = {
+        number: signal.signal(number, hear) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    }
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
