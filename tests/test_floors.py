@@ -21,18 +21,19 @@ FLOORS = {
     1: ("wings", "sow_executors sow_schemas"),
     2: (
         "values",
-        "sow sow.value sow.errors sow.clock sow.jsonlines sow.task sow.project sow.layout sow.logs",
+        "sow sow.value sow.errors sow.clock sow.jsonlines sow.task sow.change sow.project sow.layout"
+        " sow.logs",
     ),
     3: (
         "hands",
         "sow.files sow.document sow.process sow.runner sow.lease sow.git sow.config sow.find sow.eventlog"
         " sow.shim",
     ),
-    4: ("decisions", "sow.ready sow.progress sow.prompts sow.recovery.policy"),
+    4: ("decisions", "sow.ready sow.progress sow.judgement sow.fields sow.prompts sow.recovery.policy"),
     5: ("door", "sow.store sow.attempt"),
     6: (
         "engine",
-        "sow.fields sow.report sow.adding sow.setup sow.workspace sow.turn sow.review sow.scheduler"
+        "sow.report sow.adding sow.setup sow.workspace sow.driving sow.turn sow.review sow.scheduler"
         " sow.recovery.restore sow.recovery",
     ),
     7: ("faces", "sow.cli sow.demo sow.__main__"),

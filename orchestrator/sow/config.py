@@ -16,7 +16,7 @@ from typing import Any
 import sow_schemas
 from sow import document
 from sow.errors import NotFound, Refused
-from sow_executors import catalog
+from sow_executors import base, catalog
 
 ROLES = ("orchestrator", "implementer", "architect", "reviewer", "planner", "researcher", "decomposer")
 """The roles that sow knows; a repository adds its own in `.sow/agents/<name>.md`."""
@@ -170,3 +170,18 @@ def _numbers(version: str) -> tuple[int, ...]:
 def _nearest(word: str, known: tuple[str, ...] | list[str]) -> str:
     close = get_close_matches(word, known, n=1)
     return f"did you mean {close[0]}? " if close else ""
+
+
+def executor_of(choice: ExecutorChoice) -> base.Executor:
+    """The executor that a choice names, with its settings. Raises Refused where they don't fit."""
+    try:
+        return catalog.get(choice.type, choice.settings)
+    except base.BadSettings as fault:
+        raise bad_settings(choice.name, fault) from fault
+    except (catalog.UnknownExecutor, catalog.BrokenExecutor) as fault:
+        raise NotFound(str(fault), "see the executors there are: `sow config show`") from fault
+
+
+def bad_settings(name: str, fault: base.BadSettings) -> Refused:
+    """The refusal of an executor's settings."""
+    return Refused(f"executor {name}: {fault}", "mend it in the file that `sow config path` names")

@@ -10,8 +10,9 @@ import os
 import time
 
 from sow import jsonlines
+from sow.change import Event
 from sow.clock import stamp
-from sow.value import TYPE_CHECKING, Value
+from sow.value import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,14 +21,6 @@ if TYPE_CHECKING:
 LINE_BYTES = 4096
 """An event stays below this, so that one `write` is one line, whoever else writes."""
 _LONGEST_TEXT = 900
-
-
-class Event(Value):
-    """Something that happened, told in the present tense of its `type`."""
-
-    type: str
-    payload: "dict[str, Any]"
-    task_id: "str | None" = None
 
 
 class EventLog:

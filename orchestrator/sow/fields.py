@@ -4,11 +4,10 @@ A value is read by the field's type in the schema, so that a text field keeps
 `007`; in open objects it is YAML. What the program keeps, nobody sets.
 """
 
+from sow.change import Change, Event
 from sow.clock import is_unset, seconds
 from sow.document.canonical import same, written
 from sow.errors import Refused
-from sow.eventlog import Event
-from sow.store import Change
 from sow.task import ABANDONED, COMPLETED, IN_PROGRESS, NEEDS_REVIEW, PAUSED, PENDING, STATUSES, Task
 from sow.value import TYPE_CHECKING
 

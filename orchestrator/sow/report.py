@@ -7,9 +7,9 @@ outbox, and the orchestrator applies it at the exit.
 import os
 
 from sow import fields
+from sow.change import Change, Event
 from sow.errors import Failed, NotFound, Refused
-from sow.eventlog import Event
-from sow.store import Change, Store
+from sow.store import Store
 from sow.task import Task
 from sow.value import TYPE_CHECKING
 

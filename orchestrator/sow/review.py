@@ -14,12 +14,12 @@ from typing import Any, Literal
 
 from sow import fields
 from sow.attempt import Attempts
+from sow.change import Change, Event
 from sow.clock import seconds
 from sow.errors import Busy, Failed, Refused
-from sow.eventlog import Event
 from sow.git import landing, merges
 from sow.layout import Layout
-from sow.store import Change, Store
+from sow.store import Store
 from sow.task import COMPLETED, IN_PROGRESS, NEEDS_REVIEW, PAUSED, PENDING, Task
 from sow.workspace import Workspace
 

@@ -21,16 +21,15 @@ import structlog
 
 from sow import eventlog, files, lease, process
 from sow.attempt import Attempt
+from sow.change import Change, Event
 from sow.clock import is_unset, seconds
 from sow.errors import Busy, Failed, NotFound, SowError
-from sow.eventlog import Event
 from sow.ready import Ready
 from sow.recovery.policy import Nudge, Restart
 from sow.recovery.restore import RESTORING, Restored, restore, take_up
 from sow.review import Reviewer
 from sow.runner.local import Running
 from sow.runner.watch import Watcher
-from sow.store import Change
 from sow.task import ENDED, IN_PROGRESS, NEEDS_REVIEW, PAUSED, PENDING, Task
 from sow.turn import AFTER_RESULT_SECONDS, Live, Settled, Turns
 from sow_executors.base import Said, Started, Used

@@ -10,9 +10,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from sow import files, find, jsonlines
+from sow.change import Event
 from sow.document import canonical
 from sow.errors import Busy, Refused, SowError
-from sow.eventlog import Event
 from sow.git import commits, worktrees
 from sow.git.excludes import ensure_excludes
 from sow.git.places import Places

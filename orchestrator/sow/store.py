@@ -12,10 +12,11 @@ import time
 
 import sow_schemas
 from sow import document, files, jsonlines
+from sow.change import Change, Event
 from sow.clock import stamp
 from sow.document import canonical
 from sow.errors import NotFound, Refused
-from sow.eventlog import Event, EventLog
+from sow.eventlog import EventLog
 from sow.layout import Layout
 from sow.task import Task
 from sow.value import TYPE_CHECKING, Value
@@ -27,17 +28,6 @@ if TYPE_CHECKING:
     from sow.clock import Clock
 
 HIGHEST_ID = 999
-
-
-class Change(Value):
-    """What becomes of a task: its new value, the events that tell it, files written with it.
-
-    `files`: absolute path -> text; with any, all is done or nothing, whatever is killed.
-    """
-
-    task: Task
-    events: "tuple[Event, ...]" = ()
-    files: "Mapping[str, str]" = {}  # noqa: RUF012 - a shared default of a frozen value
 
 
 class Broken(Value):

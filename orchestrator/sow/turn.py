@@ -19,27 +19,29 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from sow import files, lease, process, prompts, shim
+from sow import files, lease, prompts, shim
 from sow.attempt import Attempt, Attempts
-from sow.clock import is_unset, stamp
-from sow.config import ExecutorChoice, RepositoryConfig, UserConfig
-from sow.errors import Busy, NotFound, Refused, SowError
-from sow.eventlog import Event
+from sow.change import Change, Event
+from sow.clock import is_unset
+from sow.config import ExecutorChoice, RepositoryConfig, UserConfig, bad_settings, executor_of
+from sow.driving import Drivers
+from sow.errors import Busy, Refused, SowError
 from sow.git import commits
+from sow.judgement import judged
 from sow.layout import Layout
 from sow.process import Identity
 from sow.progress import End, Tally, after, verdict
-from sow.recovery.policy import AskPerson, Decision, Later, Nothing, Nudge, Restart
+from sow.recovery.policy import Decision
 from sow.report import apply_outbox
 from sow.runner import environment
 from sow.runner.attempt import Exit
 from sow.runner.local import LocalRunner, Running
 from sow.runner.terminal import TerminalRunner
 from sow.runner.watch import Tail
-from sow.store import Change, Store
+from sow.store import Store
 from sow.task import IN_PROGRESS, NEEDS_REVIEW, Task
 from sow.workspace import Workspace
-from sow_executors import base, catalog, extras
+from sow_executors import base, extras
 
 if TYPE_CHECKING:
     from sow.clock import Clock
@@ -95,6 +97,7 @@ class Turns:
     store: Store
     attempts: Attempts
     workspace: Workspace
+    drivers: Drivers
     runner: LocalRunner
     user: UserConfig
     repository: RepositoryConfig
@@ -102,8 +105,6 @@ class Turns:
     run_id: str
     clock: Clock
     new_id: Callable[[], str] = lambda: str(uuid.uuid4())
-    _held: dict[str, lease.Lease] = field(default_factory=dict)
-    """The turns that `hold` took, by task, until `begin` uses them."""
 
     # -- begin --------------------------------------------------------------------------------
 
@@ -122,8 +123,7 @@ class Turns:
         """
         if agent and agent != task.assigned_agent:
             task = task.replace(assigned_agent=agent)
-        if task.id not in self._held and (driver := self.driven(task.id)):
-            raise lease.Held(driver)
+        self.drivers.check_free(task.id)
         choice = self._choice(task)
         executor = executor_of(choice)
         folder, branch, start = self.workspace.prepare(task)
@@ -146,7 +146,7 @@ class Turns:
         )
         command = self._command(executor, turn, action)
         # Before the record: one without a living driver is taken for a killed one's.
-        leases = self._leases(task, session, attempt_id)
+        leases = self._leases(task.id, session, attempt_id)
         attempt = self.attempts.keep(
             Attempt(
                 id=attempt_id,
@@ -209,7 +209,7 @@ class Turns:
             running,
             executor.reader(attempt.session_id),
             self._tail(attempt.id),
-            self._leases_of(attempt, running.identity),
+            self.drivers.adopt(attempt, running.identity),
             ("resume", attempt.action),
             quiet_since=self.clock(),
         )
@@ -279,52 +279,20 @@ class Turns:
             command = make(turn)
             names = executor.program(turn.settings)
         except base.BadSettings as fault:
-            raise _bad_settings(executor.name, fault) from fault
+            raise bad_settings(executor.name, fault) from fault
         if command.argv[0] not in names:
             return command
         path = self.environment.get("PATH", os.defpath)
         found = next((name for name in names if shutil.which(name, path=path)), command.argv[0])
         return replace(command, argv=(found, *command.argv[1:]))
 
-    def _leases(self, task: Task, session: str | None, attempt: str) -> tuple[lease.Lease, ...]:
-        """The lease of the task's turn, and of its session: one driver a task, one process a session.
-
-        Raises Busy where either is held, and then nothing is left of the attempt.
-        """
-        taken = [held] if (held := self._held.pop(task.id, None)) else []
-        paths = [self._turn_path(task.id), *([self._session_path(session)] if session else [])]
+    def _leases(self, task_id: str, session: str | None, attempt: str) -> tuple[lease.Lease, ...]:
+        """Takes the task's turn and session; where either is held, nothing is left of the attempt."""
         try:
-            for path in paths[len(taken) :]:
-                held = lease.acquire(path, f"attempt {attempt}")
-                taken.append(held)
-                if held.broken:
-                    payload = {"lease": os.path.basename(path), "holder": held.broken.what}
-                    self.store.tell(Event(type="lock.broken", task_id=task.id, payload=payload))
+            return self.drivers.take(task_id, session, attempt)
         except Busy:
-            for held in taken:
-                held.release()
             shutil.rmtree(self.attempts.folder(attempt), ignore_errors=True)
             raise
-        return tuple(taken)
-
-    def _leases_of(self, attempt: Attempt, identity: Identity) -> tuple[lease.Lease, ...]:
-        """The leases of an adopted attempt: its turn is ours now, its session its own process's."""
-        turn = lease.acquire(self._turn_path(attempt.task_id), f"attempt {attempt.id}")
-        if attempt.session_id is None:
-            return (turn,)
-        path = self._session_path(attempt.session_id)
-        try:
-            # Free or a dead orchestrator's: it was killed before it could hand it on.
-            return (turn, lease.acquire(path, f"attempt {attempt.id}").hand_to(identity))
-        except lease.Held as held:
-            return (turn, held.lease)
-
-    def _turn_path(self, task_id: str) -> str:
-        return f"{self.layout.locks}/turn-{task_id}.lease"
-
-    def _session_path(self, session: str) -> str:
-        safe = "".join(c if c.isalnum() or c in "-_" else "_" for c in session)
-        return f"{self.layout.locks}/session-{safe}.lease"
 
     def _store_start(
         self,
@@ -435,7 +403,7 @@ class Turns:
             params=task.params or {},
         )
         command = self._command(executor, turn, "attach")
-        leases = self._leases(task, task.session_id, attempt_id)
+        leases = self._leases(task.id, task.session_id, attempt_id)
         attempt = self.attempts.keep(
             Attempt(
                 id=attempt_id,
@@ -518,22 +486,8 @@ class Turns:
 
     def forget(self, attempt: Attempt) -> None:
         """Records that an attempt was never started: its orchestrator died before the process."""
-        paths = [self._turn_path(attempt.task_id)]
-        paths += [self._session_path(attempt.session_id)] if attempt.session_id else []
-        leases = tuple(held for path in paths if (held := lease.holder(path)))
+        leases = self.drivers.of(attempt)
         self._close(attempt, leases, outcome="lost", message="its orchestrator was killed before it started")
-
-    def hold(self, task_id: str) -> None:
-        """Takes a task's turn for the `begin` to come, so that a run that hears of a word to it leaves it.
-
-        Raises Busy where somebody drives the task. A process that ends lets go of it.
-        """
-        self._held[task_id] = lease.acquire(self._turn_path(task_id), f"the turn of task {task_id}")
-
-    def driven(self, task_id: str) -> lease.Lease | None:
-        """The lease of a task's turn while the process that drives it lives."""
-        held = lease.holder(self._turn_path(task_id))
-        return held if held and process.fate(held.holder) != "dead" else None
 
     def stop(self, attempt: Attempt, running: Running, by: str) -> None:
         """Ends an attempt at somebody's word, which its settlement will find beside it."""
@@ -597,53 +551,9 @@ class Turns:
         def change(current: Task) -> Change:
             if current.status != IN_PROGRESS or current.iteration != end.iteration:
                 return Change(task=current)
-            return self._judged(current, decision, end)
+            return judged(current, decision, end, self.clock())
 
         return self.store.change_task(task.id, change)
-
-    def _judged(self, task: Task, decision: Decision, end: End) -> Change:
-        now = self.clock()
-        # What the agent was told has reached it once it did something; until then it is told again.
-        told = task.replace(answer=None) if end.tally.alive else task
-        match decision:
-            case AskPerson(text, kind, options):
-                paused = told.pause(text, kind=kind, by="orchestrator", at=stamp(now), options=options)
-                if isinstance(end.ending, base.Failed) and kind == "failure":
-                    paused = self._with_error(paused, end.ending, now)
-                event = Event(type="task.paused", task_id=task.id, payload={"question": text, "kind": kind})
-                return Change(task=paused, events=(event,))
-            case Later(wait, until, counts):
-                assert isinstance(end.ending, base.Failed)
-                at = max(until, now) if until is not None else now + wait
-                not_before = stamp(at) if at > now else None
-                later = self._with_error(told.postpone(not_before=not_before), end.ending, now)
-                if not counts:
-                    later = later.replace(attempts=max((later.attempts or 1) - 1, 0))
-                event = Event(
-                    type="task.retry_scheduled",
-                    task_id=task.id,
-                    payload={"not_before": not_before or stamp(now), "reason": end.ending.message},
-                )
-                return Change(task=later, events=(event,))
-            case Restart():
-                # A start that found no session used up no try.
-                return Change(task=told.replace(attempts=max((told.attempts or 1) - 1, 0)))
-            case Nudge() | Nothing():
-                return Change(task=told)
-
-    def _with_error(self, task: Task, failed: base.Failed, now: float) -> Task:
-        tries = int(task.error["retry_count"]) + 1 if task.error else 0
-        return task.replace(
-            error={
-                "error_type": _error_type(failed.kind),
-                "message": failed.message,
-                "timestamp": stamp(now),
-                "retry_count": tries,
-                "is_retryable": failed.kind
-                in ("usage_limit", "rate_limit", "overloaded", "server_error", "network"),
-            },
-            error_detail={"class": failed.kind},
-        )
 
     def _record_end(self, live: Live, ending: base.Finished | base.Failed, status: Exit | None) -> Attempt:
         tally = live.tally
@@ -708,51 +618,6 @@ class Turns:
         self.store.tell(Event(type="attempt.ended", task_id=attempt.task_id, payload=payload))
 
 
-ERROR_TYPES = {
-    "rate_limit": "network",
-    "overloaded": "network",
-    "server_error": "network",
-    "network": "network",
-    "usage_limit": "resource",
-    "billing_exhausted": "resource",
-    "context_overflow": "resource",
-    "output_limit": "resource",
-    "max_turns": "resource",
-    "budget_exceeded": "resource",
-    "auth_invalid": "user",
-    "access_denied": "user",
-    "content_filter": "user",
-    "tool_permission_denied": "user",
-    "interrupted": "user",
-    "model_not_found": "validation",
-    "invalid_request": "validation",
-    "session_not_found": "validation",
-    "session_conflict": "validation",
-    "config_invalid": "validation",
-    "missing_tool": "system",
-    "crash_signal": "runtime",
-}
-"""A class of failure in the six words of the wire format that others read."""
-
-
-def executor_of(choice: ExecutorChoice) -> base.Executor:
-    """The executor that a choice names, with its settings. Raises Refused where they don't fit."""
-    try:
-        return catalog.get(choice.type, choice.settings)
-    except base.BadSettings as fault:
-        raise _bad_settings(choice.name, fault) from fault
-    except (catalog.UnknownExecutor, catalog.BrokenExecutor) as fault:
-        raise NotFound(str(fault), "see the executors there are: `sow config show`") from fault
-
-
-def _bad_settings(name: str, fault: base.BadSettings) -> Refused:
-    return Refused(f"executor {name}: {fault}", "mend it in the file that `sow config path` names")
-
-
-def _error_type(kind: str) -> str:
-    return ERROR_TYPES.get(kind, "unknown")
-
-
 def _end_of(path: str, size: int = 65536) -> str:
     """The last `size` bytes of a file as text."""
     try:
@@ -762,10 +627,3 @@ def _end_of(path: str, size: int = 65536) -> str:
             return file.read().decode("utf-8", "replace")
     except FileNotFoundError:
         return ""
-
-
-def identity_of(attempt: Attempt) -> Identity | None:
-    """The process of an attempt, as its record names it."""
-    if attempt.pid is None or attempt.start_ticks is None or attempt.boot_id is None:
-        return None
-    return Identity(boot_id=attempt.boot_id, pid=attempt.pid, start_ticks=attempt.start_ticks)

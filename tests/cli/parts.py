@@ -13,8 +13,9 @@ from pathlib import Path
 from unittest import mock
 
 from sow import cli
+from sow.change import Change
 from sow.cli import opening
-from sow.store import Change, Store
+from sow.store import Store
 from sow.task import Task
 
 ROOT = Path(__file__).parents[2]

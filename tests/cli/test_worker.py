@@ -20,10 +20,10 @@ from tests.cli.parts import (
     without_times,
 )
 
+from sow.change import Change
 from sow.cli import quick, root
 from sow.errors import SowError
 from sow.report import apply_outbox
-from sow.store import Change
 
 
 @pytest.fixture

@@ -20,8 +20,8 @@ from typing import Any
 from tests.core.parts import AT, add, open_store
 
 from sow import fields
-from sow.eventlog import Event
-from sow.store import Change, Store
+from sow.change import Change, Event
+from sow.store import Store
 from sow.task import Task
 
 CALLS = ("open", "write", "pwrite", "fsync", "rename", "mkdir", "unlink", "rmdir")

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from sow import eventlog, project
+from sow.change import Change
 from sow.document import canonical
 from sow.eventlog import EventLog
 from sow.layout import Layout
-from sow.store import Change, Store
+from sow.store import Store
 from sow.task import Task
 
 AT = "2026-11-21T10:00:00.000Z"

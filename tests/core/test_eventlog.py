@@ -18,8 +18,9 @@ from tests.core.parts import AT, NOON, Ticking, add, events, in_status, new_stor
 
 import sow_schemas
 from sow import eventlog, fields, jsonlines, report
+from sow.change import Event
 from sow.clock import is_unset, seconds, stamp
-from sow.eventlog import LINE_BYTES, Event, EventLog
+from sow.eventlog import LINE_BYTES, EventLog
 from sow.store import Store
 
 ROOT = Path(__file__).parents[2]
@@ -59,7 +60,7 @@ def test_an_event_is_one_line_with_all_its_common_fields(tmp_path: Path) -> None
 def test_lines_of_32_processes_are_never_torn_or_mixed(tmp_path: Path) -> None:
     writer = """
 import sys, time
-from sow.eventlog import Event, EventLog
+from sow.eventlog import EventLog
 log = EventLog(sys.argv[1], run_id=sys.argv[2], actor="worker", clock=time.time)
 print("ready", flush=True)
 sys.stdin.readline()

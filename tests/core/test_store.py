@@ -23,10 +23,10 @@ from tests.core.parts import (
     temporary,
 )
 
+from sow.change import Change, Event
 from sow.errors import Busy, Failed, NotFound, Refused
-from sow.eventlog import Event
 from sow.files import Lock
-from sow.store import Change, Store
+from sow.store import Store
 
 BY_HAND = """\
 # The login, for Ada: see https://example.org/42

@@ -21,9 +21,9 @@ EACH = 12
 WRITER = """
 import sys, time
 from tests.core.parts import add, open_store
+from sow.change import Change
 from sow import fields
 from sow.clock import stamp
-from sow.store import Change
 folder, me, each = sys.argv[1], sys.argv[2], int(sys.argv[3])
 store = open_store(folder, clock=time.time)
 print("ready", flush=True)

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from tests.engine.stage import Stage, assert_sound, no_turn_was_repeated, until, work
 
+from sow.change import Change
 from sow.errors import Busy, Refused
-from sow.store import Change
 
 
 def _replace(old: str, new: str) -> list[dict[str, object]]:

@@ -19,6 +19,7 @@ from sow.cli.run import heard_signals
 from sow.cli.text import plain
 from sow.cli.watching import face
 from sow.cli.words import aside, columns
+from sow.config import executor_of
 from sow.errors import NotFound, Refused, SowError
 from sow.recovery.restore import Restored, take_up
 from sow.runner.local import LocalRunner, Running
@@ -26,7 +27,6 @@ from sow.runner.terminal import TerminalRunner
 from sow.runner.watch import Tail, Watcher
 from sow.scheduler import Outcome, Scheduler
 from sow.task import COMPLETED, IN_PROGRESS, NEEDS_REVIEW, PAUSED, PENDING, Task
-from sow.turn import executor_of
 from sow_executors import base
 
 
@@ -104,7 +104,7 @@ def resume(settings: dict[str, Any], task_id: str, prompt: str, role: str | None
         config.check_role(role, turns.layout.main)
     if task.status in (PAUSED, NEEDS_REVIEW, IN_PROGRESS):
         opening.check_can_start(turns, task, role or "")
-        turns.hold(task_id)
+        turns.drivers.reserve(task_id)
     words = ""
     match task.status:
         case "paused":
@@ -150,12 +150,12 @@ def stop(settings: dict[str, Any], task_id: str) -> None:
     with Watcher() as watcher:
         watcher.add_folder(folder)
         turns.stop(attempt, running, "person")
-        if turns.driven(task_id):
+        if turns.drivers.driven(task_id):
             # Whoever drives it settles it: its word is waited for, so that what we print is so.
             end = time.monotonic() + 10
             while not turns.attempts.read(attempt.id).ended and time.monotonic() < end:
                 watcher.wait(end - time.monotonic())
-    if not turns.attempts.read(attempt.id).ended and not turns.driven(task_id):
+    if not turns.attempts.read(attempt.id).ended and not turns.drivers.driven(task_id):
         take_up(turns, attempt, Restored())
     click.echo(f"Stopped the agent of task {task_id}, which is {turns.store.task(task_id).status} now")
 

@@ -100,6 +100,7 @@ def turns(
 
     from sow import config, logs
     from sow.attempt import Attempts
+    from sow.driving import Drivers
     from sow.runner.local import LocalRunner
     from sow.turn import Turns
     from sow.workspace import Workspace
@@ -113,6 +114,7 @@ def turns(
         store=held,
         attempts=Attempts(held.layout),
         workspace=Workspace.of(held, settings),
+        drivers=Drivers(held),
         runner=LocalRunner(base_env={}),
         user=user or config.user(os.environ),
         repository=settings,
@@ -130,8 +132,8 @@ def check_can_start(turns: "Turns", task: "Task", role: str = "") -> None:
     import shutil
     import uuid
 
+    from sow.config import executor_of
     from sow.errors import NotFound, Refused
-    from sow.turn import executor_of
     from sow_executors.base import BadSettings, Turn
 
     role = role or task.assigned_agent

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from sow import fields
+from sow.change import Change
 from sow.cli import completion, opening, quick
 from sow.cli.commands import Group
 from sow.cli.words import details, overview
 from sow.errors import Failed, Refused, Usage
-from sow.store import Change, Store
+from sow.store import Store
 from sow.task import COMPLETED, PRIORITIES, Task
 
 if TYPE_CHECKING:

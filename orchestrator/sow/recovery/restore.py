@@ -66,7 +66,7 @@ def _attempts(turns: Turns, reviewer: Reviewer, found: Restored) -> None:
 def take_up(turns: Turns, attempt: Attempt, found: Restored) -> None:
     """Takes up one attempt without an end, unless the process that drives it lives."""
     # In this order: a driver records the end before it lets go.
-    if turns.driven(attempt.task_id) or turns.attempts.read(attempt.id).ended:
+    if turns.drivers.driven(attempt.task_id) or turns.attempts.read(attempt.id).ended:
         return
     if attempt.action == "attach":
         turns.end_attached(attempt)

@@ -1,0 +1,27 @@
+"""What becomes of a task, and the events that tell it: decided anywhere, carried out by the store."""
+
+from sow.task import Task
+from sow.value import TYPE_CHECKING, Value
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+
+class Event(Value):
+    """Something that happened, told in the present tense of its `type`."""
+
+    type: str
+    payload: "dict[str, Any]"
+    task_id: "str | None" = None
+
+
+class Change(Value):
+    """What becomes of a task: its new value, the events that tell it, files written with it.
+
+    `files`: absolute path -> text; with any, all is done or nothing, whatever is killed.
+    """
+
+    task: Task
+    events: "tuple[Event, ...]" = ()
+    files: "Mapping[str, str]" = {}  # noqa: RUF012 - a shared default of a frozen value

@@ -1,0 +1,89 @@
+"""Who drives a task: one process a turn, one process a session (see docs/adr/0006).
+
+locks/turn-010.lease         held by whoever began the turn, until it is settled
+locks/session-<id>.lease     handed to the attempt's own process
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+
+from sow import lease, process
+from sow.attempt import Attempt
+from sow.change import Event
+from sow.errors import Busy
+from sow.lease import Lease
+from sow.process import Identity
+from sow.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Drivers:
+    """The leases of the turns and sessions of one project."""
+
+    store: Store
+    _reserved: dict[str, Lease] = field(default_factory=dict)
+
+    def reserve(self, task_id: str) -> None:
+        """Takes a task's turn ahead of `take`, so that a run that hears of a word to it leaves it alone.
+
+        Raises Busy where somebody drives the task. A process that ends lets go of it.
+        """
+        self._reserved[task_id] = lease.acquire(self._turn(task_id), f"the turn of task {task_id}")
+
+    def check_free(self, task_id: str) -> None:
+        """Raises Busy where another process drives the task."""
+        if task_id not in self._reserved and (held := self.driven(task_id)):
+            raise lease.Held(held)
+
+    def driven(self, task_id: str) -> Lease | None:
+        """The lease of a task's turn while the process that drives it lives."""
+        held = lease.holder(self._turn(task_id))
+        return held if held and process.fate(held.holder) != "dead" else None
+
+    def take(self, task_id: str, session: str | None, attempt: str) -> tuple[Lease, ...]:
+        """Takes the turn and the session for an attempt: both, or none and Busy is raised."""
+        reserved = self._reserved.pop(task_id, None)
+        taken = [reserved] if reserved else []
+        paths = [self._turn(task_id), *([self._session(session)] if session else [])]
+        try:
+            for path in paths[len(taken) :]:
+                held = lease.acquire(path, f"attempt {attempt}")
+                taken.append(held)
+                if held.broken:
+                    payload = {"lease": os.path.basename(path), "holder": held.broken.what}
+                    self.store.tell(Event(type="lock.broken", task_id=task_id, payload=payload))
+        except Busy:
+            for held in taken:
+                held.release()
+            raise
+        return tuple(taken)
+
+    def adopt(self, attempt: Attempt, identity: Identity) -> tuple[Lease, ...]:
+        """The leases of an attempt that lost its driver: its turn is ours now, its session its process's.
+
+        Raises Busy while that driver lives.
+        """
+        turn = lease.acquire(self._turn(attempt.task_id), f"attempt {attempt.id}")
+        if attempt.session_id is None:
+            return (turn,)
+        path = self._session(attempt.session_id)
+        try:
+            # Free or a dead orchestrator's: it was killed before it could hand it on.
+            return (turn, lease.acquire(path, f"attempt {attempt.id}").hand_to(identity))
+        except lease.Held as held:
+            return (turn, held.lease)
+
+    def of(self, attempt: Attempt) -> tuple[Lease, ...]:
+        """The leases that stand for an attempt's task and session, whoever holds them."""
+        paths = [self._turn(attempt.task_id)]
+        paths += [self._session(attempt.session_id)] if attempt.session_id else []
+        return tuple(held for path in paths if (held := lease.holder(path)))
+
+    def _turn(self, task_id: str) -> str:
+        return f"{self.store.layout.locks}/turn-{task_id}.lease"
+
+    def _session(self, session: str) -> str:
+        safe = "".join(c if c.isalnum() or c in "-_" else "_" for c in session)
+        return f"{self.store.layout.locks}/session-{safe}.lease"

@@ -1,0 +1,90 @@
+"""A decision about a turn as a change of its task: pure, for the store to carry out."""
+
+from __future__ import annotations
+
+from sow.change import Change, Event
+from sow.clock import stamp
+from sow.progress import End
+from sow.recovery.policy import AskPerson, Decision, Later, Nothing, Nudge, Restart
+from sow.task import Task
+from sow_executors.base import Failed
+
+ERROR_TYPES = {
+    "rate_limit": "network",
+    "overloaded": "network",
+    "server_error": "network",
+    "network": "network",
+    "usage_limit": "resource",
+    "billing_exhausted": "resource",
+    "context_overflow": "resource",
+    "output_limit": "resource",
+    "max_turns": "resource",
+    "budget_exceeded": "resource",
+    "auth_invalid": "user",
+    "access_denied": "user",
+    "content_filter": "user",
+    "tool_permission_denied": "user",
+    "interrupted": "user",
+    "model_not_found": "validation",
+    "invalid_request": "validation",
+    "session_not_found": "validation",
+    "session_conflict": "validation",
+    "config_invalid": "validation",
+    "missing_tool": "system",
+    "crash_signal": "runtime",
+}
+"""A class of failure in the words of the wire format that others read; any other is `unknown`."""
+
+RETRYABLE = ("usage_limit", "rate_limit", "overloaded", "server_error", "network")
+
+
+def judged(task: Task, decision: Decision, end: End, now: float) -> Change:
+    """What `decision` makes of a task that is in progress. `now`: seconds since the epoch."""
+    # What the agent was told has reached it once it did something; until then it is told again.
+    told = task.replace(answer=None) if end.tally.alive else task
+    match decision:
+        case AskPerson():
+            return _asked(told, decision, end, now)
+        case Later():
+            return _later(told, decision, end, now)
+        case Restart():
+            # A start that found no session used up no try.
+            return Change(task=_without_a_try(told))
+        case Nudge() | Nothing():
+            return Change(task=told)
+
+
+def _asked(task: Task, ask: AskPerson, end: End, now: float) -> Change:
+    paused = task.pause(ask.text, kind=ask.kind, by="orchestrator", at=stamp(now), options=ask.options)
+    if isinstance(end.ending, Failed) and ask.kind == "failure":
+        paused = _with_error(paused, end.ending, now)
+    payload = {"question": ask.text, "kind": ask.kind}
+    return Change(task=paused, events=(Event(type="task.paused", task_id=task.id, payload=payload),))
+
+
+def _later(task: Task, later: Later, end: End, now: float) -> Change:
+    assert isinstance(end.ending, Failed), "only a failure is tried again later"
+    at = max(later.until, now) if later.until is not None else now + later.seconds
+    not_before = stamp(at) if at > now else None
+    waiting = _with_error(task.postpone(not_before=not_before), end.ending, now)
+    payload = {"not_before": not_before or stamp(now), "reason": end.ending.message}
+    event = Event(type="task.retry_scheduled", task_id=task.id, payload=payload)
+    return Change(task=waiting if later.counts else _without_a_try(waiting), events=(event,))
+
+
+def _without_a_try(task: Task) -> Task:
+    return task.replace(attempts=max((task.attempts or 1) - 1, 0))
+
+
+def _with_error(task: Task, failed: Failed, now: float) -> Task:
+    tries = int(task.error["retry_count"]) + 1 if task.error else 0
+    return task.replace(
+        error={
+            "error_type": ERROR_TYPES.get(failed.kind, "unknown"),
+            "message": failed.message,
+            "timestamp": stamp(now),
+            "retry_count": tries,
+            "is_retryable": failed.kind in RETRYABLE,
+        },
+        error_detail={"class": failed.kind},
+    )
