@@ -86,7 +86,9 @@ def text(held: dict[str, Any]) -> str:
     if held["waits"]:
         lines += ["", "Waiting for you (sow review):"]
         lines += [
-            f"  [{w['id']}] {w['kind']}, {age(held['now'] - seconds(w['since']))}: {_first(w['text'])}"
+            f"  [{w['id']}] {w['kind']}, {age(held['now'] - seconds(w['since']))}: {_first(w['text'])}".rstrip(
+                ": "
+            )
             for w in held["waits"]
         ]
     done = sum(row["status"] == "completed" for row in held["tasks"])
