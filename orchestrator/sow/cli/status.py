@@ -85,12 +85,7 @@ def text(held: dict[str, Any]) -> str:
         lines += [f"  broken: {broken['message']}", f"          {broken['hint']}"]
     if held["waits"]:
         lines += ["", "Waiting for you (sow review):"]
-        lines += [
-            f"  [{w['id']}] {w['kind']}, {age(held['now'] - seconds(w['since']))}: {_first(w['text'])}".rstrip(
-                ": "
-            )
-            for w in held["waits"]
-        ]
+        lines += [_waiting(item, held["now"]) for item in held["waits"]]
     done = sum(row["status"] == "completed" for row in held["tasks"])
     spent = held["spent"]
     cost = f"   spent ${spent['usd']:.2f}" if spent["usd"] else ""
@@ -98,6 +93,11 @@ def text(held: dict[str, Any]) -> str:
     cost += f"   {tokens:,} tokens" if tokens else ""
     lines += ["", f"{len(held['tasks'])} total tasks, {done} completed{cost}"]
     return plain("\n".join(lines))
+
+
+def _waiting(item: dict[str, Any], now: float) -> str:
+    head = f"  [{item['id']}] {item['kind']}, {age(now - seconds(item['since']))}"
+    return f"{head}: {_first(item['text'])}" if item["text"] else head
 
 
 def _row(task: Task, attempt: str | None) -> dict[str, Any]:

@@ -11,28 +11,6 @@ from sow.errors import SowError
 from sow.git import places
 
 
-def boot() -> str:
-    """The random name that the kernel took at this boot."""
-    with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
-        return file.read().strip()
-
-
-def namespace() -> int:
-    """The inode of this process's pid namespace: a pid means something within it only."""
-    return os.stat("/proc/self/ns/pid").st_ino
-
-
-def started(pid: int) -> int | None:
-    """When a process started, in clock ticks since the boot; None if it is gone or a zombie."""
-    try:
-        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
-            line = file.read()
-    except OSError:
-        return None
-    fields = line[line.rfind(")") + 1 :].split()
-    return None if fields[0] in "ZX" else int(fields[19])
-
-
 def bearing(variable: str, value: str) -> list[int]:
     """The live processes, but this one, that were started with `variable=value` in their environment."""
     entry = f"{variable}={value}".encode()

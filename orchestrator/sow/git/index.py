@@ -20,9 +20,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
+from sow import process
 from sow.errors import Busy
 from sow.git import alive
 from sow.git.repository import TOKEN, Git
+from sow.process import Identity
 
 WAIT_SECONDS = 10.0
 """How long another git may keep the index before we say so."""
@@ -65,8 +67,9 @@ class _Holder:
 
     def is_dead(self) -> bool:
         """Whether neither the sow that took the lock nor a git that it started lives."""
-        if self.boot == alive.boot():
-            if self.namespace != alive.namespace() or alive.started(self.pid) == self.start:
+        if self.boot == process.boot_id():
+            mine = Identity(boot_id=self.boot, pid=self.pid, start_ticks=self.start)
+            if self.namespace != process.pid_namespace() or process.alive(mine):
                 return False
             return alive.wait_for_end(TOKEN, self.token, END_SECONDS)
         return True
@@ -133,13 +136,13 @@ def forget_dead(git_dir: str, path: str) -> None:
 
 def _create(lock: str, token: str, intent: str) -> bool:
     """Takes the lock, with its holder's name in it from the first moment; False if it is taken."""
-    pid = os.getpid()
+    me = process.me()
     holder = {
         "sow": token,
-        "pid": pid,
-        "start": alive.started(pid),
-        "boot": alive.boot(),
-        "namespace": alive.namespace(),
+        "pid": me.pid,
+        "start": me.start_ticks,
+        "boot": me.boot_id,
+        "namespace": process.pid_namespace(),
         "intent": intent,
     }
     beside = f"{lock}.{token}"
