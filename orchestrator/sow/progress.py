@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
+from sow.clock import seconds
 from sow.recovery.policy import AskPerson, Decision, Nothing, Nudge, decide
 from sow.task import IN_PROGRESS, Task
 from sow_executors.base import (
@@ -111,12 +112,25 @@ class End:
     """Why sow ended it: `person` (agent stop), `interrupt` (Ctrl-C), `silence`, or empty."""
     tried: tuple[str, ...] = field(default=())
     """The restarts of this turn so far: `spawn`, `resume`, `mint`."""
+    begun_at: str | None = None
+    """When the attempt was made (RFC 3339): what a person said later is not for it."""
+
+
+def has_gone_on(task: Task, end: End) -> bool:
+    """Whether the task's file says all: the worker reported, or a person decided meanwhile.
+
+    A worker may ask, and have its answer, before its process has ended: the
+    task is in progress again then, with a word for the next attempt.
+    """
+    if task.status != IN_PROGRESS or task.iteration != end.iteration:
+        return True
+    return bool(task.answer and end.begun_at and seconds(task.answer["at"]) > seconds(end.begun_at))
 
 
 def verdict(task: Task, end: End) -> Decision:
     """What becomes of a task, read from its file after its attempt's end."""
-    if task.status != IN_PROGRESS or task.iteration != end.iteration:
-        return Nothing()  # the worker reported, or a person decided meanwhile: that holds
+    if has_gone_on(task, end):
+        return Nothing()
     if end.stopped == "interrupt":
         return Nothing()  # the next run resumes it
     if end.stopped:

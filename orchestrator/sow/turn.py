@@ -30,7 +30,7 @@ from sow.git import commits
 from sow.judgement import judged
 from sow.layout import Layout
 from sow.process import Identity
-from sow.progress import End, Tally, after, verdict
+from sow.progress import End, Tally, after, has_gone_on, verdict
 from sow.recovery.policy import Decision
 from sow.report import apply_outbox
 from sow.runner import environment
@@ -39,7 +39,7 @@ from sow.runner.local import LocalRunner, Running
 from sow.runner.terminal import TerminalRunner
 from sow.runner.watch import Tail
 from sow.store import Store
-from sow.task import IN_PROGRESS, NEEDS_REVIEW, Task
+from sow.task import NEEDS_REVIEW, Task
 from sow.workspace import Workspace
 from sow_executors import base, extras
 
@@ -462,9 +462,9 @@ class Turns:
             nudged=live.attempt.reason == "nudge",
             stopped=live.stopped,
             tried=live.tried,
+            begun_at=live.attempt.created_at,
         )
-        decision = verdict(task, end)
-        task = self._store_verdict(task, decision, end)
+        task, decision = self._judge(task, end)
         attempt = self._record_end(live, ending, status)
         log.info(
             "turn settled",
@@ -547,13 +547,17 @@ class Turns:
 
         return self.store.change_task(task.id, change)
 
-    def _store_verdict(self, task: Task, decision: Decision, end: End) -> Task:
-        def change(current: Task) -> Change:
-            if current.status != IN_PROGRESS or current.iteration != end.iteration:
-                return Change(task=current)
-            return judged(current, decision, end, self.clock())
+    def _judge(self, task: Task, end: End) -> tuple[Task, Decision]:
+        """The verdict as state, given under the task's lock: on what its file says then."""
+        given: list[Decision] = []
 
-        return self.store.change_task(task.id, change)
+        def change(current: Task) -> Change:
+            given[:] = [verdict(current, end)]
+            if has_gone_on(current, end):
+                return Change(task=current)
+            return judged(current, given[0], end, self.clock())
+
+        return self.store.change_task(task.id, change), given[0]
 
     def _record_end(self, live: Live, ending: base.Finished | base.Failed, status: Exit | None) -> Attempt:
         tally = live.tally

@@ -244,7 +244,8 @@ def test_a_merge_that_is_blocked_says_by_which_file_and_is_made_when_it_is_out_o
 def test_a_conflict_is_told_and_goes_back_to_the_agent(desk: Desk) -> None:
     for colour in ("green", "red"):
         desk.task(f"Paint it {colour}", writes("door.txt", f"{colour}\n"))
-    desk.works()
+    # One after the other: the inbox begins with what has waited longest.
+    desk.done("run", "--jobs", "1", code=5)
     with desk.reviews() as person:
         person.presses("a")
         person.sees("Approved task 010: merged as ")

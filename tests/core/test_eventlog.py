@@ -60,6 +60,7 @@ def test_an_event_is_one_line_with_all_its_common_fields(tmp_path: Path) -> None
 def test_lines_of_32_processes_are_never_torn_or_mixed(tmp_path: Path) -> None:
     writer = """
 import sys, time
+from sow.change import Event
 from sow.eventlog import EventLog
 log = EventLog(sys.argv[1], run_id=sys.argv[2], actor="worker", clock=time.time)
 print("ready", flush=True)

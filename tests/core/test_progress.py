@@ -74,6 +74,16 @@ def end(ending: Finished | Failed, *reports: Report, **more: Any) -> End:
             WORKING, end(OVER, Asked("may I?", kind="permission")), AskPerson("may I?", "permission"),
             id="it asked for a permission",
         ),
+        pytest.param(
+            WORKING.replace(answer={"text": "yes", "by": "ada", "at": "2026-11-21T10:00:01.000Z"}),
+            end(OVER, Said("I asked."), begun_at="2026-11-21T10:00:00.000Z"), Nothing(),
+            id="it asked, and was answered before its process had ended",
+        ),
+        pytest.param(
+            WORKING.replace(answer={"text": "yes", "by": "ada", "at": "2026-11-21T10:00:00.000Z"}),
+            end(OVER, Said("Thanks."), begun_at="2026-11-21T10:00:01.000Z"), Nudge(),
+            id="it was brought an answer and ended without a word",
+        ),
         pytest.param(WORKING, end(OVER, Said("I am done.")), Nudge(), id="it ended without a word"),
         pytest.param(
             WORKING, end(OVER, Said("I am done."), nudged=True),

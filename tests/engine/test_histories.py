@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from tests.engine.stage import ROOT, Stage, ask, assert_sound, no_turn_was_repeated, work
+from tests.engine.stage import ROOT, Stage, ask, assert_sound, no_turn_was_repeated, until, work
 
 # What agents do and don't say
 
@@ -233,6 +233,20 @@ def test_a_session_that_another_process_is_in_is_left_to_it(stage: Stage) -> Non
     # A new session knows nothing: it is told the task, and the answer that was on its way.
     assert "Yes." in stage.told(task_id)[2]
     assert "Earlier work" in stage.told(task_id)[2]
+    assert_sound(stage)
+
+
+def test_an_answer_given_before_the_process_that_asked_has_ended_is_brought_to_the_next(stage: Stage) -> None:
+    go = stage.tmp / "go"
+    task_id = stage.add([{"run": "sow task ask 'Which one?'"}, {"wait": {"file": str(go)}}], work("a.txt"))
+    running = stage.start("run")
+    until(lambda: stage.statuses() == {task_id: "paused"})
+    stage.answer(task_id, "Take the left one.")
+    go.touch()
+    assert running.end() == 5, running.output
+    assert [attempt.reason for attempt in stage.tried(task_id)] == ["start", "answer"]
+    assert "Take the left one." in stage.told(task_id)[-1]
+    assert stage.statuses() == {task_id: "needs_review"}
     assert_sound(stage)
 
 

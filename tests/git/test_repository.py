@@ -101,8 +101,10 @@ def test_every_kind_of_change_is_told(repo: Repo) -> None:
 
 
 def test_an_interrupt_ends_the_git_that_was_started(repo: Repo) -> None:
+    mark = str(repo.folder)
+
     def interrupt() -> None:
-        while not alive.bearing(TOKEN, "waits"):
+        while not alive.bearing(TOKEN, mark):
             pass
         os.kill(os.getpid(), signal.SIGINT)
 
@@ -111,9 +113,9 @@ def test_an_interrupt_ends_the_git_that_was_started(repo: Repo) -> None:
     helper = threading.Thread(target=interrupt)
     helper.start()
     with pytest.raises(KeyboardInterrupt):
-        repo.sow.run("hash-object", "fifo", env={TOKEN: "waits"})
+        repo.sow.run("hash-object", "fifo", env={TOKEN: mark})
     helper.join()
-    assert alive.bearing(TOKEN, "waits") == []
+    assert alive.bearing(TOKEN, mark) == []
 
 
 # What git ignores

@@ -25,6 +25,7 @@ from sow.cli.task import tell_approved
 from sow.cli.text import coloured, plain, styled, wrapped
 from sow.cli.words import age
 from sow.clock import seconds
+from sow.config import executor_of
 from sow.errors import NotFound, SowError, Waits
 from sow.progress import Tally, after
 from sow.ready import Ready
@@ -33,7 +34,7 @@ from sow.runner.watch import Tail
 from sow.store import Store
 from sow.task import NEEDS_REVIEW, Task
 from sow.turn import Turns
-from sow_executors import base, catalog
+from sow_executors import base
 
 LOOKS = {
     "d": ("[d]iff", "what the task changed, against the project's branch"),
@@ -293,7 +294,7 @@ class Session:
 
     def _reports(self, attempt: Attempt) -> Iterator[base.Report]:
         choice = self.turns.user.named(attempt.executor, f"attempt {attempt.id}")
-        reader = catalog.get(choice.type).reader(attempt.session_id)
+        reader = executor_of(choice).reader(attempt.session_id)
         for line in Tail(f"{self.turns.attempts.folder(attempt.id)}/transcript.jsonl").read(final=True):
             yield from reader.read(line)
 

@@ -10,7 +10,8 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from sow.errors import Failed, NotFound, Refused
@@ -346,10 +347,48 @@ def _environment(more: Mapping[str, str]) -> dict[str, str]:
 
 
 def _call(argv: list[str], input: str | None, env: Mapping[str, str]) -> Answer:
+    # An interrupt in mid-spawn would leave a git that nobody knows of: it is heard right after.
+    hear = _interrupts_held_back()
+    try:
+        process = _spawn(argv, input, env)
+    except BaseException:
+        hear()
+        raise
+    with process:
+        try:
+            hear()
+            out, err = process.communicate(None if input is None else _bytes(input))
+        except BaseException:
+            _end(process)
+            raise
+    return Answer(process.returncode, _text(out), _text(err))
+
+
+def _interrupts_held_back() -> Callable[[], None]:
+    """Keeps Ctrl-C from being raised; gives what ends that, and raises what came meanwhile.
+
+    By a handler and not by a mask: the kernel may hand the signal to another
+    thread, and Python raises it in the main one all the same.
+    """
+    usual = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or usual is None:
+        return lambda: None
+    came: list[int] = []
+    signal.signal(signal.SIGINT, lambda number, frame: came.append(number))
+
+    def hear() -> None:
+        signal.signal(signal.SIGINT, usual)
+        if came:
+            signal.raise_signal(signal.SIGINT)
+
+    return hear
+
+
+def _spawn(argv: list[str], input: str | None, env: Mapping[str, str]) -> subprocess.Popen[bytes]:
     try:
         # A group of its own: Ctrl-C at the terminal reaches sow, and sow ends its git in order.
         # cwd is / because the folder that sow was started in may be gone; -C says where.
-        process = subprocess.Popen(
+        return subprocess.Popen(
             [_bytes(word) for word in argv],
             stdin=subprocess.DEVNULL if input is None else subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -364,13 +403,6 @@ def _call(argv: list[str], input: str | None, env: Mapping[str, str]) -> Answer:
         ) from fault
     except OSError as fault:
         raise Failed(f"git could not be started: {fault.strerror}", "mend that, and repeat") from fault
-    with process:
-        try:
-            out, err = process.communicate(None if input is None else _bytes(input))
-        except BaseException:
-            _end(process)
-            raise
-    return Answer(process.returncode, _text(out), _text(err))
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
