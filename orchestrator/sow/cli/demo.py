@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import os
 import shlex
+import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -104,7 +106,8 @@ class Show:
             click.echo(f"The project was not begun yet; {self.folder} can be removed. Begin again: sow demo")
             return
         click.echo(f"The scratch repository stays in {self.folder}. Go on there by hand:")
-        for line in (f"cd {shlex.quote(str(self.folder))}", *self._exports(), "sow run", "sow review"):
+        where = f"cd {shlex.quote(str(self.folder))}"
+        for line in (*_on_the_path(), where, *self._exports(), "sow run", "sow review"):
             click.echo(f"  {line}")
 
     # -- the steps ----------------------------------------------------------------------------
@@ -209,6 +212,7 @@ class Show:
         click.echo(f"\nAll {len(merged)} tasks are completed and merged on {plan.branch}; {passed}.")
         click.echo("Look at it:")
         for line in (
+            *_on_the_path(),
             f"cd {where} && sow status",
             f"git -C {where} log --graph --oneline {plan.branch}",
             f"git -C {where} diff main...{plan.branch} -- . ':!.sow'",
@@ -262,3 +266,11 @@ def _adding(part: scratch.Part) -> str:
 
 def _store(layout: Layout) -> Store:
     return Store(layout, EventLog(layout.events, run_id=None, actor="person"))
+
+
+def _on_the_path() -> list[str]:
+    """What makes `sow` a command in the person's shell, where it is none yet."""
+    beside = os.path.dirname(sys.executable)
+    if shutil.which("sow") or not os.access(f"{beside}/sow", os.X_OK):
+        return []
+    return [f"export PATH={shlex.quote(beside)}:$PATH"]
