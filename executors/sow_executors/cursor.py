@@ -60,6 +60,10 @@ class Cursor:
     ids: SessionIds = "ours"
     environment: tuple[str, ...] = ("CURSOR_*",)
 
+    def refuses_commands(self, settings: Mapping[str, object]) -> bool:
+        """Whether shell commands are refused, but for rules in the user's own configuration."""
+        return not settings.get("yolo_mode")
+
     def program(self, settings: Mapping[str, object]) -> tuple[str, ...]:
         """Its own name first: other programs are called `agent` too."""
         named = _program(settings)

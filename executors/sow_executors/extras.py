@@ -29,3 +29,12 @@ class KnowsSessions(Protocol):
     def knows(self, session_id: str, env: Mapping[str, str]) -> bool:
         """Whether the CLI still has a session; `env` as above."""
         ...
+
+
+@runtime_checkable
+class RefusesCommands(Protocol):
+    """Its CLI can't be told on its command line which commands an agent may run unasked."""
+
+    def refuses_commands(self, settings: Mapping[str, object]) -> bool:
+        """Whether shell commands are refused under these settings, but for rules of the user's own."""
+        ...

@@ -132,7 +132,8 @@ class Turns:
         attempt_id = self.attempts.reserve(task.id, task.iteration)
         reason = reason or self._reason(task, action)
         turn = base.Turn(
-            prompt=prompt or self._prompt(task, action, reason),
+            prompt=(prompt or self._prompt(task, action, reason))
+            + self._by_file(executor, choice, attempt_id),
             folder=folder,
             scratch=self.attempts.folder(attempt_id),
             session_id=session,
@@ -254,6 +255,12 @@ class Turns:
     def _is_feedback(self, task: Task) -> bool:
         given = self.store.feedback(task)
         return bool(given and task.answer and given[-1][1].strip() == str(task.answer["text"]).strip())
+
+    def _by_file(self, executor: base.Executor, choice: ExecutorChoice, attempt: str) -> str:
+        """How to report without `sow`, for an agent that may not be allowed to run it."""
+        if not isinstance(executor, extras.RefusesCommands) or not executor.refuses_commands(choice.settings):
+            return ""
+        return f"\n\n{prompts.by_file(f'{self.attempts.folder(attempt)}/outbox')}"
 
     def _prompt(self, task: Task, action: str, reason: str) -> str:
         words = str(task.answer["text"]) if task.answer else ""

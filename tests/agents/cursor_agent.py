@@ -204,7 +204,8 @@ class Run:
         self.completed(call, "shellToolCall", given, {"success": outcome})
 
     def do_edit(self, given: Mapping[str, str]) -> None:
-        path = self.workspace / given["path"]
+        # The model reads in its prompt where to write: a script can say so only by variables.
+        path = self.workspace / os.path.expandvars(given["path"])
         call = self.started("editToolCall", {"path": str(path)})
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(given["content"])

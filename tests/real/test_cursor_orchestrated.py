@@ -190,6 +190,20 @@ def test_a_report_laid_down_in_the_outbox_is_taken_at_the_exit(cursor: CursorBen
     assert len(cursor.bench.attempts()) == 1
 
 
+def test_an_agent_that_may_run_nothing_is_told_how_to_report_by_a_file_and_its_report_is_taken(
+    cursor: CursorBench,
+) -> None:
+    cursor.settle_in()
+    outbox = "$SOW_PROJECT_RUNTIME/attempts/$SOW_ATTEMPT_ID/outbox"
+    report = json.dumps({"verb": "set", "field": "status", "value": "needs_review"})
+    cursor.run([HAND_IN, {"edit": {"path": f"{outbox}/1.json", "content": report}}, {"say": "Done."}])
+    assert cursor.bench.task()["status"] == "needs_review"
+    [attempt] = cursor.bench.attempts()
+    [[told]] = cursor.chats().values()
+    assert f"attempts/{attempt['id']}/outbox/1.json" in told
+    assert report in told
+
+
 def test_a_login_that_is_missing_is_asked_of_a_person_and_a_retry_completes(cursor: CursorBench) -> None:
     cursor.settle_in(yolo_mode=True)
     cursor.bench.env["CURSOR_STANDIN_LOGIN"] = "no"

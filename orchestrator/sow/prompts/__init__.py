@@ -85,3 +85,14 @@ def go_on(task: Task) -> str:
         "You were interrupted. See what is done already (the last command may or may not have taken effect), "
         f"then go on with task {task.id} and report as before."
     )
+
+
+def by_file(outbox: str) -> str:
+    """How to report where `sow` may not be run: a file in the attempt's outbox says the same."""
+    return (
+        f"If you are not allowed to run `sow`, report by a file instead: write {outbox}/1.json "
+        "with one of\n\n"
+        '    {"verb": "set", "field": "status", "value": "needs_review"}\n'
+        '    {"verb": "ask", "question": "your question", "options": ["..."]}\n\n'
+        "and stop; it is read at your end."
+    )
