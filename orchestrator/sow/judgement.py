@@ -54,6 +54,18 @@ def judged(task: Task, decision: Decision, end: End, now: float) -> Change:
             return Change(task=told)
 
 
+def sent_back(task: Task, words: str, *, by: str, at: str, folder: str) -> Change:
+    """A task that comes back with feedback: the next iteration, and the file that says why.
+
+    `folder`: the task's own, absolute. Raises Refused for a task that is not to be reviewed.
+    """
+    back = task.send_back(words, by=by, at=at)
+    payload = {"iteration": back.iteration, "feedback": words}
+    event = Event(type="task.feedback", task_id=task.id, payload=payload)
+    path = f"{folder}/feedback/{task.iteration:03d}.md"
+    return Change(task=back, events=(event,), files={path: words.rstrip() + "\n"})
+
+
 def _asked(task: Task, ask: AskPerson, end: End, now: float) -> Change:
     paused = task.pause(ask.text, kind=ask.kind, by="orchestrator", at=stamp(now), options=ask.options)
     if isinstance(end.ending, Failed) and ask.kind == "failure":

@@ -18,6 +18,7 @@ from sow.change import Change, Event
 from sow.clock import seconds
 from sow.errors import Busy, Failed, Refused
 from sow.git import landing, merges
+from sow.judgement import sent_back
 from sow.layout import Layout
 from sow.store import Store
 from sow.task import COMPLETED, IN_PROGRESS, NEEDS_REVIEW, PAUSED, PENDING, Task
@@ -100,10 +101,8 @@ class Reviewer:
         self._check_at_rest(task_id)
 
         def change(task: Task) -> Change:
-            back = task.send_back(text, by=by, at=self.store.now())
-            path = f"{self.layout.task(task.phase, task.id)}/feedback/{task.iteration:03d}.md"
-            event = _event(task, "task.feedback", {"iteration": back.iteration, "feedback": text})
-            return Change(task=back, events=(event,), files={path: text.rstrip() + "\n"})
+            folder = self.layout.task(task.phase, task.id)
+            return sent_back(task, text, by=by, at=self.store.now(), folder=folder)
 
         # Not while an approval of it is being merged.
         with self.workspace.lease():
@@ -251,10 +250,8 @@ class Reviewer:
 
     def _take_back(self, task: Task, words: str) -> Task:
         def change(current: Task) -> Change:
-            back = current.send_back(words, by="sow", at=self.store.now())
-            path = f"{self.layout.task(task.phase, task.id)}/feedback/{current.iteration:03d}.md"
-            event = _event(task, "task.feedback", {"iteration": back.iteration, "feedback": words})
-            return Change(task=back, events=(event,), files={path: words + "\n"})
+            folder = self.layout.task(task.phase, task.id)
+            return sent_back(current, words, by="sow", at=self.store.now(), folder=folder)
 
         return self.store.change_task(task.id, change)
 

@@ -27,7 +27,7 @@ from sow.config import ExecutorChoice, RepositoryConfig, UserConfig, bad_setting
 from sow.driving import Drivers
 from sow.errors import Busy, Refused, SowError
 from sow.git import commits
-from sow.judgement import judged
+from sow.judgement import judged, sent_back
 from sow.layout import Layout
 from sow.process import Identity
 from sow.progress import End, Tally, after, has_gone_on, verdict
@@ -546,11 +546,8 @@ class Turns:
 
     def _send_back(self, task: Task, words: str) -> Task:
         def change(current: Task) -> Change:
-            back = current.send_back(words, by="sow", at=self.store.now())
-            path = f"{self.layout.task(task.phase, task.id)}/feedback/{current.iteration:03d}.md"
-            payload = {"iteration": back.iteration, "feedback": words}
-            event = Event(type="task.feedback", task_id=task.id, payload=payload)
-            return Change(task=back, events=(event,), files={path: words + "\n"})
+            folder = self.layout.task(task.phase, task.id)
+            return sent_back(current, words, by="sow", at=self.store.now(), folder=folder)
 
         return self.store.change_task(task.id, change)
 
