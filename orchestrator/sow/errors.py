@@ -41,6 +41,19 @@ class Refused(SowError):
     exit_code = 4
 
 
+class BadFile(Refused):
+    """A file or folder that can't be taken as it is: the place, and what is wrong there."""
+
+    def __init__(
+        self, path: str, what: str, hint: str, *, line: int = 0, column: int = 0, field: str = ""
+    ) -> None:
+        self.path, self.what, self.field = path, what, field
+        self.line, self.column = line, column
+        """From 1; 0 where the problem has no place in the text."""
+        place = ":".join(str(part) for part in (path, line, column) if part)
+        super().__init__(": ".join(part for part in (place, field, what) if part), hint)
+
+
 class Waits(SowError):
     """Nothing can go on without a person."""
 

@@ -1,15 +1,18 @@
-"""How bytes reach the disk: a lock, a whole file, a rename.
+"""How bytes reach the disk and come back: a lock, a whole file, a rename.
 
 A file is never seen half written: it is written beside, flushed to the disk
 and renamed into place. A lock is a `flock` on a file of its own, so the kernel
-frees it when its holder dies, and it can't go stale.
+frees it when its holder dies, and it can't go stale. What is read may be
+anything that an agent has put there: it is never waited for, never larger than
+is allowed, and no link leads out of the folders in which it has to stay.
 """
 
 import errno
 import os
+import stat
 import time
 
-from sow.errors import Busy, Failed
+from sow.errors import BadFile, Busy, Failed
 from sow.value import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -18,7 +21,202 @@ if TYPE_CHECKING:
 LOCK_SECONDS = 60.0
 """A lock is held for one write; who waits a minute for it waits for something broken."""
 
+TEXT_BYTES = 16 * 1024 * 1024
+"""The most bytes that a text of a task's may have: a description, feedback."""
+
 _written = 0
+
+
+class Unreadable(BadFile):
+    """A file or folder that can't be read: no plain one, outside, too large, or the system refuses."""
+
+
+def contents(path: str, most: int, roots: "tuple[str, ...]" = ()) -> bytes:
+    """The bytes of the file at `path`, of which there may be `most`; whatever it is, it is not waited for.
+
+    `roots`: the folders out of which no link may lead; links may lead anywhere where none is given.
+    Raises FileNotFoundError where there is no such file, Unreadable where it is no
+    plain file, too large, outside of `roots`, or where the system refuses it.
+    """
+    try:
+        handle = _opened(path, roots)
+    except FileNotFoundError:
+        if os.path.islink(path):
+            raise Unreadable(path, f"is a link to {os.readlink(path)}, which is not there", _PLAIN) from None
+        raise
+    except OSError as fault:
+        raise _unreadable(path, fault) from fault
+    try:
+        return _all_of(handle, path, most)
+    except OSError as fault:
+        raise _unreadable(path, fault) from fault
+    finally:
+        os.close(handle)
+
+
+def text(path: str, roots: "tuple[str, ...]" = (), most: int = TEXT_BYTES) -> str:
+    """What stands in the file at `path`, with a replacement for what is no UTF-8; empty where there is none.
+
+    Raises Unreadable as `contents` does.
+    """
+    try:
+        return contents(path, most, roots).decode("utf-8", "replace")
+    except FileNotFoundError:
+        return ""
+
+
+def names(folder: str, roots: "tuple[str, ...]" = ()) -> "list[str]":
+    """The names of what lies in `folder`; none where there is no such folder.
+
+    Raises Unreadable where it is no folder, can't be listed, or lies outside of `roots`.
+    """
+    try:
+        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return []
+    except OSError as fault:
+        raise _unreadable(folder, fault) from fault
+    try:
+        if roots and not _is_at(handle, folder):
+            check_inside(folder, roots)
+        return os.listdir(handle)
+    except OSError as fault:
+        raise _unreadable(folder, fault) from fault
+    finally:
+        os.close(handle)
+
+
+def check_inside(path: str, roots: "tuple[str, ...]") -> None:
+    """Raises Unreadable where a link leads from `path` out of all of `roots`."""
+    real = os.path.realpath(path)
+    if not any(f"{real}/".startswith(f"{os.path.realpath(root).rstrip('/')}/") for root in roots):
+        raise Unreadable(path, f"a link leads out of the repository here, to {real}", _PLAIN)
+
+
+def append(path: str, data: bytes, roots: "tuple[str, ...]" = ()) -> None:
+    """Adds `data` to the file at `path` in one write; the file is made where it is missing.
+
+    Raises Unreadable where it is no plain file or lies outside of `roots`, OSError where the system refuses.
+    """
+    if roots:
+        check_inside(path, roots)
+    try:
+        # A pipe that nobody reads would keep us here for ever.
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK | os.O_CLOEXEC
+        handle = os.open(path, flags, 0o644)
+    except OSError as fault:
+        if fault.errno in (errno.ENXIO, errno.EISDIR, errno.ENOTDIR, errno.ELOOP):
+            raise _unreadable(path, fault) from fault
+        raise
+    try:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            raise Unreadable(path, "is not a regular file", _AWAY)
+        os.write(handle, data)
+    finally:
+        os.close(handle)
+
+
+def set_aside(path: str) -> str:
+    """Keeps what lies at `path` under a name beside it, `<path>.broken`, numbered from the second on.
+
+    Gives that name. A plain file stays at `path` too, for the one that replaces it;
+    whatever is killed, calling it again comes to the same. Raises Failed where the disk refuses.
+    """
+    there = os.lstat(path)
+    number, aside = 1, f"{path}.broken"
+    while (kept := _lstat(aside)) is not None:
+        if os.path.samestat(kept, there):
+            return aside
+        number += 1
+        aside = f"{path}.broken.{number}"
+    try:
+        if not stat.S_ISREG(there.st_mode):
+            os.rename(path, aside)
+            return aside
+        try:
+            os.link(path, aside, follow_symlinks=False)
+        except OSError:  # a file system without links
+            os.rename(path, aside)
+    except OSError as fault:
+        raise _refused(aside, fault) from fault
+    return aside
+
+
+def _lstat(path: str) -> "os.stat_result | None":
+    try:
+        return os.lstat(path)
+    except FileNotFoundError:
+        return None
+
+
+_PLAIN = "put the file or folder itself there, not a link to it"
+_AWAY = "move it away, and put a plain file there"
+
+
+def _opened(path: str, roots: "tuple[str, ...]") -> int:
+    # Without O_NONBLOCK a named pipe would keep us here for ever.
+    flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
+    if not roots:
+        return os.open(path, flags)
+    try:
+        handle = os.open(path, flags | os.O_NOFOLLOW)
+    except OSError as fault:
+        if fault.errno != errno.ELOOP:
+            raise
+        # Looked at before it is opened: to open a device can do something.
+        check_inside(path, roots)
+        return os.open(path, flags)
+    try:
+        if not _is_at(handle, path):
+            check_inside(path, roots)
+    except BaseException:
+        os.close(handle)
+        raise
+    return handle
+
+
+def _is_at(handle: int, path: str) -> bool:
+    """Whether what was opened as `path` really lies there, with no link above it: one system call."""
+    try:
+        # The second one is what a rename has replaced since it was opened.
+        return os.readlink(f"/proc/self/fd/{handle}") in (path, f"{path} (deleted)")
+    except OSError:
+        return False
+
+
+def _all_of(handle: int, path: str, most: int) -> bytes:
+    status = os.fstat(handle)
+    if not stat.S_ISREG(status.st_mode):
+        what = "is a folder" if stat.S_ISDIR(status.st_mode) else "is not a regular file"
+        raise Unreadable(path, what, _AWAY)
+    parts: list[bytes] = []
+    read = 0
+    # One byte more than is allowed shows a file that grows while it is read.
+    while status.st_size <= most and (part := os.read(handle, most + 1 - read)):
+        parts.append(part)
+        read += len(part)
+    if max(status.st_size, read) > most:
+        what = f"is {max(status.st_size, read):,} bytes long; it may have {most:,}"
+        raise Unreadable(path, what, "keep long texts in files of their own, and their paths here")
+    return b"".join(parts)
+
+
+def _unreadable(path: str, fault: OSError) -> Unreadable:
+    match fault.errno:
+        case errno.ENOTDIR:
+            wrong = path
+            while not os.path.isdir(os.path.dirname(wrong)):
+                wrong = os.path.dirname(wrong)
+            return Unreadable(wrong, "is a file, and should be a folder", "move it away")
+        case errno.EISDIR:
+            return Unreadable(path, "is a folder", _AWAY)
+        case errno.ENXIO:
+            return Unreadable(path, "is not a regular file", _AWAY)
+        case errno.EACCES | errno.EPERM:
+            return Unreadable(
+                path, f"can't be read: {fault.strerror}", f"give yourself the right to: `ls -ld {path}`"
+            )
+    return Unreadable(path, f"can't be read: {fault.strerror or fault}", f"look at it: `ls -ld {path}`")
 
 
 def write(path: str, text: str, *, mode: int = 0o644, flushed: bool = True) -> None:

@@ -5,6 +5,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import islice
 from typing import Any
 
 from jsonschema import Draft202012Validator, FormatChecker
@@ -15,6 +16,12 @@ from referencing.jsonschema import DRAFT202012
 
 import sow_schemas
 from sow_schemas.formats import FORMATS
+
+MOST = 100
+"""How many problems of one document are looked for: whoever has more has to begin anew."""
+
+EMPTY = '""'
+"""How a key without a character is shown."""
 
 Path = tuple[str | int, ...]
 _Schema = Mapping[str, Any]
@@ -57,11 +64,11 @@ class Problem:
 
 
 def find(name: str, value: object) -> list[Problem]:
-    """All that is wrong with `value` by the schema called `name`, in the order of its fields.
+    """What is wrong with `value` by the schema called `name`, in the order of its fields; `MOST` at most.
 
     Raises KeyError for a name that has no schema.
     """
-    return [_told(error) for error in _validator(name).iter_errors(value)]
+    return [_told(error) for error in islice(_validator(name).iter_errors(value), MOST)]
 
 
 @cache
@@ -72,7 +79,10 @@ def _validator(name: str) -> Any:
         checker.checks(form)(lambda value, is_one=predicate: not isinstance(value, str) or is_one(value))
     # 1.0 is an integer to jsonschema, but CUE's `int` refuses it and a file name would show it.
     types = Draft202012Validator.TYPE_CHECKER.redefine("integer", _is_integer)
-    keywords = {"required": _required, "additionalProperties": _additional, "properties": _properties}
+    keywords = {
+        "required": _required, "additionalProperties": _additional, "properties": _properties,
+        "uniqueItems": _unique,
+    }  # fmt: skip
     extended: Any = extend
     validator = extended(Draft202012Validator, keywords, type_checker=types)
     return validator(_bare(name), registry=_registry(), format_checker=checker)
@@ -125,6 +135,13 @@ def _properties(validator: Any, properties: _Schema, value: Any, _schema: object
             yield from validator.descend(value[key], wanted, path=key, schema_path=key)
 
 
+def _unique(_validator: object, wanted: bool, value: Any, _schema: object) -> Iterator[_Error]:
+    """As jsonschema's, for texts (other items are no texts, and told as such), and never in square time."""
+    texts = [item for item in value if isinstance(item, str)] if wanted and isinstance(value, list) else []
+    if len(set(texts)) != len(texts):
+        yield _Error("has repetition", instance=value)
+
+
 def _told(error: _Error) -> Problem:
     path: Path = tuple(error.absolute_path)
     place = f"`{_joined(path)}`" if path else "the document"
@@ -167,7 +184,7 @@ def _hint(error: _Error) -> str:
 def _nearest(given: object, schema: Any) -> str:
     """The allowed name that looks most like `given`, and all that are allowed."""
     allowed = [str(choice) for choice in schema["enum"]]
-    close = difflib.get_close_matches(str(given).lower(), allowed, 1)
+    close = difflib.get_close_matches(_cut(str(given)).lower(), allowed, 1)
     meant = f"did you mean `{close[0]}`? " if close else ""
     return f"{meant}allowed: {', '.join(allowed)}" if allowed else "nothing is allowed here"
 
@@ -205,10 +222,13 @@ def _kind(value: object) -> str:
 
 def _shown(value: object) -> str:
     """A value as JSON, cut where it is long."""
-    text = json.dumps(value, ensure_ascii=False, default=str)
+    return _cut(json.dumps(value, ensure_ascii=False, default=str))
+
+
+def _cut(text: str) -> str:
     return text if len(text) <= 60 else text[:57] + "..."
 
 
 def _joined(path: Path) -> str:
-    words = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
-    return words.removeprefix(".")
+    words = [f"[{part}]" if isinstance(part, int) else f".{_cut(part) or EMPTY}" for part in path]
+    return "".join(words).removeprefix(".")

@@ -13,8 +13,9 @@ from tests.document.values import DOCUMENTS, DOUBTFUL, TEXTS
 
 import sow
 import sow_schemas
-from sow.document import BadDocument, canonical, strict
-from sow.document.canonical import DEPTH, Unwritable, as_json, emit, read, same
+from sow.document import SIZE, BadDocument, canonical, parse, strict
+from sow.document.canonical import DEPTH, VALUES, Unwritable, as_json, emit, read, same
+from sow.document.edit import edit
 
 TASK = """\
 # made by hand
@@ -173,6 +174,28 @@ def test_what_may_be_written_may_be_read_to_the_deepest_level() -> None:
     assert read(f"a: {'[' * DEPTH}{']' * DEPTH}\n") is None
 
 
+def test_what_may_be_written_may_be_read_up_to_the_largest_number_of_values() -> None:
+    value = {"a": [1] * (VALUES - 2)}
+    assert same(_strict(emit(value)), value)
+    assert same(read(emit(value)), value)
+    with pytest.raises(Unwritable, match="more than 100,000 values"):
+        emit({"a": [1] * (VALUES - 1)})
+    with pytest.raises(Unwritable, match="more than 100,000 values"):
+        edit(emit(value), value, {"a": [1] * (VALUES - 1)})
+    assert read(f"a: [{'1, ' * (VALUES - 2)}1]\n") is None
+
+
+def test_what_would_be_too_large_to_be_read_is_not_written() -> None:
+    with pytest.raises(Unwritable, match="it would be 4,194,309 bytes long"):
+        emit({"a": "w" + "x" * SIZE})
+    for old in ("a: b\n", "a: 'b'\n"):
+        with pytest.raises(Unwritable, match="bytes long"):
+            edit(old, {"a": "b"}, {"a": "é" * (SIZE // 2)})
+    largest = emit({"a": "x" * (SIZE - len("a: \n"))})
+    assert len(largest) == SIZE
+    assert parse(largest.encode(), "f").canonical
+
+
 def test_a_key_of_the_greatest_length_is_read_by_all() -> None:
     value = {"k" * 998: {'"' * 499: 1}}
     assert same(_strict(emit(value)), value)
@@ -204,6 +227,16 @@ def _roots() -> str:
 def _run(program: str) -> str:
     command = [sys.executable, "-S", "-I", "-c", _roots() + program]
     return subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
+
+
+@pytest.mark.parametrize("spoilt", ['[{"a" 1}]', '{"a": [}', "[1,, 2]", '["a" "b"]', "[{a}]", '{"a":: 1'])
+def test_spoilt_json_is_refused_also_where_nothing_has_imported_json(spoilt: str) -> None:
+    program = f"""
+from sow.document import canonical
+assert "json" not in sys.modules
+print(canonical.read({f"a: {spoilt}" + chr(10)!r}))
+"""
+    assert _run(program) == "None\n"
 
 
 def test_reading_changing_checking_and_writing_a_canonical_file_imports_next_to_nothing() -> None:

@@ -5,11 +5,9 @@ text --> canonical.read (sow's own lines, quick) --+--> Document.value
 Document.changed(new) --> edit: the same text, with other lines only where the value is another
 """
 
-import os
-import stat
-
+from sow import files
 from sow.document import canonical
-from sow.errors import Refused
+from sow.errors import BadFile
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,22 +15,16 @@ if TYPE_CHECKING:
 
 __all__ = ["SIZE", "BadDocument", "Document", "parse", "read_file"]
 
-SIZE = 4 * 1024 * 1024
-"""The most bytes that a document may have."""
+SIZE = canonical.SIZE
 
 
-class BadDocument(Refused):
-    """A file that can't be read as a document: what is wrong, and in which line (from 1; 0 for none)."""
+class BadDocument(BadFile):
+    """A file that can't be read as a document: what is wrong, and where in it."""
 
     hint = "mend the file at that place"
 
     def __init__(self, where: str, what: str, hint: str = "", line: int = 0, column: int = 0) -> None:
-        place = f"{where}:{line}:{column}" if line else where
-        super().__init__(f"{place}: {what}", hint)
-        self.where = where
-        self.what = what
-        self.line = line
-        self.column = column
+        super().__init__(where, what, hint, line=line, column=column)
 
 
 class Document:
@@ -58,30 +50,31 @@ class Document:
 
     def place(self, path: "tuple[str | int, ...]") -> tuple[int, int]:
         """Line and column (from 1) of the field at `path`, or of the last field above it that is there."""
+        return self.places([path])[0]
+
+    def places(self, paths: "list[tuple[str | int, ...]]") -> list[tuple[int, int]]:
+        """The same for many fields: the text is read once."""
         from sow.document import strict
 
-        return strict.load(self.text.encode(), self.where).place(path)
+        loaded = strict.load(self.text.encode(), self.where)
+        return [loaded.place(path) for path in paths]
 
 
-def read_file(path: str, where: str | None = None) -> Document:
+def read_file(path: str, where: str | None = None, roots: "tuple[str, ...]" = ()) -> Document:
     """The document in the file at `path`; `where` is its name in error messages, the path if not given.
 
-    Raises FileNotFoundError where there is no such file, and BadDocument where
-    it can't be read, is not a regular file, is larger than `SIZE` or holds no
+    `roots`: the folders out of which no link may lead. Raises FileNotFoundError
+    where there is no such file, and BadDocument where it can't be read, is not a
+    regular file, is larger than `SIZE`, lies outside of `roots` or holds no
     document.
     """
-    name = path if where is None else where
     try:
-        # Without O_NONBLOCK a named pipe would keep us here for ever.
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    except FileNotFoundError:
-        raise
-    except OSError as error:
-        raise BadDocument(name, f"can't be read: {error.strerror}", "look at its owner and mode") from error
-    try:
-        return parse(_contents(descriptor, name), name)
-    finally:
-        os.close(descriptor)
+        data = files.contents(path, SIZE, roots)
+    except files.Unreadable as fault:
+        # A folder above it may be what is wrong: then that is named.
+        name = where if where is not None and fault.path == path else fault.path
+        raise BadDocument(name, fault.what, fault.hint) from fault
+    return parse(data, path if where is None else where)
 
 
 def parse(data: bytes, where: str) -> Document:
@@ -98,19 +91,6 @@ def parse(data: bytes, where: str) -> Document:
     from sow.document import strict
 
     return Document(data.decode("utf-8", "replace"), strict.load(data, where).value, False, where)
-
-
-def _contents(descriptor: int, where: str) -> bytes:
-    status = os.fstat(descriptor)
-    if not stat.S_ISREG(status.st_mode):
-        what = "is a folder" if stat.S_ISDIR(status.st_mode) else "is not a regular file"
-        raise BadDocument(where, f"{what}, and should be a YAML file", "move it away")
-    _check_size(status.st_size, where)
-    parts: list[bytes] = []
-    # One byte more than is allowed shows a file that grows while it is read.
-    while part := os.read(descriptor, SIZE + 1 - sum(map(len, parts))):
-        parts.append(part)
-    return b"".join(parts)
 
 
 def _check_size(size: int, where: str) -> None:

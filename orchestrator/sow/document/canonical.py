@@ -49,8 +49,12 @@ except ImportError:  # an interpreter without the C half of json
     _settings = JSONDecoder(parse_constant=_no_number)
 _scan = make_scanner(_settings)
 
+SIZE = 4 * 1024 * 1024
+"""The most bytes that a document may have."""
 DEPTH = 40
 """How many mappings and lists may stand inside one another, the document itself among them."""
+VALUES = 100_000
+"""How many values a document may hold, mappings and lists and what is in them: what it costs is bounded."""
 
 # YAML readers look this far for the colon behind a key (1024 characters), quotes among them.
 _KEY_LENGTH = 1000
@@ -76,9 +80,33 @@ def emit(value: "dict[str, Any]") -> str:
 
     Raises Unwritable for what JSON has no word for (other types, infinities,
     lone surrogates, keys that are no texts), for keys of more than a thousand
-    characters and for more than `DEPTH` levels.
+    characters and for more than `SIZE`, `DEPTH` and `VALUES` allow.
     """
-    return "".join([line(key, held) for key, held in value.items()]) or "{}\n"
+    text = sized("".join([line(key, held) for key, held in value.items()]) or "{}\n")
+    if len(text) > 2 * VALUES and has_too_many(value):
+        raise Unwritable(f"more than {VALUES:,} values")
+    return text
+
+
+def sized(text: str) -> str:
+    """`text`, once it is seen that it is no larger than a document may be. Raises Unwritable."""
+    # A character has four bytes at most.
+    if len(text) > SIZE // 4 and (size := len(text.encode("utf-8", "replace"))) > SIZE:
+        raise Unwritable(f"it would be {size:,} bytes long; a document has at most {SIZE:,}")
+    return text
+
+
+def has_too_many(value: "Any") -> bool:
+    """Whether there are more than `VALUES` values in `value`, itself among them."""
+    found, todo = 0, [value]
+    while todo and found <= VALUES:
+        each = todo.pop()
+        found += 1
+        if type(each) is dict:
+            todo += each.values()
+        elif type(each) is list:
+            todo += each
+    return found > VALUES
 
 
 def line(key: str, value: object, end: str = "\n") -> str:
@@ -116,9 +144,11 @@ def read(text: str) -> "dict[str, Any] | None":
             if key in value:
                 return None
             value[key] = _value(written_value)
-    except (ValueError, RecursionError, StopIteration):
+    # The scanner of `json` is in C, and without `json` it has no exception to raise: a SystemError.
+    except (ValueError, RecursionError, StopIteration, SystemError):
         return None
-    return value
+    # A value takes two characters at least, so that small texts need no look.
+    return None if len(text) > 2 * VALUES and has_too_many(value) else value
 
 
 def split(each: str) -> tuple[str, str]:

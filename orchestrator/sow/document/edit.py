@@ -34,8 +34,8 @@ def edit(text: str, old: "dict[str, Any]", new: "dict[str, Any]") -> str:
         return text
     current = canonical.read(text)
     if current is None:
-        return _edit_any(text, new)
-    edited = _edit_lines(text, current, new)
+        return canonical.sized(_edit_any(text, new))
+    edited = canonical.sized(_edit_lines(text, current, new))
     return edited if same(canonical.read(edited), new) else canonical.emit(new)
 
 

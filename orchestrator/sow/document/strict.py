@@ -15,7 +15,7 @@ from typing import Any, Literal
 import yaml
 
 from sow.document import SIZE, BadDocument
-from sow.document.canonical import DEPTH
+from sow.document.canonical import DEPTH, VALUES
 
 try:
     from yaml import CBaseLoader as _Events
@@ -35,7 +35,27 @@ _WORDS: dict[str, bool | None] = {
     **dict.fromkeys(("true", "True", "TRUE"), True),
     **dict.fromkeys(("false", "False", "FALSE"), False),
 }
+_CONFLICT = re.compile("^(<<<<<<<|>>>>>>>)( .*)?$", re.MULTILINE)
 _QUOTE = "put it in double quotes if it is meant as a text"
+_SAID: dict[str, tuple[str, str]] = {
+    "could not find expected ':'": (
+        "here, or in the line above, a key stands without its colon",
+        "write `key: value`, and indent what belongs to the line above",
+    ),
+    "mapping values are not allowed in this context": (
+        "a second colon in one line, or a line that is indented too far",
+        "put a text that has a colon in double quotes; begin each field where the one above begins",
+    ),
+    "found unknown escape character": (
+        "a backslash before a character that it means nothing to",
+        "write two backslashes, or put the text in single quotes",
+    ),
+    "found character that cannot start any token": (
+        "a value can't begin with this character",
+        "put the value in double quotes, or remove a line that is no part of the document",
+    ),
+}
+"""What PyYAML says most often, in our words, and what to do."""
 
 
 class Node:
@@ -119,6 +139,7 @@ class _Builder:
         self.root: Node | None = None
         self.open: list[Node] = []
         self.documents = 0
+        self.values = 0
 
     def build(self, events: Iterator[Any]) -> Node | None:
         for event in events:
@@ -163,6 +184,11 @@ class _Builder:
             node.end = node.items[-1].end
 
     def _add(self, node: Node) -> None:
+        is_key = self._is_key()
+        if not is_key:
+            self.values += 1
+            if self.values > VALUES:
+                raise self._bad(node, f"more than {VALUES:,} values", "keep lists of this length in files")
         if not self.open:
             self.root = node
             return
@@ -170,12 +196,17 @@ class _Builder:
         if holder.kind == "list":
             holder.value.append(node.value)
             holder.items.append(node)
-        elif len(holder.keys) == len(holder.items):
+        elif is_key:
             self._check_key(holder, node)
             holder.keys.append(node)
         else:
             holder.value[holder.keys[-1].value] = node.value
             holder.items.append(node)
+
+    def _is_key(self) -> bool:
+        """Whether what comes next is a key of the mapping that is open."""
+        holder = self.open[-1] if self.open else None
+        return holder is not None and holder.kind == "mapping" and len(holder.keys) == len(holder.items)
 
     def _check_key(self, holder: Node, node: Node) -> None:
         if node.kind != "scalar":
@@ -234,6 +265,8 @@ def _check_characters(text: str, where: str) -> None:
     if found := _UNPRINTABLE.search(text):
         what = f"the character U+{ord(found[0]):04X} has no place in a document"
         hint = f'write it as "\\u{ord(found[0]):04x}", in double quotes'
+        if found[0] == "\0":
+            hint = "it is no text, or a crash of the machine tore it: bring it back from git or a copy"
         raise BadDocument(where, what, hint, *_line_and_column(text, found.start()))
     if found := _DIRECTIVE.search(text):
         raise BadDocument(where, "a line that begins with %", _QUOTE, *_line_and_column(text, found.start()))
@@ -246,6 +279,10 @@ def _line_and_column(text: str, offset: int) -> tuple[int, int]:
 
 def _translated(error: yaml.MarkedYAMLError, text: str, where: str) -> BadDocument:
     """PyYAML's words in ours, with its place."""
+    if found := _CONFLICT.search(text):
+        what = f"a merge conflict is left here ({found[0][:40]})"
+        hint = "keep one of the two sides, and remove the lines of signs"
+        return BadDocument(where, what, hint, *_line_and_column(text, found.start()))
     mark = error.problem_mark or error.context_mark
     line, column = (mark.line, mark.column) if mark else (0, 0)
     lines = text.split("\n")
@@ -254,4 +291,9 @@ def _translated(error: yaml.MarkedYAMLError, text: str, where: str) -> BadDocume
     hint = "put the value in double quotes, and look at the indentation"
     if "\t" in rest[:1] or "\t" in lines[min(line, len(lines) - 1)][:column]:
         what, hint = "a tab where YAML wants spaces", "indent with spaces"
+    elif error.context == "while scanning a quoted scalar" and error.context_mark:
+        line, column = error.context_mark.line, error.context_mark.column
+        what, hint = "a quote opens here and is never closed", "close it, or remove it"
+    else:
+        what, hint = _SAID.get(error.problem or "", (what, hint))
     return BadDocument(where, what, hint, line + 1, column + 1)
