@@ -33,8 +33,8 @@ FLOORS = {
     5: ("door", "sow.store sow.attempt"),
     6: (
         "engine",
-        "sow.report sow.adding sow.setup sow.workspace sow.driving sow.turn sow.review sow.scheduler"
-        " sow.recovery.restore sow.recovery",
+        "sow.report sow.adding sow.setup sow.validate sow.workspace sow.driving sow.turn sow.review"
+        " sow.scheduler sow.recovery.restore sow.recovery",
     ),
     7: ("faces", "sow.cli sow.demo sow.__main__"),
 }

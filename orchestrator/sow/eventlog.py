@@ -9,9 +9,10 @@ skipped, and counted, by readers.
 import os
 import time
 
-from sow import jsonlines
+from sow import files, jsonlines
 from sow.change import Event
 from sow.clock import stamp
+from sow.errors import Failed
 from sow.value import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -34,18 +35,27 @@ class EventLog:
         now = self._clock()
         line = self._line(event, seq, now)
         path = f"{self._folder}/{stamp(now)[:10]}.ndjson"
-        flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
         try:
-            handle = os.open(path, flags, 0o644)
+            handle = self._opened(path)
+            try:
+                size = os.fstat(handle).st_size
+                torn = size > 0 and os.pread(handle, 1, size - 1) != b"\n"
+                os.write(handle, b"\n" + line if torn else line)
+            finally:
+                os.close(handle)
+        except OSError as fault:
+            raise Failed(
+                f"the event {event.type} can't be added to {path}: {fault.strerror}",
+                "what it tells of is done all the same; mend that file: `sow validate`",
+            ) from fault
+
+    def _opened(self, path: str) -> int:
+        flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK | os.O_CLOEXEC
+        try:
+            return os.open(path, flags, 0o644)
         except FileNotFoundError:
             os.makedirs(self._folder, exist_ok=True)
-            handle = os.open(path, flags, 0o644)
-        try:
-            size = os.fstat(handle).st_size
-            torn = size > 0 and os.pread(handle, 1, size - 1) != b"\n"
-            os.write(handle, b"\n" + line if torn else line)
-        finally:
-            os.close(handle)
+            return os.open(path, flags, 0o644)
 
     def _line(self, event: Event, seq: int, now: float) -> bytes:
         def encoded(payload: "Any") -> bytes:
@@ -61,18 +71,33 @@ class EventLog:
         return line
 
     def lines(self, since_day: str = "") -> "Iterator[bytes]":
-        """All whole lines of the log from `since_day` (YYYY-MM-DD) on, oldest first."""
+        """All whole lines of the log from `since_day` (YYYY-MM-DD) on, oldest first.
+
+        Of what is too long to be an event only the beginning comes, which is none.
+        """
         for path in self.files(since_day):
             with open(path, "rb") as file:
-                yield from file
+                begins = True
+                while part := file.readline(16 * LINE_BYTES):
+                    if begins:
+                        yield part
+                    begins = part.endswith(b"\n")
 
     def files(self, since_day: str = "") -> "list[str]":
-        """The log's files from `since_day` (YYYY-MM-DD) on, oldest first."""
+        """The log's files from `since_day` (YYYY-MM-DD) on, oldest first; what is no plain file is none.
+
+        Raises Unreadable where one may not be read.
+        """
         try:
             names = sorted(name for name in os.listdir(self._folder) if name.endswith(".ndjson"))
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return []
-        return [f"{self._folder}/{name}" for name in names if name >= since_day]
+        paths = [f"{self._folder}/{name}" for name in names if name >= since_day]
+        found = [path for path in paths if os.path.isfile(path)]
+        for path in found:
+            if not os.access(path, os.R_OK):
+                raise files.Unreadable(path, "can't be read", f"give yourself the right to: `ls -ld {path}`")
+        return found
 
 
 def parse(line: bytes) -> "dict[str, Any] | None":

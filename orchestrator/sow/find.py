@@ -2,15 +2,16 @@
 
 A worker finds its project by `SOW_PROJECT_DIR`; where that was dropped, by the
 worktree that it stands in. A person means the project of this worktree, or
-from the main checkout the only one there is.
+from the main checkout the only one there is. Where its state file is broken a
+project is known by the copy that this machine keeps of it, or by the last commit.
 """
 
 import os
 
-from sow import document
-from sow.errors import NotFound, SowError, Usage
+from sow import document, files
+from sow.errors import NotFound, Refused, SowError, Usage
 from sow.git import places
-from sow.layout import PROJECT, WORKTREES, Layout, is_task_branch
+from sow.layout import PROJECT, RUNTIME, WORKTREES, Layout, is_task_branch
 from sow.value import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -38,7 +39,8 @@ def repository(start: str) -> "Places":
 def project(start: str, environment: "Mapping[str, str]", wanted: "str | None" = None) -> Layout:
     """The project that a command in folder `start` means. `wanted`: a name or a folder, from `--project`.
 
-    Raises NotFound where there is none, Usage where there are several to choose from.
+    Raises NotFound where there is none, Usage where there are several to choose from,
+    Refused where its state file is broken and nothing else tells which project it is.
     """
     if wanted:
         return _wanted(start, wanted)
@@ -47,11 +49,11 @@ def project(start: str, environment: "Mapping[str, str]", wanted: "str | None" =
         return _layout(repository(folder).main, folder)
     here = repository(start)
     folder = _folder_of_task(here) or here.top
-    if os.path.exists(f"{folder}/{PROJECT}/state.yaml") and not is_task_branch(_branch(here)):
+    if _holds_project(folder) and not is_task_branch(_branch(here)):
         return _layout(here.main, folder)
     if folder != here.top:
         return _layout(here.main, folder)
-    return _only(all_projects(here), here)
+    return _only(here)
 
 
 def task_id(start: str, environment: "Mapping[str, str]") -> "str | None":
@@ -66,19 +68,29 @@ def task_id(start: str, environment: "Mapping[str, str]") -> "str | None":
 
 def all_projects(here: "Places") -> "list[Layout]":
     """Every project of the repository: that of the main checkout, and those of its worktrees."""
+    return _all(here)[0]
+
+
+def unknown_projects(here: "Places") -> "list[SowError]":
+    """Why projects of the repository are not among all of them: nothing tells their names."""
+    return _all(here)[1]
+
+
+def _all(here: "Places") -> "tuple[list[Layout], list[SowError]]":
     folders = [here.main, *(f for f in _worktrees(here.common) if f != here.main)]
-    found = []
+    found: list[Layout] = []
+    unknown: list[SowError] = []
     for folder in folders:
-        if not os.path.exists(f"{folder}/{PROJECT}/state.yaml"):
+        if not _holds_project(folder):
             continue
         git_dir = places.find(folder)
         if git_dir is None or is_task_branch(_branch(git_dir)):
             continue
         try:
             found.append(_layout(here.main, folder))
-        except SowError:
-            continue  # a broken project is met when it is named or stood in; the others are listed
-    return sorted(found, key=lambda layout: layout.name)
+        except SowError as fault:
+            unknown.append(fault)
+    return sorted(found, key=lambda layout: layout.name), unknown
 
 
 def _wanted(start: str, wanted: str) -> Layout:
@@ -104,11 +116,14 @@ def _wanted(start: str, wanted: str) -> Layout:
     )
 
 
-def _only(known: "list[Layout]", here: "Places") -> Layout:
-    if len(known) == 1:
+def _only(here: "Places") -> Layout:
+    known, unknown = _all(here)
+    if len(known) == 1 and not unknown:
         return known[0]
-    if known:
-        names = ", ".join(layout.name for layout in known)
+    if len(unknown) == 1 and not known:
+        raise unknown[0]
+    if known or unknown:
+        names = ", ".join([*(layout.name for layout in known), *(f"one that {fault}" for fault in unknown)])
         raise Usage(f"there are several projects here: {names}", "name one: --project NAME")
     if not os.path.isdir(f"{here.main}/.sow"):
         raise NotFound(
@@ -117,18 +132,79 @@ def _only(known: "list[Layout]", here: "Places") -> Layout:
     raise NotFound(f"no active project in {here.main}", "begin one: `sow project new DESCRIPTION`")
 
 
+def _holds_project(folder: str) -> bool:
+    """Whether a project lies in `folder`, be its state file broken or gone."""
+    path = f"{folder}/{PROJECT}"
+    return os.path.lexists(f"{path}/state.yaml") or os.path.isdir(f"{path}/phases")
+
+
 def _layout(main: str, folder: str) -> Layout:
-    path = f"{folder}/{PROJECT}/state.yaml"
+    if not _holds_project(folder):
+        raise NotFound(f"no project in {folder}", "see the projects there are: `sow project list`")
+    fault: SowError | None = None
     try:
-        name = document.read_file(path).value.get("name")
-    except FileNotFoundError:
-        raise NotFound(f"no project in {folder}", "see the projects there are: `sow project list`") from None
-    if not isinstance(name, str) or not name or "/" in name or name.startswith("."):
-        raise NotFound(
-            f"failed to load project: {path}: name: {name!r} is no name of a project",
-            f"mend that line; the last committed state: `git -C {folder} show HEAD:{PROJECT}/state.yaml`",
+        name = _name_in(f"{folder}/{PROJECT}/state.yaml", (folder, main))
+    except SowError as broken:
+        fault, name = broken, ""
+    # A name that this machine has not met may be a changed one: a project keeps its name.
+    if fault or not os.path.isdir(f"{main}/{RUNTIME}/{name}"):
+        name = _kept_name(main, folder) or name
+    if not name and fault:
+        name = _committed_name(folder)
+    if not name:
+        raise Refused(
+            f"failed to load project: {fault}",
+            f"mend that; the last committed state: `git -C {folder} show HEAD:{PROJECT}/state.yaml`",
         )
     return Layout(main=main, folder=folder, name=name)
+
+
+def _name_in(path: str, roots: "tuple[str, ...]") -> str:
+    """The name of the project whose state file is at `path`. Raises SowError where there is none."""
+    try:
+        name = document.read_file(path, roots=roots).value.get("name")
+    except FileNotFoundError:
+        raise NotFound(f"{path} is gone") from None
+    if not _is_name(name):
+        raise Refused(f"{path}: name: {name!r} is no name of a project")
+    return str(name)
+
+
+def _is_name(name: object) -> bool:
+    return isinstance(name, str) and bool(name) and "/" not in name and not name.startswith(".")
+
+
+def _kept_name(main: str, folder: str) -> str:
+    """The name of the project on the branch of `folder`, by this machine's copies; empty for none."""
+    at = places.find(folder)
+    branch = branch_of(at.git_dir) if at else ""
+    names = []
+    for name in files.names(f"{main}/{RUNTIME}") if branch else ():
+        try:
+            copy = Layout(main=main, folder=folder, name=name).good_copy("project")
+            held = document.read_file(copy).value
+        except (FileNotFoundError, Refused):
+            continue
+        if (held.get("name"), held.get("branch")) == (name, branch):
+            names.append(name)
+    # A branch may have had another project before: then no guess is made.
+    return names[0] if len(names) == 1 else ""
+
+
+def _committed_name(folder: str) -> str:
+    """The name of the project in `folder` as the last commit has it; empty where that is no better."""
+    from sow.git.repository import Git
+
+    git, blob = Git(folder), f"HEAD:{PROJECT}/state.yaml"
+    try:
+        size = git.ask("cat-file", "-s", blob, ok=(0, 128)).out.strip()
+        if not size.isdecimal() or int(size) > document.SIZE:
+            return ""
+        held = document.parse(git.run("cat-file", "blob", blob).encode("utf-8", "surrogateescape"), blob)
+    except SowError:
+        return ""
+    name = held.value.get("name")
+    return str(name) if _is_name(name) else ""
 
 
 def _folder_of_task(here: "Places") -> "str | None":
@@ -139,7 +215,7 @@ def _folder_of_task(here: "Places") -> "str | None":
     of = branch[: -len("--000")]
     for folder in [here.main, *_worktrees(here.common)]:
         there = places.find(folder)
-        if there and _branch(there) == of and os.path.exists(f"{folder}/{PROJECT}/state.yaml"):
+        if there and _branch(there) == of and _holds_project(folder):
             return folder
     return None
 

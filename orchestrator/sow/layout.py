@@ -74,6 +74,11 @@ class Layout(Value):
     def last_good(self) -> str:
         return f"{self.runtime}/last-good"
 
+    def good_copy(self, name: str) -> str:
+        """Where the last valid copy of a state file is kept: of a task by its id, of `project`, of
+        `phase-<phase>`."""
+        return f"{self.last_good}/{name}.yaml"
+
     def task_worktree(self, branch: str, task_id: str) -> str:
         return f"{self.main}/{WORKTREES}/{branch}--{task_id}"
 

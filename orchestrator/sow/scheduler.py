@@ -252,6 +252,12 @@ class Scheduler:
         self._change(task.id, change)
 
     def _pause_orphan(self, task: Task, needed: str) -> None:
+        try:
+            self.turns.store.task(needed)
+        except NotFound:
+            pass
+        except SowError:
+            return  # its file is broken, which is mended: nothing to ask about this one
         words = (
             f"It depends on task {needed}, which was abandoned or removed. Retry that one "
             f"(`sow task retry {needed}`), or take the dependency away "

@@ -86,6 +86,7 @@ def new_project(
                 _switch(repository, plan.branch, base)
             store = store_of(layout)
             _place_state(layout, plan, store.now())
+            store.keep_good_copies()
         except (SowError, KeyboardInterrupt):
             _undo(places, json.loads(_read(intent)))
             _forget(intent)

@@ -15,7 +15,7 @@ from sow import document, files, jsonlines
 from sow.change import Change, Event
 from sow.clock import stamp
 from sow.document import canonical
-from sow.errors import NotFound, Refused
+from sow.errors import BadFile, Failed, NotFound, Refused, SowError
 from sow.eventlog import EventLog
 from sow.layout import Layout
 from sow.task import Task
@@ -26,16 +26,45 @@ if TYPE_CHECKING:
     from typing import Any
 
     from sow.clock import Clock
+    from sow_schemas import Problem
 
 HIGHEST_ID = 999
+
+
+class Invalid(BadFile):
+    """A document that its schema refuses: in words its first problem, in `problems` all of them."""
+
+    def __init__(self, path: str, found: "list[Problem]", held: "document.Document | None") -> None:
+        places = held.places([each.path for each in found]) if held else [(0, 0)] * len(found)
+        self.problems = tuple(
+            BadFile(path, each.message, each.hint or "mend that field", line=line, field=each.where)
+            for each, (line, _) in zip(found, places, strict=True)
+        )
+        first = self.problems[0]
+        more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
+        super().__init__(path, first.what + more, first.hint, line=first.line, field=first.field)
 
 
 class Broken(Value):
     """A state file that can't be taken as it is; the rest of the project goes on without it."""
 
     path: str
-    message: str
-    hint: str
+    fault: SowError
+    """Without the way to where it was raised, which would keep the files' texts in memory."""
+
+    @classmethod
+    def of(cls, path: str, fault: SowError) -> "Broken":
+        """The file at `path`, in which `fault` was met."""
+        fault.__cause__ = fault.__context__ = fault.__traceback__ = None
+        return cls(path=path, fault=fault)
+
+    @property
+    def message(self) -> str:
+        return str(self.fault)
+
+    @property
+    def hint(self) -> str:
+        return self.fault.hint
 
 
 class Tasks(Value):
@@ -53,6 +82,8 @@ class Store:
 
     def __init__(self, layout: Layout, log: EventLog, clock: "Clock" = time.time) -> None:
         self.layout, self.log, self.clock = layout, log, clock
+        self.roots = (layout.folder, layout.main)
+        """The folders out of which no link in the state may lead."""
 
     def now(self) -> str:
         """The time as state files hold it."""
@@ -62,56 +93,127 @@ class Store:
 
     def task(self, task_id: str) -> Task:
         """The task as it stands on disk. Raises NotFound, or Refused where its file is broken."""
-        return self._read_task(self._task_file(task_id))
+        path = self._task_file(task_id)
+        try:
+            return self._read_task(path)
+        except FileNotFoundError:
+            raise self._gone(task_id, path) from None
 
     def tasks(self) -> Tasks:
         """All tasks of all phases; what can't be read is listed as broken beside them."""
-        found: list[Task] = []
+        found: dict[str, Task] = {}
         broken: list[Broken] = []
-        for path in self.task_files():
+        for path in self._task_files(broken):
+            task_id = path.split("/")[-2]
             try:
-                found.append(self._read_task(path))
+                task = self._read_task(path)
             except FileNotFoundError:
                 if os.path.isdir(os.path.dirname(path)):  # else: removed since the folder was listed
-                    gone = self._gone(os.path.basename(os.path.dirname(path)))
-                    broken.append(Broken(path=path, message=str(gone), hint=gone.hint))
+                    broken.append(Broken.of(path=path, fault=self._gone(task_id, path)))
             except Refused as fault:
-                broken.append(Broken(path=path, message=str(fault), hint=fault.hint))
-        found.sort(key=lambda task: task.id)
-        return Tasks(tasks=tuple(found), broken=tuple(broken))
+                broken.append(Broken.of(path=path, fault=fault))
+            else:
+                if task_id in found:
+                    broken.append(Broken.of(path=path, fault=self._twice(task, found[task_id])))
+                found.setdefault(task_id, task)
+        ordered = sorted(found.values(), key=lambda task: task.id)
+        return Tasks(tasks=tuple(ordered), broken=tuple(broken))
 
     def task_files(self) -> "list[str]":
         """The paths of all state files of tasks."""
-        return [
-            self.layout.task_file(phase, name)
-            for phase in self.phases()
-            for name in sorted(_names(self.layout.tasks(phase)))
-            if _is_task_id(name)
-        ]
+        return list(self._task_files([]))
+
+    def _task_files(self, broken: "list[Broken]") -> "Iterator[str]":
+        """The same, one by one; what can't be looked into, or is no task's folder, is added to `broken`."""
+        for phase, name in self._listed(broken):
+            path = self.layout.task_file(phase, name)
+            if _is_task_id(name):
+                yield path
+            elif not name.startswith(".") and os.path.lexists(path):
+                fault = BadFile(
+                    os.path.dirname(path),
+                    f"{name!r} is no task id, so nothing finds the task in it",
+                    "give the folder the three digits of its task, or move it out of tasks/",
+                )
+                broken.append(Broken.of(path=path, fault=fault))
+
+    def _listed(self, broken: "list[Broken]") -> "Iterator[tuple[str, str]]":
+        """What lies in the phases' folders of tasks: (phase, name); what can't be listed goes to `broken`."""
+        for phase in self.phases():
+            try:
+                names = self._names(self.layout.tasks(phase))
+            except Refused as fault:
+                broken.append(Broken.of(path=f"{self.layout.phases}/{phase}", fault=fault))
+            else:
+                yield from ((phase, name) for name in sorted(names))
 
     def phases(self) -> "list[str]":
-        """The names of the phases that have a folder."""
-        return sorted(n for n in _names(self.layout.phases) if not n.startswith("."))
+        """The names of the phases. Raises Refused where they can't be listed."""
+        # A file with an ending is a note of somebody's; one without stands where a phase's folder was.
+        return sorted(
+            name
+            for name in self._names(self.layout.phases)
+            if not name.startswith(".") and ("." not in name or os.path.isdir(f"{self.layout.phases}/{name}"))
+        )
 
     def project(self) -> "dict[str, Any]":
-        """The project's own document, without its phases."""
-        return self._read(self.layout.project_file, "project_file").value
+        """The project's own document, without its phases. Raises Refused where its file is broken or gone."""
+        path = self.layout.project_file
+        try:
+            held = self._read(path, "project_file", "project")
+        except FileNotFoundError:
+            raise BadFile(path, "the state file of the project is gone", _REPAIR) from None
+        if held.value["name"] != self.layout.name:
+            raise BadFile(
+                path,
+                f"name is {held.value['name']!r}, and this project is {self.layout.name!r}",
+                f"make name {self.layout.name!r}: a project keeps its name",
+                line=held.place(("name",))[0],
+            )
+        return held.value
+
+    def branch(self) -> str:
+        """The project's branch, which it keeps: by its last good copy where its file is broken."""
+        try:
+            return str(self.project()["branch"])
+        except SowError:
+            if (good := self.good_copy("project", "project_file")) is None:
+                raise
+            return str(good.value["branch"])
 
     def phase(self, phase: str) -> "dict[str, Any]":
         """A phase's own document, without its tasks. Raises NotFound for one that is not there."""
+        path = self.layout.phase_file(phase)
         try:
-            return self._read(self.layout.phase_file(phase), "phase_file").value
+            return self._read(path, "phase_file", f"phase-{phase}").value
         except FileNotFoundError:
-            raise self._no_phase(phase) from None
+            if phase not in self.phases():
+                raise self._no_phase(phase) from None
+            raise BadFile(path, f"the state file of phase {phase} is gone", _REPAIR) from None
+
+    def broken_files(self) -> "tuple[Broken, ...]":
+        """The project's and the phases' own files that can't be taken as they are."""
+        broken = []
+        try:
+            self.project()
+        except SowError as fault:
+            broken.append(Broken.of(path=self.layout.project_file, fault=fault))
+        for phase in self.phases():
+            try:
+                self.phase(phase)
+            except SowError as fault:
+                broken.append(Broken.of(path=self.layout.phase_file(phase), fault=fault))
+        return tuple(broken)
 
     def description(self, task: Task) -> str:
-        """What the task's description.md says; empty where there is none."""
-        return _text(f"{self.layout.task(task.phase, task.id)}/description.md")
+        """What the task's description.md says; empty where there is none. Raises Refused."""
+        return self._text(f"{self.layout.task(task.phase, task.id)}/description.md")
 
     def feedback(self, task: Task) -> "list[tuple[str, str]]":
-        """The task's feedback files, oldest first: (file name, text)."""
+        """The task's feedback files, oldest first: (file name, text). Raises Refused."""
         folder = f"{self.layout.task(task.phase, task.id)}/feedback"
-        return [(name, _text(f"{folder}/{name}")) for name in sorted(_names(folder)) if name.endswith(".md")]
+        names = sorted(name for name in self._names(folder) if name.endswith(".md"))
+        return [(name, self._text(f"{folder}/{name}")) for name in names if not name.startswith(".")]
 
     # -- changing -----------------------------------------------------------------------------
 
@@ -123,7 +225,10 @@ class Store:
         """
         path = self._task_file(task_id)
         with self._lock(f"task-{task_id}") as lock:
-            held = self._read_state(path)
+            try:
+                held = self._read_state(path)
+            except FileNotFoundError:
+                raise self._gone(task_id, path) from None
             outcome = change(Task.from_document(held.value))
             after = outcome.task
             if outcome.files or not canonical.same(after.document(), held.value):
@@ -145,12 +250,14 @@ class Store:
         """The same for the project's own document."""
         path = self.layout.project_file
         with self._lock("project"):
-            held = self._read(path, "project_file")
+            held = self._read(path, "project_file", "project")
             after = change(dict(held.value))
             if not canonical.same(after, held.value):
                 after["updated_at"] = self.now()
                 self._check("project_file", after, path)
-                files.write(path, _changed(held, after, path))
+                text = _changed(held, after, path)
+                files.write(path, text)
+                self._keep_good("project", text)
         return after
 
     def tell(self, event: Event) -> None:
@@ -166,13 +273,9 @@ class Store:
         """
         entry = f"\n## {at or self.now()} {by}\n\n{text.rstrip()}\n"
         path = f"{self.layout.task(task.phase, task.id)}/log.md"
-        if at and entry in _text(path):
+        if at and entry in self._text(path):
             return False
-        handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
-        try:
-            os.write(handle, entry.encode("utf-8", "replace"))
-        finally:
-            os.close(handle)
+        files.append(path, entry.encode("utf-8", "replace"), self.roots)
         return True
 
     def add_task(
@@ -193,7 +296,7 @@ class Store:
             held = self.tasks()
             new_id = self._new_id(task_id)
             task = make(new_id, held.tasks)
-            if not os.path.exists(self.layout.phase_file(task.phase)):
+            if task.phase not in self.phases() or not os.path.lexists(self.layout.phase_file(task.phase)):
                 raise self._no_phase(task.phase)
             path = self.layout.task_file(task.phase, new_id)
             self._check("task_state", task.document(), path)
@@ -202,38 +305,62 @@ class Store:
             self.tell(Event(type="task.created", task_id=new_id, payload={"input": task.name}))
         return task
 
+    def good_copy(self, name: str, schema: str) -> "document.Document | None":
+        """The last valid copy of a state file: of a task by its id, of `project`, of `phase-<phase>`."""
+        try:
+            return self._taken(schema, document.read_file(self.layout.good_copy(name)))
+        except (FileNotFoundError, Refused):
+            return None
+
     def restore_last_good(self, task_id: str) -> "Task | None":
         """Puts a task's last valid state back where its file is broken or gone.
 
-        The broken file is kept beside as `state.yaml.broken`. None where there is
-        no good copy, or nothing is broken.
+        The broken file is kept beside as `state.yaml.broken`, numbered where there is
+        one already. None where there is no good copy, or nothing is broken.
         """
         with self._lock(f"task-{task_id}"):
-            good = self._good(task_id)
-            try:
-                task = Task.from_document(self._read(good, "task_state").value)
-            except (FileNotFoundError, Refused):
+            if (good := self.good_copy(task_id, "task_state")) is None:
+                return None
+            task = Task.from_document(good.value)
+            if task.id != task_id or "/" in task.phase:
                 return None
             path = self.layout.task_file(task.phase, task_id)
-            try:
-                self._read_task(path)
-                return None
-            except FileNotFoundError:
-                files.make_folder(os.path.dirname(path))
-            except Refused:
-                # Moved, not read: it may be anything. A kill here leaves a missing file, mended next time.
-                os.rename(path, f"{path}.broken")
-            files.write(path, _text(good))
-        return task
+            return task if self._put_back(path, good.text, lambda: self._read_task(path)) else None
+
+    def restore_project(self) -> bool:
+        """The same for the project's own file; whether it was put back."""
+        with self._lock("project"):
+            good = self.good_copy("project", "project_file")
+            return good is not None and self._put_back(self.layout.project_file, good.text, self.project)
+
+    def restore_phase(self, phase: str) -> bool:
+        """The same for a phase's own file."""
+        with self._lock(f"phase-{phase}"):
+            good, path = self.good_copy(f"phase-{phase}", "phase_file"), self.layout.phase_file(phase)
+            return good is not None and self._put_back(path, good.text, lambda: self.phase(phase))
+
+    def keep_good_copies(self) -> None:
+        """Keeps copies of the project's and the phases' own files, where they are valid: people edit them."""
+        kept = [("project", self.layout.project_file, "project_file")]
+        kept += [(f"phase-{phase}", self.layout.phase_file(phase), "phase_file") for phase in self.phases()]
+        for name, path, schema in kept:
+            with self._lock(name):
+                try:
+                    text = self._read(path, schema, name).text
+                except (FileNotFoundError, Refused):
+                    continue
+                good = self.good_copy(name, schema)
+                if good is None or good.text != text:
+                    self._keep_good(name, text)
 
     def settle(self) -> None:
         """Completes the changes of several files that killed writers left; removes their temporary files."""
-        for name in _names(self.layout.journal):
+        for name in _names_if_any(self.layout.journal):
             if name.endswith(".json"):
                 with self._lock(name.removesuffix(".json")):
                     pass
         for lock, folder in self._folders_by_lock():
-            for name in _names(folder):
+            for name in _names_if_any(folder):
                 if name.startswith(".") and name.endswith(".tmp"):
                     self._sweep(f"{folder}/{name}", lock or name[1:].partition(".")[0])
 
@@ -243,22 +370,56 @@ class Store:
         if _is_task_id(task_id):
             for phase in self.phases():
                 path = self.layout.task_file(phase, task_id)
-                if os.path.exists(path):
+                if os.path.lexists(path):
                     return path
-            if os.path.exists(self._good(task_id)):
-                raise self._gone(task_id)
-        raise NotFound(f"task not found: {task_id}", "see the tasks there are: `sow task list`")
+            raise self._missing(task_id)
+        raise _not_found(task_id)
 
-    def _gone(self, task_id: str) -> Refused:
-        good = self._good(task_id)
-        kept = os.path.exists(good)
-        return Refused(
+    def _missing(self, task_id: str) -> SowError:
+        """Why there is no state file of a task."""
+        broken: list[Broken] = []
+        for phase, name in self._listed(broken):
+            if name == task_id:
+                return self._gone(task_id, self.layout.task_file(phase, task_id))
+        if os.path.exists(self.layout.good_copy(task_id)):
+            return self._gone(task_id, self.layout.phases)
+        if broken:
+            return Refused(f"task {task_id} is not found, and {broken[0].message}", broken[0].hint)
+        return _not_found(task_id)
+
+    def _gone(self, task_id: str, path: str) -> Refused:
+        good = self.layout.good_copy(task_id)
+        return BadFile(
+            path,
             f"the state file of task {task_id} is gone",
-            f"its last good copy is {good}: copy it back" if kept else "no good copy of it was kept: see git",
+            f"its last good copy is {good}: `sow repair` brings it back"
+            if os.path.exists(good)
+            else f"no good copy of it was kept; of its past git knows: `git log -- {path}`",
         )
 
-    def _good(self, task_id: str) -> str:
-        return f"{self.layout.last_good}/{task_id}.yaml"
+    def _twice(self, task: Task, first: Task) -> Refused:
+        return BadFile(
+            self.layout.task_file(task.phase, task.id),
+            f"there is a task {task.id} in phase {first.phase} too, and commands mean that one",
+            "give this one another id (folder and state.yaml), or move its folder away",
+        )
+
+    def _put_back(self, path: str, text: str, read: "Callable[[], object]") -> bool:
+        """Writes `text` to `path` where `read` can't take what is there, which is kept beside."""
+        files.check_inside(os.path.dirname(path), self.roots)
+        try:
+            read()
+            return False
+        except (FileNotFoundError, SowError):
+            pass
+        if os.path.lexists(path):
+            files.set_aside(path)
+        files.make_folder(os.path.dirname(path))
+        files.write(path, text)
+        # A file keeps its mode when it is replaced, and the mode may be what was broken.
+        if (mode := os.stat(path).st_mode) & 0o600 != 0o600:
+            os.chmod(path, mode & 0o777 | 0o600)
+        return True
 
     def _no_phase(self, phase: str) -> NotFound:
         there = ", ".join(self.phases()) or "none"
@@ -269,26 +430,35 @@ class Store:
 
     def _read_state(self, path: str) -> "document.Document":
         """A task's document, which must belong where it lies: a copied folder would stand for two tasks."""
-        held = self._read(path, "task_state")
         phase, _, task_id = path.split("/")[-4:-1]
+        held = self._read(path, "task_state", task_id)
         for field, place in (("id", task_id), ("phase", phase)):
             if held.value[field] != place:
-                line = held.place((field,))[0]
-                raise Refused(
-                    f"{path}:{line}: {field} is {held.value[field]!r}, and its folder says {place!r}",
+                raise BadFile(
+                    path,
+                    f"{field} is {held.value[field]!r}, and its folder says {place!r}",
                     f"make {field} {place!r}, or move the folder to where it belongs",
+                    line=held.place((field,))[0],
                 )
         return held
 
-    def _read(self, path: str, schema: str) -> "document.Document":
-        held = document.read_file(path)
+    def _read(self, path: str, schema: str, name: str) -> "document.Document":
+        """The document at `path`. `name`: of its good copy, to which a refusal points."""
+        try:
+            return self._taken(schema, document.read_file(path, roots=self.roots))
+        except BadFile as fault:
+            if os.path.exists(self.layout.good_copy(name)):
+                fault.hint += "; or put its last good copy back: `sow repair`"
+            raise
+
+    def _taken(self, schema: str, held: "document.Document") -> "document.Document":
         if not sow_schemas.valid(schema, held.value):
-            raise _invalid(schema, held.value, path, held)
+            raise Invalid(held.where, sow_schemas.problems(schema, held.value), held)
         return held
 
     def _check(self, schema: str, value: "dict[str, Any]", path: str) -> None:
         if not sow_schemas.valid(schema, value):
-            raise _invalid(schema, value, path, None)
+            raise Invalid(path, sow_schemas.problems(schema, value), None)
 
     def _write(
         self,
@@ -301,32 +471,48 @@ class Store:
         self._check("task_state", after, path)
         text = _changed(held, after, path)
         if beside:
+            for each in beside:
+                self._check_place(each)
             self._write_all({**beside, path: text}, lock)
         else:
             files.write(path, text)
         self._keep_good(after["id"], text)
 
-    def _keep_good(self, task_id: str, text: str) -> None:
+    def _check_place(self, path: str) -> None:
+        """Raises Refused where no file can be written to `path`; what is journaled has to succeed."""
+        folder = os.path.dirname(path)
+        files.check_inside(folder, self.roots)
+        files.names(folder)
+        if os.path.isdir(path):
+            raise files.Unreadable(path, "is a folder, and should be a file", "move it away")
+
+    def _keep_good(self, name: str, text: str) -> None:
         """Keeps a copy of what was just written, for the day an agent breaks the file."""
-        path = self._good(task_id)
-        # One name for all writers: they hold the task's lock, and what a kill leaves is used again.
-        beside = f"{self.layout.last_good}/.task-{task_id}.yaml.tmp"
-        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
+        # One name for all writers: they hold the file's lock, and what a kill leaves is used again.
+        beside = f"{self.layout.last_good}/.{f'task-{name}' if _is_task_id(name) else name}.yaml.tmp"
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
         try:
-            handle = os.open(beside, flags, 0o644)
-        except FileNotFoundError:
-            files.make_folder(self.layout.last_good)
-            handle = os.open(beside, flags, 0o644)
-        data, written = text.encode(), 0
-        try:
-            # Not flushed: after a power cut the state file itself is the good one.
-            written = os.write(handle, data)
-        except OSError:
-            pass  # a full disk: the state itself is written, and its older copy is still a good one
-        finally:
-            os.close(handle)
-        if written == len(data):
-            os.rename(beside, path)
+            try:
+                handle = os.open(beside, flags, 0o644)
+            except FileNotFoundError:
+                files.make_folder(self.layout.last_good)
+                handle = os.open(beside, flags, 0o644)
+            data = text.encode()
+            try:
+                # Not flushed: after a power cut the state file itself is the good one.
+                written = os.write(handle, data)
+            finally:
+                os.close(handle)
+            if written == len(data):
+                os.rename(beside, self.layout.good_copy(name))
+        except (OSError, Failed):
+            pass  # a full disk, a folder in the way: the state itself is written, an older copy still good
+
+    def _names(self, folder: str) -> "list[str]":
+        return files.names(folder, self.roots)
+
+    def _text(self, path: str) -> str:
+        return files.text(path, self.roots)
 
     def _lock(self, name: str) -> "_SettledLock":
         return _SettledLock(self, name)
@@ -369,8 +555,11 @@ class Store:
         return f"{free:03d}"
 
     def _used_ids(self) -> "set[int]":
-        used = {int(n) for phase in self.phases() for n in _names(self.layout.tasks(phase)) if _is_task_id(n)}
-        return used | {int(n) for n in _text(self._ids_file()).split() if n.isdigit()}
+        unseen: list[Broken] = []
+        used = {int(name) for _, name in self._listed(unseen) if _is_task_id(name)}
+        for folder in unseen:
+            raise Refused(f"{folder.message}: which ids are used can't be seen", folder.hint)
+        return used | {int(n) for n in files.text(self._ids_file()).split() if n.isdigit()}
 
     def _remember_id(self, task_id: str) -> None:
         """Notes an id as given, so that it stays so when its task is removed."""
@@ -387,6 +576,7 @@ class Store:
     def _place(self, task: Task, text: str, description: str) -> None:
         """Puts a whole task folder in place with one rename."""
         above = self.layout.tasks(task.phase)
+        files.check_inside(above, self.roots)
         beside = f"{above}/.new-{task.id}-{os.getpid()}"
         files.make_folder(f"{beside}/feedback")
         files.write(f"{beside}/state.yaml", text)
@@ -419,11 +609,14 @@ class Store:
         """Removes what a killed `add_task` left; the caller holds the lock for ids."""
         for phase in self.phases():
             above = self.layout.tasks(phase)
-            for name in _names(above):
+            for name in _names_if_any(above, self.roots):
                 if name.startswith(".new-"):
                     import shutil
 
                     shutil.rmtree(f"{above}/{name}", ignore_errors=True)
+
+
+_REPAIR = "`sow repair` brings back its last good copy"
 
 
 class _SettledLock(files.Lock):
@@ -474,27 +667,13 @@ def _is_task_id(text: str) -> bool:
     return len(text) == 3 and text.isascii() and text.isdigit()
 
 
-def _names(folder: str) -> "list[str]":
+def _not_found(task_id: str) -> NotFound:
+    return NotFound(f"task not found: {task_id}", "see the tasks there are: `sow task list`")
+
+
+def _names_if_any(folder: str, roots: "tuple[str, ...]" = ()) -> "list[str]":
+    """What lies in a folder that is swept: nothing where it can't be looked into."""
     try:
-        return os.listdir(folder)
-    except (FileNotFoundError, NotADirectoryError):
+        return files.names(folder, roots)
+    except Refused:
         return []
-
-
-def _text(path: str) -> str:
-    try:
-        with open(path, encoding="utf-8", errors="replace") as file:
-            return file.read()
-    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
-        return ""
-
-
-def _invalid(schema: str, value: "dict[str, Any]", path: str, held: "document.Document | None") -> Refused:
-    """The refusal of a document, with the place of its first problem."""
-    found = sow_schemas.problems(schema, value)
-    first = found[0]
-    field = ".".join(str(step) for step in first.path)
-    place = f"{path}:{held.place(first.path)[0]}" if held else path
-    more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
-    where = f"{place}: {field}: " if field else f"{place}: "
-    return Refused(f"{where}{first.message}{more}", first.hint or "mend that field and repeat the command")

@@ -39,9 +39,7 @@ class Workspace:
     @classmethod
     def of(cls, store: Store, settings: RepositoryConfig) -> Workspace:
         """The workspace of the project in `store`."""
-        return cls(
-            store.layout, str(store.project()["branch"]), settings.isolation == "task", settings.commit_state
-        )
+        return cls(store.layout, store.branch(), settings.isolation == "task", settings.commit_state)
 
     def lease(self) -> GitLease:
         """One git at a time in the project's worktree, whoever calls: `run`, `review`, another sow."""

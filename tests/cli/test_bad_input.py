@@ -613,7 +613,7 @@ def test_a_broken_state_file_is_told_with_its_line_and_the_rest_is_shown(tmp_pat
     assert "[020] pending" in shown
     assert f"broken: {path}:" in shown
     checked = who.sow("validate")
-    assert (checked.code, checked.err.splitlines()[0]) == (4, "sow: 1 state file not valid")
+    assert (checked.code, checked.err.splitlines()[0]) == (4, "sow: 1 problem in 1 file")
     assert str(path) in checked.out
 
 

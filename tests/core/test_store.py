@@ -270,7 +270,9 @@ def test_a_task_s_folder_without_its_state_is_broken_and_not_forgotten(store: St
     state(store).unlink()
     held = store.tasks()
     assert [task.id for task in held.tasks] == ["020"]
-    assert [broken.message for broken in held.broken] == ["the state file of task 010 is gone"]
+    assert [broken.message for broken in held.broken] == [
+        f"{state(store)}: the state file of task 010 is gone"
+    ]
     with pytest.raises(Refused, match="is gone") as gone:
         store.task("010")
     assert store.layout.last_good in gone.value.hint

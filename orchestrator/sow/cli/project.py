@@ -12,8 +12,8 @@ from sow import find, setup
 from sow import project as projects
 from sow.cli import opening
 from sow.cli.commands import Group
-from sow.cli.words import aside, columns, counted, overview
-from sow.errors import SowError
+from sow.cli.words import aside, columns, counted, overview, standing, tell_unknown
+from sow.errors import Refused, SowError
 from sow.eventlog import EventLog
 from sow.layout import Layout
 from sow.store import Store
@@ -76,6 +76,7 @@ def list_(settings: dict[str, Any], as_json: bool) -> None:
     places = opening.repository(settings["project"])
     setup.settle_half_made(places)
     rows = [_row(layout) for layout in find.all_projects(places)]
+    tell_unknown(find.unknown_projects(places))
     if as_json:
         click.echo(json.dumps(rows))
     elif rows:
@@ -118,7 +119,8 @@ def status(settings: dict[str, Any], as_json: bool) -> None:
     held = store.project()
     click.echo(f"Project: {held['name']} (branch {held['branch']}, type {held['type']})")
     click.echo(f"Current state: {held['statechart']['current_state']}")
-    click.echo(overview(store.tasks()))
+    tasks = store.tasks()
+    click.echo(overview(tasks.replace(broken=(*store.broken_files(), *tasks.broken))))
 
 
 def _store_of(layout: Layout) -> Store:
@@ -128,27 +130,21 @@ def _store_of(layout: Layout) -> Store:
 def _row(layout: Layout) -> dict[str, Any]:
     store = _store_of(layout)
     try:
-        held = store.project()
-    except SowError as fault:
-        return {
-            "name": layout.name,
-            "branch": "",
-            "state": f"broken: {fault}",
-            "tasks": 0,
-            "folder": layout.folder,
-        }
-    return {
-        "name": layout.name,
-        "branch": held["branch"],
-        "state": held["statechart"]["current_state"],
-        "tasks": len(store.task_files()),
-        "folder": layout.folder,
-    }
+        tasks = len(store.task_files())
+    except SowError:
+        tasks = 0
+    return {"name": layout.name, **standing(store), "tasks": tasks, "folder": layout.folder}
 
 
 def _whole(store: Store) -> dict[str, Any]:
-    """The project as one document, the form that a project was kept in before its tasks had files."""
-    tasks = store.tasks().tasks
+    """The project as one document, the form that a project was kept in before its tasks had files.
+
+    Raises Refused where a file is broken: without it the document would not be whole.
+    """
+    read = store.tasks()
+    for broken in (*store.broken_files(), *read.broken):
+        raise Refused(f"the project can't be shown whole: {broken.message}", broken.hint)
+    tasks = read.tasks
     held = dict(store.project())
     chart = held.pop("statechart")
     sessions = held.pop("agent_sessions", None)

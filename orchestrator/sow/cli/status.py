@@ -11,7 +11,7 @@ from sow import find
 from sow.attempt import Attempts, summed
 from sow.cli import opening
 from sow.cli.text import plain
-from sow.cli.words import age
+from sow.cli.words import age, standing, tell_unknown
 from sow.clock import seconds
 from sow.errors import NotFound, SowError
 from sow.review import inbox
@@ -36,6 +36,7 @@ def status(settings: dict[str, Any], everything: bool, as_json: bool) -> None:
         if not layouts:
             raise NotFound("no active project", "begin one: `sow project new DESCRIPTION`")
         stores = [opening.store(layout.folder) for layout in layouts]
+        tell_unknown(find.unknown_projects(opening.repository(settings["project"])))
     else:
         stores = [opening.store(settings["project"])]
     pages = [page(store) for store in stores]
@@ -51,24 +52,18 @@ def page(store: Store) -> dict[str, Any]:
     attempts = Attempts(store.layout)
     every = list(attempts.all())
     running = {a.task_id: a.id for a in every if not a.ended and _runs(attempts, a.id)}
-    try:
-        project = store.project()
-    except SowError as fault:
-        project = {
-            "name": store.layout.name,
-            "branch": "",
-            "statechart": {"current_state": f"broken: {fault}"},
-        }
     return {
-        "project": project["name"],
-        "branch": project["branch"],
-        "state": project["statechart"]["current_state"],
+        "project": store.layout.name,
+        **standing(store),
         "folder": store.layout.folder,
         "tasks": [_row(task, running.get(task.id)) for task in held.tasks],
         "waits": [
             {"id": i.task.id, "kind": i.kind, "text": i.text, "since": i.since} for i in inbox(held.tasks)
         ],
-        "broken": [{"path": b.path, "message": b.message, "hint": b.hint} for b in held.broken],
+        "broken": [
+            {"path": b.path, "message": b.message, "hint": b.hint}
+            for b in (*store.broken_files(), *held.broken)
+        ],
         "spent": summed(every),
         "now": store.clock(),
     }

@@ -13,7 +13,7 @@ from sow import fields
 from sow.change import Change
 from sow.cli import completion, opening, quick
 from sow.cli.commands import Group
-from sow.cli.words import details, overview
+from sow.cli.words import details, overview, tell_broken
 from sow.errors import Failed, Refused, Usage
 from sow.store import Store
 from sow.task import COMPLETED, PRIORITIES, Task
@@ -146,7 +146,11 @@ def list_(settings: dict[str, Any], as_json: bool) -> None:
     Example:  sow task list --json
     """
     held = opening.store(settings["project"]).tasks()
-    click.echo(json.dumps([t.document() for t in held.tasks]) if as_json else overview(held))
+    if as_json:
+        tell_broken(held)
+        click.echo(json.dumps([t.document() for t in held.tasks]))
+    else:
+        click.echo(overview(held))
 
 
 def _show(settings: dict[str, Any], task_id: str | None, as_json: bool) -> None:
@@ -312,6 +316,7 @@ def edit(settings: dict[str, Any], task_id: str | None) -> None:
     """
     store = opening.store(settings["project"])
     edited = store.task(opening.own_task(task_id))
+    store.description(edited)  # refused where it is no text file of the repository's
     from sow.cli import terminal
 
     terminal.edit(f"{store.layout.task(edited.phase, edited.id)}/description.md")

@@ -1,38 +1,75 @@
-"""`sow validate`: every state file against its schema."""
+"""`sow validate`: every file of the project and of its settings, against what it has to be."""
 
 from __future__ import annotations
 
+import json
+import os
 from typing import Any
 
 import click
 
+from sow import validate as validation
 from sow.cli import opening
+from sow.cli.text import plain
 from sow.cli.words import counted
-from sow.errors import Refused, SowError
+from sow.errors import BadFile, Refused
+from sow.validate import Checked
 
 
 @click.command()
+@click.option("--json", "as_json", is_flag=True, help="One JSON document.")
 @click.pass_obj
-def validate(settings: dict[str, Any]) -> None:
-    """Check every state file of the project.
+def validate(settings: dict[str, Any], as_json: bool) -> None:
+    """Check every file of the project, the repository's settings and yours.
+
+    All problems of all files are told, each with its place; nothing is changed. The exit code is 4
+    where there is one. `sow repair` mends what has one right answer.
 
     \b
     Example:  sow validate
+              sow validate --json
     """
-    store = opening.store(settings["project"])
-    faults: list[SowError] = []
-    for read in (store.project, *(lambda phase=phase: store.phase(phase) for phase in store.phases())):
-        try:
-            read()
-        except SowError as fault:
-            faults.append(fault)
-    held = store.tasks()
-    lines = [f"{fault}\n    {fault.hint}" for fault in faults]
-    lines += [f"{broken.message}\n    {broken.hint}" for broken in held.broken]
-    for line in lines:
-        click.echo(line)
-    if lines:
-        raise Refused(f"{counted(len(lines), 'state file')} not valid", "mend the lines named above")
-    click.echo(
-        f"Valid: the project, {counted(len(store.phases()), 'phase')}, {counted(len(held.tasks), 'task')}"
-    )
+    found = validation.check(opening.store(settings["project"]), os.environ)
+    click.echo(json.dumps(_document(found)) if as_json else _text(found))
+    if found.problems:
+        raise Refused(
+            f"{counted(len(found.problems), 'problem')} in {counted(found.files, 'file')}",
+            "`sow repair` mends what has one right answer; the rest is yours, at the places named",
+        )
+
+
+def _text(found: Checked) -> str:
+    lines = [told(problem) for problem in found.problems]
+    if not lines:
+        parts = f"{counted(found.phases, 'phase')}, {counted(found.tasks, 'task')}"
+        lines = [f"Valid: the project, {parts}, the settings"]
+    if found.torn_lines:
+        torn = counted(found.torn_lines, "line")
+        lines.append(f"The event log has {torn} torn by a kill; readers skip them")
+    return "\n".join(lines)
+
+
+def told(problem: BadFile) -> str:
+    """A problem for a person: its place and what is wrong, and below it what to do."""
+    return plain(f"{problem}\n    {problem.hint}")
+
+
+def row(problem: BadFile) -> dict[str, Any]:
+    """A problem for a program."""
+    return {
+        "path": problem.path,
+        "line": problem.line or None,
+        "field": problem.field or None,
+        "message": problem.what,
+        "hint": problem.hint,
+    }
+
+
+def _document(found: Checked) -> dict[str, Any]:
+    return {
+        "valid": not found.problems,
+        "phases": found.phases,
+        "tasks": found.tasks,
+        "problems": [row(problem) for problem in found.problems],
+        "torn_lines": found.torn_lines,
+    }

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
+from sow.cli import complain
 from sow.cli.text import plain
-from sow.store import Tasks
+from sow.errors import SowError
+from sow.store import Store, Tasks
 from sow.task import Task
 
 
@@ -16,6 +19,29 @@ def overview(held: Tasks) -> str:
     lines = [f"  [{task.id}] {task.name} ({task.status})" for task in held.tasks]
     lines += [f"  broken: {broken.message}\n          {broken.hint}" for broken in held.broken]
     return plain("\n".join([*lines, f"{len(held.tasks)} total tasks"]))
+
+
+def standing(store: Store) -> dict[str, str]:
+    """A project's branch and state, as far as they can be told where its file is broken."""
+    try:
+        project = store.project()
+    except SowError:
+        with suppress(SowError):
+            return {"branch": store.branch(), "state": "broken"}
+        return {"branch": "", "state": "broken"}
+    return {"branch": project["branch"], "state": project["statechart"]["current_state"]}
+
+
+def tell_broken(held: Tasks) -> None:
+    """Says on standard error what is broken and so left out of a result that has no place for it."""
+    for broken in held.broken:
+        complain(f"left out: {broken.message}", broken.hint)
+
+
+def tell_unknown(faults: Sequence[SowError]) -> None:
+    """Says on standard error which projects are left out because nothing tells their names."""
+    for fault in faults:
+        complain(f"left out: {fault}", fault.hint)
 
 
 def details(task: Task) -> str:

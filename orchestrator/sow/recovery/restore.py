@@ -42,8 +42,9 @@ def restore(turns: Turns, reviewer: Reviewer, *, adopt: bool) -> Restored:
 
 
 def _journals(turns: Turns, reviewer: Reviewer, found: Restored) -> None:
-    """Changes of several files that a killed writer left half done are completed."""
+    """Changes of several files that a killed writer left half done are completed, and good copies kept."""
     turns.store.settle()
+    turns.store.keep_good_copies()
 
 
 def _merges(turns: Turns, reviewer: Reviewer, found: Restored) -> None:
