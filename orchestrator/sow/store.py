@@ -381,10 +381,10 @@ class Store:
         for phase, name in self._listed(broken):
             if name == task_id:
                 return self._gone(task_id, self.layout.task_file(phase, task_id))
-        if os.path.exists(self.layout.good_copy(task_id)):
-            return self._gone(task_id, self.layout.phases)
         if broken:
             return Refused(f"task {task_id} is not found, and {broken[0].message}", broken[0].hint)
+        if os.path.exists(self.layout.good_copy(task_id)):
+            return self._gone(task_id, self.layout.phases)
         return _not_found(task_id)
 
     def _gone(self, task_id: str, path: str) -> Refused:
