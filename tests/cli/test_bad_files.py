@@ -2,8 +2,11 @@
 
 import json
 import os
+import resource
 import shutil
 import socket
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,6 +19,7 @@ from tests.cli.mutations import KINDS, LARGE, MUTATIONS, mutants
 from tests.cli.parts import Person, Said, with_project
 
 from sow.cli import LONGEST_LINE
+from sow.document import SIZE
 
 SECONDS = 20.0
 """How long a command may take over a broken file, on a machine that others use too: far more than it does."""
@@ -344,3 +348,67 @@ def test_a_folder_that_is_none_is_told_and_the_rest_goes_on(
         if kept.exists():
             kept.rename(path)
     assert desk.sow("validate").code == 0
+
+
+# -- what it costs ----------------------------------------------------------------------------------
+
+MEMORY = 400 << 20
+"""The most bytes of address space that a command gets here: a hostile file of 4 MiB takes half of it."""
+CPU_SECONDS = 30
+
+
+def _bounded(who: Person, *words: str) -> Said:
+    """Calls `sow` as a process with little memory and time."""
+
+    def limit() -> None:
+        resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+        resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS))
+
+    ended = subprocess.run(
+        [sys.executable, "-m", "sow", *words], cwd=who.folder, env=who.environment, preexec_fn=limit,
+        stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=240, check=False,
+    )  # fmt: skip
+    said = Said(ended.returncode, ended.stdout, ended.stderr)
+    assert said.code in (0, 4), said
+    assert "Traceback" not in said.err
+    return said
+
+
+def _of_the_largest_size(path: Path) -> None:
+    path.write_bytes(b"a: [" + b"{}, " * (SIZE // 4 - 4) + b"1]\n")
+
+
+COSTLY: dict[str, Callable[[Path], object]] = {
+    **{
+        name: lambda path, name=name: path.write_bytes(list(mutants("task", name))[-1].data)  # type: ignore[misc]
+        for name in LARGE
+    },
+    "of the largest size": _of_the_largest_size,
+    "a hundred megabytes": _hundred_megabytes,
+    "a link to an endless device": _link("/dev/zero"),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["project", "task"])
+@pytest.mark.parametrize("costly", COSTLY)
+def test_a_process_with_little_memory_and_time_tells_of_it_too(desk: Desk, kind: str, costly: str) -> None:
+    path = desk.path(kind)
+    with desk.broken(path, COSTLY[costly]):
+        assert f"broken: {path}" in _bounded(desk.who, "status").out
+        assert f"{path}" in _bounded(desk.who, "validate").out
+        assert _bounded(desk.who, "task", "set", "priority", "high", "--id", "020").told == (0, [])
+
+
+@pytest.mark.slow
+def test_many_of_them_cost_no_more_memory_than_one(desk: Desk) -> None:
+    tasks = desk.path("task").parents[1]
+    folders = [tasks / f"{number}" for number in range(500, 508)]
+    try:
+        for folder in folders:
+            folder.mkdir()
+            COSTLY["too many values"](folder / "state.yaml")
+        assert _bounded(desk.who, "task", "list").out.count("more than 100,000 values") == len(folders)
+    finally:
+        for folder in folders:
+            shutil.rmtree(folder)
