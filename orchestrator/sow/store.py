@@ -36,10 +36,11 @@ class Invalid(BadFile):
 
     def __init__(self, path: str, found: "list[Problem]", held: "document.Document | None") -> None:
         places = held.places([each.path for each in found]) if held else [(0, 0)] * len(found)
-        self.problems = tuple(
+        told = [
             BadFile(path, each.message, each.hint or "mend that field", line=line, field=each.where)
             for each, (line, _) in zip(found, places, strict=True)
-        )
+        ]
+        self.problems = tuple(sorted(told, key=lambda problem: problem.line))
         first = self.problems[0]
         more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
         super().__init__(path, first.what + more, first.hint, line=first.line, field=first.field)

@@ -86,6 +86,7 @@ JSON = {
     "task show": ["task", "show", "010", "--json"],
     "task status": ["task", "status", "--id", "010", "--json"],
     "events": ["events", "--json"],
+    "validate": ["validate", "--json"],
     "config show": ["config", "show", "--json"],
     "agent list": ["agent", "list", "--json"],
     "agent spawn": ["agent", "spawn", "010", "--json"],
