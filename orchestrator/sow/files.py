@@ -116,30 +116,75 @@ def append(path: str, data: bytes, roots: "tuple[str, ...]" = ()) -> None:
         os.close(handle)
 
 
-def set_aside(path: str) -> str:
+def create(path: str, text: str) -> bool:
+    """Makes the file at `path`, whole or not at all, unless there is one; whether it did. Raises Failed."""
+    global _written
+    _written += 1
+    folder, name = os.path.split(path)
+    beside = f"{folder}/.{name}.{os.getpid()}.{_written}.tmp"
+    try:
+        _write_through(beside, text.encode("utf-8", "replace"), 0o644, True)
+        try:
+            # Unlike a rename it never takes the place of what somebody else has made meanwhile.
+            os.link(beside, path)
+        except FileExistsError:
+            return False
+        finally:
+            os.unlink(beside)
+        flush_folder(folder)
+    except OSError as fault:
+        raise _refused(path, fault) from fault
+    return True
+
+
+def allow_reading(path: str) -> None:
+    """Gives the owner the right to read a file, or to look into a folder. Raises Failed."""
+    try:
+        mode = os.lstat(path).st_mode
+        os.chmod(path, stat.S_IMODE(mode) | (0o700 if stat.S_ISDIR(mode) else 0o600))
+    except OSError as fault:
+        raise _refused(path, fault) from fault
+
+
+def set_aside(path: str, *, leave: bool = True) -> str:
     """Keeps what lies at `path` under a name beside it, `<path>.broken`, numbered from the second on.
 
-    Gives that name. A plain file stays at `path` too, for the one that replaces it;
-    whatever is killed, calling it again comes to the same. Raises Failed where the disk refuses.
+    Gives that name. With `leave` a plain file stays at `path` too, for the one that
+    replaces it; whatever is killed, calling it again comes to the same. Raises Failed
+    where the disk refuses.
     """
     there = os.lstat(path)
-    number, aside = 1, f"{path}.broken"
-    while (kept := _lstat(aside)) is not None:
-        if os.path.samestat(kept, there):
+    try:
+        aside = _name_beside(path, there)
+        if leave and stat.S_ISREG(there.st_mode) and _linked(path, aside):
             return aside
+        os.rename(path, aside)
+        # To rename one of two names of a file to the other does nothing.
+        if _lstat(path) is not None:
+            os.unlink(path)
+    except OSError as fault:
+        raise _refused(path, fault) from fault
+    return aside
+
+
+def _name_beside(path: str, there: "os.stat_result") -> str:
+    """The first name that is free, or is one of this very file already."""
+    number, aside = 1, f"{path}.broken"
+    while (kept := _lstat(aside)) is not None and not os.path.samestat(kept, there):
         number += 1
         aside = f"{path}.broken.{number}"
-    try:
-        if not stat.S_ISREG(there.st_mode):
-            os.rename(path, aside)
-            return aside
-        try:
-            os.link(path, aside, follow_symlinks=False)
-        except OSError:  # a file system without links
-            os.rename(path, aside)
-    except OSError as fault:
-        raise _refused(aside, fault) from fault
     return aside
+
+
+def _linked(path: str, aside: str) -> bool:
+    """Whether `path` has the name `aside` as well by now; False on a file system without links."""
+    try:
+        os.link(path, aside, follow_symlinks=False)
+    except FileExistsError:
+        return True
+    except OSError:
+        return False
+    return True
 
 
 def _lstat(path: str) -> "os.stat_result | None":

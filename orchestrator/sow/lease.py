@@ -15,14 +15,18 @@ import os
 import time
 from contextlib import contextmanager
 
-from sow import process
-from sow.errors import Busy
+from sow import files, process
+from sow.errors import BadFile, Busy
 from sow.process import Address, Identity
 from sow.value import Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+
+MOST = 1 << 16
+"""The most bytes that the file of a lease may have."""
 
 
 class Held(Busy):
@@ -118,8 +122,7 @@ def _locked(path: str) -> "Iterator[None]":
 
 def _read(path: str) -> Lease | None:
     try:
-        with open(path, encoding="utf-8") as file:
-            data = json.load(file)
+        data = json.loads(files.contents(path, MOST))
         return Lease(
             path=path,
             what=str(data["what"]),
@@ -134,7 +137,7 @@ def _read(path: str) -> Lease | None:
                 ),
             ),
         )
-    except (FileNotFoundError, ValueError, KeyError, TypeError):
+    except (FileNotFoundError, BadFile, ValueError, KeyError, TypeError):
         return None
 
 

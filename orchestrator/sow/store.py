@@ -46,6 +46,10 @@ class Invalid(BadFile):
         super().__init__(path, first.what + more, first.hint, line=first.line, field=first.field)
 
 
+class Twice(BadFile):
+    """A whole file of a task with an id that another task has."""
+
+
 class Broken(Value):
     """A state file that can't be taken as it is; the rest of the project goes on without it."""
 
@@ -98,7 +102,7 @@ class Store:
         try:
             return self._read_task(path)
         except FileNotFoundError:
-            raise self._gone(task_id, path) from None
+            raise self._gone(f"task {task_id}", path, task_id) from None
 
     def tasks(self) -> Tasks:
         """All tasks of all phases; what can't be read is listed as broken beside them."""
@@ -110,7 +114,7 @@ class Store:
                 task = self._read_task(path)
             except FileNotFoundError:
                 if os.path.isdir(os.path.dirname(path)):  # else: removed since the folder was listed
-                    broken.append(Broken.of(path=path, fault=self._gone(task_id, path)))
+                    broken.append(Broken.of(path=path, fault=self._gone(f"task {task_id}", path, task_id)))
             except Refused as fault:
                 broken.append(Broken.of(path=path, fault=fault))
             else:
@@ -163,7 +167,7 @@ class Store:
         try:
             held = self._read(path, "project_file", "project")
         except FileNotFoundError:
-            raise BadFile(path, "the state file of the project is gone", _REPAIR) from None
+            raise self._gone("the project", path, "project") from None
         if held.value["name"] != self.layout.name:
             raise BadFile(
                 path,
@@ -190,7 +194,7 @@ class Store:
         except FileNotFoundError:
             if phase not in self.phases():
                 raise self._no_phase(phase) from None
-            raise BadFile(path, f"the state file of phase {phase} is gone", _REPAIR) from None
+            raise self._gone(f"phase {phase}", path, f"phase-{phase}") from None
 
     def broken_files(self) -> "tuple[Broken, ...]":
         """The project's and the phases' own files that can't be taken as they are."""
@@ -229,7 +233,7 @@ class Store:
             try:
                 held = self._read_state(path)
             except FileNotFoundError:
-                raise self._gone(task_id, path) from None
+                raise self._gone(f"task {task_id}", path, task_id) from None
             outcome = change(Task.from_document(held.value))
             after = outcome.task
             if outcome.files or not canonical.same(after.document(), held.value):
@@ -319,33 +323,33 @@ class Store:
         The broken file is kept beside as `state.yaml.broken`, numbered where there is
         one already. None where there is no good copy, or nothing is broken.
         """
-        with self._lock(f"task-{task_id}"):
-            if (good := self.good_copy(task_id, "task_state")) is None:
-                return None
-            task = Task.from_document(good.value)
-            if task.id != task_id or "/" in task.phase:
-                return None
-            path = self.layout.task_file(task.phase, task_id)
-            return task if self._put_back(path, good.text, lambda: self._read_task(path)) else None
+        return None if self.put_back(task_id) is None else self.task(task_id)
 
-    def restore_project(self) -> bool:
-        """The same for the project's own file; whether it was put back."""
-        with self._lock("project"):
-            good = self.good_copy("project", "project_file")
-            return good is not None and self._put_back(self.layout.project_file, good.text, self.project)
+    def put_back(self, name: str) -> "str | None":
+        """Puts the good copy called `name` (see `good_copy`) back where its file is broken or gone.
 
-    def restore_phase(self, phase: str) -> bool:
-        """The same for a phase's own file."""
-        with self._lock(f"phase-{phase}"):
-            good, path = self.good_copy(f"phase-{phase}", "phase_file"), self.layout.phase_file(phase)
-            return good is not None and self._put_back(path, good.text, lambda: self.phase(phase))
+        Gives the path under which the broken one is kept, empty where none was there;
+        None where there is no good copy, or nothing is broken.
+        """
+        with self._lock(_lock_of(name)):
+            if name == "project":
+                return self._put_back(self.layout.project_file, name, "project_file", self.project)
+            if not _is_task_id(name):
+                phase = name.removeprefix("phase-")
+                path = self.layout.phase_file(phase)
+                return self._put_back(path, name, "phase_file", lambda: self.phase(phase))
+            good = self.good_copy(name, "task_state")
+            if good is None or good.value["id"] != name or "/" in good.value["phase"]:
+                return None
+            path = self.layout.task_file(good.value["phase"], name)
+            return self._put_back(path, name, "task_state", lambda: self._read_task(path))
 
     def keep_good_copies(self) -> None:
         """Keeps copies of the project's and the phases' own files, where they are valid: people edit them."""
         kept = [("project", self.layout.project_file, "project_file")]
         kept += [(f"phase-{phase}", self.layout.phase_file(phase), "phase_file") for phase in self.phases()]
         for name, path, schema in kept:
-            with self._lock(name):
+            with self._lock(_lock_of(name)):
                 try:
                     text = self._read(path, schema, name).text
                 except (FileNotFoundError, Refused):
@@ -356,14 +360,34 @@ class Store:
 
     def settle(self) -> None:
         """Completes the changes of several files that killed writers left; removes their temporary files."""
-        for name in _names_if_any(self.layout.journal):
-            if name.endswith(".json"):
-                with self._lock(name.removesuffix(".json")):
+        for path, lock in self.left():
+            if path.endswith(".tmp"):
+                self._sweep(path, lock)
+            else:
+                with self._lock(lock):
                     pass
+
+    def left(self) -> "list[tuple[str, str]]":
+        """What killed writers, or such as live, have left to be settled: each path with the lock it needs."""
+        names = [name for name in _names_if_any(self.layout.journal) if name.endswith(".json")]
+        found = [(f"{self.layout.journal}/{name}", name.removesuffix(".json")) for name in sorted(names)]
         for lock, folder in self._folders_by_lock():
-            for name in _names_if_any(folder):
-                if name.startswith(".") and name.endswith(".tmp"):
-                    self._sweep(f"{folder}/{name}", lock or name[1:].partition(".")[0])
+            names = [n for n in _names_if_any(folder) if n.startswith(".") and n.endswith(".tmp")]
+            found += [(f"{folder}/{name}", lock or name[1:].partition(".")[0]) for name in sorted(names)]
+        return found
+
+    def half_added(self) -> "list[str]":
+        """Folders of tasks that a killed `add_task` left, or that one makes just now."""
+        return [
+            f"{self.layout.tasks(phase)}/{name}"
+            for phase, name in self._listed([])
+            if name.startswith(".new-")
+        ]
+
+    def sweep_half_added(self) -> None:
+        """Removes what a killed `add_task` left; the next one does so as well."""
+        with self._lock("ids"):
+            self._sweep_half_added()
 
     # -- helpers ------------------------------------------------------------------------------
 
@@ -381,46 +405,48 @@ class Store:
         broken: list[Broken] = []
         for phase, name in self._listed(broken):
             if name == task_id:
-                return self._gone(task_id, self.layout.task_file(phase, task_id))
+                return self._gone(f"task {task_id}", self.layout.task_file(phase, task_id), task_id)
         if broken:
             return Refused(f"task {task_id} is not found, and {broken[0].message}", broken[0].hint)
         if os.path.exists(self.layout.good_copy(task_id)):
-            return self._gone(task_id, self.layout.phases)
+            what, hint = f"the folder of task {task_id} is gone", "see how to bring it back: `sow repair`"
+            return BadFile(self.layout.phases, what, hint)
         return _not_found(task_id)
 
-    def _gone(self, task_id: str, path: str) -> Refused:
-        good = self.layout.good_copy(task_id)
-        return BadFile(
-            path,
-            f"the state file of task {task_id} is gone",
-            f"its last good copy is {good}: `sow repair` brings it back"
-            if os.path.exists(good)
-            else f"no good copy of it was kept; of its past git knows: `git log -- {path}`",
-        )
+    def _gone(self, whose: str, path: str, name: str) -> BadFile:
+        good = self.layout.good_copy(name)
+        folder = self.layout.folder
+        known = f"`git -C {folder} log -- {path.removeprefix(f'{folder}/')}`"
+        hint = f"no good copy of it was kept; see what git knows of it: {known}"
+        if os.path.exists(good):
+            hint = f"its last good copy is {good}: `sow repair` brings it back"
+        return BadFile(path, f"the state file of {whose} is gone", hint)
 
     def _twice(self, task: Task, first: Task) -> Refused:
-        return BadFile(
+        return Twice(
             self.layout.task_file(task.phase, task.id),
             f"there is a task {task.id} in phase {first.phase} too, and commands mean that one",
             "give this one another id (folder and state.yaml), or move its folder away",
         )
 
-    def _put_back(self, path: str, text: str, read: "Callable[[], object]") -> bool:
-        """Writes `text` to `path` where `read` can't take what is there, which is kept beside."""
+    def _put_back(self, path: str, name: str, schema: str, read: "Callable[[], object]") -> "str | None":
+        """Replaces what lies at `path`, if `read` can't take it, by its good copy."""
+        good = self.good_copy(name, schema)
+        if good is None:
+            return None
         files.check_inside(os.path.dirname(path), self.roots)
         try:
             read()
-            return False
+            return None
         except (FileNotFoundError, SowError):
             pass
-        if os.path.lexists(path):
-            files.set_aside(path)
+        kept = files.set_aside(path) if os.path.lexists(path) else ""
         files.make_folder(os.path.dirname(path))
-        files.write(path, text)
+        files.write(path, good.text)
         # A file keeps its mode when it is replaced, and the mode may be what was broken.
         if (mode := os.stat(path).st_mode) & 0o600 != 0o600:
             os.chmod(path, mode & 0o777 | 0o600)
-        return True
+        return kept
 
     def _no_phase(self, phase: str) -> NotFound:
         there = ", ".join(self.phases()) or "none"
@@ -490,7 +516,7 @@ class Store:
     def _keep_good(self, name: str, text: str) -> None:
         """Keeps a copy of what was just written, for the day an agent breaks the file."""
         # One name for all writers: they hold the file's lock, and what a kill leaves is used again.
-        beside = f"{self.layout.last_good}/.{f'task-{name}' if _is_task_id(name) else name}.yaml.tmp"
+        beside = f"{self.layout.last_good}/.{_lock_of(name)}.yaml.tmp"
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
         try:
             try:
@@ -607,17 +633,14 @@ class Store:
                 pass
 
     def _sweep_half_added(self) -> None:
-        """Removes what a killed `add_task` left; the caller holds the lock for ids."""
-        for phase in self.phases():
-            above = self.layout.tasks(phase)
-            for name in _names_if_any(above, self.roots):
-                if name.startswith(".new-"):
-                    import shutil
+        """The same for a caller who holds the lock for ids."""
+        for path in self.half_added():
+            import shutil
 
-                    shutil.rmtree(f"{above}/{name}", ignore_errors=True)
-
-
-_REPAIR = "`sow repair` brings back its last good copy"
+            if os.path.isdir(path) and not os.path.islink(path):
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                os.unlink(path)
 
 
 class _SettledLock(files.Lock):
@@ -634,8 +657,13 @@ class _SettledLock(files.Lock):
             if os.path.exists(self._entry):
                 import json
 
-                with open(self._entry, "rb") as file:
-                    self._store._replay(self._entry, json.load(file))
+                try:
+                    with open(self._entry, "rb") as file:
+                        texts = json.load(file)
+                except ValueError as fault:
+                    what, hint = "is no journal entry: it was torn or edited", "put it aside: `sow repair`"
+                    raise BadFile(self._entry, what, hint) from fault
+                self._store._replay(self._entry, texts)
         except BaseException:
             os.close(self._handle)
             raise
@@ -666,6 +694,11 @@ def _free_below(used: "set[int]") -> int:
 
 def _is_task_id(text: str) -> bool:
     return len(text) == 3 and text.isascii() and text.isdigit()
+
+
+def _lock_of(name: str) -> str:
+    """The lock under which the state file of the good copy called `name` is written."""
+    return f"task-{name}" if _is_task_id(name) else name
 
 
 def _not_found(task_id: str) -> NotFound:

@@ -87,6 +87,7 @@ JSON = {
     "task status": ["task", "status", "--id", "010", "--json"],
     "events": ["events", "--json"],
     "validate": ["validate", "--json"],
+    "repair": ["repair", "--json"],
     "config show": ["config", "show", "--json"],
     "agent list": ["agent", "list", "--json"],
     "agent spawn": ["agent", "spawn", "010", "--json"],

@@ -29,7 +29,8 @@ COMMANDS = {
     "agent": ("sow.cli.agent:agent", "Drive one agent at a time."),
     "events": ("sow.cli.events:events", "Read the log of what happened."),
     "config": ("sow.cli.config:config", "See the user's settings."),
-    "validate": ("sow.cli.validate:validate", "Check every state file."),
+    "validate": ("sow.cli.validate:validate", "Check every file of the project and its settings."),
+    "repair": ("sow.cli.repair:repair", "Mend what has one right answer, and explain the rest."),
     "schema": ("sow.cli.schema:schema", "Print a JSON Schema of the state."),
 }
 """Every command: where it is, and its line in `sow --help` (which imports none of them)."""

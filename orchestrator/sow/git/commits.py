@@ -100,8 +100,9 @@ def commit_leftovers(
 def commit_paths(git: Git, paths: Sequence[str], message: str, *, branch: str | None = None) -> str | None:
     """Commits exactly `paths` (files or folders, relative to the top) as the working tree has them.
 
-    What git ignores counts too. Whatever else is staged stays staged. The
-    commit, or None where the last commit has them so. With `branch`, Astray
+    What git ignores counts too; what it can't read stays as the last commit has
+    it. Whatever else is staged stays staged. The commit, or None where the last
+    commit has them so. With `branch`, Astray
     is raised if another one is checked out.
     """
     git = git.at_top()
@@ -154,7 +155,7 @@ def _add_exactly(git: Git, paths: Sequence[str], env: Mapping[str, str]) -> None
         if os.path.lexists(f"{git.folder}/{path}") or git.names("ls-files", "-z", "--", path, env=env)
     ]
     if known:
-        git.run("add", "--all", "--force", "--", *known, env=env)
+        git.run("add", "--all", "--force", "--ignore-errors", "--", *known, ok=(0, 1), env=env)
 
 
 def _must_be_on(git: Git, branch: str | None) -> None:
