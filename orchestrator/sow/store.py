@@ -616,6 +616,8 @@ class Store:
     def _folders_by_lock(self) -> "Iterator[tuple[str, str]]":
         """The folders that writers write in, each with the lock that they hold; "" where files name it."""
         yield "project", self.layout.project
+        for phase in self.phases():
+            yield f"phase-{phase}", f"{self.layout.phases}/{phase}"
         yield "", self.layout.journal
         yield "", self.layout.last_good
         for path in self.task_files():

@@ -299,7 +299,9 @@ def test_a_text_that_is_none_is_put_aside(who: Person) -> None:
 @pytest.fixture
 def dead(who: Person) -> Lease:
     """The orchestrator's lease, held by a process that is no more."""
-    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as child:
+    with subprocess.Popen(
+        [sys.executable, "-c", "import sys; sys.stdin.read()"], stdin=subprocess.PIPE
+    ) as child:
         identity = process.of(child.pid)
         held = lease.acquire(f"{runtime(who)}/locks/orchestrator.lease", "sow run", identity)
         child.communicate()
@@ -309,7 +311,9 @@ def dead(who: Person) -> Lease:
 @pytest.fixture
 def sleeping() -> Iterator[Identity]:
     """A process that lives."""
-    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as child:
+    with subprocess.Popen(
+        [sys.executable, "-c", "import sys; sys.stdin.read()"], stdin=subprocess.PIPE
+    ) as child:
         identity = process.of(child.pid)
         assert identity
         yield identity

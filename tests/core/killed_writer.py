@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import builtins
 import os
-import shutil
 import signal
+import subprocess
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -21,10 +21,11 @@ from tests.core.parts import AT, add, open_store
 
 from sow import fields
 from sow.change import Change, Event
+from sow.recovery import repair as recovery
 from sow.store import Store
 from sow.task import Task
 
-CALLS = ("open", "write", "pwrite", "fsync", "rename", "mkdir", "unlink", "rmdir")
+CALLS = ("open", "write", "pwrite", "fsync", "rename", "link", "mkdir", "unlink", "rmdir", "chmod")
 """The system calls by which a writer changes what is on the disk; of `open`, those that make a file."""
 
 
@@ -60,8 +61,14 @@ def restore(store: Store) -> None:
     store.restore_last_good("010")
 
 
+def repair(store: Store) -> None:
+    """Whatever is broken is mended."""
+    recovery.repair(store, {"HOME": store.layout.main})
+
+
 SCENARIOS: dict[str, Callable[[Store], None]] = {
     "change": change, "feedback": feedback, "settle": settle, "add": add_task, "restore": restore,
+    "repair": repair,
 }  # fmt: skip
 
 
@@ -130,7 +137,8 @@ def main(scenario: str, folder: str) -> None:
     while place != "survived":
         step += 1
         copy = f"{folder}/{step:03d}"
-        shutil.copytree(f"{folder}/template", copy)
+        # Not by shutil, which follows links and stops at pipes.
+        subprocess.run(["cp", "-a", f"{folder}/template", copy], check=True)
         place = run_and_kill(scenario, copy, step)
         print(f"{step:03d} {place}", flush=True)
 

@@ -10,8 +10,20 @@ from pathlib import Path
 
 import pytest
 from tests.core import killed_writer
-from tests.core.parts import add, events, in_status, keep, new_store, open_store, put, temporary
+from tests.core.parts import (
+    add,
+    events,
+    files_below,
+    in_status,
+    keep,
+    new_store,
+    open_store,
+    put,
+    temporary,
+)
 
+from sow import lease, process
+from sow.recovery.repair import Repaired, repair
 from sow.store import Store
 
 pytestmark = pytest.mark.slow
@@ -142,3 +154,65 @@ def test_a_broken_file_is_mended_also_after_a_kill_in_the_middle(tmp_path: Path)
         assert Path(f"{left.layout.task_file('implementation', '010')}.broken").read_text() == "nonsense"
         left.settle()
         assert temporary(left) == [], place
+
+
+def much_is_broken(store: Store) -> None:
+    """Of each thing that a repair mends one."""
+    for _ in range(4):
+        add(store)
+    store.keep_good_copies()
+    state = {
+        task_id: Path(store.layout.task_file("implementation", task_id)) for task_id in ("010", "020", "030")
+    }
+    state["010"].write_text("nonsense")
+    state["020"].unlink()
+    state["030"].chmod(0)
+    Path(store.layout.project_file).write_text("name: demo\n")
+    review = Path(store.layout.phase_file("review"))
+    review.unlink()
+    review.symlink_to("/etc/passwd")
+    texts = Path(store.layout.task("implementation", "040"))
+    (texts / "description.md").unlink()
+    (texts / "log.md").unlink()
+    os.mkfifo(texts / "log.md")
+    (texts / "feedback").rmdir()
+    (texts / "feedback").write_text("x")
+    (texts / ".state.yaml.1.1.tmp").write_text("half")
+    os.makedirs(store.layout.journal, exist_ok=True)
+    Path(store.layout.journal, "task-040.json").write_text("{")
+    half_added = Path(store.layout.tasks("implementation"), ".new-050-1")
+    half_added.mkdir()
+    (half_added / "state.yaml").write_text("half")
+    with subprocess.Popen(
+        [sys.executable, "-c", "import sys; sys.stdin.read()"], stdin=subprocess.PIPE
+    ) as child:
+        lease.acquire(f"{store.layout.locks}/turn-010.lease", "attempt 010-1-1", process.of(child.pid))
+        child.communicate()
+
+
+def everything(store: Store) -> dict[str, object]:
+    """Files, links and pipes of state, copies, journals and leases; the log may tell less."""
+    found: dict[str, object] = {}
+    for top in (store.layout.project, store.layout.last_good, store.layout.journal, store.layout.locks):
+        for name in files_below(top):
+            path = Path(top, name)
+            if path.name.endswith(".lock"):
+                continue
+            if path.is_file() and not path.is_symlink():
+                found[f"{top}/{name}".removeprefix(store.layout.main)] = path.read_bytes()
+            else:
+                found[f"{top}/{name}".removeprefix(store.layout.main)] = path.lstat().st_mode
+    return found
+
+
+def test_a_repair_that_is_killed_anywhere_ends_the_same_when_it_is_repeated(tmp_path: Path) -> None:
+    much_is_broken(template(tmp_path))
+    left = list(kill_everywhere("repair", tmp_path))
+    whole = everything(left[-1][1])
+    assert sum(name.endswith((".broken", ".broken.2")) for name in whole) == 6
+    for place, store in left:
+        repair(store, {"HOME": str(tmp_path)})
+        assert everything(store) == whole, place
+        assert repair(store, {"HOME": str(tmp_path)}) == Repaired((), ()), place
+        assert (store.tasks().broken, store.broken_files()) == ((), ()), place
+        assert temporary(store) == [], place
