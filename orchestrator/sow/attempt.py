@@ -129,10 +129,7 @@ class Attempts:
         return sorted(mine, key=lambda a: (a.iteration, _number(a.id), a.created_at))
 
     def _names(self) -> list[str]:
-        try:
-            return os.listdir(self._layout.attempts)
-        except FileNotFoundError:
-            return []
+        return files.names(self._layout.attempts)
 
 
 def _text(value: Any) -> Any:

@@ -125,7 +125,7 @@ def roles(main: str) -> tuple[str, ...]:
     """The roles that an agent can have here: the built-in ones and the repository's own."""
     try:
         own = [name[:-3] for name in os.listdir(f"{main}/.sow/agents") if name.endswith(".md")]
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         own = []
     return (*ROLES, *sorted(set(own) - set(ROLES)))
 

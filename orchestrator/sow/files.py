@@ -390,7 +390,10 @@ class Lock:
 
     def count(self) -> int:
         """The counter's next value, from 1; kept in the lock's file."""
-        text = os.pread(self._handle, 20, 0)
-        number = (int(text) if text.strip().isdigit() else 0) + 1
-        os.pwrite(self._handle, b"%020d" % number, 0)
+        try:
+            text = os.pread(self._handle, 20, 0)
+            number = (int(text) if text.strip().isdigit() else 0) + 1
+            os.pwrite(self._handle, b"%020d" % number, 0)
+        except OSError as fault:
+            raise _refused(self.path, fault) from fault
         return number

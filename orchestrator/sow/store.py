@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from sow_schemas import Problem
 
 HIGHEST_ID = 999
+JOURNAL_BYTES = 64 * 1024 * 1024
+"""The most bytes that a change of several files may have: a state, and texts of the largest size."""
 
 
 class Invalid(BadFile):
@@ -372,8 +374,10 @@ class Store:
         names = [name for name in _names_if_any(self.layout.journal) if name.endswith(".json")]
         found = [(f"{self.layout.journal}/{name}", name.removesuffix(".json")) for name in sorted(names)]
         for lock, folder in self._folders_by_lock():
-            names = [n for n in _names_if_any(folder) if n.startswith(".") and n.endswith(".tmp")]
-            found += [(f"{folder}/{name}", lock or name[1:].partition(".")[0]) for name in sorted(names)]
+            for name in sorted(_names_if_any(folder)):
+                is_ours = name.startswith(".") and name.endswith(".tmp")
+                if is_ours and not os.path.isdir(path := f"{folder}/{name}"):
+                    found.append((path, lock or name[1:].partition(".")[0]))
         return found
 
     def half_added(self) -> "list[str]":
@@ -660,8 +664,7 @@ class _SettledLock(files.Lock):
                 import json
 
                 try:
-                    with open(self._entry, "rb") as file:
-                        texts = json.load(file)
+                    texts = json.loads(files.contents(self._entry, JOURNAL_BYTES))
                 except ValueError as fault:
                     what, hint = "is no journal entry: it was torn or edited", "put it aside: `sow repair`"
                     raise BadFile(self._entry, what, hint) from fault

@@ -191,6 +191,10 @@ def test_a_broken_file_is_told_and_the_rest_goes_on(desk: Desk, kind: str, mutat
 # -- what is no plain file ------------------------------------------------------------------------
 
 
+def _file_there(path: Path) -> None:
+    path.write_text("{\n")
+
+
 def _folder(path: Path) -> None:
     path.mkdir()
 
@@ -348,6 +352,47 @@ def test_a_folder_that_is_none_is_told_and_the_rest_goes_on(
         if kept.exists():
             kept.rename(path)
     assert desk.sow("validate").code == 0
+
+
+# -- what this machine keeps --------------------------------------------------------------------------
+
+RUNTIME = (
+    "ids", "last-good", "last-good/010.yaml", "last-good/.task-010.yaml.tmp", "last-good/project.yaml",
+    "journal", "journal/task-010.json", "events", "events/2026-01-01.ndjson", "attempts",
+    "attempts/010-1-1-x/attempt.yaml", "locks/task-010.lock", "locks/orchestrator.lease",
+    "locks/turn-010.lease",
+)  # fmt: skip
+USED = (
+    ("status",), ("task", "list"), ("task", "show", "010"),
+    ("task", "set", "priority", "high", "--id", "010"), ("task", "set", "priority", "low", "--id", "010"),
+    ("task", "add", "Third", "--agent", "implementer"), ("agent", "log", "a note", "--id", "010"),
+    ("events",), ("agent", "list", "--all"), ("agent", "logs", "010"), ("validate",), ("project", "list"),
+    ("run", "--dry-run"), ("repair",),
+)  # fmt: skip
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("placed", [_file_there, _folder, _pipe, _link("nothing"), _link("/dev/full")])
+@pytest.mark.parametrize("name", RUNTIME)
+def test_whatever_lies_in_the_runtime_no_command_hangs_or_fails_without_words(
+    tmp_path: Path, name: str, placed: Callable[[Path], object]
+) -> None:
+    who = with_project(tmp_path)
+    who.done("task", "add", "First", "--agent", "implementer")
+    path = who.folder / ".sow/runtime/add-login" / name
+    if path.is_dir():
+        shutil.rmtree(path)
+    path.unlink(missing_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    placed(path)
+    for words in USED:
+        said = who.sow(*words)
+        assert said.code in (0, 1, 3, 4), (words, said)
+        if said.code:
+            lines = said.err.splitlines()
+            assert len(lines) == 2, (words, said)
+            assert lines[0].startswith("sow: "), (words, said)
+    assert who.sow("task", "list").code == 0, "the state itself is whole"
 
 
 # -- what it costs ----------------------------------------------------------------------------------

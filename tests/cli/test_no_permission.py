@@ -1,5 +1,6 @@
 """Files that one may not read or write. Root may, so there another user looks."""
 
+import json
 import os
 import shutil
 import stat
@@ -12,10 +13,12 @@ from pathlib import Path
 import pytest
 from tests.cli.parts import Person, Said, with_project
 
+from sow.workspace import Workspace
+
 NOBODY = 65534
 READING = (
     ("status",), ("status", "--json"), ("task", "list"), ("task", "show", "020"), ("validate",),
-    ("validate", "--json"), ("project", "list"), ("events",), ("config", "show"),
+    ("validate", "--json"), ("project", "list"), ("events",), ("config", "show"), ("repair", "--dry-run"),
 )  # fmt: skip
 
 
@@ -170,6 +173,59 @@ def test_an_event_that_may_not_be_written_is_told_and_the_change_is_made(who: Pe
 
     with _mode(day, 0o444):
         _as_a_person(try_it, who.home.parent)
+
+
+def test_a_repair_gives_the_right_to_read_back_and_no_content_is_replaced(who: Person) -> None:
+    folder = _project(who) / "phases/implementation/tasks/010"
+    locked = [folder / "state.yaml", folder / "feedback", folder, _project(who) / "phases/review/state.yaml"]
+    before = (folder / "state.yaml").read_bytes()
+
+    def mend() -> None:
+        assert who.sow("validate").code == 4
+        would = json.loads(who.sow("repair", "--dry-run", "--json").out)
+        assert str(folder) in [each["path"] for each in would["mended"]]
+        did = json.loads(who.done("repair", "--json"))
+        assert sorted(each["path"] for each in did["mended"]) == sorted(map(str, locked))
+        assert {each["what"] for each in did["mended"]} == {"with the right for you to read it"}
+        assert who.sow("validate").code == 0
+
+    for path in locked:
+        path.chmod(0)
+    _as_a_person(mend, who.home.parent)
+    assert (folder / "state.yaml").read_bytes() == before
+
+
+def test_what_is_another_users_is_explained(who: Person) -> None:
+    if os.getuid() != 0:
+        pytest.skip("only root can give a file to somebody else")
+    path = _project(who) / "phases/review/state.yaml"
+
+    def look() -> None:
+        said = who.sow("repair")
+        assert (said.code, "Left for you" in said.out) == (4, True)
+        assert f"{path}: can't be read: Permission denied" in said.out
+        assert not os.path.lexists(f"{path}.broken"), "it may be whole"
+
+    with _mode(path, 0):
+        _as_a_person(lambda: None, who.home.parent)
+        os.chown(path, 0, 0)
+        _as_a_person(look)
+
+
+def test_the_state_is_committed_without_the_file_that_may_not_be_read(who: Person) -> None:
+    layout = who.store().layout
+    log = Path(layout.task("implementation", "020"), "log.md")
+    log.write_text("something new\n")
+
+    def commit() -> None:
+        with who.inside():
+            Workspace(layout, "feat/add-login").commit_state("the run ended")
+
+    with _mode(Path(layout.task_file("implementation", "010")), 0):
+        _as_a_person(commit, who.home.parent)
+    committed = who.git("-c", "safe.directory=*", "show", "--stat=200", "feat/add-login")
+    assert "tasks/020/log.md" in committed
+    assert "tasks/010/state.yaml" not in committed
 
 
 def _is_in_order(said: Said) -> None:

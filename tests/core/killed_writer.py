@@ -1,10 +1,12 @@
 """Kills a writer of state before and after each of its system calls, each time in a project of its own.
 
-    python killed_writer.py SCENARIO FOLDER
+    python killed_writer.py SCENARIO FOLDER [STRIDE]
 
 For every call a copy of the project FOLDER/template is made, a process forked
 that does what SCENARIO says and is sent SIGKILL there, and one line printed:
 the copy's name, and the call that it died at (`survived` for the last one).
+With a STRIDE of 2 that is only before each call: after it, the disk is as it
+is before the next one.
 """
 
 from __future__ import annotations
@@ -132,10 +134,10 @@ def run_and_kill(scenario: str, folder: str, fatal_step: int) -> str:
     return place or "survived"
 
 
-def main(scenario: str, folder: str) -> None:
-    place, step = "", 0
+def main(scenario: str, folder: str, stride: str = "1") -> None:
+    place, step = "", 1 - int(stride)
     while place != "survived":
-        step += 1
+        step += int(stride)
         copy = f"{folder}/{step:03d}"
         # Not by shutil, which follows links and stops at pipes.
         subprocess.run(["cp", "-a", f"{folder}/template", copy], check=True)

@@ -10,6 +10,7 @@ import os
 from collections.abc import Sequence
 from importlib import resources
 
+from sow import files
 from sow.task import Task
 
 REPORT = """\
@@ -30,11 +31,13 @@ Never edit anything below `.sow/`: use the `sow` commands.
 
 
 def role_text(role: str, main: str) -> str:
-    """The text of a role: the repository's own `.sow/agents/<role>.md`, else the built-in one."""
+    """The text of a role: the repository's own `.sow/agents/<role>.md`, else the built-in one.
+
+    Raises Unreadable where the repository's own is no text file.
+    """
     path = f"{main}/.sow/agents/{role}.md"
-    if os.path.exists(path):
-        with open(path, encoding="utf-8", errors="replace") as file:
-            return file.read().strip()
+    if os.path.lexists(path):
+        return files.text(path).strip()
     own = resources.files(__name__) / "roles" / f"{role}.md"
     return (
         own.read_text(encoding="utf-8").strip() if own.is_file() else f"You are the {role} of this project."

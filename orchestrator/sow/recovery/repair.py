@@ -161,7 +161,8 @@ def _own_files(store: Store) -> Iterator[Step]:
     for broken in store.broken_files():
         is_project = broken.path == store.layout.project_file
         name = "project" if is_project else f"phase-{broken.path.split('/')[-2]}"
-        if store.good_copy(name, "project_file" if is_project else "phase_file"):
+        schema = "project_file" if is_project else "phase_file"
+        if _may_be_judged(broken.path) and store.good_copy(name, schema):
             yield PutBack(broken.path, name)
 
 
@@ -169,7 +170,7 @@ def _tasks(store: Store) -> Iterator[Step]:
     """The tasks' state files that are broken or gone, and have a good copy that belongs there."""
     for broken in store.tasks().broken:
         phase, _, task_id = broken.path.split("/")[-4:-1]
-        if isinstance(broken.fault, Twice):
+        if isinstance(broken.fault, Twice) or not _may_be_judged(broken.path):
             continue
         good = store.good_copy(task_id, "task_state")
         if good and (good.value["id"], good.value["phase"]) == (task_id, phase):
@@ -200,6 +201,17 @@ def _leases(store: Store) -> Iterator[Step]:
 
 
 STAGES: tuple[Callable[[Store], Iterator[Step]], ...] = (_rights, _kills, _own_files, _tasks, _texts, _leases)
+
+
+def _may_be_judged(path: str) -> bool:
+    """Whether one may see what lies at `path`: what only another user may read can be whole."""
+    try:
+        is_file = stat.S_ISREG(os.lstat(path).st_mode)
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+    return not is_file or os.access(path, os.R_OK)
 
 
 def _is_plain(store: Store, path: str, kind: Callable[[int], bool]) -> bool:
