@@ -354,6 +354,33 @@ def test_a_folder_that_is_none_is_told_and_the_rest_goes_on(
     assert desk.sow("validate").code == 0
 
 
+def test_names_that_are_no_text_are_told_by_their_escape_and_hurt_nobody(tmp_path: Path) -> None:
+    who = with_project(tmp_path)
+    who.done("task", "add", "First", "--agent", "implementer")
+    phases = Path(who.store().layout.phases)
+    tasks = phases / "implementation/tasks"
+    shutil.copytree(tasks / "010", os.fsdecode(bytes(tasks) + b"/\xff10"))
+    shutil.copytree(phases / "review", os.fsdecode(bytes(phases) + b"/caf\xe9"))
+    (tasks / "010/feedback" / os.fsdecode(b"\xff.md")).write_text("better\n")
+    for words in (
+        ("status",),
+        ("status", "--json"),
+        ("task", "list"),
+        ("task", "list", "--json"),
+        ("events",),
+    ):
+        said = who.process(*words)
+        assert said.code == 0, said
+    assert "better" in who.process("task", "show", "010").out
+    for words in (("validate",), ("validate", "--json"), ("repair",)):
+        said = who.process(*words)
+        assert said.code == 4, said
+        assert len(said.err.splitlines()) == 2
+        assert "is no task id" in said.out
+    assert who.process("task", "set", "priority", "high", "--id", "010").code == 0
+    assert who.process("task", "add", "Second", "--agent", "implementer", "--phase", "review").code == 0
+
+
 # -- what this machine keeps --------------------------------------------------------------------------
 
 RUNTIME = (

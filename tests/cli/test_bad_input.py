@@ -48,6 +48,14 @@ MISUSED = [
     ),
     ("run --jobs 0", "--jobs: 0 is no whole number from 1 to 256", "see `sow run --help`"),
     ("run --jobs many", "--jobs: many is no whole number from 1 to 256", "see `sow run --help`"),
+    ("validate --jsn", "no such option: --jsn", "did you mean `--json`?"),
+    ("repair --dryrun", "no such option: --dryrun", "did you mean `--dry-run`?"),
+    ("repiar", "no such command: sow repiar", "did you mean `sow repair`?"),
+    (
+        "repair 010",
+        "got unexpected extra argument (010)",
+        "put quotes around words that belong together; see `sow repair --help`",
+    ),
     ("project new", "DESCRIPTION is missing", "see `sow project new --help`"),
     ("task add", "NAME is missing", "see `sow task add --help`"),
     ("task add Name", "--agent is missing", "see `sow task add --help`"),
@@ -117,6 +125,7 @@ MISUSED = [
 NOT_FOUND = [
     ("--project nope status", "project not found: nope", "the projects of {repo}: add-login"),
     ("status --project nope", "project not found: nope", "the projects of {repo}: add-login"),
+    ("repair --project nope", "project not found: nope", "the projects of {repo}: add-login"),
     (
         "task add Name --agent implementr",
         "agent not found: implementr",
@@ -520,7 +529,7 @@ def test_bad_input_is_told_in_two_lines_and_changes_nothing(
 
 
 @pytest.mark.parametrize(
-    "words", ["status", "task list", "run", "init", "project list", "validate", "events"]
+    "words", ["status", "task list", "run", "init", "project list", "validate", "repair", "events"]
 )
 def test_outside_of_git_nothing_works(tmp_path: Path, words: str) -> None:
     (tmp_path / "plain").mkdir()
