@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from sow import files, find, jsonlines
 from sow.change import Event
 from sow.document import canonical
-from sow.errors import Busy, Refused, SowError
+from sow.errors import BadFile, Busy, Refused, SowError
 from sow.git import commits, worktrees
 from sow.git.excludes import ensure_excludes
 from sow.git.places import Places
@@ -20,6 +20,9 @@ from sow.git.repository import Git
 from sow.layout import PROJECT, RUNTIME, Layout, project_worktree
 from sow.project import Plan, first_documents
 from sow.store import Store
+
+INTENT_BYTES = 1 << 16
+"""The most bytes that the intent of a `new_project` may have."""
 
 CONFIG = """\
 # Settings of this repository for sow; all of them, with their meaning: `sow schema repository_config`
@@ -88,7 +91,7 @@ def new_project(
             _place_state(layout, plan, store.now())
             store.keep_good_copies()
         except (SowError, KeyboardInterrupt):
-            _undo(places, json.loads(_read(intent)))
+            _undo(places, json.loads(files.contents(intent, INTENT_BYTES)))
             _forget(intent)
             raise
         commits.commit_paths(Git(folder), [PROJECT], f"sow: project {plan.name} begins", branch=plan.branch)
@@ -114,14 +117,28 @@ def settle_half_made_held(places: Places) -> None:
     for name in sorted(os.listdir(folder)) if os.path.isdir(folder) else ():
         path = f"{folder}/{name}"
         # What has another name is an intent that was not yet whole: nothing was done about it.
-        intent = json.loads(_read(path)) if name.endswith(".json") else None
+        intent = _intent(path) if name.endswith(".json") else {}
+        if intent is None:
+            continue
         if intent and os.path.exists(f"{intent['folder']}/{PROJECT}/state.yaml"):
-            commits.commit_paths(Git(intent["folder"]), [PROJECT], f"sow: project {intent['name']} begins")
+            commits.commit_paths(
+                Git(str(intent["folder"])), [PROJECT], f"sow: project {intent['name']} begins"
+            )
         elif intent:
             _undo(places, intent)
         _forget(path)
     with suppress(OSError):
         os.rmdir(folder)
+
+
+def _intent(path: str) -> dict[str, object] | None:
+    """What a `new_project` was about to make; None where nobody can tell any more."""
+    try:
+        held = json.loads(files.contents(path, INTENT_BYTES))
+    except (FileNotFoundError, BadFile, ValueError):
+        return None
+    names = {"name", "branch", "folder", "base", "created", "worktree", "was"}
+    return held if isinstance(held, dict) and held.keys() >= names else None
 
 
 def _intents(places: Places) -> str:
@@ -257,8 +274,3 @@ def _place_state(layout: Layout, plan: Plan, at: str) -> None:
         files.write(f"{beside}/{name}", canonical.emit(value))
     os.rename(beside, layout.project)
     files.flush_folder(os.path.dirname(layout.project))
-
-
-def _read(path: str) -> str:
-    with open(path, encoding="utf-8") as file:
-        return file.read()

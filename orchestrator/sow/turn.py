@@ -502,11 +502,7 @@ class Turns:
         self.runner.stop(running, self.repository.grace_seconds)
 
     def _stopped_by(self, attempt: str) -> str:
-        try:
-            with open(f"{self.attempts.folder(attempt)}/stopped", encoding="utf-8") as file:
-                return file.read()
-        except FileNotFoundError:
-            return ""
+        return files.text(f"{self.attempts.folder(attempt)}/stopped")
 
     def _ending(self, live: Live, status: Exit | None) -> base.Finished | base.Failed:
         code = None if status is None else (-status.signal if status.signal else status.code)

@@ -387,7 +387,7 @@ RUNTIME = (
     "ids", "last-good", "last-good/010.yaml", "last-good/.task-010.yaml.tmp", "last-good/project.yaml",
     "journal", "journal/task-010.json", "events", "events/2026-01-01.ndjson", "attempts",
     "attempts/010-1-1-x/attempt.yaml", "locks/task-010.lock", "locks/orchestrator.lease",
-    "locks/turn-010.lease",
+    "locks/turn-010.lease", "../new/other.json",
 )  # fmt: skip
 USED = (
     ("status",), ("task", "list"), ("task", "show", "010"),
