@@ -1,7 +1,8 @@
 """Adding a task: everything that can be wrong with it is said before anything is written."""
 
 from sow import config, fields
-from sow.errors import NotFound
+from sow.errors import NotFound, Refused
+from sow.files import TEXT_BYTES
 from sow.ready import check_dependencies
 from sow.store import Store
 from sow.task import PENDING, Task
@@ -32,6 +33,11 @@ def add(store: Store, wish: Wish) -> Task:
     name = fields.checked_name(wish.name)
     for what, text in (("the type of the task", wish.task_type), ("the description", wish.description)):
         fields.check_text(what, text or "")
+    if (size := len(wish.description.encode())) > TEXT_BYTES:
+        raise Refused(
+            f"the description is {size:,} bytes long; it may have {TEXT_BYTES:,}",
+            "keep what is long in a file of the repository, and name that file",
+        )
     config.check_role(wish.agent, store.layout.main)
     phase = wish.phase or _phase(store)
 

@@ -116,12 +116,12 @@ class Store:
                 task = self._read_task(path)
             except FileNotFoundError:
                 if os.path.isdir(os.path.dirname(path)):  # else: removed since the folder was listed
-                    broken.append(Broken.of(path=path, fault=self._gone(f"task {task_id}", path, task_id)))
+                    broken.append(Broken.of(path, self._gone(f"task {task_id}", path, task_id)))
             except Refused as fault:
-                broken.append(Broken.of(path=path, fault=fault))
+                broken.append(Broken.of(path, fault))
             else:
                 if task_id in found:
-                    broken.append(Broken.of(path=path, fault=self._twice(task, found[task_id])))
+                    broken.append(Broken.of(path, self._twice(task, found[task_id])))
                 found.setdefault(task_id, task)
         ordered = sorted(found.values(), key=lambda task: task.id)
         return Tasks(tasks=tuple(ordered), broken=tuple(broken))
@@ -142,7 +142,7 @@ class Store:
                     f"{name!r} is no task id, so nothing finds the task in it",
                     "give the folder the three digits of its task, or move it out of tasks/",
                 )
-                broken.append(Broken.of(path=path, fault=fault))
+                broken.append(Broken.of(path, fault))
 
     def _listed(self, broken: "list[Broken]") -> "Iterator[tuple[str, str]]":
         """What lies in the phases' folders of tasks: (phase, name); what can't be listed goes to `broken`."""
@@ -150,7 +150,7 @@ class Store:
             try:
                 names = self._names(self.layout.tasks(phase))
             except Refused as fault:
-                broken.append(Broken.of(path=f"{self.layout.phases}/{phase}", fault=fault))
+                broken.append(Broken.of(f"{self.layout.phases}/{phase}", fault))
             else:
                 yield from ((phase, name) for name in sorted(names))
 
@@ -165,19 +165,7 @@ class Store:
 
     def project(self) -> "dict[str, Any]":
         """The project's own document, without its phases. Raises Refused where its file is broken or gone."""
-        path = self.layout.project_file
-        try:
-            held = self._read(path, "project_file", "project")
-        except FileNotFoundError:
-            raise self._gone("the project", path, "project") from None
-        if held.value["name"] != self.layout.name:
-            raise BadFile(
-                path,
-                f"name is {held.value['name']!r}, and this project is {self.layout.name!r}",
-                f"make name {self.layout.name!r}: a project keeps its name",
-                line=held.place(("name",))[0],
-            )
-        return held.value
+        return self._read_project().value
 
     def branch(self) -> str:
         """The project's branch, which it keeps: by its last good copy where its file is broken."""
@@ -204,12 +192,12 @@ class Store:
         try:
             self.project()
         except SowError as fault:
-            broken.append(Broken.of(path=self.layout.project_file, fault=fault))
+            broken.append(Broken.of(self.layout.project_file, fault))
         for phase in self.phases():
             try:
                 self.phase(phase)
             except SowError as fault:
-                broken.append(Broken.of(path=self.layout.phase_file(phase), fault=fault))
+                broken.append(Broken.of(self.layout.phase_file(phase), fault))
         return tuple(broken)
 
     def description(self, task: Task) -> str:
@@ -257,7 +245,7 @@ class Store:
         """The same for the project's own document."""
         path = self.layout.project_file
         with self._lock("project"):
-            held = self._read(path, "project_file", "project")
+            held = self._read_project()
             after = change(dict(held.value))
             if not canonical.same(after, held.value):
                 after["updated_at"] = self.now()
@@ -458,6 +446,21 @@ class Store:
 
     def _read_task(self, path: str) -> Task:
         return Task.from_document(self._read_state(path).value)
+
+    def _read_project(self) -> "document.Document":
+        path = self.layout.project_file
+        try:
+            held = self._read(path, "project_file", "project")
+        except FileNotFoundError:
+            raise self._gone("the project", path, "project") from None
+        if held.value["name"] != self.layout.name:
+            raise BadFile(
+                path,
+                f"name is {held.value['name']!r}, and this project is {self.layout.name!r}",
+                f"make name {self.layout.name!r}: a project keeps its name",
+                line=held.place(("name",))[0],
+            )
+        return held
 
     def _read_state(self, path: str) -> "document.Document":
         """A task's document, which must belong where it lies: a copied folder would stand for two tasks."""

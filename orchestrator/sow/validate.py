@@ -53,7 +53,9 @@ def check(store: Store, environment: Mapping[str, str]) -> Checked:
         phases = store.phases()
         held = store.tasks()
     except SowError as fault:
-        return Checked((*problems, *_told(fault, store.layout.phases)), 0, 0, torn_lines)
+        # Without the phases there is no task to look at.
+        problems += [*_project(store), *_told(fault, store.layout.phases)]
+        return Checked(tuple(problems), 0, 0, torn_lines)
     for broken in (*store.broken_files(), *held.broken):
         problems += _told(broken.fault, broken.path)
     for phase in phases:
@@ -119,6 +121,14 @@ def _executors(user: config.UserConfig) -> Iterator[BadFile]:
         except (NotFound, Refused) as fault:
             line = document.read_file(user.path).place(path)[0]
             yield BadFile(user.path, str(fault), fault.hint, line=line, field=".".join(path))
+
+
+def _project(store: Store) -> tuple[BadFile, ...]:
+    try:
+        store.project()
+    except SowError as fault:
+        return _told(fault, store.layout.project_file)
+    return ()
 
 
 # -- what a file says of others ---------------------------------------------------------------

@@ -100,6 +100,17 @@ def test_one_broken_file_hides_no_problem_of_another(who: Person) -> None:
     }
 
 
+def test_where_the_phases_can_not_be_seen_the_projects_own_file_is_checked_all_the_same(who: Person) -> None:
+    (project(who) / "phases").rename(who.home / "phases")
+    (project(who) / "phases").symlink_to(who.home / "phases")
+    (project(who) / "state.yaml").write_text("name: add-login\n")
+    found = problems(who)
+    assert {path for path, *_ in found} == {"state.yaml", "phases"}
+    assert found[-1][3] == f"a link leads out of the repository here, to {who.home}/phases"
+    for words in (("status",), ("task", "list"), ("task", "show", "010"), ("run",), ("repair",)):
+        assert who.sow(*words).code == 4
+
+
 def test_dependencies_that_were_edited_in_by_hand_are_checked(who: Person) -> None:
     for task_id, needed in (("010", '["020"]'), ("020", '["030", "099"]'), ("030", '["030", "010"]')):
         put(task_file(who, task_id), "inputs:", f"depends_on: {needed}\ninputs:")

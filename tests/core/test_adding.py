@@ -14,6 +14,7 @@ import sow_schemas
 from sow import adding, project
 from sow.adding import Wish
 from sow.errors import NotFound, Refused
+from sow.files import TEXT_BYTES
 from sow.store import Store
 
 
@@ -51,6 +52,7 @@ def test_a_task_is_added_as_it_was_wished_for(store: Store) -> None:
         pytest.param({"task_id": "20"}, Refused, "is no task id", id="no id"),
         pytest.param({"priority": "urgent"}, Refused, "priority", id="no priority"),
         pytest.param({"name": "caf\udce9"}, Refused, "caf", id="half a character"),
+        pytest.param({"description": "x" * (TEXT_BYTES + 1)}, Refused, "16,777,217 bytes long", id="a book"),
     ],
 )
 def test_a_wish_that_can_t_be_is_refused_and_leaves_nothing_behind(

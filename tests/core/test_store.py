@@ -24,6 +24,7 @@ from tests.core.parts import (
 )
 
 from sow.change import Change, Event
+from sow.document.canonical import SIZE, VALUES
 from sow.errors import Busy, Failed, NotFound, Refused
 from sow.files import Lock
 from sow.store import Store
@@ -146,6 +147,8 @@ def test_a_value_of_another_type_is_a_change(store: Store, old: Any, new: Any) -
         pytest.param(keep(name="caf\udce9"), id="half a character"),
         pytest.param(keep(metadata={"x": float("nan")}), id="no number"),
         pytest.param(keep(metadata={1: "x"}), id="a key that is no text"),
+        pytest.param(keep(metadata={"x": "x" * SIZE}), id="more than a file may hold"),
+        pytest.param(keep(metadata={"x": [1] * VALUES}), id="more values than a file may hold"),
     ],
 )
 def test_a_refused_change_changes_no_byte_and_says_what_to_do(store: Store, change: Any) -> None:
