@@ -380,9 +380,10 @@ def test_what_kills_left_is_settled_and_a_journal_that_nobody_can_read_is_put_as
     half_added[0].mkdir()
     (half_added[0] / "state.yaml").write_text("half")
     half_added[1].symlink_to(who.home)
-    for words in (["task", "set", "priority", "high", "--id", "010"], ["run"]):
+    for words in (["task", "set", "priority", "high", "--id", "010"], ["task", "answer", "010", "left"]):
         code, lines = who.sow(*words).told
         assert (code, lines[1]) == (4, "     put it aside: `sow repair`")
+    assert who.done("task", "abandon", "020").startswith("Abandoned task 020"), "it is about another task"
     found = repaired(who)
     assert found["left"] == []
     assert {each["path"] for each in found["mended"]} == {

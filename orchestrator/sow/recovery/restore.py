@@ -43,8 +43,12 @@ def restore(turns: Turns, reviewer: Reviewer, *, adopt: bool) -> Restored:
 
 def _journals(turns: Turns, reviewer: Reviewer, found: Restored) -> None:
     """Changes of several files that a killed writer left half done are completed, and good copies kept."""
-    turns.store.settle()
-    turns.store.keep_good_copies()
+    for settle in (turns.store.settle, turns.store.keep_good_copies):
+        try:
+            settle()
+        except SowError as fault:
+            # Whoever changes what it is about is told; the rest goes on.
+            found.problems.append(f"{fault} {fault.hint}".strip())
 
 
 def _merges(turns: Turns, reviewer: Reviewer, found: Restored) -> None:
