@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import Any
 
 from sow.cli import complain
@@ -26,9 +25,8 @@ def standing(store: Store) -> dict[str, str]:
     try:
         project = store.project()
     except SowError:
-        with suppress(SowError):
-            return {"branch": store.branch(), "state": "broken"}
-        return {"branch": "", "state": "broken"}
+        good = store.good_copy("project", "project_file")
+        return {"branch": str(good.value["branch"]) if good else "", "state": "broken"}
     return {"branch": project["branch"], "state": project["statechart"]["current_state"]}
 
 
