@@ -22,19 +22,22 @@ FLOORS = {
     2: (
         "values",
         "sow sow.value sow.errors sow.clock sow.jsonlines sow.task sow.change sow.project sow.layout"
-        " sow.logs",
+        " sow.logs sow.state",
     ),
     3: (
         "hands",
         "sow.files sow.document sow.process sow.runner sow.lease sow.git sow.config sow.find sow.eventlog"
-        " sow.shim",
+        " sow.shim sow.project_types",
     ),
-    4: ("decisions", "sow.ready sow.progress sow.judgement sow.fields sow.prompts sow.recovery.policy"),
-    5: ("door", "sow.store sow.attempt"),
+    4: (
+        "decisions",
+        "sow.ready sow.progress sow.judgement sow.fields sow.statechart sow.prompts sow.recovery.policy",
+    ),
+    5: ("door", "sow.journal sow.store sow.attempt"),
     6: (
         "engine",
-        "sow.report sow.adding sow.setup sow.workspace sow.driving sow.turn sow.review sow.scheduler"
-        " sow.recovery.restore sow.recovery",
+        "sow.report sow.adding sow.advancing sow.setup sow.workspace sow.driving sow.turn sow.review"
+        " sow.scheduler sow.recovery.restore sow.recovery",
     ),
     7: ("faces", "sow.cli sow.demo sow.__main__"),
 }

@@ -33,6 +33,11 @@ class Layout(Value):
     def phases(self) -> str:
         return f"{self.project}/phases"
 
+    @property
+    def type_file(self) -> str:
+        """The project's type as it was when the project began."""
+        return f"{self.project}/type.yaml"
+
     def phase_file(self, phase: str) -> str:
         return f"{self.phases}/{phase}/state.yaml"
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import heapq
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from graphlib import CycleError, TopologicalSorter
 
 from sow.clock import is_unset, seconds
 from sow.errors import Refused
@@ -136,6 +137,17 @@ def check_dependencies(task_id: str, depends_on: Iterable[str], tasks: Iterable[
                 f"task {task_id} can't depend on {needed}: {' -> '.join([task_id, *circle])} is a circle",
                 "take one of these dependencies away",
             )
+
+
+def circle(tasks: Iterable[Task]) -> list[str]:
+    """The ids of tasks that depend on each other in a circle, the first one again at the end; or none."""
+    try:
+        TopologicalSorter({task.id: task.depends_on or () for task in tasks}).prepare()
+    except CycleError as fault:
+        # It gives each id before the one that depends on it.
+        found: list[str] = fault.args[1][::-1]
+        return found
+    return []
 
 
 def _path(start: str, goal: str, known: dict[str, Task]) -> list[str]:

@@ -118,7 +118,10 @@ class Reviewer:
         self._check_at_rest(task_id)
 
         def change(task: Task) -> Change:
-            return Change(task=task.approve(by=by, at=self.store.now()))
+            approved = task.approve(by=by, at=self.store.now())
+            # Now, not at its completion: by then it would be merged.
+            self.store.check_completion(task)
+            return Change(task=approved)
 
         return self.merge(self.store.change_task(task_id, change))
 

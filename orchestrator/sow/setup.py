@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
-from sow import files, find, jsonlines
+from sow import files, find, jsonlines, project_types, statechart
 from sow.change import Event
 from sow.document import canonical
 from sow.errors import Busy, Refused, SowError
@@ -18,7 +18,8 @@ from sow.git.excludes import ensure_excludes
 from sow.git.places import Places
 from sow.git.repository import Git
 from sow.layout import PROJECT, RUNTIME, Layout, project_worktree
-from sow.project import Plan, first_documents
+from sow.project import Plan
+from sow.project_types import ProjectType
 from sow.store import Store
 
 CONFIG = """\
@@ -66,6 +67,7 @@ def new_project(
     Raises Refused or NotFound, and then nothing was made.
     """
     repository = Git(places.main)
+    kind = project_types.named(plan.type, places.main)
     _check(places, repository, plan, start, worktree)
     notes = prepare(places)
     with _only_one(places):
@@ -85,7 +87,7 @@ def new_project(
             else:
                 _switch(repository, plan.branch, base)
             store = store_of(layout)
-            _place_state(layout, plan, store.now())
+            _place_state(layout, first_documents(plan, kind, store.now()))
         except (SowError, KeyboardInterrupt):
             _undo(places, json.loads(_read(intent)))
             _forget(intent)
@@ -249,11 +251,26 @@ def _undo(places: Places, intent: dict[str, object]) -> None:
         repository.run("update-ref", "-d", f"refs/heads/{branch}", base)
 
 
-def _place_state(layout: Layout, plan: Plan, at: str) -> None:
+def first_documents(plan: Plan, kind: ProjectType, at: str) -> dict[str, str]:
+    """The files of a project that begins at `at`, by their path below `.sow/project`."""
+    state, phases = statechart.first(kind, at=at)
+    project = {
+        "name": plan.name, "type": kind.name, "branch": plan.branch,
+        **({"description": plan.description} if plan.description else {}),
+        "created_at": at, "updated_at": at, "statechart": {"current_state": state, "updated_at": at},
+    }  # fmt: skip
+    return {
+        "state.yaml": canonical.emit(project),
+        "type.yaml": kind.text,
+        **{f"phases/{name}/state.yaml": canonical.emit(phase) for name, phase in phases.items()},
+    }
+
+
+def _place_state(layout: Layout, texts: Mapping[str, str]) -> None:
     beside = f"{layout.folder}/.sow/.project-{os.getpid()}"
-    for name, value in first_documents(plan, at).items():
+    for name, text in texts.items():
         files.make_folder(os.path.dirname(f"{beside}/{name}"))
-        files.write(f"{beside}/{name}", canonical.emit(value))
+        files.write(f"{beside}/{name}", text)
     os.rename(beside, layout.project)
     files.flush_folder(os.path.dirname(layout.project))
 

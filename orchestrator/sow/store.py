@@ -11,41 +11,26 @@ import os
 import time
 
 import sow_schemas
-from sow import document, files, jsonlines
+from sow import document, files
 from sow.change import Change, Event
 from sow.clock import stamp
 from sow.document import canonical
 from sow.errors import NotFound, Refused
 from sow.eventlog import EventLog
+from sow.journal import IDS, PROJECT, Journal, Locked, Write, task_lock
 from sow.layout import Layout
-from sow.task import Task
-from sow.value import TYPE_CHECKING, Value
+from sow.state import Broken, Step, Tasks, Whole
+from sow.task import COMPLETED, Task
+from sow.value import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from typing import Any
 
     from sow.clock import Clock
+    from sow.project_types import ProjectType
 
 HIGHEST_ID = 999
-
-
-class Broken(Value):
-    """A state file that can't be taken as it is; the rest of the project goes on without it."""
-
-    path: str
-    message: str
-    hint: str
-
-
-class Tasks(Value):
-    """The tasks of a project, in the order of their ids, and the files that are none."""
-
-    tasks: "tuple[Task, ...]"
-    broken: "tuple[Broken, ...]" = ()
-
-    def by_id(self) -> "dict[str, Task]":
-        return {task.id: task for task in self.tasks}
 
 
 class Store:
@@ -53,6 +38,7 @@ class Store:
 
     def __init__(self, layout: Layout, log: EventLog, clock: "Clock" = time.time) -> None:
         self.layout, self.log, self.clock = layout, log, clock
+        self.journal = Journal(layout)
 
     def now(self) -> str:
         """The time as state files hold it."""
@@ -104,6 +90,24 @@ class Store:
         except FileNotFoundError:
             raise self._no_phase(phase) from None
 
+    def whole(self) -> Whole:
+        """The project as it stands. Raises Refused where its own file or that of a phase is broken."""
+        return Whole(
+            project=self.project(),
+            phases={phase: self.phase(phase) for phase in self._in_order(self.phases())},
+            tasks=self.tasks(),
+        )
+
+    def type(self) -> "ProjectType":
+        """The project's type, as it was when the project began. Raises Refused where it can't be read."""
+        from sow import project_types
+
+        try:
+            return project_types.read(document.read_file(self.layout.type_file), self.layout.type_file)
+        except FileNotFoundError:
+            # A project from before types were kept with it, or one of the original program.
+            return project_types.named(str(self.project()["type"]), self.layout.main)
+
     def description(self, task: Task) -> str:
         """What the task's description.md says; empty where there is none."""
         return _text(f"{self.layout.task(task.phase, task.id)}/description.md")
@@ -122,42 +126,85 @@ class Store:
         broken file, an illegal move, a value that the schema refuses), Busy.
         """
         path = self._task_file(task_id)
-        with self._lock(f"task-{task_id}") as lock:
+        with self.journal.locked(task_lock(task_id)) as lock:
+            held = self._read_state(path)
+            before = Task.from_document(held.value)
+            outcome = change(before)
+            if not self._is_told_to_phase(before, outcome.task):
+                return self._keep(path, held, outcome, lock)
+        # Its completion is a matter of its phase, too: once more, under both locks.
+        with self.journal.locked(PROJECT, task_lock(task_id)) as lock:
             held = self._read_state(path)
             outcome = change(Task.from_document(held.value))
-            after = outcome.task
-            if outcome.files or not canonical.same(after.document(), held.value):
-                after = after.replace(updated_at=self.now())
-                self._write(path, held, after.document(), outcome.files, f"task-{task_id}")
-            for event in outcome.events:
-                self.log.append(event, lock.count())
-        return after
+            return self._keep(path, held, self._with_phase(outcome), lock)
 
     def change_dependencies(self, task_id: str, change: "Callable[[Task], Change]") -> Task:
         """`change_task` for a change of `depends_on`: one at a time in a project.
 
         So that what is checked against the other tasks (no circle) still holds when it is written.
         """
-        with self._lock("ids"):
+        with self.journal.locked(IDS):
             return self.change_task(task_id, change)
 
-    def change_project(self, change: "Callable[[dict[str, Any]], dict[str, Any]]") -> "dict[str, Any]":
-        """The same for the project's own document."""
-        path = self.layout.project_file
-        with self._lock("project"):
-            held = self._read(path, "project_file")
-            after = change(dict(held.value))
-            if not canonical.same(after, held.value):
-                after["updated_at"] = self.now()
-                self._check("project_file", after, path)
-                files.write(path, _changed(held, after, path))
+    def change_project(self, change: "Callable[[dict[str, Any]], Step]") -> "dict[str, Any]":
+        """The same for the project's own document, whatever its phases are like."""
+        with self.journal.locked(PROJECT) as lock:
+            project = self.project()
+            return self._make(change(dict(project)), project, lock)
+
+    def change_phase(self, phase: str, change: "Callable[[dict[str, Any]], Step]") -> "dict[str, Any]":
+        """The same for a phase's own document. Raises NotFound for a phase that is not there."""
+        with self.journal.locked(PROJECT) as lock:
+            held = self.phase(phase)
+            step = change(dict(held))
+            self._make(step, self.project(), lock)
+        return dict(step.phases.get(phase, held))
+
+    def change_whole(self, change: "Callable[[Whole], Step]") -> Whole:
+        """Makes a step of the project: its file, its phases' and the events, all or nothing; gives what is.
+
+        Raises Refused where a file of it is broken, Busy, and whatever `change` raises.
+        """
+        with self.journal.locked(PROJECT) as lock:
+            whole = self.whole()
+            step = change(whole)
+            project = self._make(step, whole.project, lock)
+        return whole.replace(project=project, phases={**whole.phases, **step.phases})
+
+    def _make(self, step: Step, project: "dict[str, Any]", lock: Locked) -> "dict[str, Any]":
+        """Writes what a step changes and tells it; gives the project's document as it is then."""
+        texts = self._texts({"": step.project or project, **step.phases})
+        after = step.project or project
+        if texts:
+            after = {**after, "updated_at": self.now()}
+            texts = {**texts, **self._texts({"": after})}
+        if len(texts) == 1:
+            files.write(*next(iter(texts.items())))
+        elif texts:
+            self.journal.carry_out([Write(path=p, text=t) for p, t in texts.items()], lock.names)
+        for event in step.events:
+            self.log.append(event, lock.count(PROJECT))
         return after
+
+    def _texts(self, documents: "Mapping[str, dict[str, Any]]") -> "dict[str, str]":
+        """The files of the project ("") and of phases that change, each with its text."""
+        texts = {}
+        for phase, value in documents.items():
+            path = self.layout.phase_file(phase) if phase else self.layout.project_file
+            schema = "phase_file" if phase else "project_file"
+            held = self._read(path, schema)
+            if not canonical.same(value, held.value):
+                self._check(schema, value, path)
+                if phase and not canonical.same(value.get("metadata"), held.value.get("metadata")):
+                    self._check_metadata("metadata", phase, value.get("metadata"), path)
+                texts[path] = _changed(held, value, path)
+        return texts
 
     def tell(self, event: Event) -> None:
         """Appends an event that no change of a state file brings with it."""
-        name = f"task-{event.task_id}" if event.task_id else "project"
-        with self._lock(name) as lock:
-            self.log.append(event, lock.count())
+        name = task_lock(event.task_id) if event.task_id else PROJECT
+        with self.journal.locked(name) as lock:
+            self.log.append(event, lock.count(name))
 
     def append_log(self, task: Task, text: str, *, by: str, at: str = "") -> bool:
         """Adds an entry to the task's log.md, in one write; gives whether it did.
@@ -188,13 +235,15 @@ class Store:
         project's lock for ids and never given twice. Raises Refused for an id that
         is taken or no id, or when all 999 are used; NotFound for an unknown phase.
         """
-        with self._lock("ids"):
+        with self.journal.locked(IDS):
             self._sweep_half_added()
             held = self.tasks()
             new_id = self._new_id(task_id)
             task = make(new_id, held.tasks)
             if not os.path.exists(self.layout.phase_file(task.phase)):
                 raise self._no_phase(task.phase)
+            if task.metadata:
+                self._check_metadata("task_metadata", task.phase, task.metadata, "the new task")
             path = self.layout.task_file(task.phase, new_id)
             self._check("task_state", task.document(), path)
             self._place(task, _written(task.document(), path), description)
@@ -208,7 +257,7 @@ class Store:
         The broken file is kept beside as `state.yaml.broken`. None where there is
         no good copy, or nothing is broken.
         """
-        with self._lock(f"task-{task_id}"):
+        with self.journal.locked(task_lock(task_id)):
             good = self._good(task_id)
             try:
                 task = Task.from_document(self._read(good, "task_state").value)
@@ -228,10 +277,7 @@ class Store:
 
     def settle(self) -> None:
         """Completes the changes of several files that killed writers left; removes their temporary files."""
-        for name in _names(self.layout.journal):
-            if name.endswith(".json"):
-                with self._lock(name.removesuffix(".json")):
-                    pass
+        self.journal.settle()
         for lock, folder in self._folders_by_lock():
             for name in _names(folder):
                 if name.startswith(".") and name.endswith(".tmp"):
@@ -259,6 +305,14 @@ class Store:
 
     def _good(self, task_id: str) -> str:
         return f"{self.layout.last_good}/{task_id}.yaml"
+
+    def _in_order(self, phases: "list[str]") -> "list[str]":
+        """Phases in the order of the project's type; those that it does not know come last."""
+        try:
+            known = list(self.type().phases)
+        except (Refused, NotFound):
+            return phases
+        return sorted(phases, key=lambda name: (known.index(name) if name in known else len(known), name))
 
     def _no_phase(self, phase: str) -> NotFound:
         there = ", ".join(self.phases()) or "none"
@@ -290,21 +344,62 @@ class Store:
         if not sow_schemas.valid(schema, value):
             raise _invalid(schema, value, path, None)
 
-    def _write(
-        self,
-        path: str,
-        held: "document.Document",
-        after: "dict[str, Any]",
-        beside: "Mapping[str, str]",
-        lock: str,
-    ) -> None:
-        self._check("task_state", after, path)
-        text = _changed(held, after, path)
-        if beside:
-            self._write_all({**beside, path: text}, lock)
-        else:
-            files.write(path, text)
-        self._keep_good(after["id"], text)
+    def _keep(self, path: str, held: "document.Document", outcome: Change, lock: Locked) -> Task:
+        """Writes what a change made of a task, with all that goes with it, and tells it."""
+        after = outcome.task
+        if outcome.files or not canonical.same(after.document(), held.value):
+            after = after.replace(updated_at=self.now())
+            value = after.document()
+            self._check("task_state", value, path)
+            if not canonical.same(value.get("metadata"), held.value.get("metadata")):
+                self._check_metadata("task_metadata", after.phase, value.get("metadata"), path)
+            text = _changed(held, value, path)
+            if outcome.files:
+                texts = {**outcome.files, path: text}
+                self.journal.carry_out([Write(path=p, text=t) for p, t in texts.items()], lock.names)
+            else:
+                files.write(path, text)
+            self._keep_good(after.id, text)
+        for event in outcome.events:
+            self.log.append(event, lock.count(task_lock(after.id)))
+        return after
+
+    # -- what the project's type asks for -------------------------------------------------------
+
+    def _type_with(self, word: str) -> "ProjectType | None":
+        """The project's type where its text has `word`; else nobody needs to pay for reading it."""
+        text = _text(self.layout.type_file)
+        return self.type() if word in text or not text else None
+
+    def _check_metadata(self, key: str, phase: str, value: object, where: str) -> None:
+        """Raises Refused where the type has a schema for this metadata that it does not satisfy."""
+        kind = self._type_with("metadata:" if key == "metadata" else "task_metadata")
+        if kind and value is not None and phase in kind.phases:
+            from sow.project_types import metadata
+
+            metadata.check(getattr(kind.phases[phase], key), value, where)
+
+    def _is_told_to_phase(self, before: Task, after: Task) -> bool:
+        if after.status != COMPLETED or before.status == COMPLETED or not after.metadata:
+            return False
+        kind = self._type_with("completion")
+        return bool(kind and after.phase in kind.phases and kind.phases[after.phase].artifact_field)
+
+    def check_completion(self, task: Task) -> None:
+        """Raises Refused where the type does not let the task be completed as its phase stands now."""
+        self._with_phase(Change(task=task.replace(status=COMPLETED)))
+
+    def _with_phase(self, outcome: Change) -> Change:
+        """A task's change with what its completion makes of its phase."""
+        kind = self._type_with("completion")
+        if kind is None or outcome.task.status != COMPLETED:
+            return outcome
+        from sow.statechart import with_completed
+
+        phase = outcome.task.phase
+        after = with_completed(kind, self.phase(phase), outcome.task)
+        texts = self._texts({phase: after}) if after else {}
+        return outcome.replace(files={**outcome.files, **texts})
 
     def _keep_good(self, task_id: str, text: str) -> None:
         """Keeps a copy of what was just written, for the day an agent breaks the file."""
@@ -327,26 +422,6 @@ class Store:
             os.close(handle)
         if written == len(data):
             os.rename(beside, path)
-
-    def _lock(self, name: str) -> "_SettledLock":
-        return _SettledLock(self, name)
-
-    def _write_all(self, texts: "Mapping[str, str]", lock: str) -> None:
-        """Writes several files as one: from the moment the journal stands, they all will be."""
-        files.make_folder(self.layout.journal)
-        entry = f"{self.layout.journal}/{lock}.json"
-        # Below the project, so that it holds also where the repository was moved in between.
-        below = {os.path.relpath(path, self.layout.project): text for path, text in texts.items()}
-        files.write(entry, jsonlines.dump(below) + "\n")
-        self._replay(entry, below)
-
-    def _replay(self, entry: str, texts: "Mapping[str, str]") -> None:
-        for below, text in texts.items():
-            path = os.path.join(self.layout.project, below)
-            files.make_folder(os.path.dirname(path))
-            files.write(path, text)
-        os.unlink(entry)
-        files.flush_folder(self.layout.journal)
 
     def _new_id(self, wanted: "str | None") -> str:
         used = self._used_ids()
@@ -398,18 +473,20 @@ class Store:
 
     def _folders_by_lock(self) -> "Iterator[tuple[str, str]]":
         """The folders that writers write in, each with the lock that they hold; "" where files name it."""
-        yield "project", self.layout.project
+        yield PROJECT, self.layout.project
+        for phase in self.phases():
+            yield PROJECT, os.path.dirname(self.layout.phase_file(phase))
         yield "", self.layout.journal
         yield "", self.layout.last_good
         for path in self.task_files():
             folder = os.path.dirname(path)
-            lock = f"task-{os.path.basename(folder)}"
+            lock = task_lock(os.path.basename(folder))
             yield lock, folder
             yield lock, f"{folder}/feedback"
 
     def _sweep(self, path: str, lock: str) -> None:
-        """Removes what a writer was killed at; under its lock, so that it is not one that lives."""
-        with self._lock(lock):
+        """Removes what a writer was killed at; under its locks, so that it is not one that lives."""
+        with self.journal.locked(*lock.split("+")):
             try:
                 os.unlink(path)
             except FileNotFoundError:
@@ -424,28 +501,6 @@ class Store:
                     import shutil
 
                     shutil.rmtree(f"{above}/{name}", ignore_errors=True)
-
-
-class _SettledLock(files.Lock):
-    """A lock that, once held, first completes what its last holder was killed at."""
-
-    def __init__(self, store: Store, name: str) -> None:
-        super().__init__(f"{store.layout.locks}/{name}.lock")
-        self._store, self._entry = store, f"{store.layout.journal}/{name}.json"
-
-    def __enter__(self) -> "_SettledLock":
-        super().__enter__()
-        try:
-            # A journal that stands while its lock was free has a dead writer.
-            if os.path.exists(self._entry):
-                import json
-
-                with open(self._entry, "rb") as file:
-                    self._store._replay(self._entry, json.load(file))
-        except BaseException:
-            os.close(self._handle)
-            raise
-        return self
 
 
 def _changed(held: "document.Document", after: "dict[str, Any]", path: str) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from sow import eventlog, project
+from sow import eventlog, project, project_types, setup
 from sow.change import Change
 from sow.document import canonical
 from sow.eventlog import EventLog
@@ -71,14 +71,14 @@ def open_store(folder: Path | str, *, actor: str = "person", clock: Any = None) 
     return Store(place, EventLog(place.events, run_id=None, actor=actor, clock=ticking), ticking)
 
 
-def new_store(folder: Path, *, clock: Any = None) -> Store:
-    """A new project in `folder`, with its three phases and no task."""
+def new_store(folder: Path, *, clock: Any = None, kind: str = "standard") -> Store:
+    """A new project in `folder`, with the phases of its type and no task."""
     store = open_store(folder, clock=clock)
     plan = project.plan("A demo of it all", branch="feat/demo", name="demo")
-    for path, document in project.first_documents(plan, AT).items():
+    for path, text in setup.first_documents(plan, project_types.built_in(kind), AT).items():
         whole = Path(store.layout.project, path)
         whole.parent.mkdir(parents=True, exist_ok=True)
-        whole.write_text(canonical.emit(document))
+        whole.write_text(text)
     return store
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.core.parts import AT, files_below, new_store
 
 import sow_schemas
-from sow import adding, project
+from sow import adding, document, project, project_types, setup
 from sow.adding import Wish
 from sow.errors import NotFound, Refused
 from sow.store import Store
@@ -74,9 +74,10 @@ def test_any_words_make_the_name_of_a_project_or_are_refused(words: str) -> None
     plan = project.plan(words, branch=None, name=None)
     assert project.is_name(plan.name)
     assert len(plan.name) <= project.LONGEST_NAME
-    for path, document in project.first_documents(plan, AT).items():
-        schema = "project_file" if path == "state.yaml" else "phase_file"
-        assert sow_schemas.valid(schema, document), sow_schemas.problems(schema, document)
+    for path, text in setup.first_documents(plan, project_types.built_in("standard"), AT).items():
+        schema = {"state.yaml": "project_file", "type.yaml": "project_type"}.get(path, "phase_file")
+        held = document.parse(text.encode(), path).value
+        assert sow_schemas.valid(schema, held), sow_schemas.problems(schema, held)
 
 
 @pytest.mark.parametrize(
@@ -90,12 +91,6 @@ def test_any_words_make_the_name_of_a_project_or_are_refused(words: str) -> None
 )
 def test_a_description_is_shortened_to_a_name(words: str, name: str) -> None:
     assert project.slug(words) == name
-
-
-def test_a_prefix_of_the_branch_names_a_type_that_is_not_there_yet() -> None:
-    with pytest.raises(Refused, match="projects of type exploration"):
-        project.plan("Look around", branch="explore/x", name=None)
-    assert project.plan("Look around", branch="main2", name=None).type == "standard"
 
 
 @pytest.mark.parametrize("name", ["", "a", "-a", "a-", "A", "a_b", "a b", "../a", "a\n"])

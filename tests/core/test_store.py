@@ -26,6 +26,7 @@ from tests.core.parts import (
 from sow.change import Change, Event
 from sow.errors import Busy, Failed, NotFound, Refused
 from sow.files import Lock
+from sow.state import Step
 from sow.store import Store
 
 BY_HAND = """\
@@ -210,14 +211,14 @@ def test_a_lock_that_is_held_too_long_is_an_error_that_names_its_file(tmp_path: 
 def test_the_project_s_own_file_is_changed_by_its_lines_too(store: Store) -> None:
     path = Path(store.layout.project_file)
     path.write_text(f"# ours\n{path.read_text()}")
-    store.change_project(lambda held: {**held, "description": "another"})
+    store.change_project(lambda held: Step(project={**held, "description": "another"}))
     assert path.read_text().startswith("# ours\nname: demo\n")
     assert store.project()["description"] == "another"
     before = (os.stat(path).st_ino, path.read_bytes())
-    store.change_project(lambda held: held)
+    store.change_project(lambda held: Step(project=held))
     assert (os.stat(path).st_ino, path.read_bytes()) == before
     with pytest.raises(Refused, match="branch"):
-        store.change_project(lambda held: {**held, "branch": ""})
+        store.change_project(lambda held: Step(project={**held, "branch": ""}))
     assert path.read_bytes() == before[1]
 
 

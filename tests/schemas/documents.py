@@ -87,6 +87,8 @@ def _drawn(schema: Any) -> st.SearchStrategy[Any]:
         return documents(schema["$ref"].removesuffix(".schema.json"))
     if "enum" in schema:
         return st.sampled_from(schema["enum"])
+    if "type" not in schema:
+        return JSON
     kinds = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
     return st.one_of([_KINDS[kind](schema) for kind in kinds])
 

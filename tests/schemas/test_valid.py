@@ -15,7 +15,7 @@ import sow_schemas
 from sow_schemas import generate
 from sow_schemas.formats import is_time
 
-OPEN = {"metadata", "params", "data", "details", "error_detail", "settings", "payload"}
+OPEN = {"metadata", "task_metadata", "params", "data", "details", "error_detail", "settings", "payload"}
 TASK: dict[str, Any] = {
     "id": "010",
     "name": "Add a form",

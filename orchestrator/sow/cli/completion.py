@@ -97,6 +97,31 @@ def event_types(ctx: click.Context) -> Words:
 
 
 @_completing
+def project_types(ctx: click.Context) -> Words:
+    """The types that a project can have here."""
+    from sow import project_types
+
+    main = opening.repository().main
+    return [(name, project_types.named(name, main).description) for name in project_types.names(main)]
+
+
+@_completing
+def events(ctx: click.Context) -> Words:
+    """The events that lead out of the project's current state."""
+    from sow import statechart
+
+    store = _store(ctx)
+    here = statechart.current(store.type(), store.whole())
+    return [(way.event, way.description) for way in here.transitions]
+
+
+@_completing
+def phases(ctx: click.Context) -> Words:
+    """The phases of the project."""
+    return [(name, "") for name in _store(ctx).phases()]
+
+
+@_completing
 def schemas(ctx: click.Context) -> Words:
     """The names of the schemas."""
     import sow_schemas

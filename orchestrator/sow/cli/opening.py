@@ -44,7 +44,10 @@ def store(wanted: "str | None" = None, *, actor: "str | None" = None, run_id: "s
     place = layout(wanted)
     who = actor or ("worker" if os.environ.get("SOW_ATTEMPT_ID") else "person")
     log = EventLog(place.events, run_id=run_id or os.environ.get("SOW_RUN_ID"), actor=who)
-    return Store(place, log)
+    held = Store(place, log)
+    if held.journal.left() and not os.environ.get("SOW_ATTEMPT_ID"):
+        held.journal.settle()  # a killed writer's change is completed before anybody looks
+    return held
 
 
 def person() -> str:

@@ -8,14 +8,15 @@ from typing import Any
 
 import click
 
-from sow import find, setup
+from sow import find, project_types, setup
 from sow import project as projects
-from sow.cli import opening
+from sow.cli import completion, opening
 from sow.cli.commands import Group
 from sow.cli.words import aside, columns, counted, overview
 from sow.errors import SowError
 from sow.eventlog import EventLog
 from sow.layout import Layout
+from sow.project_types import ProjectType
 from sow.store import Store
 
 
@@ -31,26 +32,37 @@ def project() -> None:
 @click.option(
     "--from", "start", metavar="REF", help="Where a new branch starts. [default: the default branch]"
 )
+@click.option(
+    "--type",
+    "kind",
+    metavar="T",
+    help="Its type. [default: by the branch's prefix]",
+    shell_complete=completion.project_types,
+)
 @click.option("--no-worktree", is_flag=True, help="Work in this checkout instead of a worktree of its own.")
 @click.option("--no-launch", is_flag=True, help="Accepted: nothing is launched anyway.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document.")
 @click.pass_obj
 def new(
     settings: dict[str, Any], description: tuple[str, ...], branch: str | None, name: str | None,
-    start: str | None, no_worktree: bool, no_launch: bool, as_json: bool,
+    start: str | None, kind: str | None, no_worktree: bool, no_launch: bool, as_json: bool,
 ) -> None:  # fmt: skip
     """Begin a project: a branch, a worktree, a state file, all or nothing.
 
     \b
     Example:  sow project new "Add OAuth login"
               sow project new "Faster search" --branch feat/search --from v2.1
+              sow project new "Which database?" --type exploration
     """
     places = opening.repository(settings["project"])
-    plan = projects.plan(" ".join(description), branch=branch, name=name)
+    chosen = _type(kind, branch, places.main)
+    prefix = next(iter(chosen.branch_prefixes), "feat/")
+    plan = projects.plan(" ".join(description), branch=branch, name=name, type=chosen.name, prefix=prefix)
     made = setup.new_project(places, plan, start=start, worktree=not no_worktree, store_of=_store_of)
     if as_json:
         held = {
             "name": plan.name,
+            "type": plan.type,
             "branch": plan.branch,
             "folder": made.layout.folder,
             "notes": list(made.notes),
@@ -61,6 +73,7 @@ def new(
         aside(settings, note)
     click.echo(f"Initialized project {plan.name} on branch {plan.branch}")
     click.echo(f"Worktree: {made.layout.folder}")
+    aside(settings, f"Type: {plan.type}; what it wants of you first: `sow prompt`")
     aside(settings, 'Next: `sow task add "..." --agent implementer`')
 
 
@@ -119,6 +132,13 @@ def status(settings: dict[str, Any], as_json: bool) -> None:
     click.echo(f"Project: {held['name']} (branch {held['branch']}, type {held['type']})")
     click.echo(f"Current state: {held['statechart']['current_state']}")
     click.echo(overview(store.tasks()))
+
+
+def _type(wanted: str | None, branch: str | None, main: str) -> ProjectType:
+    """The type that was asked for by name, else by the branch's prefix."""
+    if wanted is not None:
+        return project_types.named(wanted, main)
+    return project_types.for_branch(branch or "", main)
 
 
 def _store_of(layout: Layout) -> Store:

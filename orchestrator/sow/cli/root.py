@@ -23,6 +23,7 @@ COMMANDS = {
     "demo": ("sow.cli.demo:demo", "Watch four tasks get done in a scratch repository."),
     "project": ("sow.cli.project:project", "Begin, list and show projects."),
     "task": ("sow.cli.task:task", "Add, change, ask, answer and approve tasks."),
+    "advance": ("sow.cli.advance:advance", "Advance the project to its next state."),
     "run": ("sow.cli.run:run", "Let agents work until only you can go on."),
     "review": ("sow.cli.review:review", "Go through what waits for you."),
     "status": ("sow.cli.status:status", "See everything on one page."),

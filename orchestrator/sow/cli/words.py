@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from sow.cli.text import plain
-from sow.store import Tasks
+from sow.state import Tasks
 from sow.task import Task
 
 

@@ -1,0 +1,187 @@
+"""A change of several files as one: first it is written down what is to be done, then it is done.
+
+    locks --> intent --> writes, renames --> no intent --> unlock
+
+An intent bears the names of its writer's locks: `journal/project+task-010.json`.
+Whoever next gets one of these locks and finds it knows that its writer died,
+and completes it before anything else.
+"""
+
+import os
+
+from sow import files, jsonlines
+from sow.value import TYPE_CHECKING, Value
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from types import TracebackType
+
+    from sow.layout import Layout
+
+IDS = "ids"
+"""The lock for what is checked against all tasks: new ids, dependencies."""
+
+PROJECT = "project"
+"""The lock for the project's own file and those of its phases, which change together."""
+
+_SUFFIX = ".json"
+
+
+class Write(Value):
+    """The file at `path` is to hold `text`; its folder is made where it is missing."""
+
+    path: str
+    text: str
+
+
+class Move(Value):
+    """The file or folder at `path` is to be at `to`."""
+
+    path: str
+    to: str
+
+
+def task_lock(task_id: str) -> str:
+    """The name of the lock of a task's files."""
+    return f"task-{task_id}"
+
+
+class Journal:
+    """The locks of a project's documents, and the changes of several files that are under way."""
+
+    def __init__(self, layout: "Layout") -> None:
+        self._layout = layout
+
+    def locked(self, *names: str, wait_seconds: float = files.LOCK_SECONDS) -> "Locked":
+        """The locks of these names, for a `with` block; raises Busy where one is held for too long.
+
+        A task's lock may be asked for while `IDS` is held; any other set of locks is taken at once.
+        """
+        return Locked(self, names, wait_seconds)
+
+    def carry_out(self, steps: "Iterable[Write | Move]", names: "Iterable[str]") -> None:
+        """Does all steps or none, whatever is killed; the caller holds the locks of these names."""
+        entry = "+".join(sorted(names, key=_order)) + _SUFFIX
+        files.make_folder(self._layout.journal)
+        noted = [self._noted(step) for step in steps]
+        files.write(f"{self._layout.journal}/{entry}", jsonlines.dump(noted) + "\n")
+        self._replay(entry, noted)
+
+    def left(self) -> "list[str]":
+        """The intents that there are: of writers that died, or are just at it."""
+        try:
+            names = os.listdir(self._layout.journal)
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+        # What begins with a dot was not whole yet: nothing was done about it.
+        return sorted(name for name in names if name.endswith(_SUFFIX) and name[0] != ".")
+
+    def settle(self) -> None:
+        """Completes what killed writers left; waits for those that live."""
+        for entry in self.left():
+            self.complete(entry)
+
+    def complete(self, entry: str) -> None:
+        """Completes one intent under its locks; nothing where somebody else has done it meanwhile."""
+        held = [self._lock(name, files.LOCK_SECONDS) for name in locks_of(entry)]
+        taken: list[files.Lock] = []
+        try:
+            for lock in held:
+                taken.append(lock.__enter__())
+            path = f"{self._layout.journal}/{entry}"
+            if os.path.exists(path):
+                import json
+
+                with open(path, "rb") as file:
+                    self._replay(entry, json.load(file))
+        finally:
+            for lock in reversed(taken):
+                lock.__exit__(None, None, None)
+
+    def _lock(self, name: str, wait_seconds: float) -> files.Lock:
+        return files.Lock(f"{self._layout.locks}/{name}.lock", wait_seconds=wait_seconds)
+
+    def _noted(self, step: "Write | Move") -> "list[str]":
+        """A step as the intent has it: paths below the project, so that it holds where that was moved."""
+        below = os.path.relpath(step.path, self._layout.project)
+        if isinstance(step, Write):
+            return ["write", below, step.text]
+        return ["move", below, os.path.relpath(step.to, self._layout.project)]
+
+    def _replay(self, entry: str, steps: "list[list[str]]") -> None:
+        """Does what is not done yet; doing it again changes nothing."""
+        for kind, below, what in steps:
+            path = os.path.normpath(os.path.join(self._layout.project, below))
+            if kind == "write":
+                files.make_folder(os.path.dirname(path))
+                files.write(path, what)
+            else:
+                _move(path, os.path.normpath(os.path.join(self._layout.project, what)))
+        os.unlink(f"{self._layout.journal}/{entry}")
+        files.flush_folder(self._layout.journal)
+
+
+class Locked:
+    """Some locks of a journal, held; what a killed holder of one of them left is completed first."""
+
+    def __init__(self, journal: Journal, names: "tuple[str, ...]", wait_seconds: float) -> None:
+        self._journal = journal
+        self._wait = wait_seconds
+        self.names = tuple(sorted(names, key=_order))
+        self._held: dict[str, files.Lock] = {}
+
+    def __enter__(self) -> "Locked":
+        self._take()
+        while left := self._left():
+            # Its other locks come before ours, maybe: to be taken in their order, ours are let go.
+            self._release()
+            for entry in left:
+                self._journal.complete(entry)
+            self._take()
+        return self
+
+    def __exit__(
+        self, kind: "type[BaseException] | None", fault: "BaseException | None", trace: "TracebackType | None"
+    ) -> None:
+        self._release()
+
+    def count(self, name: str) -> int:
+        """The next value of the counter that the lock `name` carries, from 1."""
+        return self._held[name].count()
+
+    def _left(self) -> "list[str]":
+        try:
+            return [entry for entry in self._journal.left() if set(locks_of(entry)) & set(self.names)]
+        except BaseException:
+            self._release()
+            raise
+
+    def _take(self) -> None:
+        try:
+            for name in self.names:
+                self._held[name] = self._journal._lock(name, self._wait).__enter__()
+        except BaseException:
+            self._release()
+            raise
+
+    def _release(self) -> None:
+        while self._held:
+            self._held.popitem()[1].__exit__(None, None, None)
+
+
+def locks_of(entry: str) -> "list[str]":
+    """The locks under which an intent was written, in the order in which they are taken."""
+    return entry.removesuffix(_SUFFIX).split("+")
+
+
+def _order(name: str) -> "tuple[int, str]":
+    """Everybody takes locks in this order, so that no two wait for each other."""
+    return ({IDS: 0, PROJECT: 1}.get(name, 2), name)
+
+
+def _move(path: str, to: str) -> None:
+    if os.path.lexists(path):
+        files.make_folder(os.path.dirname(to))
+        os.rename(path, to)
+        files.flush_folder(os.path.dirname(path))
+        files.flush_folder(os.path.dirname(to))

@@ -1,0 +1,56 @@
+"""The state of a project as it was read: its documents, its tasks, and the files that are none."""
+
+from sow.change import Event
+from sow.task import Task
+from sow.value import TYPE_CHECKING, Value
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    Document = dict[str, Any]
+
+
+class Broken(Value):
+    """A state file that can't be taken as it is; the rest of the project goes on without it."""
+
+    path: str
+    message: str
+    hint: str
+
+
+class Tasks(Value):
+    """The tasks of a project, in the order of their ids, and the files that are none."""
+
+    tasks: "tuple[Task, ...]"
+    broken: "tuple[Broken, ...]" = ()
+
+    def by_id(self) -> "dict[str, Task]":
+        return {task.id: task for task in self.tasks}
+
+    def of(self, phase: str) -> "tuple[Task, ...]":
+        """The tasks of one phase."""
+        return tuple(task for task in self.tasks if task.phase == phase)
+
+    def broken_in(self, phase: str) -> "tuple[Broken, ...]":
+        """The files of one phase that can't be taken: nobody can tell what their tasks have come to."""
+        return tuple(broken for broken in self.broken if f"/phases/{phase}/tasks/" in broken.path)
+
+
+class Whole(Value):
+    """A project as it stands: its own document, those of its phases by name, its tasks."""
+
+    project: "Document"
+    phases: "Mapping[str, Document]"
+    tasks: Tasks
+
+
+class Step(Value):
+    """What becomes of a project: documents that take the place of others, and the events that tell it.
+
+    All of it is written or nothing, whatever is killed.
+    """
+
+    project: "Document | None" = None
+    phases: "Mapping[str, Document]" = {}  # noqa: RUF012 - a shared default of a frozen value
+    events: "tuple[Event, ...]" = ()
