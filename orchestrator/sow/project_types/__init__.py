@@ -4,7 +4,8 @@
     <this folder>/<name>.yaml  standard, exploration, design, breakdown
     .sow/project/type.yaml     the type as it was when the project began: what holds for it
 
-A type is checked as a whole when it is read, so that no command meets half of one.
+A type is checked as a whole when it is read, so that no command meets half of one; its JSON Schemas, whose
+check is slow, when a project begins with it and when they are used.
 """
 
 from __future__ import annotations
@@ -206,7 +207,7 @@ def named(name: str, main: str) -> ProjectType:
     """
     path = f"{_folder(main)}/{name}.yaml"
     if _NAME.fullmatch(name) and os.path.exists(path):
-        found = read(document.read_file(path), path)
+        found = read(document.read_file(path), path, schemas=True)
         if found.name != name:
             raise Refused(
                 f"{path}: name is {found.name!r}, and the file says {name!r}", f"make its name {name}"
@@ -257,13 +258,16 @@ def _folder(main: str) -> str:
 # -- reading ---------------------------------------------------------------------------------------
 
 
-def read(held: Document, where: str) -> ProjectType:
-    """The type in a document. Raises Refused, with the line, for the first thing that is wrong with it."""
+def read(held: Document, where: str, *, schemas: bool = False) -> ProjectType:
+    """The type in a document. `schemas`: whether its JSON Schemas are looked at, too.
+
+    Raises Refused, with the line, for the first thing that is wrong with it.
+    """
     if not sow_schemas.valid("project_type", held.value):
         first = sow_schemas.problems("project_type", held.value)[0]
         raise Refused(_at(held, where, first.path, first.message), first.hint)
     found = _parsed(held.value, held.text)
-    for path, message, hint in _faults(held.value, found):
+    for path, message, hint in [*_faults(held.value, found), *(_bad_schemas(found) if schemas else ())]:
         raise Refused(_at(held, where, path, message), hint)
     return found
 
@@ -348,7 +352,6 @@ def _faults(value: Mapping[str, Any], held: ProjectType) -> Iterator[_Fault]:
         if not _NAME.fullmatch(name):
             hint = "take small letters, digits, dashes and underscores: it is the name of a folder"
             yield ("phases", name), f"{name!r} can't be the name of a phase", hint
-    yield from _bad_schemas(held)
     yield from _unknown(("initial", "state"), held.initial_state, held.states, "state")
     for index, name in enumerate(held.final):
         yield from _unknown(("final", index), name, held.states, "state")
@@ -421,21 +424,12 @@ def _artifact_type(path: tuple[str | int, ...], name: str, phase: Phase, of: str
 
 
 def _bad_schemas(held: ProjectType) -> Iterator[_Fault]:
+    from sow.project_types.metadata import schema_fault
+
     for name, phase in held.phases.items():
         for key, schema in (("metadata", phase.metadata), ("task_metadata", phase.task_metadata)):
             if schema and (fault := schema_fault(schema)):
                 yield ("phases", name, key), f"it is no JSON Schema: {fault}", "mend it"
-
-
-def schema_fault(schema: Mapping[str, Any]) -> str:
-    """What is wrong with a JSON Schema; empty for nothing."""
-    from jsonschema import Draft202012Validator, SchemaError
-
-    try:
-        Draft202012Validator.check_schema(dict(schema))
-    except SchemaError as fault:
-        return f"{'.'.join(map(str, fault.absolute_path))}: {fault.message}".removeprefix(": ")
-    return ""
 
 
 def _unreachable(held: ProjectType) -> Iterator[_Fault]:

@@ -19,6 +19,8 @@ def check(schema: Mapping[str, Any] | None, value: object, where: str) -> None:
         return
     from jsonschema import Draft202012Validator
 
+    if fault := schema_fault(schema):
+        raise Refused(f"{where}: the project's type has no JSON Schema for it: {fault}", "mend type.yaml")
     faults = sorted(Draft202012Validator(dict(schema)).iter_errors(value), key=lambda fault: list(fault.path))
     if not faults:
         return
@@ -26,6 +28,17 @@ def check(schema: Mapping[str, Any] | None, value: object, where: str) -> None:
     field = ".".join(["metadata", *map(str, first.absolute_path)])
     more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
     raise Refused(f"{where}: {field}: {first.message}{more}", _hint(first))
+
+
+def schema_fault(schema: Mapping[str, Any]) -> str:
+    """What is wrong with a JSON Schema; empty for nothing."""
+    from jsonschema import Draft202012Validator, SchemaError
+
+    try:
+        Draft202012Validator.check_schema(dict(schema))
+    except SchemaError as fault:
+        return f"{'.'.join(map(str, fault.absolute_path))}: {fault.message}".removeprefix(": ")
+    return ""
 
 
 def _hint(fault: Any) -> str:
