@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,8 @@ import pytest
 from sow import document, project_types
 from sow.errors import NotFound, Refused
 from sow.project_types import BUILT_IN, ProjectType
+
+ROOT = Path(__file__).parents[2]
 
 OWN = """\
 name: spike
@@ -138,3 +141,21 @@ def test_what_is_wrong_with_a_type_is_told_with_its_line(
     assert str(said.value).startswith(f"spike.yaml:{line}: "), said.value
     assert message in str(said.value)
     assert hint in said.value.hint
+
+
+def test_the_type_of_the_page_on_types_is_one() -> None:
+    page = (ROOT / "docs/reference/project-types.md").read_text()
+    example = re.search(r"```yaml title=project_type\n(.*?)```", page, re.DOTALL)
+    assert example
+    assert read(example[1]).events() == ["throw_away"]
+
+
+def test_the_page_on_types_tells_every_transition() -> None:
+    page = (ROOT / "docs/reference/project-types.md").read_text()
+    told = set(re.findall(r"^\| (\w+) \| `(\w+)` \| (\w+) \|", page, re.MULTILINE))
+    assert told == {
+        (state.name, way.event, way.target)
+        for name in BUILT_IN
+        for state in project_types.built_in(name).states.values()
+        for way in state.transitions
+    }

@@ -116,6 +116,14 @@ def events(ctx: click.Context) -> Words:
 
 
 @_completing
+def prompts(ctx: click.Context) -> Words:
+    """The names under which there is guidance for agents."""
+    from sow.cli import prompt
+
+    return prompt.names((ctx.find_object(dict) or {}).get("project"))
+
+
+@_completing
 def phases(ctx: click.Context) -> Words:
     """The phases of the project."""
     return [(name, "") for name in _store(ctx).phases()]

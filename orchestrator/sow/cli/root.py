@@ -31,6 +31,7 @@ COMMANDS = {
     "events": ("sow.cli.events:events", "Read the log of what happened."),
     "config": ("sow.cli.config:config", "See the user's settings."),
     "validate": ("sow.cli.validate:validate", "Check every state file."),
+    "prompt": ("sow.cli.prompt:prompt", "Print guidance for agents."),
     "schema": ("sow.cli.schema:schema", "Print a JSON Schema of the state."),
 }
 """Every command: where it is, and its line in `sow --help` (which imports none of them)."""
