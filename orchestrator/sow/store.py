@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from sow.clock import Clock
+    from sow_schemas.documents import PhaseFile, ProjectFile, TaskState
 
 HIGHEST_ID = 999
 
@@ -93,16 +94,18 @@ class Store:
         """The names of the phases that have a folder."""
         return sorted(n for n in _names(self.layout.phases) if not n.startswith("."))
 
-    def project(self) -> "dict[str, Any]":
+    def project(self) -> "ProjectFile":
         """The project's own document, without its phases."""
-        return self._read(self.layout.project_file, "project_file").value
+        held: ProjectFile = self._read(self.layout.project_file, "project_file").value
+        return held
 
-    def phase(self, phase: str) -> "dict[str, Any]":
+    def phase(self, phase: str) -> "PhaseFile":
         """A phase's own document, without its tasks. Raises NotFound for one that is not there."""
         try:
-            return self._read(self.layout.phase_file(phase), "phase_file").value
+            held: PhaseFile = self._read(self.layout.phase_file(phase), "phase_file").value
         except FileNotFoundError:
             raise self._no_phase(phase) from None
+        return held
 
     def description(self, task: Task) -> str:
         """What the task's description.md says; empty where there is none."""
@@ -141,12 +144,12 @@ class Store:
         with self._lock("ids"):
             return self.change_task(task_id, change)
 
-    def change_project(self, change: "Callable[[dict[str, Any]], dict[str, Any]]") -> "dict[str, Any]":
+    def change_project(self, change: "Callable[[ProjectFile], ProjectFile]") -> "ProjectFile":
         """The same for the project's own document."""
         path = self.layout.project_file
         with self._lock("project"):
             held = self._read(path, "project_file")
-            after = change(dict(held.value))
+            after = change(held.value.copy())
             if not canonical.same(after, held.value):
                 after["updated_at"] = self.now()
                 self._check("project_file", after, path)
@@ -286,7 +289,7 @@ class Store:
             raise _invalid(schema, held.value, path, held)
         return held
 
-    def _check(self, schema: str, value: "dict[str, Any]", path: str) -> None:
+    def _check(self, schema: str, value: "Mapping[str, Any]", path: str) -> None:
         if not sow_schemas.valid(schema, value):
             raise _invalid(schema, value, path, None)
 
@@ -294,7 +297,7 @@ class Store:
         self,
         path: str,
         held: "document.Document",
-        after: "dict[str, Any]",
+        after: "TaskState",
         beside: "Mapping[str, str]",
         lock: str,
     ) -> None:
@@ -448,14 +451,14 @@ class _SettledLock(files.Lock):
         return self
 
 
-def _changed(held: "document.Document", after: "dict[str, Any]", path: str) -> str:
+def _changed(held: "document.Document", after: "Mapping[str, Any]", path: str) -> str:
     try:
         return held.changed(after)
     except canonical.Unwritable as fault:
         raise _unwritable(path, fault) from fault
 
 
-def _written(value: "dict[str, Any]", path: str) -> str:
+def _written(value: "Mapping[str, Any]", path: str) -> str:
     try:
         return canonical.emit(value)
     except canonical.Unwritable as fault:
@@ -489,7 +492,7 @@ def _text(path: str) -> str:
         return ""
 
 
-def _invalid(schema: str, value: "dict[str, Any]", path: str, held: "document.Document | None") -> Refused:
+def _invalid(schema: str, value: "Mapping[str, Any]", path: str, held: "document.Document | None") -> Refused:
     """The refusal of a document, with the place of its first problem."""
     found = sow_schemas.problems(schema, value)
     first = found[0]
