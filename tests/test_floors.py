@@ -155,6 +155,12 @@ def test_a_module_with_a_private_name_is_imported_only_beside_it() -> None:
         assert arrow.source == package or arrow.source.startswith(f"{package}."), arrow.place
 
 
+def test_the_types_of_documents_cost_nothing_that_runs() -> None:
+    users = [arrow for arrow in arrows() if arrow.goal == "sow_schemas.documents"]
+    assert users
+    assert [arrow.place for arrow in users if arrow.at_once] == []
+
+
 def test_no_module_loads_itself_by_way_of_others() -> None:
     assert circles({(arrow.source, arrow.goal) for arrow in arrows() if arrow.at_once}) == []
 

@@ -10,6 +10,8 @@ from sow.value import TYPE_CHECKING, Value
 if TYPE_CHECKING:
     from typing import Any
 
+    from sow_schemas import documents
+
 DEFAULT_PHASE = "implementation"
 
 
@@ -22,7 +24,7 @@ class Wish(Value):
     task_id: "str | None" = None
     phase: "str | None" = None
     depends_on: "tuple[str, ...]" = ()
-    priority: "str | None" = None
+    priority: "documents.Priority | None" = None
     task_type: "str | None" = None
     params: "dict[str, Any] | None" = None
 

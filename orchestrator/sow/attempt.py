@@ -16,7 +16,7 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sow_schemas
 from sow import document, files
@@ -24,6 +24,11 @@ from sow.document import canonical
 from sow.errors import NotFound, Refused
 from sow.layout import Layout
 from sow.value import Value
+
+if TYPE_CHECKING:
+    from typing import Self, Unpack
+
+    from sow_schemas import documents
 
 
 class Attempt(Value):
@@ -35,12 +40,11 @@ class Attempt(Value):
     executor: str
     session_id: str | None = None
     iteration: int
-    action: str
-    reason: str | None = None
-    """Why it was made: start, answer, feedback, nudge, restart, retry, interrupted, prompt."""
+    action: documents.Action
+    reason: documents.Reason | None = None
     run_id: str
     folder: str
-    argv: tuple[str, ...] | list[str] = ()
+    argv: list[str]
     created_at: str
     started_at: str | None = None
     ended_at: str | None = None
@@ -49,15 +53,25 @@ class Attempt(Value):
     boot_id: str | None = None
     exit_code: int | None = None
     signal: int | None = None
-    outcome: str | None = None
+    outcome: documents.Outcome | None = None
     error_class: str | None = None
     message: str | None = None
     cost_usd: float | None = None
     input_tokens: int | None = None
     output_tokens: int | None = None
     cached_tokens: int | None = None
-    denials: list[dict[str, str]] | None = None
+    denials: list[documents.Denial] | None = None
     turns: int | None = None
+
+    if TYPE_CHECKING:
+
+        def replace(self, **changes: Unpack[documents.AttemptChanges]) -> Self:  # type: ignore[override]
+            """A copy with some fields changed: those of the schema, where any `Value` takes its own."""
+
+    @classmethod
+    def from_document(cls, document: documents.Attempt) -> Attempt:
+        """The attempt of a document that the schema has accepted."""
+        return cls(**document)
 
     @property
     def ended(self) -> bool:
@@ -106,7 +120,7 @@ class Attempts:
         if not sow_schemas.valid("attempt", value):
             first = sow_schemas.problems("attempt", value)[0]
             raise Refused(f"{path}: {'.'.join(map(str, first.path))}: {first.message}", first.hint)
-        return Attempt(**value)
+        return Attempt.from_document(value)
 
     def all(self) -> Iterator[Attempt]:
         """Every attempt that has a readable record, by id."""

@@ -11,12 +11,15 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sow_schemas
 from sow import document
 from sow.errors import NotFound, Refused
 from sow_executors import base, catalog
+
+if TYPE_CHECKING:
+    from sow_schemas import documents
 
 ROLES = ("orchestrator", "implementer", "architect", "reviewer", "planner", "researcher", "decomposer")
 """The roles that sow knows; a repository adds its own in `.sow/agents/<name>.md`."""
@@ -41,7 +44,7 @@ class UserConfig:
     """The user's settings, checked."""
 
     path: str
-    executors: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    executors: Mapping[str, documents.ExecutorConfig] = field(default_factory=dict)
     bindings: Mapping[str, str] = field(default_factory=dict)
 
     def for_role(self, role: str, environment: Mapping[str, str]) -> ExecutorChoice:
@@ -84,7 +87,7 @@ class RepositoryConfig:
 
     jobs: int = 3
     commit_state: bool = True
-    isolation: str = "task"
+    isolation: documents.Isolation = "task"
     checks: tuple[str, ...] = ()
     environment: tuple[str, ...] = ()
     grace_seconds: float = 8.0
@@ -102,22 +105,23 @@ def user_path(environment: Mapping[str, str]) -> str:
 def user(environment: Mapping[str, str]) -> UserConfig:
     """The user's settings; the defaults where there is no file. Raises Refused for a bad one."""
     path = user_path(environment)
-    held = _read(path, "user_config")
-    agents = held.get("agents") or {}
-    return UserConfig(path, agents.get("executors") or {}, agents.get("bindings") or {})
+    held: documents.UserConfig = _read(path, "user_config")
+    agents = held.get("agents", {})
+    return UserConfig(path, agents.get("executors", {}), agents.get("bindings", {}))
 
 
 def repository(main: str) -> RepositoryConfig:
     """The settings of the repository whose main checkout is at `main`. Raises Refused for bad ones."""
-    held = _read(f"{main}/.sow/config.yaml", "repository_config")
-    given = {
-        key: held[key] for key in ("jobs", "isolation", "grace_seconds", "silence_seconds") if key in held
-    }
+    held: documents.RepositoryConfig = _read(f"{main}/.sow/config.yaml", "repository_config")
+    default = RepositoryConfig()
     return RepositoryConfig(
-        **given,
+        jobs=held.get("jobs", default.jobs),
         commit_state=held.get("state", {}).get("commit", "auto") == "auto",
+        isolation=held.get("isolation", default.isolation),
         checks=tuple(held.get("checks", ())),
         environment=tuple(held.get("environment", ())),
+        grace_seconds=held.get("grace_seconds", default.grace_seconds),
+        silence_seconds=held.get("silence_seconds", default.silence_seconds),
     )
 
 
@@ -141,7 +145,7 @@ def check_role(role: str, main: str) -> None:
     raise NotFound(f"agent not found: {role or 'its name is empty'}", hint)
 
 
-def _read(path: str, schema: str) -> dict[str, Any]:
+def _read(path: str, schema: str) -> Any:
     try:
         held = document.read_file(path)
     except FileNotFoundError:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from sow.change import Change, Event
 from sow.clock import stamp
 from sow.progress import End
@@ -9,7 +11,10 @@ from sow.recovery.policy import AskPerson, Decision, Later, Nothing, Nudge, Rest
 from sow.task import Task
 from sow_executors.base import Failed
 
-ERROR_TYPES = {
+if TYPE_CHECKING:
+    from sow_schemas.documents import ErrorType
+
+ERROR_TYPES: dict[str, ErrorType] = {
     "rate_limit": "network",
     "overloaded": "network",
     "server_error": "network",
@@ -89,7 +94,7 @@ def _without_a_try(task: Task) -> Task:
 
 
 def _with_error(task: Task, failed: Failed, now: float) -> Task:
-    tries = int(task.error["retry_count"]) + 1 if task.error else 0
+    tries = task.error.get("retry_count", 0) + 1 if task.error else 0
     return task.replace(
         error={
             "error_type": ERROR_TYPES.get(failed.kind, "unknown"),

@@ -110,7 +110,8 @@ def _apply(store: Store, report: "dict[str, Any]", task_id: str, attempt: str, a
             text = report.get("text") is True
             set_field(store, task_id, field, value, attempt=attempt, text=text)
         case {"verb": "ask", "question": str(question), "options": list(options)}:
-            if (store.task(task_id).question or {}).get("text") != question:  # else: asked before a kill
+            asked = store.task(task_id).question
+            if asked is None or asked["text"] != question:  # else: asked before a kill
                 ask(store, task_id, question, tuple(map(str, options)), attempt=attempt)
         case {"verb": "log", "text": str(text)}:
             note(store, task_id, text, at=at)

@@ -66,10 +66,12 @@ def inbox(tasks: tuple[Task, ...]) -> list[Item]:
 
 def _item(task: Task) -> Item | None:
     if task.status == PAUSED:
-        asked = task.question or {"text": "It is paused, and nobody said why.", "kind": "question"}
-        return Item(task, asked["kind"], asked["text"], asked.get("asked_at", task.updated_at))
+        asked = task.question
+        if asked is None:
+            return Item(task, "question", "It is paused, and nobody said why.", task.updated_at)
+        return Item(task, asked["kind"], asked["text"], asked["asked_at"])
     if task.status == NEEDS_REVIEW:
-        summary = str((task.result or {}).get("message", ""))
+        summary = task.result.get("message", "") if task.result else ""
         return Item(task, "merge" if task.approval else "review", summary, task.updated_at)
     return None
 

@@ -15,7 +15,7 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import structlog
 
@@ -33,6 +33,9 @@ from sow.runner.watch import Watcher
 from sow.task import ENDED, IN_PROGRESS, NEEDS_REVIEW, PAUSED, PENDING, Task
 from sow.turn import AFTER_RESULT_SECONDS, Live, Settled, Turns
 from sow_executors.base import Said, Started, Used
+
+if TYPE_CHECKING:
+    from sow_schemas.documents import Reason
 
 log = structlog.get_logger()
 
@@ -121,7 +124,7 @@ class Scheduler:
         self.watcher.add_folder(self._events_folder())
         self._skip_told()
         self._scan()
-        live = self.turns.begin(task, prompt=prompt, reason="prompt" if prompt else "", agent=agent)
+        live = self.turns.begin(task, prompt=prompt, reason="prompt" if prompt else None, agent=agent)
         self._follow_from_now(live)
         self.watch(Note("started", self._put(task.id), live.attempt.reason or "", live.attempt))
         while self.live and not self._signals:
@@ -212,7 +215,7 @@ class Scheduler:
             busy |= self._ready.tasks.keys() - {self.only}
         return self._ready.take(self.turns.clock(), busy)
 
-    def _begin(self, task: Task, *, reason: str = "", tried: tuple[str, ...] = ()) -> None:
+    def _begin(self, task: Task, *, reason: Reason | None = None, tried: tuple[str, ...] = ()) -> None:
         try:
             live = self.turns.begin(task, reason=reason, tried=tried)
         except Busy as fault:

@@ -6,9 +6,8 @@ from sow.value import TYPE_CHECKING, Value
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from typing import Any
 
-    Document = dict[str, Any]
+    from sow_schemas.documents import PhaseFile, ProjectFile
 
 
 class Broken(Value):
@@ -40,8 +39,8 @@ class Tasks(Value):
 class Whole(Value):
     """A project as it stands: its own document, those of its phases by name, its tasks."""
 
-    project: "Document"
-    phases: "Mapping[str, Document]"
+    project: "ProjectFile"
+    phases: "Mapping[str, PhaseFile]"
     tasks: Tasks
 
 
@@ -51,6 +50,6 @@ class Step(Value):
     All of it is written or nothing, whatever is killed.
     """
 
-    project: "Document | None" = None
-    phases: "Mapping[str, Document]" = {}  # noqa: RUF012 - a shared default of a frozen value
+    project: "ProjectFile | None" = None
+    phases: "Mapping[str, PhaseFile]" = {}  # noqa: RUF012 - a shared default of a frozen value
     events: "tuple[Event, ...]" = ()

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from sow.change import Event
 from sow.errors import Refused
@@ -32,7 +32,8 @@ from sow.ready import circle
 from sow.state import Step, Whole
 from sow.task import COMPLETED, Task
 
-Document = dict[str, Any]
+if TYPE_CHECKING:
+    from sow_schemas.documents import ArtifactState, PhaseFile, ProjectFile, Statechart
 
 ITERATION = "iteration"
 """The field of an artifact's metadata in which sow notes the phase's iteration that it came in."""
@@ -131,10 +132,11 @@ def step(kind: ProjectType, whole: Whole, taken: Transition, *, at: str) -> Step
     The guards are the caller's to ask: `way` and `open_way` give them.
     """
     here = whole.project["statechart"]["current_state"]
-    chart = {"current_state": taken.target, "updated_at": at}
-    payload = {"event": taken.event, "from": here, "to": taken.target}
+    chart: Statechart = {"current_state": taken.target, "updated_at": at}
+    project: ProjectFile = {**whole.project, "statechart": chart}
+    payload = {"event": taken.event, "source": here, "target": taken.target}
     return Step(
-        project={**whole.project, "statechart": chart},
+        project=project,
         phases=after(taken.effects, whole.phases, at=at),
         events=(Event(type="project.advanced", payload=payload),),
     )
@@ -143,9 +145,9 @@ def step(kind: ProjectType, whole: Whole, taken: Transition, *, at: str) -> Step
 # -- how a project begins --------------------------------------------------------------------------
 
 
-def first(kind: ProjectType, *, at: str) -> tuple[str, dict[str, Document]]:
+def first(kind: ProjectType, *, at: str) -> tuple[str, dict[str, PhaseFile]]:
     """State and phases of a project of this type that begins at `at`."""
-    phases: dict[str, Document] = {
+    phases: dict[str, PhaseFile] = {
         name: {"status": "pending", "enabled": True, "created_at": at, "inputs": [], "outputs": []}
         for name in kind.phases
     }
@@ -159,9 +161,9 @@ def first(kind: ProjectType, *, at: str) -> tuple[str, dict[str, Document]]:
 # -- effects ---------------------------------------------------------------------------------------
 
 
-def after(effects: tuple[Effect, ...], phases: Mapping[str, Document], *, at: str) -> dict[str, Document]:
+def after(effects: tuple[Effect, ...], phases: Mapping[str, PhaseFile], *, at: str) -> dict[str, PhaseFile]:
     """The phases that effects change, as they are afterwards. Raises Refused for one that is not there."""
-    changed: dict[str, Document] = {}
+    changed: dict[str, PhaseFile] = {}
     for effect in effects:
         now = {**phases, **changed}
         changed[effect.phase] = _affected(_phase(now, effect.phase), effect, at)
@@ -173,8 +175,8 @@ def after(effects: tuple[Effect, ...], phases: Mapping[str, Document], *, at: st
     return changed
 
 
-def _affected(phase: Document, effect: Effect, at: str) -> Document:
-    held = dict(phase)
+def _affected(phase: PhaseFile, effect: Effect, at: str) -> PhaseFile:
+    held: dict[str, Any] = {**phase}
     if effect.enter:
         held = _entered(held, at)
     if effect.status is not None:
@@ -187,14 +189,14 @@ def _affected(phase: Document, effect: Effect, at: str) -> Document:
     return in_order(held)
 
 
-def _entered(phase: Document, at: str) -> Document:
+def _entered(phase: Mapping[str, Any], at: str) -> dict[str, Any]:
     """A phase that is gone into, for the first time or again: its ends are taken back."""
     held = {key: value for key, value in phase.items() if key not in ("completed_at", "failed_at")}
     held.setdefault("started_at", at)
     return {**held, "status": "in_progress", "iteration": int(held.get("iteration", 0)) + 1}
 
 
-def _with_inputs(phase: Document, artifacts: list[Document]) -> Document:
+def _with_inputs(phase: PhaseFile, artifacts: list[ArtifactState]) -> PhaseFile:
     new = [held for held in artifacts if held not in phase["inputs"]]
     return {**phase, "inputs": [*phase["inputs"], *new]}
 
@@ -205,9 +207,9 @@ _ORDER = (
 )  # fmt: skip
 
 
-def in_order(phase: Document) -> Document:
+def in_order(phase: Mapping[str, Any]) -> PhaseFile:
     """A phase's document with its fields in the order of the schema."""
-    return {key: phase[key] for key in _ORDER if key in phase}
+    return cast("PhaseFile", {key: phase[key] for key in _ORDER if key in phase})
 
 
 # -- guards ----------------------------------------------------------------------------------------
@@ -301,7 +303,7 @@ def _artifacts_fault(guard: ArtifactsAre, whole: Whole) -> tuple[str, str] | Non
             return next((fault for fault in faults if fault), None)
 
 
-def _artifact_fault(guard: ArtifactsAre, index: int, held: Document) -> tuple[str, str] | None:
+def _artifact_fault(guard: ArtifactsAre, index: int, held: ArtifactState) -> tuple[str, str] | None:
     word = guard.of[:-1]
     how = f"sow {word} set --index {index}"
     # What it is comes before whether somebody approved it: an approval is of something.
@@ -319,7 +321,7 @@ def _artifact_fault(guard: ArtifactsAre, index: int, held: Document) -> tuple[st
     return None
 
 
-def _is_of_now(artifact: Document, phase: Document) -> bool:
+def _is_of_now(artifact: ArtifactState, phase: PhaseFile) -> bool:
     """Whether an artifact came in the phase's current iteration; one that says nothing came in the first."""
     return bool(artifact.get("metadata", {}).get(ITERATION, 1) == phase.get("iteration", 1))
 
@@ -357,7 +359,7 @@ def _set_dependencies(task: Task) -> str:
 # -- what the completion of a task asks for --------------------------------------------------------
 
 
-def with_completed(kind: ProjectType, phase: Document, task: Task) -> Document | None:
+def with_completed(kind: ProjectType, phase: PhaseFile, task: Task) -> PhaseFile | None:
     """The task's phase once the task is completed; None where its completion asks nothing of the phase.
 
     Raises Refused where the artifact that the task names is not among the phase's outputs.
@@ -374,14 +376,16 @@ def with_completed(kind: ProjectType, phase: Document, task: Task) -> Document |
             f"the outputs of phase {task.phase}",
             f"add it: `sow output add --type {its_type} --path {path} --phase {task.phase}`",
         )
-    approved = [{**held, "approved": True} if i in mine else held for i, held in enumerate(phase["outputs"])]
+    approved: list[ArtifactState] = [
+        {**held, "approved": True} if index in mine else held for index, held in enumerate(phase["outputs"])
+    ]
     return {**phase, "outputs": approved}
 
 
 # -- helpers ---------------------------------------------------------------------------------------
 
 
-def _phase(phases: Mapping[str, Document], name: str) -> Document:
+def _phase(phases: Mapping[str, PhaseFile], name: str) -> PhaseFile:
     if name in phases:
         return phases[name]
     raise Refused(

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from sow.clock import Clock
     from sow.project_types import ProjectType
+    from sow_schemas.documents import PhaseFile, ProjectFile
 
 HIGHEST_ID = 999
 
@@ -79,16 +80,18 @@ class Store:
         """The names of the phases that have a folder."""
         return sorted(n for n in _names(self.layout.phases) if not n.startswith("."))
 
-    def project(self) -> "dict[str, Any]":
+    def project(self) -> "ProjectFile":
         """The project's own document, without its phases."""
-        return self._read(self.layout.project_file, "project_file").value
+        held: ProjectFile = self._read(self.layout.project_file, "project_file").value
+        return held
 
-    def phase(self, phase: str) -> "dict[str, Any]":
+    def phase(self, phase: str) -> "PhaseFile":
         """A phase's own document, without its tasks. Raises NotFound for one that is not there."""
         try:
-            return self._read(self.layout.phase_file(phase), "phase_file").value
+            held: PhaseFile = self._read(self.layout.phase_file(phase), "phase_file").value
         except FileNotFoundError:
             raise self._no_phase(phase) from None
+        return held
 
     def whole(self) -> Whole:
         """The project as it stands. Raises Refused where its own file or that of a phase is broken."""
@@ -146,19 +149,19 @@ class Store:
         with self.journal.locked(IDS):
             return self.change_task(task_id, change)
 
-    def change_project(self, change: "Callable[[dict[str, Any]], Step]") -> "dict[str, Any]":
+    def change_project(self, change: "Callable[[ProjectFile], Step]") -> "ProjectFile":
         """The same for the project's own document, whatever its phases are like."""
         with self.journal.locked(PROJECT) as lock:
             project = self.project()
-            return self._make(change(dict(project)), project, lock)
+            return self._make(change(project.copy()), project, lock)
 
-    def change_phase(self, phase: str, change: "Callable[[dict[str, Any]], Step]") -> "dict[str, Any]":
+    def change_phase(self, phase: str, change: "Callable[[PhaseFile], Step]") -> "PhaseFile":
         """The same for a phase's own document. Raises NotFound for a phase that is not there."""
         with self.journal.locked(PROJECT) as lock:
             held = self.phase(phase)
-            step = change(dict(held))
+            step = change(held.copy())
             self._make(step, self.project(), lock)
-        return dict(step.phases.get(phase, held))
+        return step.phases.get(phase, held)
 
     def change_whole(self, change: "Callable[[Whole], Step]") -> Whole:
         """Makes a step of the project: its file, its phases' and the events, all or nothing; gives what is.
@@ -171,7 +174,7 @@ class Store:
             project = self._make(step, whole.project, lock)
         return whole.replace(project=project, phases={**whole.phases, **step.phases})
 
-    def _make(self, step: Step, project: "dict[str, Any]", lock: Locked) -> "dict[str, Any]":
+    def _make(self, step: Step, project: "ProjectFile", lock: Locked) -> "ProjectFile":
         """Writes what a step changes and tells it; gives the project's document as it is then."""
         texts = self._texts({"": step.project or project, **step.phases})
         after = step.project or project
@@ -186,7 +189,7 @@ class Store:
             self.log.append(event, lock.count(PROJECT))
         return after
 
-    def _texts(self, documents: "Mapping[str, dict[str, Any]]") -> "dict[str, str]":
+    def _texts(self, documents: "Mapping[str, ProjectFile | PhaseFile]") -> "dict[str, str]":
         """The files of the project ("") and of phases that change, each with its text."""
         texts = {}
         for phase, value in documents.items():
@@ -340,7 +343,7 @@ class Store:
             raise _invalid(schema, held.value, path, held)
         return held
 
-    def _check(self, schema: str, value: "dict[str, Any]", path: str) -> None:
+    def _check(self, schema: str, value: "Mapping[str, Any]", path: str) -> None:
         if not sow_schemas.valid(schema, value):
             raise _invalid(schema, value, path, None)
 
@@ -503,14 +506,14 @@ class Store:
                     shutil.rmtree(f"{above}/{name}", ignore_errors=True)
 
 
-def _changed(held: "document.Document", after: "dict[str, Any]", path: str) -> str:
+def _changed(held: "document.Document", after: "Mapping[str, Any]", path: str) -> str:
     try:
         return held.changed(after)
     except canonical.Unwritable as fault:
         raise _unwritable(path, fault) from fault
 
 
-def _written(value: "dict[str, Any]", path: str) -> str:
+def _written(value: "Mapping[str, Any]", path: str) -> str:
     try:
         return canonical.emit(value)
     except canonical.Unwritable as fault:
@@ -544,7 +547,7 @@ def _text(path: str) -> str:
         return ""
 
 
-def _invalid(schema: str, value: "dict[str, Any]", path: str, held: "document.Document | None") -> Refused:
+def _invalid(schema: str, value: "Mapping[str, Any]", path: str, held: "document.Document | None") -> Refused:
     """The refusal of a document, with the place of its first problem."""
     found = sow_schemas.problems(schema, value)
     first = found[0]

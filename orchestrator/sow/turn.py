@@ -45,6 +45,7 @@ from sow_executors import base, extras
 
 if TYPE_CHECKING:
     from sow.clock import Clock
+    from sow_schemas.documents import Action, Outcome, Reason
 
 log = structlog.get_logger()
 
@@ -109,7 +110,13 @@ class Turns:
     # -- begin --------------------------------------------------------------------------------
 
     def begin(
-        self, task: Task, *, reason: str = "", tried: tuple[str, ...] = (), prompt: str = "", agent: str = ""
+        self,
+        task: Task,
+        *,
+        reason: Reason | None = None,
+        tried: tuple[str, ...] = (),
+        prompt: str = "",
+        agent: str = "",
     ) -> Live:
         """Starts an agent on a task that is pending, or in_progress and not running.
 
@@ -160,7 +167,7 @@ class Turns:
                 reason=reason,
                 run_id=self.run_id,
                 folder=folder,
-                argv=command.argv,
+                argv=list(command.argv),
                 created_at=self.store.now(),
             )
         )
@@ -220,7 +227,9 @@ class Turns:
             return self.user.named(task.executor, f"task {task.id}")
         return self.user.for_role(task.assigned_agent, self.environment)
 
-    def _session(self, task: Task, executor: base.Executor, tried: tuple[str, ...]) -> tuple[str | None, str]:
+    def _session(
+        self, task: Task, executor: base.Executor, tried: tuple[str, ...]
+    ) -> tuple[str | None, Action]:
         """The session of this turn and how it is come by: an id that is there is resumed."""
         kept = task.session_id if task.session_id and not task.fresh and "mint" not in tried else None
         if kept is not None and not executor.accepts(kept):
@@ -237,7 +246,7 @@ class Turns:
             return True
         return executor.knows(session, self._passed(executor))
 
-    def _reason(self, task: Task, action: str) -> str:
+    def _reason(self, task: Task, action: Action) -> Reason:
         if task.answer:
             return "feedback" if self._is_feedback(task) else "answer"
         if action == "spawn" and not task.attempts:
@@ -254,7 +263,7 @@ class Turns:
 
     def _is_feedback(self, task: Task) -> bool:
         given = self.store.feedback(task)
-        return bool(given and task.answer and given[-1][1].strip() == str(task.answer["text"]).strip())
+        return bool(given and task.answer and given[-1][1].strip() == task.answer["text"].strip())
 
     def _by_file(self, executor: base.Executor, choice: ExecutorChoice, attempt: str) -> str:
         """How to report without `sow`, for an agent that may not be allowed to run it."""
@@ -263,7 +272,7 @@ class Turns:
         return f"\n\n{prompts.by_file(f'{self.attempts.folder(attempt)}/outbox')}"
 
     def _prompt(self, task: Task, action: str, reason: str) -> str:
-        words = str(task.answer["text"]) if task.answer else ""
+        words = task.answer["text"] if task.answer else ""
         is_feedback = self._is_feedback(task)
         if action == "spawn":
             note = f"A person answered an earlier question of yours: {words}" if words else ""
@@ -423,7 +432,7 @@ class Turns:
                 reason="attach",
                 run_id=self.run_id,
                 folder=folder,
-                argv=command.argv,
+                argv=list(command.argv),
                 created_at=self.store.now(),
                 started_at=self.store.now(),
             )
@@ -565,22 +574,14 @@ class Turns:
 
     def _record_end(self, live: Live, ending: base.Finished | base.Failed, status: Exit | None) -> Attempt:
         tally = live.tally
-        match ending:
-            case base.Failed(kind, message):
-                outcome, detail = (
-                    ("stopped" if live.stopped else "lost" if status is None else "failed"),
-                    {
-                        "error_class": kind,
-                        "message": message,
-                    },
-                )
-            case base.Finished(_, turns):
-                outcome, detail = "finished", {"turns": str(turns)}
+        outcome: Outcome = "finished"
+        if isinstance(ending, base.Failed):
+            outcome = "stopped" if live.stopped else "lost" if status is None else "failed"
         ended = live.attempt.replace(
             outcome=outcome,
-            error_class=detail.get("error_class"),
-            message=detail.get("message"),
-            turns=int(detail["turns"]) if "turns" in detail else None,
+            error_class=ending.kind if isinstance(ending, base.Failed) else None,
+            message=ending.message if isinstance(ending, base.Failed) else None,
+            turns=ending.turns if isinstance(ending, base.Finished) else None,
             session_id=tally.session_id or live.attempt.session_id,
             cost_usd=tally.usd,
             input_tokens=tally.input_tokens,
@@ -606,7 +607,7 @@ class Turns:
         attempt: Attempt,
         leases: tuple[lease.Lease, ...],
         *,
-        outcome: str,
+        outcome: Outcome,
         status: Exit | None = None,
         message: str = "",
     ) -> None:

@@ -43,8 +43,8 @@ def load(name: str) -> "dict[str, Any]":
     with open(os.path.join(os.path.dirname(__file__), source + _SUFFIX), encoding="utf-8") as file:
         schema: dict[str, Any] = json.load(file)
     if left_out:
+        schema["description"] = f"A {schema['title']} as its file holds it: without `{left_out}`."
         schema["title"] = schema["title"].replace("State", "File")
-        schema["description"] = f"{schema['title']}: a {schema['title'][:-4]}State without `{left_out}`."
         del schema["properties"][left_out]
         schema["required"].remove(left_out)
     return schema

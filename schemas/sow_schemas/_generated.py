@@ -35,7 +35,7 @@ _KEYS_26 = frozenset(('files',))
 _KEYS_27 = frozenset(('holder', 'lease'))
 _KEYS_28 = frozenset(('jobs',))
 _KEYS_29 = frozenset(('branch', 'name'))
-_KEYS_30 = frozenset(('event', 'from', 'to'))
+_KEYS_30 = frozenset(('event', 'source', 'target'))
 _KEYS_31 = frozenset(('fields', 'phase'))
 _KEYS_32 = frozenset(('created_at', 'enabled', 'inputs', 'outputs', 'status'))
 _KEYS_33 = frozenset(('completed_at', 'created_at', 'enabled', 'failed_at', 'inputs', 'iteration', 'metadata', 'outputs', 'started_at', 'status'))
@@ -726,10 +726,10 @@ def event(v: object) -> bool:
             v00 = v0['event']
             if not isinstance(v00, str):
                 return False
-            v01 = v0['from']
+            v01 = v0['source']
             if not isinstance(v01, str):
                 return False
-            v02 = v0['to']
+            v02 = v0['target']
             if not isinstance(v02, str):
                 return False
     elif vc == 'project.changed':

@@ -63,8 +63,8 @@ def whole(kind: str, state: str, tasks: tuple[Task, ...] = (), **phases: dict[st
     """A project of a type in a state; of its phases the fields that are given."""
     held = TYPES[kind]
     _, begun = statechart.first(held, at=AT)
-    documents = {name: {**phase, **phases.get(name, {})} for name, phase in begun.items()}
-    project = {"name": "demo", "type": kind, "statechart": {"current_state": state, "updated_at": AT}}
+    documents: Any = {name: {**phase, **phases.get(name, {})} for name, phase in begun.items()}
+    project: Any = {"name": "demo", "type": kind, "statechart": {"current_state": state, "updated_at": AT}}
     return Whole(project=project, phases=documents, tasks=Tasks(tasks=tasks))
 
 
@@ -317,7 +317,7 @@ def test_a_step_leads_to_valid_documents_and_is_told(kind: str, state: str, even
     assert step.project is not None
     assert step.project["statechart"] == {"current_state": target, "updated_at": LATER}
     assert all(sow_schemas.valid("phase_file", phase) for phase in step.phases.values())
-    assert [e.payload for e in step.events] == [{"event": event, "from": state, "to": target}]
+    assert [e.payload for e in step.events] == [{"event": event, "source": state, "target": target}]
 
 
 def test_a_failed_review_opens_the_next_iteration_and_closes_the_gates() -> None:
@@ -387,7 +387,7 @@ def test_an_advance_writes_state_and_phases_and_tells_it(tmp_path: Path) -> None
     walk_to_review(store)
     assert store.project()["statechart"]["current_state"] == "ReviewActive"
     assert (store.phase("implementation")["status"], store.phase("review")["iteration"]) == ("completed", 1)
-    assert [e["payload"]["to"] for e in events(store) if e["type"] == "project.advanced"] == [
+    assert [e["payload"]["target"] for e in events(store) if e["type"] == "project.advanced"] == [
         "ImplementationDraftPRCreation", "ImplementationExecuting", "ReviewActive",
     ]  # fmt: skip
 
@@ -400,9 +400,14 @@ def walk_to_review(store: Store) -> None:
         advancing.advance(store, None)
 
 
-def phase_with(**fields: Any) -> Callable[[dict[str, Any]], Step]:
+def phase_with(**fields: Any) -> Callable[[Any], Step]:
     """A change of phase `implementation` by some fields."""
-    return lambda held: Step(phases={"implementation": {**held, **fields}})
+
+    def change(held: Any) -> Step:
+        phases: Any = {"implementation": {**held, **fields}}
+        return Step(phases=phases)
+
+    return change
 
 
 def test_metadata_is_checked_by_the_type_at_the_write(tmp_path: Path) -> None:
@@ -437,7 +442,7 @@ def test_a_task_of_a_design_completes_only_with_its_artifact_and_approves_it(tmp
         store.check_completion(store.task("010"))
     assert store.task("010").status == "pending"
 
-    outputs = [artifact("adr", approved=False, path="adr/1.md"), artifact("adr", approved=False, path="2.md")]
+    outputs: Any = [artifact("adr", approved=False, path=path) for path in ("adr/1.md", "2.md")]
     store.change_phase("design", lambda held: Step(phases={"design": {**held, "outputs": outputs}}))
     store.change_task("010", complete)
     assert [held["approved"] for held in store.phase("design")["outputs"]] == [True, False]

@@ -46,7 +46,7 @@ def advance(settings: dict[str, Any], event: str | None, listed: bool, dry_run: 
 def _advance(store: Store, event: str | None, as_json: bool) -> None:
     done = advancing.advance(store, event)
     if as_json:
-        held = {"event": done.taken.event, "from": done.source, "to": done.state.name}
+        held = {"event": done.taken.event, "source": done.source, "target": done.state.name}
         click.echo(json.dumps({**held, "prompt": done.state.prompt}))
         return
     click.echo(f"Current state: {done.source}")
@@ -72,7 +72,7 @@ def _list(store: Store, as_json: bool) -> None:
 def _row(way: Way) -> dict[str, Any]:
     return {
         "event": way.transition.event,
-        "to": way.transition.target,
+        "target": way.transition.target,
         "description": way.transition.description,
         "blocked": not way.is_open,
         "requires": [guard.text for guard in way.transition.guards],

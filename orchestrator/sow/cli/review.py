@@ -117,7 +117,7 @@ def _row(item: Item) -> dict[str, Any]:
         "name": task.name,
         "kind": item.kind,
         "text": item.text,
-        "options": list((task.question or {}).get("options", ())),
+        "options": task.options,
         "since": item.since,
         "iteration": task.iteration,
         "agent": task.assigned_agent,
@@ -150,9 +150,8 @@ def _circumstances(item: Item, now: float) -> str:
 
 def _question(item: Item) -> str:
     lines = ["", wrapped(plain(item.text))] if item.text.strip() else []
-    options = (item.task.question or {}).get("options", ())
-    if options:
-        lines += ["", *(f"    {n}  {plain(str(o))}" for n, o in enumerate(options, 1))]
+    if options := item.task.options:
+        lines += ["", *(f"    {n}  {plain(option)}" for n, option in enumerate(options, 1))]
     return "\n".join([*lines, ""])
 
 
@@ -352,7 +351,7 @@ class Session:
                 return self._abandon(item.task)
 
     def _answer(self, item: Item) -> Callable[[], None] | None:
-        options = [str(option) for option in (item.task.question or {}).get("options", ())]
+        options = item.task.options
         how = f"1-{len(options)}, or your words" if options else "Your words"
         typed = terminal.line(f"{how} (empty: your editor): ")
         if typed is None:

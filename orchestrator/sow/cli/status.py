@@ -53,16 +53,13 @@ def page(store: Store) -> dict[str, Any]:
     running = {a.task_id: a.id for a in every if not a.ended and _runs(attempts, a.id)}
     try:
         project = store.project()
+        name, branch, state = project["name"], project["branch"], project["statechart"]["current_state"]
     except SowError as fault:
-        project = {
-            "name": store.layout.name,
-            "branch": "",
-            "statechart": {"current_state": f"broken: {fault}"},
-        }
+        name, branch, state = store.layout.name, "", f"broken: {fault}"
     return {
-        "project": project["name"],
-        "branch": project["branch"],
-        "state": project["statechart"]["current_state"],
+        "project": name,
+        "branch": branch,
+        "state": state,
         "folder": store.layout.folder,
         "tasks": [_row(task, running.get(task.id)) for task in held.tasks],
         "waits": [

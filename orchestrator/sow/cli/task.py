@@ -20,6 +20,7 @@ from sow.task import COMPLETED, PRIORITIES, Task
 
 if TYPE_CHECKING:
     from sow.review import Approved
+    from sow_schemas.documents import Priority
 
 # What only some verbs need is imported by them: `task show` shall not pay for `task approve`.
 
@@ -74,7 +75,7 @@ def task() -> None:
 @click.pass_obj
 def add(
     settings: dict[str, Any], name: str, agent: str, description: str | None, task_id: str | None,
-    phase: str | None, depends_on: tuple[str, ...], priority: str | None, task_type: str | None,
+    phase: str | None, depends_on: tuple[str, ...], priority: Priority | None, task_type: str | None,
     params: tuple[str, ...], as_json: bool,
 ) -> None:  # fmt: skip
     """Add a task to the project.

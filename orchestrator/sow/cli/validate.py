@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import click
@@ -21,7 +23,8 @@ def validate(settings: dict[str, Any]) -> None:
     """
     store = opening.store(settings["project"])
     faults: list[SowError] = []
-    for read in (store.project, *(lambda phase=phase: store.phase(phase) for phase in store.phases())):
+    reads: list[Callable[[], object]] = [store.project, *(partial(store.phase, p) for p in store.phases())]
+    for read in reads:
         try:
             read()
         except SowError as fault:

@@ -42,7 +42,7 @@ def details(task: Task) -> str:
     lines += [f"{name}: {value}" for name, value in optional.items() if value]
     if task.question:
         lines.append(f"Question ({task.question['kind']}): {task.question['text']}")
-        lines += [f"  - {option}" for option in task.question.get("options", ())]
+        lines += [f"  - {option}" for option in task.options]
     if task.error:
         lines.append(f"Error ({task.error['error_type']}): {task.error['message']}")
     if task.result:

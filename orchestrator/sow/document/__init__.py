@@ -13,6 +13,7 @@ from sow.errors import Refused
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import Any
 
 __all__ = ["SIZE", "BadDocument", "Document", "parse", "read_file"]
@@ -40,14 +41,15 @@ class Document:
 
     __slots__ = ("canonical", "text", "value", "where")
 
-    def __init__(self, text: str, value: "dict[str, Any]", canonical: bool, where: str) -> None:
+    def __init__(self, text: str, value: "Any", canonical: bool, where: str) -> None:
         self.text = text
         self.value = value
+        """Of the type that `sow_schemas.documents` has for the schema that it was checked by."""
         self.canonical = canonical
         """Whether the text is in the form that sow writes, and cheap to read."""
         self.where = where
 
-    def changed(self, new: "dict[str, Any]") -> str:
+    def changed(self, new: "Mapping[str, Any]") -> str:
         """The text that holds `new`, with other lines only where `value` is another.
 
         Raises `canonical.Unwritable` (a ValueError) for a value that has no place in a document.

@@ -18,6 +18,7 @@ from sow_schemas.formats import is_time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import Any
 
 
@@ -71,7 +72,7 @@ class Unwritable(ValueError):
     """A value that has no place in a document; the message says which and why."""
 
 
-def emit(value: "dict[str, Any]") -> str:
+def emit(value: "Mapping[str, Any]") -> str:
     """The canonical text of `value`: YAML 1.1 and 1.2, with one meaning to all readers.
 
     Raises Unwritable for what JSON has no word for (other types, infinities,

@@ -16,13 +16,13 @@ from sow.document.canonical import as_json, quoted, same, written
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from typing import Any
 
     from sow.document.strict import Node
 
 
-def edit(text: str, old: "dict[str, Any]", new: "dict[str, Any]") -> str:
+def edit(text: str, old: "Mapping[str, Any]", new: "Mapping[str, Any]") -> str:
     """The text of a document that held `old`, changed so that it holds `new`.
 
     Comments, order, quoting, empty lines and line endings stay as they are
@@ -39,7 +39,7 @@ def edit(text: str, old: "dict[str, Any]", new: "dict[str, Any]") -> str:
     return edited if same(canonical.read(edited), new) else canonical.emit(new)
 
 
-def _edit_lines(text: str, current: "dict[str, Any]", new: "dict[str, Any]") -> str:
+def _edit_lines(text: str, current: "dict[str, Any]", new: "Mapping[str, Any]") -> str:
     """The change of a canonical text: one line a field."""
     if not current:
         return _emptied(text) + canonical.emit(new)
@@ -75,7 +75,7 @@ def _emptied(text: str) -> str:
     return "" if text == "{}\n" or not text else text.removesuffix("\n") + "\n"
 
 
-def _edit_any(text: str, new: "dict[str, Any]") -> str:
+def _edit_any(text: str, new: "Mapping[str, Any]") -> str:
     """The change of a text that people wrote."""
     from sow.document import BadDocument, strict
 
@@ -115,7 +115,7 @@ class _Cuts:
         self.newline = "\r\n" if "\r\n" in text else "\n"
         self.cuts: list[tuple[int, int, str]] = []
 
-    def made(self, root: "Node", new: "dict[str, Any]") -> str:
+    def made(self, root: "Node", new: "Mapping[str, Any]") -> str:
         """The text once all cuts are made. Raises _TooHard where two of them overlap."""
         self.change(root, new, -1)
         parts: list[str] = []
