@@ -145,19 +145,21 @@ def _create(lock: str, token: str, intent: str) -> bool:
         "namespace": process.pid_namespace(),
         "intent": intent,
     }
-    beside = f"{lock}.{token}"
-    with open(beside, "w", encoding="utf-8", errors="surrogateescape") as file:
+    # A name that nobody had: what a holder with this token was killed over may be the lock itself, linked.
+    beside = f"{lock}.{token}.{secrets.token_hex(4)}"
+    with open(beside, "x", encoding="utf-8", errors="surrogateescape") as file:
         file.write(json.dumps(holder) + "\n")
     try:
         os.link(beside, lock)
-    except FileExistsError:
+    except (FileExistsError, FileNotFoundError):  # it is taken; or swept by who took the lock from the dead
         return False
     except OSError as fault:
         if fault.errno not in (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS):
             raise
         return _create_without_links(beside, lock)
     finally:
-        os.unlink(beside)
+        with suppress(FileNotFoundError):
+            os.unlink(beside)
     return True
 
 
@@ -193,6 +195,7 @@ def _clear(git: Git, lock: str, intent: str, dead_git: bool) -> bool:
             )
         else:
             _sweep(f"{git.places.git_dir}/index.sow-{holder.token}")
+            _sweep(f"{lock}.{holder.token}")
         with suppress(FileNotFoundError):
             os.unlink(lock)
         return True
