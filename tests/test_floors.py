@@ -21,13 +21,13 @@ FLOORS = {
     1: ("wings", "sow_executors sow_schemas"),
     2: (
         "values",
-        "sow sow.value sow.errors sow.clock sow.jsonlines sow.task sow.change sow.project sow.layout"
-        " sow.logs",
+        "sow sow.value sow.nearest sow.errors sow.clock sow.jsonlines sow.task sow.change sow.project"
+        " sow.layout sow.logs",
     ),
     3: (
         "hands",
-        "sow.files sow.document sow.process sow.runner sow.lease sow.git sow.config sow.find sow.eventlog"
-        " sow.shim",
+        "sow.files sow.document sow.process sow.runner sow.lease sow.git sow.roles sow.config sow.find"
+        " sow.eventlog sow.shim",
     ),
     4: ("decisions", "sow.ready sow.progress sow.judgement sow.fields sow.prompts sow.recovery.policy"),
     5: ("door", "sow.store sow.attempt"),

@@ -22,7 +22,7 @@ from tests.cli.parts import (
 
 from sow import lease
 from sow.cli import LONGEST_LINE
-from sow.config import ROLES
+from sow.roles import BUILT_IN
 
 MISUSED = [
     ("frobnicate", "no such command: sow frobnicate", "see all commands: `sow --help`"),
@@ -509,7 +509,7 @@ def test_bad_input_is_told_in_two_lines_and_changes_nothing(
 ) -> None:
     said = refused(desk, *shlex.split(words))
     tasks = f"{desk.folder}/.sow/worktrees/feat/add-login/.sow/project/phases/implementation/tasks"
-    places = {"{repo}": str(desk.folder), "{tasks}": tasks, "{roles}": ", ".join(ROLES)}
+    places = {"{repo}": str(desk.folder), "{tasks}": tasks, "{roles}": ", ".join(BUILT_IN)}
     for name, place in places.items():
         wrong, to_do = wrong.replace(name, place), to_do.replace(name, place)
     assert said.err.splitlines() == [f"sow: {wrong}", f"     {to_do}"]
@@ -623,7 +623,7 @@ def test_broken_settings_are_told_with_their_place(desk: Person) -> None:
     path = desk.home / ".config/sow/config.yaml"
     path.unlink()
     assert said.code == 4
-    assert said.err.startswith(f"sow: {path}: agents.bindings.implementer: ")
+    assert said.err.startswith(f"sow: {path}:3: `agents.bindings.implementer` is ")
 
 
 def test_an_agent_whose_program_is_missing_is_not_started(desk: Person) -> None:

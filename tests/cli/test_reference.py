@@ -15,8 +15,9 @@ from tests.cli.parts import ROOT, Person, with_project
 from tests.cli.test_output import rehearse
 
 import sow_schemas
-from sow import config, errors
+from sow import errors, roles
 from sow.cli import INTERRUPTED, reference
+from sow.config import RepositoryConfig
 from sow.runner import environment
 
 REFERENCE = ROOT / "docs/reference"
@@ -61,7 +62,7 @@ def test_every_setting_is_told_and_the_example_is_valid(schema: str) -> None:
 
 def test_the_defaults_of_settings_are_as_told(tmp_path: Path) -> None:
     page = (REFERENCE / "configuration.md").read_text()
-    held = config.repository(str(tmp_path))
+    held = RepositoryConfig.read(str(tmp_path))
     for key, value in {
         "jobs": held.jobs,
         "isolation": f"`{held.isolation}`",
@@ -69,7 +70,7 @@ def test_the_defaults_of_settings_are_as_told(tmp_path: Path) -> None:
         "silence_seconds": f"{held.silence_seconds:g}",
     }.items():
         assert re.search(rf"^\| `{key}` \|.*\| {value} \|$", page, re.MULTILINE), key
-    assert all(f"`{role}`" in page for role in config.ROLES)
+    assert all(f"`{role}`" in page for role in roles.BUILT_IN)
 
 
 def test_the_variables_of_a_worker_are_all_named() -> None:

@@ -7,10 +7,10 @@ import os
 
 import click
 
-from sow import config as settings
-from sow import files, find
+from sow import files, find, roles
 from sow.cli.commands import Group
 from sow.cli.words import columns
+from sow.config import UserConfig, user_path
 from sow.errors import Refused, SowError
 
 EXAMPLE = """\
@@ -41,7 +41,7 @@ def path() -> None:
     \b
     Example:  $EDITOR "$(sow config path)"
     """
-    click.echo(settings.user_path(os.environ))
+    click.echo(user_path(os.environ))
 
 
 @config.command()
@@ -51,7 +51,7 @@ def init() -> None:
     \b
     Example:  sow config init
     """
-    target = settings.user_path(os.environ)
+    target = user_path(os.environ)
     if os.path.exists(target):
         raise Refused(f"{target} is there already", "edit it; nothing was changed")
     files.make_folder(os.path.dirname(target))
@@ -67,13 +67,13 @@ def show(as_json: bool) -> None:
     \b
     Example:  sow config show
     """
-    user = settings.user(os.environ)
+    user = UserConfig.read(os.environ)
     try:
-        roles = settings.roles(find.repository(find.here()).main)
+        known = roles.known(find.repository(find.here()).main)
     except SowError:
-        roles = settings.ROLES
+        known = roles.BUILT_IN
     rows = []
-    for role in roles:
+    for role in known:
         choice = user.for_role(role, os.environ)
         rows.append(
             {
@@ -100,7 +100,7 @@ def validate() -> None:
     \b
     Example:  sow config validate
     """
-    user = settings.user(os.environ)
+    user = UserConfig.read(os.environ)
     for name in user.executors:
         user.named(name, user.path)
     for role, name in user.bindings.items():

@@ -98,8 +98,9 @@ def turns(
     """
     import uuid
 
-    from sow import config, logs
+    from sow import logs
     from sow.attempt import Attempts
+    from sow.config import RepositoryConfig, UserConfig
     from sow.driving import Drivers
     from sow.runner.local import LocalRunner
     from sow.turn import Turns
@@ -108,7 +109,7 @@ def turns(
     logs.set_up(verbose=verbose)
     run = run_id or os.environ.get("SOW_RUN_ID") or f"run-{uuid.uuid4().hex[:12]}"
     held = store(wanted, actor=actor, run_id=run)
-    settings = config.repository(held.layout.main)
+    settings = RepositoryConfig.read(held.layout.main)
     return Turns(
         layout=held.layout,
         store=held,
@@ -116,7 +117,7 @@ def turns(
         workspace=Workspace.of(held, settings),
         drivers=Drivers(held),
         runner=LocalRunner(base_env={}),
-        user=user or config.user(os.environ),
+        user=user or UserConfig.read(os.environ),
         repository=settings,
         environment=dict(os.environ if environment is None else environment),
         run_id=run,
