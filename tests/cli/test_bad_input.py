@@ -106,6 +106,15 @@ MISUSED = [
         "got unexpected extra argument (extra)",
         "put quotes around words that belong together; see `sow config show --help`",
     ),
+    ("config rest", "no such command: sow config rest", "did you mean `sow config reset`?"),
+    ("config validate --jsn", "no such option: --jsn", "did you mean `--json`?"),
+    ("config reset", "there is no terminal to ask at", "agree beforehand: `sow config reset --yes`"),
+    ("config edit", "there is no terminal for an editor", "name one that needs none: VISUAL or EDITOR"),
+    (
+        "config edit --draft gone.yaml",
+        "--draft: file 'gone.yaml' does not exist",
+        "see `sow config edit --help`",
+    ),
     (
         "task add Name --agent implementer --priority hihg",
         "--priority: 'hihg' is not one of 'critical', 'high', 'normal', 'low'",
@@ -159,6 +168,11 @@ NOT_FOUND = [
     ("agent logs 099", "task not found: 099", "see the tasks there are: `sow task list`"),
     ("agent stop 099", "task not found: 099", "see the tasks there are: `sow task list`"),
     ("agent stop 010", "no agent of task 010 runs", "see those that do: `sow agent list`"),
+    (
+        "config show --project nowhere",
+        "no folder nowhere",
+        "this command takes a repository's folder as --project DIR",
+    ),
     ("run --task 099", "task not found: 099", "see the tasks there are: `sow task list`"),
     ("events --task 099", "task not found: 099", "see the tasks there are: `sow task list`"),
     (
@@ -724,6 +738,8 @@ PLACES = [
     "events --since @",
     "events --type @",
     "schema @",
+    "config edit --draft @",
+    "config show --project @",
     "@",
     "task @",
 ]

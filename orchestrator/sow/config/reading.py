@@ -1,13 +1,19 @@
-"""A file of settings, read and checked: YAML that people write, and in which line each setting stands."""
+"""A file of settings, read and checked: YAML that people write, and in which line each setting stands.
+
+A key with nothing behind it counts as absent: so it is where all below it is commented out.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import sow_schemas
-from sow import document
+from sow import __version__, document
 from sow.document import Document
 from sow.errors import Refused
+
+UPGRADE = "install a newer sow"
 
 Path = tuple[str | int, ...]
 """Keys and indices from the top of a document to a field."""
@@ -20,9 +26,12 @@ class Source:
     variable: str = ""
     file: str = ""
     line: int = 0
+    """From 1; 0 where the file has no line for it."""
 
     def __str__(self) -> str:
-        return self.variable or (f"{self.file}:{self.line}" if self.file else "default")
+        if self.file:
+            return f"{self.file}:{self.line}" if self.line else self.file
+        return self.variable or "default"
 
 
 def read(path: str, schema: str) -> Document:
@@ -31,10 +40,11 @@ def read(path: str, schema: str) -> Document:
     Raises Refused for a file that can't be read, that needs a newer sow, or that the schema refuses.
     """
     try:
-        held = document.read_file(path)
+        held = given(document.read_file(path))
     except FileNotFoundError:
         return Document("", {}, True, path)
-    check_requires(held)
+    if newer := needs_newer(held):
+        raise Refused(f"{source(held, ('requires',))}: {newer}", UPGRADE)
     if not sow_schemas.valid(schema, held.value):
         first, *more = sow_schemas.problems(schema, held.value)
         others = f" (and {len(more)} more: `sow config validate`)" if more else ""
@@ -42,20 +52,29 @@ def read(path: str, schema: str) -> Document:
     return held
 
 
+def given(held: Document) -> Document:
+    """The document without the keys that have nothing behind them."""
+    return Document(held.text, _without_nothing(held.value), held.canonical, held.where)
+
+
 def source(held: Document, path: Path) -> Source:
     """Where the field at `path` stands in a file."""
     return Source(file=held.where, line=held.place(path)[0])
 
 
-def check_requires(held: Document) -> None:
-    """Raises Refused where the file needs a newer sow, whose keys this one would not know."""
-    from sow import __version__
-
+def needs_newer(held: Document) -> str:
+    """That the file needs a newer sow, whose keys this one would not know; empty where it doesn't."""
     requires = held.value.get("requires")
     needed = requires.removeprefix(">=").strip() if isinstance(requires, str) else ""
     if needed and _numbers(__version__) < _numbers(needed):
-        at = source(held, ("requires",))
-        raise Refused(f"{at}: needs sow {needed} or newer, and this is {__version__}", "install a newer sow")
+        return f"needs sow {needed} or newer, and this is {__version__}"
+    return ""
+
+
+def _without_nothing(value: Any) -> Any:
+    if not isinstance(value, dict):
+        return value
+    return {key: _without_nothing(held) for key, held in value.items() if held is not None}
 
 
 def _numbers(version: str) -> tuple[int, ...]:
