@@ -16,6 +16,7 @@ from tests.cli.person import Terminal, at_terminal
 import sow_schemas
 from sow import roles
 from sow.attempt import Attempts
+from sow.change import Change
 from sow.config import RepositoryConfig
 from sow.config.file import EXAMPLE
 
@@ -604,6 +605,28 @@ def test_an_agent_is_started_by_variable_file_and_default_in_that_order(shed: Pe
         assert spawned(chosen, role) == ("by-variable", ["by-variable"])
     finally:
         settings_file(shed).unlink()
+
+
+def test_an_agent_that_starts_others_chooses_as_the_user_did(tmp_path: Path) -> None:
+    who = with_project(tmp_path)
+    starts = {"type": "command", "settings": {"argv": ["sh", "-c", "sow agent spawn 020 || true"]}}
+    ends = {"type": "command", "settings": {"argv": ["true"]}}
+    executors = {"starts": starts, "by-variable": ends}
+    who.settings(json.dumps({"agents": {"executors": executors, "bindings": {"orchestrator": "starts"}}}))
+    who.done("task", "add", "Lead", "--agent", "orchestrator")
+    who.done("task", "add", "Follow", "--agent", "implementer")
+    assert who.at(".", SOW_AGENTS_IMPLEMENTER="by-variable").sow("agent", "spawn", "010").code == 5
+    attempts = Attempts(who.store().layout).of_task("020")
+    assert {attempt.executor for attempt in attempts} == {"by-variable"}
+
+
+def test_a_task_with_a_session_stays_with_the_executor_that_has_it(shed: Person) -> None:
+    task_id = json.loads(shed.done("task", "add", "Once", "--agent", "planner", "--json"))["id"]
+    assert shed.sow("agent", "spawn", task_id).code in (1, 5)
+    shed.store().change_task(task_id, lambda task: Change(task=task.replace(not_before=None)))
+    there = shed.at(".", SOW_AGENTS_PLANNER="cursor")
+    (row,) = json.loads(there.done("run", "--dry-run", "--task", task_id, "--json"))
+    assert row["executor"] == "claude-code"
 
 
 def test_a_variable_that_names_no_executor_starts_nothing(garden: Person, places: dict[str, Path]) -> None:

@@ -138,10 +138,7 @@ def check_can_start(turns: "Turns", task: "Task", role: str = "") -> None:
     from sow_executors.base import BadSettings, Turn
 
     role = role or task.assigned_agent
-    kept = task.executor if task.session_id and not task.fresh else None
-    choice = (
-        turns.user.named(kept, f"task {task.id}") if kept else turns.user.for_role(role, turns.environment)
-    )
+    choice = turns.choice(task.replace(assigned_agent=role))
     executor = executor_of(choice)
     # What a start would say is found by asking for its command: an executor starts nothing itself.
     rehearsal = Turn(
