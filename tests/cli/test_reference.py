@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,8 @@ from tests.cli.test_output import rehearse
 import sow_schemas
 from sow import errors, roles
 from sow.cli import INTERRUPTED, reference
-from sow.config import RepositoryConfig
+from sow.cli.config import config as settings_commands
+from sow.config import RepositoryConfig, check
 from sow.runner import environment
 
 REFERENCE = ROOT / "docs/reference"
@@ -58,6 +60,25 @@ def test_every_setting_is_told_and_the_example_is_valid(schema: str) -> None:
     example = re.search(rf"```yaml title={schema}\n(.*?)```", page, re.DOTALL)
     assert example
     assert sow_schemas.problems(schema, yaml.safe_load(example[1])) == []
+
+
+def configurations() -> Iterator[Any]:
+    """The users' settings that our pages show, each with its page."""
+    for path in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]:
+        for block in re.findall(r"```yaml[^\n]*\n(.*?)```", path.read_text(), re.DOTALL):
+            if block.startswith("agents:"):
+                yield pytest.param(block, id=str(path.relative_to(ROOT)))
+
+
+@pytest.mark.parametrize("block", [*configurations()])
+def test_what_a_page_shows_as_settings_passes_the_check(block: str) -> None:
+    assert check.user_text(block.encode(), "page", roles.BUILT_IN) == []
+
+
+def test_every_command_about_settings_is_told() -> None:
+    page = (REFERENCE / "configuration.md").read_text()
+    for name in settings_commands.commands:
+        assert f"| `sow config {name}` |" in page, name
 
 
 def test_the_defaults_of_settings_are_as_told(tmp_path: Path) -> None:
