@@ -21,13 +21,13 @@ FLOORS = {
     1: ("wings", "sow_executors sow_schemas"),
     2: (
         "values",
-        "sow sow.value sow.errors sow.clock sow.jsonlines sow.task sow.change sow.project sow.layout"
-        " sow.logs sow.state",
+        "sow sow.value sow.nearest sow.errors sow.clock sow.jsonlines sow.task sow.change sow.project"
+        " sow.layout sow.logs sow.state",
     ),
     3: (
         "hands",
-        "sow.files sow.document sow.process sow.runner sow.lease sow.git sow.config sow.find sow.eventlog"
-        " sow.shim sow.project_types",
+        "sow.files sow.document sow.process sow.runner sow.lease sow.git sow.roles sow.config sow.find"
+        " sow.eventlog sow.shim sow.project_types",
     ),
     4: (
         "decisions",

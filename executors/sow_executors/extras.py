@@ -38,3 +38,12 @@ class RefusesCommands(Protocol):
     def refuses_commands(self, settings: Mapping[str, object]) -> bool:
         """Whether shell commands are refused under these settings, but for rules of the user's own."""
         ...
+
+
+@runtime_checkable
+class ChecksSettings(Protocol):
+    """A task's params may complete its settings, so that a turn without them proves nothing."""
+
+    def check_settings(self, settings: Mapping[str, object], custom_args: tuple[str, ...]) -> None:
+        """Raises BadSettings for what is wrong for every task."""
+        ...

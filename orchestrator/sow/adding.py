@@ -1,6 +1,6 @@
 """Adding a task: everything that can be wrong with it is said before anything is written."""
 
-from sow import config, fields
+from sow import fields, roles
 from sow.errors import NotFound
 from sow.ready import check_dependencies
 from sow.store import Store
@@ -34,7 +34,7 @@ def add(store: Store, wish: Wish) -> Task:
     name = fields.checked_name(wish.name)
     for what, text in (("the type of the task", wish.task_type), ("the description", wish.description)):
         fields.check_text(what, text or "")
-    config.check_role(wish.agent, store.layout.main)
+    roles.check(wish.agent, store.layout.main)
     phase = wish.phase or _phase(store)
 
     def make(task_id: str, others: "tuple[Task, ...]") -> Task:

@@ -105,10 +105,10 @@ class Lock:
 
     def __enter__(self) -> "Lock":
         try:
-            self._handle = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            self._handle = self._open()
         except FileNotFoundError:
             make_folder(os.path.dirname(self.path))
-            self._handle = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            self._handle = self._open()
         except OSError as fault:
             raise _refused(self.path, fault) from fault
         try:
@@ -122,6 +122,9 @@ class Lock:
         self, kind: "type[BaseException] | None", fault: "BaseException | None", trace: "TracebackType | None"
     ) -> None:
         os.close(self._handle)
+
+    def _open(self) -> int:
+        return os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
 
     def _take(self) -> None:
         from fcntl import LOCK_EX, LOCK_NB, flock
@@ -151,3 +154,10 @@ class Lock:
         number = (int(text) if text.strip().isdigit() else 0) + 1
         os.pwrite(self._handle, b"%020d" % number, 0)
         return number
+
+
+class FolderLock(Lock):
+    """The same on a folder of the user's that is there: it leaves no file behind, and can't count."""
+
+    def _open(self) -> int:
+        return os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)

@@ -25,9 +25,9 @@ from sow.store import Store
 CONFIG = """\
 # Settings of this repository for sow; all of them, with their meaning: `sow schema repository_config`
 requires: ">=0.1"
-# jobs: 3                      agents at once
-# checks: ["make test"]        must pass before approved work is merged; agents may run them
-# environment: ["MY_APP_*"]    variables that agents get besides the usual ones
+# jobs: 3                      # agents at once
+# checks: ["make test"]        # must pass before approved work is merged; agents may run them
+# environment: ["MY_APP_*"]    # variables that agents get besides the usual ones
 """
 
 

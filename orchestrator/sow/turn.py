@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from sow import files, lease, prompts, shim
+from sow import files, lease, prompts, roles, shim
 from sow.attempt import Attempt, Attempts
 from sow.change import Change, Event
 from sow.clock import is_unset
@@ -131,7 +131,7 @@ class Turns:
         if agent and agent != task.assigned_agent:
             task = task.replace(assigned_agent=agent)
         self.drivers.check_free(task.id)
-        choice = self._choice(task)
+        choice = self.choice(task)
         executor = executor_of(choice)
         folder, branch, start = self.workspace.prepare(task)
         session, action = self._session(task, executor, tried)
@@ -222,7 +222,8 @@ class Turns:
             quiet_since=self.clock(),
         )
 
-    def _choice(self, task: Task) -> ExecutorChoice:
+    def choice(self, task: Task) -> ExecutorChoice:
+        """The executor of the task's next turn: the one that has its session, else its role's."""
         if task.executor and task.session_id and not task.fresh:
             return self.user.named(task.executor, f"task {task.id}")
         return self.user.for_role(task.assigned_agent, self.environment)
@@ -358,6 +359,8 @@ class Turns:
             "SOW_PROJECT_RUNTIME": self.layout.runtime,
             "SOW_RUN_ID": self.run_id,
             "SOW_ATTEMPT_ID": attempt,
+            # An agent that starts others is to choose as the user did.
+            **{name: value for name, value in self.environment.items() if name.startswith(roles.VARIABLES)},
         }
         return environment.build(
             self.environment, (*executor.environment, *self.repository.environment), mine
@@ -402,7 +405,7 @@ class Turns:
             raise Refused(
                 f"task {task.id} has no session to attach to", f"start its agent: `sow agent spawn {task.id}`"
             )
-        choice = self._choice(task)
+        choice = self.choice(task)
         executor = executor_of(choice)
         folder, _, _ = self.workspace.prepare(task)
         attempt_id = self.attempts.reserve(task.id, task.iteration)

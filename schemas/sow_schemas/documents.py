@@ -1212,7 +1212,7 @@ class RepositoryConfig(TypedDict):
     cleared by hand only."""
 
     jobs: NotRequired[int]
-    """How many tasks run at once. Set by a person; the program's default where it is absent."""
+    """How many tasks run at once. Set by a person; 3 where it is absent."""
 
     state: NotRequired[StateConfig]
     """What becomes of the project's state files. Set by a person; absent where the defaults suit."""
@@ -1230,12 +1230,12 @@ class RepositoryConfig(TypedDict):
     person; none beyond sow's own where it is absent."""
 
     grace_seconds: NotRequired[float]
-    """Seconds that an agent has to end by itself once it is told to. Set by a person; the program's default
-    where it is absent."""
+    """Seconds that an agent has to end by itself once it is told to. Set by a person; 8 where it is
+    absent."""
 
     silence_seconds: NotRequired[float]
     """Seconds without a line of output after which an agent counts as hung; 0 turns the watch off. Set by a
-    person; the program's default where it is absent."""
+    person; 0 where it is absent."""
 
 
 class ExecutorConfig(TypedDict):

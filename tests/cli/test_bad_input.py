@@ -22,7 +22,7 @@ from tests.cli.parts import (
 
 from sow import lease
 from sow.cli import LONGEST_LINE
-from sow.config import ROLES
+from sow.roles import BUILT_IN
 
 MISUSED = [
     ("frobnicate", "no such command: sow frobnicate", "see all commands: `sow --help`"),
@@ -106,6 +106,15 @@ MISUSED = [
         "got unexpected extra argument (extra)",
         "put quotes around words that belong together; see `sow config show --help`",
     ),
+    ("config rest", "no such command: sow config rest", "did you mean `sow config reset`?"),
+    ("config validate --jsn", "no such option: --jsn", "did you mean `--json`?"),
+    ("config reset", "there is no terminal to ask at", "agree beforehand: `sow config reset --yes`"),
+    ("config edit", "there is no terminal for an editor", "name one that needs none: VISUAL or EDITOR"),
+    (
+        "config edit --draft gone.yaml",
+        "--draft: file 'gone.yaml' does not exist",
+        "see `sow config edit --help`",
+    ),
     (
         "task add Name --agent implementer --priority hihg",
         "--priority: 'hihg' is not one of 'critical', 'high', 'normal', 'low'",
@@ -159,6 +168,11 @@ NOT_FOUND = [
     ("agent logs 099", "task not found: 099", "see the tasks there are: `sow task list`"),
     ("agent stop 099", "task not found: 099", "see the tasks there are: `sow task list`"),
     ("agent stop 010", "no agent of task 010 runs", "see those that do: `sow agent list`"),
+    (
+        "config show --project nowhere",
+        "no folder nowhere",
+        "this command takes a repository's folder as --project DIR",
+    ),
     ("run --task 099", "task not found: 099", "see the tasks there are: `sow task list`"),
     ("events --task 099", "task not found: 099", "see the tasks there are: `sow task list`"),
     (
@@ -509,7 +523,7 @@ def test_bad_input_is_told_in_two_lines_and_changes_nothing(
 ) -> None:
     said = refused(desk, *shlex.split(words))
     tasks = f"{desk.folder}/.sow/worktrees/feat/add-login/.sow/project/phases/implementation/tasks"
-    places = {"{repo}": str(desk.folder), "{tasks}": tasks, "{roles}": ", ".join(ROLES)}
+    places = {"{repo}": str(desk.folder), "{tasks}": tasks, "{roles}": ", ".join(BUILT_IN)}
     for name, place in places.items():
         wrong, to_do = wrong.replace(name, place), to_do.replace(name, place)
     assert said.err.splitlines() == [f"sow: {wrong}", f"     {to_do}"]
@@ -623,7 +637,7 @@ def test_broken_settings_are_told_with_their_place(desk: Person) -> None:
     path = desk.home / ".config/sow/config.yaml"
     path.unlink()
     assert said.code == 4
-    assert said.err.startswith(f"sow: {path}: agents.bindings.implementer: ")
+    assert said.err.startswith(f"sow: {path}:3: `agents.bindings.implementer` is ")
 
 
 def test_an_agent_whose_program_is_missing_is_not_started(desk: Person) -> None:
@@ -724,6 +738,8 @@ PLACES = [
     "events --since @",
     "events --type @",
     "schema @",
+    "config edit --draft @",
+    "config show --project @",
     "@",
     "task @",
 ]

@@ -87,6 +87,8 @@ JSON = {
     "task status": ["task", "status", "--id", "010", "--json"],
     "events": ["events", "--json"],
     "config show": ["config", "show", "--json"],
+    "config validate": ["config", "validate", "--json"],
+    "config reset": ["config", "reset", "--yes", "--json"],
     "agent list": ["agent", "list", "--json"],
     "agent spawn": ["agent", "spawn", "010", "--json"],
     "agent resume": ["agent", "resume", "010", "go on", "--json"],
@@ -112,10 +114,8 @@ def test_json_is_all_that_stands_on_standard_output(tmp_path: Path) -> None:
         [{"edit": {"path": "a.txt", "content": "b\n"}}, {"report": "needs_review"}],
     )
     who.done("task", "add", "First", "--agent", "implementer")
-    order = sorted(
-        JSON,
-        key=lambda name: (name == "project new", name == "review", name == "run", name == "agent resume"),
-    )
+    last = ["agent resume", "run", "review", "project new", "config reset"]
+    order = sorted(JSON, key=lambda name: last.index(name) if name in last else -1)
     for name in order:
         said = who.sow(*JSON[name])
         assert said.code in (0, 5), (name, said)

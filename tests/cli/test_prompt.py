@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from tests.cli.parts import person, with_project
 
-from sow import config, project_types
+from sow import project_types, roles
 
 
 def test_without_a_name_it_says_what_the_state_asks_for(tmp_path: Path) -> None:
@@ -37,7 +37,7 @@ def test_a_role_a_state_and_how_to_report_are_found_by_name(tmp_path: Path) -> N
 def test_the_list_names_what_can_be_printed(tmp_path: Path) -> None:
     who = with_project(tmp_path)
     listed = [row["name"] for row in json.loads(who.done("prompt", "--list", "--json"))]
-    assert listed == [*project_types.built_in("standard").states, *config.ROLES, "report"]
+    assert listed == [*project_types.built_in("standard").states, *roles.BUILT_IN, "report"]
     assert all(who.done("prompt", name).strip() for name in listed)
     assert [line.split()[0] for line in who.done("prompt", "--list").splitlines()] == listed
 

@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,10 @@ from tests.cli.parts import ROOT, Person, with_project
 from tests.cli.test_output import rehearse
 
 import sow_schemas
-from sow import config, errors
+from sow import errors, roles
 from sow.cli import INTERRUPTED, reference
+from sow.cli.config import config as settings_commands
+from sow.config import RepositoryConfig, check
 from sow.runner import environment
 
 REFERENCE = ROOT / "docs/reference"
@@ -59,9 +62,28 @@ def test_every_setting_is_told_and_the_example_is_valid(schema: str) -> None:
     assert sow_schemas.problems(schema, yaml.safe_load(example[1])) == []
 
 
+def configurations() -> Iterator[Any]:
+    """The users' settings that our pages show, each with its page."""
+    for path in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]:
+        for block in re.findall(r"```yaml[^\n]*\n(.*?)```", path.read_text(), re.DOTALL):
+            if block.startswith("agents:"):
+                yield pytest.param(block, id=str(path.relative_to(ROOT)))
+
+
+@pytest.mark.parametrize("block", [*configurations()])
+def test_what_a_page_shows_as_settings_passes_the_check(block: str) -> None:
+    assert check.user_text(block.encode(), "page", roles.BUILT_IN) == []
+
+
+def test_every_command_about_settings_is_told() -> None:
+    page = (REFERENCE / "configuration.md").read_text()
+    for name in settings_commands.commands:
+        assert f"| `sow config {name}` |" in page, name
+
+
 def test_the_defaults_of_settings_are_as_told(tmp_path: Path) -> None:
     page = (REFERENCE / "configuration.md").read_text()
-    held = config.repository(str(tmp_path))
+    held = RepositoryConfig.read(str(tmp_path))
     for key, value in {
         "jobs": held.jobs,
         "isolation": f"`{held.isolation}`",
@@ -69,7 +91,7 @@ def test_the_defaults_of_settings_are_as_told(tmp_path: Path) -> None:
         "silence_seconds": f"{held.silence_seconds:g}",
     }.items():
         assert re.search(rf"^\| `{key}` \|.*\| {value} \|$", page, re.MULTILINE), key
-    assert all(f"`{role}`" in page for role in config.ROLES)
+    assert all(f"`{role}`" in page for role in roles.BUILT_IN)
 
 
 def test_the_variables_of_a_worker_are_all_named() -> None:
@@ -167,6 +189,9 @@ def completed(who: Person, line: str) -> list[str]:
         ("sow task set priority ", ["critical", "high", "normal", "low"]),
         ("sow events --type task.", ["task.created"]),
         ("sow schema task_", ["task_error", "task_state"]),
+        ("sow config ", ["init", "path", "show", "validate", "edit", "reset"]),
+        ("sow config reset --y", ["--yes"]),
+        ("sow config edit --dr", ["--draft"]),
         ("sow --project nowhere task show ", []),
     ],
 )

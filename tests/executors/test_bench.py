@@ -163,8 +163,9 @@ def test_the_users_own_arguments_stand_behind_ours(candidate: Candidate) -> None
     ],
 )
 def test_a_setting_that_is_off_is_named(candidate: Candidate, settings: dict[str, Any], told: str) -> None:
-    with pytest.raises(BadSettings, match=told):
+    with pytest.raises(BadSettings, match=told) as raised:
         candidate.executor.spawn(candidate.turn(**settings))
+    assert [raised.value.key] == list(settings)
 
 
 @candidates

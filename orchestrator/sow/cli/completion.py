@@ -50,9 +50,9 @@ def tasks(ctx: click.Context) -> Words:
 @_completing
 def agents(ctx: click.Context) -> Words:
     """The roles that an agent can have here."""
-    from sow import config
+    from sow import roles
 
-    return [(role, "") for role in config.roles(opening.repository().main)]
+    return [(role, "") for role in roles.known(opening.repository().main)]
 
 
 @_completing
@@ -67,7 +67,7 @@ def fields(ctx: click.Context) -> Words:
 @_completing
 def values(ctx: click.Context) -> Words:
     """The values of the field that stands before, where it has a few."""
-    from sow import config
+    from sow import roles
     from sow.task import PRIORITIES, STATUSES
 
     match ctx.params.get("field"):
@@ -76,7 +76,7 @@ def values(ctx: click.Context) -> Words:
         case "priority":
             known = PRIORITIES
         case "assigned_agent":
-            known = config.roles(opening.repository().main)
+            known = roles.known(opening.repository().main)
         case _:
             known = ()
     return [(word, "") for word in known]

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import click
 
-from sow import adding, find, setup
+from sow import adding, find, roles, setup
 from sow import demo as scratch
 from sow.cli import INTERRUPTED, opening, terminal
 from sow.cli import run as running
@@ -243,7 +243,7 @@ class Show:
 
     def _exports(self) -> Iterator[str]:
         for role in self.roles:
-            yield f"export {scratch.variable(role)}=script"
+            yield f"export {roles.variable(role)}=script"
 
     def _parts(self, layout: Layout, actor: str) -> tuple[Turns, Reviewer]:
         """The engine for this project: with the demo's environment, and none of the user's own settings."""

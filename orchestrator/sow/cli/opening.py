@@ -101,8 +101,9 @@ def turns(
     """
     import uuid
 
-    from sow import config, logs
+    from sow import logs
     from sow.attempt import Attempts
+    from sow.config import RepositoryConfig, UserConfig
     from sow.driving import Drivers
     from sow.runner.local import LocalRunner
     from sow.turn import Turns
@@ -111,7 +112,7 @@ def turns(
     logs.set_up(verbose=verbose)
     run = run_id or os.environ.get("SOW_RUN_ID") or f"run-{uuid.uuid4().hex[:12]}"
     held = store(wanted, actor=actor, run_id=run)
-    settings = config.repository(held.layout.main)
+    settings = RepositoryConfig.read(held.layout.main)
     return Turns(
         layout=held.layout,
         store=held,
@@ -119,7 +120,7 @@ def turns(
         workspace=Workspace.of(held, settings),
         drivers=Drivers(held),
         runner=LocalRunner(base_env={}),
-        user=user or config.user(os.environ),
+        user=user or UserConfig.read(os.environ),
         repository=settings,
         environment=dict(os.environ if environment is None else environment),
         run_id=run,
@@ -140,10 +141,7 @@ def check_can_start(turns: "Turns", task: "Task", role: str = "") -> None:
     from sow_executors.base import BadSettings, Turn
 
     role = role or task.assigned_agent
-    kept = task.executor if task.session_id and not task.fresh else None
-    choice = (
-        turns.user.named(kept, f"task {task.id}") if kept else turns.user.for_role(role, turns.environment)
-    )
+    choice = turns.choice(task.replace(assigned_agent=role))
     executor = executor_of(choice)
     # What a start would say is found by asking for its command: an executor starts nothing itself.
     rehearsal = Turn(

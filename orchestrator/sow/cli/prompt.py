@@ -7,9 +7,8 @@ from typing import Any
 
 import click
 
-from sow import advancing, config, prompts
+from sow import advancing, prompts, roles
 from sow.cli import completion, opening
-from sow.cli.commands import nearest
 from sow.cli.words import columns
 from sow.errors import NotFound, SowError, Usage
 from sow.project_types import ProjectType
@@ -68,11 +67,8 @@ def _named(wanted: str | None, name: str) -> str:
     if name in _roles(wanted):
         return prompts.role_text(name, _main(wanted))
     known = [word for word, _ in names(wanted)]
-    close = nearest(name, known)
-    meant = f"did you mean {close}? " if close else ""
-    raise NotFound(
-        f"prompt not found: {name or 'its name is empty'}", f"{meant}see them: `sow prompt --list`"
-    )
+    hint = f"{did_you_mean(name, known)}see them: `sow prompt --list`"
+    raise NotFound(f"prompt not found: {name or 'its name is empty'}", hint)
 
 
 def _type(wanted: str | None) -> ProjectType | None:
@@ -86,7 +82,7 @@ def _type(wanted: str | None) -> ProjectType | None:
 
 
 def _roles(wanted: str | None) -> tuple[str, ...]:
-    return config.roles(_main(wanted))
+    return roles.known(_main(wanted))
 
 
 def _main(wanted: str | None) -> str:

@@ -29,7 +29,7 @@ COMMANDS = {
     "status": ("sow.cli.status:status", "See everything on one page."),
     "agent": ("sow.cli.agent:agent", "Drive one agent at a time."),
     "events": ("sow.cli.events:events", "Read the log of what happened."),
-    "config": ("sow.cli.config:config", "See the user's settings."),
+    "config": ("sow.cli.config:config", "See, check and change your settings."),
     "validate": ("sow.cli.validate:validate", "Check every state file."),
     "prompt": ("sow.cli.prompt:prompt", "Print guidance for agents."),
     "schema": ("sow.cli.schema:schema", "Print a JSON Schema of the state."),

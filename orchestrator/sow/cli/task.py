@@ -128,9 +128,9 @@ def set_(
         reviewer.complete(opening.own_task(task_id), by=opening.person())
         return
     if field == "assigned_agent":
-        from sow import config
+        from sow import roles
 
-        config.check_role(value, store.layout.main)
+        roles.check(value, store.layout.main)
     if field == "depends_on":
         _set_dependencies(store, opening.own_task(task_id), value)
         return

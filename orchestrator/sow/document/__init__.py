@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
+    from sow.document.strict import Loaded
+
 __all__ = ["SIZE", "BadDocument", "Document", "parse", "read_file"]
 
 SIZE = 4 * 1024 * 1024
@@ -39,7 +41,7 @@ class BadDocument(Refused):
 class Document:
     """What stands in a file: its text, and its value (plain dicts, lists, texts, numbers)."""
 
-    __slots__ = ("canonical", "text", "value", "where")
+    __slots__ = ("_places", "canonical", "text", "value", "where")
 
     def __init__(self, text: str, value: "Any", canonical: bool, where: str) -> None:
         self.text = text
@@ -48,6 +50,7 @@ class Document:
         self.canonical = canonical
         """Whether the text is in the form that sow writes, and cheap to read."""
         self.where = where
+        self._places: Loaded | None = None
 
     def changed(self, new: "Mapping[str, Any]") -> str:
         """The text that holds `new`, with other lines only where `value` is another.
@@ -62,7 +65,9 @@ class Document:
         """Line and column (from 1) of the field at `path`, or of the last field above it that is there."""
         from sow.document import strict
 
-        return strict.load(self.text.encode(), self.where).place(path)
+        if self._places is None:
+            self._places = strict.load(self.text.encode(), self.where)
+        return self._places.place(path)
 
 
 def read_file(path: str, where: str | None = None) -> Document:

@@ -14,7 +14,6 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from importlib import resources
 from typing import Any, Literal
 
@@ -22,6 +21,7 @@ import sow_schemas
 from sow import document
 from sow.document import Document
 from sow.errors import NotFound, Refused
+from sow.nearest import did_you_mean
 
 BUILT_IN = ("standard", "exploration", "design", "breakdown")
 """The types that come with sow; the first is that of a project which asks for no other."""
@@ -216,11 +216,8 @@ def named(name: str, main: str) -> ProjectType:
     if name in BUILT_IN:
         return built_in(name)
     known = names(main)
-    close = get_close_matches(name, known, n=1)
-    meant = f"did you mean {close[0]}? " if close else ""
-    raise NotFound(
-        f"project type not found: {name or 'its name is empty'}", f"{meant}the types: {', '.join(known)}"
-    )
+    hint = f"{did_you_mean(name, known)}the types: {', '.join(known)}"
+    raise NotFound(f"project type not found: {name or 'its name is empty'}", hint)
 
 
 def for_branch(branch: str, main: str) -> ProjectType:
@@ -453,6 +450,4 @@ def _unknown(
     path: tuple[str | int, ...], name: str, known: Mapping[str, Any] | tuple[str, ...], what: str
 ) -> Iterator[_Fault]:
     if name not in known:
-        close = get_close_matches(name, list(known), n=1)
-        meant = f"did you mean {close[0]}? " if close else ""
-        yield path, f"{name!r} is no {what}", f"{meant}there are: {', '.join(known)}"
+        yield path, f"{name!r} is no {what}", f"{did_you_mean(name, known)}there are: {', '.join(known)}"

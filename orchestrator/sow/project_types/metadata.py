@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from difflib import get_close_matches
 from typing import Any
 
 from sow.errors import Refused
+from sow.nearest import did_you_mean
 
 
 def check(schema: Mapping[str, Any] | None, value: object, where: str) -> None:
@@ -43,9 +43,8 @@ def schema_fault(schema: Mapping[str, Any]) -> str:
 
 def _hint(fault: Any) -> str:
     if fault.validator == "enum":
-        close = get_close_matches(str(fault.instance), [str(one) for one in fault.validator_value], n=1)
-        meant = f"did you mean {close[0]}? " if close else ""
-        return f"{meant}allowed: {', '.join(map(str, fault.validator_value))}"
+        allowed = [str(one) for one in fault.validator_value]
+        return f"{did_you_mean(str(fault.instance), allowed)}allowed: {', '.join(allowed)}"
     if fault.validator == "type":
         return f"give a value of type {fault.validator_value}, as the project's type asks for"
     return "the project's type says what may stand there: `.sow/project/type.yaml`"
