@@ -11,6 +11,7 @@ from sow import advancing, prompts, roles
 from sow.cli import completion, opening
 from sow.cli.words import columns
 from sow.errors import NotFound, SowError, Usage
+from sow.nearest import did_you_mean
 from sow.project_types import ProjectType
 
 REPORT = "report"
