@@ -57,7 +57,7 @@ def test_roles_are_there_without_a_project_and_without_git(tmp_path: Path) -> No
         (("prompt", ""), 3, ["sow: prompt not found: its name is empty",
             "     see them: `sow prompt --list`"]),
         (("prompt", "../roles/planner"), 3, ["sow: prompt not found: ../roles/planner",
-            "     see them: `sow prompt --list`"]),
+            "     did you mean planner? see them: `sow prompt --list`"]),
         (("prompt", "planner", "--list"), 2, ["sow: --list takes no NAME", "     `sow prompt --list`"]),
     ],
 )  # fmt: skip
