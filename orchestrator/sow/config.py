@@ -152,9 +152,9 @@ def _read(path: str, schema: str) -> Any:
         return {}
     _check_requires(path, held.value.get("requires"))
     if not sow_schemas.valid(schema, held.value):
-        first = sow_schemas.problems(schema, held.value)[0]
-        at = ".".join(map(str, first.path))
-        raise Refused(f"{path}: {at}: {first.message}" if at else f"{path}: {first.message}", first.hint)
+        from sow.document import faults
+
+        raise faults.refusal(schema, held.value, path, held)
     return held.value
 
 

@@ -72,7 +72,7 @@ def valid(name: str, value: object) -> bool:
 
 
 def problems(name: str, value: object) -> "list[Problem]":
-    """All that is wrong with `value` by the schema called `name`; empty exactly where it is `valid`.
+    """What is wrong with `value` by the schema called `name`; empty exactly where it is `valid`.
 
     Slow (it imports jsonschema): to be called once `valid` said no. Raises
     KeyError for a name that is not in `names()`.

@@ -210,7 +210,7 @@ REFUSED = [
     ),
     (
         "task set priority hihg --id 010",
-        '{tasks}/010/state.yaml: priority: `priority` is "hihg", not one of critical, high, normal, low',
+        '{tasks}/010/state.yaml: priority: "hihg" is not allowed',
         "did you mean `high`? allowed: critical, high, normal, low",
     ),
     (
@@ -230,8 +230,8 @@ REFUSED = [
     ),
     (
         "task set metadata 3 --id 010",
-        "{tasks}/010/state.yaml: metadata: `metadata` is 3, a whole number, not a mapping",
-        "give a mapping",
+        "{tasks}/010/state.yaml: metadata: 3 is a whole number, not a mapping",
+        "allowed: a mapping",
     ),
     (
         "task set metadata.a '{' --id 010",
@@ -251,8 +251,8 @@ REFUSED = [
     ),
     (
         "task set not_before soon --id 010",
-        '{tasks}/010/state.yaml: not_before: `not_before` is "soon", not a time like 2026-11-20T08:30:00Z',
-        "give a time like 2026-11-20T08:30:00Z",
+        '{tasks}/010/state.yaml: not_before: "soon" is no time',
+        "allowed: a time like 2026-11-20T08:30:00Z",
     ),
     (
         "task set name --unset --id 010",
@@ -623,7 +623,10 @@ def test_broken_settings_are_told_with_their_place(desk: Person) -> None:
     path = desk.home / ".config/sow/config.yaml"
     path.unlink()
     assert said.code == 4
-    assert said.err.startswith(f"sow: {path}: agents.bindings.implementer: ")
+    assert said.err.splitlines() == [
+        f'sow: {path}:3: agents.bindings.implementer: ["claude"] is a list, not a text',
+        "     did you mean `claude`? allowed: a text that is not empty",
+    ]
 
 
 def test_an_agent_whose_program_is_missing_is_not_started(desk: Person) -> None:
