@@ -6,7 +6,7 @@ from sow.errors import Refused
 from sow.value import TYPE_CHECKING, Value
 
 if TYPE_CHECKING:
-    from typing import Any
+    from sow_schemas.documents import PhaseFile, ProjectFile
 
 TYPE_BY_PREFIX = {"explore/": "exploration", "design/": "design", "breakdown/": "breakdown"}
 """A branch's prefix names the type of its project; any other branch is a standard one."""
@@ -75,23 +75,30 @@ def is_name(name: str) -> bool:
     return len(name) > 1 and set(name) <= letters and name[0] != "-" and name[-1] != "-"
 
 
-def first_documents(plan: Plan, at: str) -> "dict[str, dict[str, Any]]":
+def first_documents(plan: Plan, at: str) -> "dict[str, ProjectFile | PhaseFile]":
     """The documents of a project that begins at `at`, by their path below `.sow/project`."""
     phases = {"implementation": "in_progress", "review": "pending", "finalize": "pending"}
-    documents: dict[str, dict[str, Any]] = {
-        "state.yaml": {
-            "name": plan.name,
-            "type": plan.type,
-            "branch": plan.branch,
-            **({"description": plan.description} if plan.description else {}),
-            "created_at": at,
-            "updated_at": at,
-            "statechart": {"current_state": "ImplementationPlanning", "updated_at": at},
-        }
+    whole: ProjectFile = {
+        "name": plan.name,
+        "type": plan.type,
+        "branch": plan.branch,
+        "description": plan.description,
+        "created_at": at,
+        "updated_at": at,
+        "statechart": {"current_state": "ImplementationPlanning", "updated_at": at},
     }
+    if not plan.description:
+        del whole["description"]
+    documents: dict[str, ProjectFile | PhaseFile] = {"state.yaml": whole}
     for phase, status in phases.items():
-        begun = {"started_at": at, "iteration": 1} if status == "in_progress" else {}
-        documents[f"phases/{phase}/state.yaml"] = {
-            "status": status, "enabled": True, "created_at": at, **begun, "inputs": [], "outputs": [],
-        }  # fmt: skip
+        documents[f"phases/{phase}/state.yaml"] = _first_phase(status, at)
     return documents
+
+
+def _first_phase(status: str, at: str) -> "PhaseFile":
+    if status == "in_progress":
+        return {
+            "status": status, "enabled": True, "created_at": at, "started_at": at, "iteration": 1,
+            "inputs": [], "outputs": [],
+        }  # fmt: skip
+    return {"status": status, "enabled": True, "created_at": at, "inputs": [], "outputs": []}

@@ -328,7 +328,7 @@ def test_a_field_that_has_no_place_is_not_told_to_be_wrong_besides() -> None:
 
 
 @pytest.mark.parametrize("name", sow_schemas.names())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(data=st.data())
 def test_what_is_meant_is_allowed_there(name: str, data: st.DataObject) -> None:
     document = data.draw(damaged(name))
@@ -347,7 +347,7 @@ def test_what_is_meant_is_allowed_there(name: str, data: st.DataObject) -> None:
 
 
 @given(JSON)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_anything_at_all_is_told_in_words(value: Any) -> None:
     for name in sow_schemas.names():
         assert (sow_schemas.problems(name, value) == []) == sow_schemas.valid(name, value)
