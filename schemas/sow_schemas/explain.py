@@ -23,7 +23,6 @@ _Schema = Mapping[str, Any]
 MOST = 100
 """Who has so many problems in one document mends them all by one and the same step."""
 
-
 FEW = 12
 """So many names are read at a glance."""
 
