@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import sow_schemas
 from sow import document, files
-from sow.document import canonical
+from sow.document import canonical, faults
 from sow.errors import NotFound, Refused
 from sow.layout import Layout
 from sow.value import Value
@@ -104,8 +104,7 @@ class Attempts:
         value["argv"] = [_text(word) for word in attempt.argv]
         path = f"{self.folder(attempt.id)}/attempt.yaml"
         if not sow_schemas.valid("attempt", value):
-            first = sow_schemas.problems("attempt", value)[0]
-            raise Refused(f"{path}: {'.'.join(map(str, first.path))}: {first.message}", first.hint)
+            raise faults.refusal("attempt", value, path)
         # A power cut ends the process too, so only its end has to survive one.
         files.write(path, canonical.emit(value), mode=0o600, flushed=attempt.ended)
         return attempt
@@ -114,13 +113,12 @@ class Attempts:
         """The record of an attempt. Raises NotFound where there is none, Refused for a broken one."""
         path = f"{self.folder(attempt)}/attempt.yaml"
         try:
-            value = document.read_file(path).value
+            held = document.read_file(path)
         except FileNotFoundError:
             raise NotFound(f"attempt not found: {attempt}", "see what ran: `sow agent list --all`") from None
-        if not sow_schemas.valid("attempt", value):
-            first = sow_schemas.problems("attempt", value)[0]
-            raise Refused(f"{path}: {'.'.join(map(str, first.path))}: {first.message}", first.hint)
-        return Attempt.from_document(value)
+        if not sow_schemas.valid("attempt", held.value):
+            raise faults.refusal("attempt", held.value, path, held)
+        return Attempt.from_document(held.value)
 
     def all(self) -> Iterator[Attempt]:
         """Every attempt that has a readable record, by id."""

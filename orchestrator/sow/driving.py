@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from sow import lease, process
 from sow.attempt import Attempt
@@ -16,6 +17,9 @@ from sow.errors import Busy
 from sow.lease import Lease
 from sow.process import Identity
 from sow.store import Store
+
+if TYPE_CHECKING:
+    from sow_schemas.documents import LockBroken
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +56,7 @@ class Drivers:
                 held = lease.acquire(path, f"attempt {attempt}")
                 taken.append(held)
                 if held.broken:
-                    payload = {"lease": os.path.basename(path), "holder": held.broken.what}
+                    payload: LockBroken = {"lease": os.path.basename(path), "holder": held.broken.what}
                     self.store.tell(Event(type="lock.broken", task_id=task_id, payload=payload))
         except Busy:
             for held in taken:

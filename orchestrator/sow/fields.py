@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+    from sow_schemas.documents import EventPayload, EventType
+
 KEPT = {
     "id": "an id is given once",
     "phase": "a task's phase is where its folder lies",
@@ -277,7 +279,7 @@ def as_yaml(value: str) -> "Any":
     return value if plain and " #" in f" {value}" else held["value"]
 
 
-def _event(task: Task, kind: str, payload: "dict[str, Any]") -> Event:
+def _event(task: Task, kind: "EventType", payload: "EventPayload") -> Event:
     return Event(type=kind, task_id=task.id, payload=payload)
 
 

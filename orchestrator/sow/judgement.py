@@ -12,7 +12,7 @@ from sow.task import Task
 from sow_executors.base import Failed
 
 if TYPE_CHECKING:
-    from sow_schemas.documents import ErrorType
+    from sow_schemas.documents import ErrorType, TaskFeedback, TaskPaused, TaskRetryScheduled
 
 ERROR_TYPES: dict[str, ErrorType] = {
     "rate_limit": "network",
@@ -65,7 +65,7 @@ def sent_back(task: Task, words: str, *, by: str, at: str, folder: str) -> Chang
     `folder`: the task's own, absolute. Raises Refused for a task that is not to be reviewed.
     """
     back = task.send_back(words, by=by, at=at)
-    payload = {"iteration": back.iteration, "feedback": words}
+    payload: TaskFeedback = {"iteration": back.iteration, "feedback": words}
     event = Event(type="task.feedback", task_id=task.id, payload=payload)
     path = f"{folder}/feedback/{task.iteration:03d}.md"
     return Change(task=back, events=(event,), files={path: words.rstrip() + "\n"})
@@ -75,7 +75,7 @@ def _asked(task: Task, ask: AskPerson, end: End, now: float) -> Change:
     paused = task.pause(ask.text, kind=ask.kind, by="orchestrator", at=stamp(now), options=ask.options)
     if isinstance(end.ending, Failed) and ask.kind == "failure":
         paused = _with_error(paused, end.ending, now)
-    payload = {"question": ask.text, "kind": ask.kind}
+    payload: TaskPaused = {"question": ask.text, "kind": ask.kind}
     return Change(task=paused, events=(Event(type="task.paused", task_id=task.id, payload=payload),))
 
 
@@ -84,7 +84,7 @@ def _later(task: Task, later: Later, end: End, now: float) -> Change:
     at = max(later.until, now) if later.until is not None else now + later.seconds
     not_before = stamp(at) if at > now else None
     waiting = _with_error(task.postpone(not_before=not_before), end.ending, now)
-    payload = {"not_before": not_before or stamp(now), "reason": end.ending.message}
+    payload: TaskRetryScheduled = {"not_before": not_before or stamp(now), "reason": end.ending.message}
     event = Event(type="task.retry_scheduled", task_id=task.id, payload=payload)
     return Change(task=waiting if later.counts else _without_a_try(waiting), events=(event,))
 

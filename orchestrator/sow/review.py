@@ -10,7 +10,7 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from sow import fields
 from sow.attempt import Attempts
@@ -23,6 +23,9 @@ from sow.layout import Layout
 from sow.store import Store
 from sow.task import COMPLETED, IN_PROGRESS, NEEDS_REVIEW, PAUSED, PENDING, Task
 from sow.workspace import Workspace
+
+if TYPE_CHECKING:
+    from sow_schemas.documents import EventPayload, EventType, MergeDone, TaskRetryScheduled
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +184,7 @@ class Reviewer:
             if task.status == PENDING and not (fresh or task.not_before):
                 raise Refused(f"task {task.id} is pending already", "`sow run` starts it")
             again = task.retry(fresh=fresh)
-            payload = {"not_before": self.store.now(), "reason": "by a person"}
+            payload: TaskRetryScheduled = {"not_before": self.store.now(), "reason": "by a person"}
             return Change(task=again, events=(_event(task, "task.retry_scheduled", payload),))
 
         return self.store.change_task(task_id, change)
@@ -226,7 +229,7 @@ class Reviewer:
                 return Change(task=current)
             events = [fields.completed_event(current, now)]
             if commit:
-                payload = {"commit": commit, "branch": self.workspace.branch}
+                payload: MergeDone = {"commit": commit, "branch": self.workspace.branch}
                 events.insert(0, _event(current, "merge.done", payload))
             return Change(task=current.complete(at=now, commit=commit), events=tuple(events))
 
@@ -287,7 +290,7 @@ def run_checks(checks: tuple[str, ...], folder: str, environment: Mapping[str, s
     return None
 
 
-def _event(task: Task, kind: str, payload: dict[str, Any]) -> Event:
+def _event(task: Task, kind: EventType, payload: EventPayload) -> Event:
     return Event(type=kind, task_id=task.id, payload=payload)
 
 

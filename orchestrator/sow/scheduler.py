@@ -35,7 +35,7 @@ from sow.turn import AFTER_RESULT_SECONDS, Live, Settled, Turns
 from sow_executors.base import Said, Started, Used
 
 if TYPE_CHECKING:
-    from sow_schemas.documents import Reason
+    from sow_schemas.documents import AgentTool, LockBroken, Reason, SessionStarted
 
 log = structlog.get_logger()
 
@@ -150,7 +150,10 @@ class Scheduler:
                 self.watch(Note("problem", None, f"waits: {fault}"))
                 self._wait_for(fault.lease, end)
         if held.broken:
-            payload = {"lease": "orchestrator", "holder": f"process {held.broken.holder.identity.pid}"}
+            payload: LockBroken = {
+                "lease": "orchestrator",
+                "holder": f"process {held.broken.holder.identity.pid}",
+            }
             self.turns.store.tell(Event(type="lock.broken", payload=payload))
         return held
 
@@ -338,7 +341,7 @@ class Scheduler:
                 case Said(text):
                     self.watch(Note("said", task, text, live.attempt))
                 case Used(tool, detail):
-                    payload = {"tool": tool, "detail": detail}
+                    payload: AgentTool = {"tool": tool, "detail": detail}
                     self.turns.store.tell(
                         Event(type="agent.tool", task_id=live.attempt.task_id, payload=payload)
                     )
@@ -353,7 +356,7 @@ class Scheduler:
         def change(current: Task) -> Change:
             if current.status in ENDED or current.session_id == session:
                 return Change(task=current)
-            payload = {"session_id": session, "executor": live.attempt.executor}
+            payload: SessionStarted = {"session_id": session, "executor": live.attempt.executor}
             event = Event(type="session.started", task_id=current.id, payload=payload)
             return Change(task=current.replace(session_id=session), events=(event,))
 

@@ -33,7 +33,7 @@ from sow.state import Step, Whole
 from sow.task import COMPLETED, Task
 
 if TYPE_CHECKING:
-    from sow_schemas.documents import ArtifactState, PhaseFile, ProjectFile, Statechart
+    from sow_schemas.documents import ArtifactState, PhaseFile, ProjectAdvanced, ProjectFile, Statechart
 
 ITERATION = "iteration"
 """The field of an artifact's metadata in which sow notes the phase's iteration that it came in."""
@@ -134,7 +134,7 @@ def step(kind: ProjectType, whole: Whole, taken: Transition, *, at: str) -> Step
     here = whole.project["statechart"]["current_state"]
     chart: Statechart = {"current_state": taken.target, "updated_at": at}
     project: ProjectFile = {**whole.project, "statechart": chart}
-    payload = {"event": taken.event, "source": here, "target": taken.target}
+    payload: ProjectAdvanced = {"event": taken.event, "source": here, "target": taken.target}
     return Step(
         project=project,
         phases=after(taken.effects, whole.phases, at=at),

@@ -549,10 +549,6 @@ def _text(path: str) -> str:
 
 def _invalid(schema: str, value: "Mapping[str, Any]", path: str, held: "document.Document | None") -> Refused:
     """The refusal of a document, with the place of its first problem."""
-    found = sow_schemas.problems(schema, value)
-    first = found[0]
-    field = ".".join(str(step) for step in first.path)
-    place = f"{path}:{held.place(first.path)[0]}" if held else path
-    more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
-    where = f"{place}: {field}: " if field else f"{place}: "
-    return Refused(f"{where}{first.message}{more}", first.hint or "mend that field and repeat the command")
+    from sow.document import faults
+
+    return faults.refusal(schema, value, path, held)

@@ -45,7 +45,15 @@ from sow_executors import base, extras
 
 if TYPE_CHECKING:
     from sow.clock import Clock
-    from sow_schemas.documents import Action, Outcome, Reason
+    from sow_schemas.documents import (
+        Action,
+        AttemptEnded,
+        AttemptStarted,
+        Outcome,
+        Reason,
+        ToolDenied,
+        UsageUpdated,
+    )
 
 log = structlog.get_logger()
 
@@ -333,9 +341,12 @@ class Turns:
                 branch=branch,
                 base=current.base or start,
             )
-            kind = "task.resumed" if current.started_at else "task.started"
-            payload = {"by": "orchestrator"} if current.started_at else {"pipeline": [task.assigned_agent]}
-            events = [Event(type=kind, task_id=task.id, payload=payload)]
+            if current.started_at:
+                told = Event(type="task.resumed", task_id=task.id, payload={"by": "orchestrator"})
+            else:
+                pipeline = [task.assigned_agent]
+                told = Event(type="task.started", task_id=task.id, payload={"pipeline": pipeline})
+            events = [told]
             if session and session != current.session_id:
                 events.append(
                     Event(
@@ -381,7 +392,7 @@ class Turns:
                 boot_id=identity.boot_id,
             )
         )
-        payload = {
+        payload: AttemptStarted = {
             "attempt": attempt.id,
             "pid": identity.pid,
             "executor": choice.name,
@@ -593,10 +604,10 @@ class Turns:
             denials=[{"tool": d.tool, "detail": d.detail, "reason": d.reason} for d in tally.denied] or None,
         )
         for denied in tally.denied:
-            payload = {"tool": denied.tool, "detail": denied.detail}
+            payload: ToolDenied = {"tool": denied.tool, "detail": denied.detail}
             self.store.tell(Event(type="tool.denied", task_id=ended.task_id, payload=payload))
         if tally.usd is not None or tally.input_tokens or tally.output_tokens:
-            used = {
+            used: UsageUpdated = {
                 "usd": tally.usd,
                 "input_tokens": tally.input_tokens,
                 "output_tokens": tally.output_tokens,
@@ -626,7 +637,7 @@ class Turns:
         )
         for held in leases:
             held.release()
-        payload = {"attempt": attempt.id, "outcome": outcome, "exit_code": code}
+        payload: AttemptEnded = {"attempt": attempt.id, "outcome": outcome, "exit_code": code}
         self.store.tell(Event(type="attempt.ended", task_id=attempt.task_id, payload=payload))
 
 

@@ -104,7 +104,7 @@ class _Writer:
             for name, part in schema["properties"].items()
             if narrowed.get(name) is not False
         }
-        needed = {"properties": held, "required": [*schema["required"], *then.get("required", ())]}
+        needed = {"properties": held, "required": [*schema.get("required", ()), *then.get("required", ())]}
         fields = [
             _Field(field.name, _literal([value]), True, field.meaning) if field.name == tag else field
             for field in self.fields(needed, place)
@@ -125,7 +125,7 @@ class _Writer:
             if not name.isidentifier() or iskeyword(name):
                 raise Unknown(f"{place}: a class can't have the field {name!r}")
             kind = self.type_of(part, f"{place}.{name}")
-            yield _Field(name, kind, name in schema["required"], part["description"])
+            yield _Field(name, kind, name in schema.get("required", ()), part["description"])
 
     def alias(self, title: str, kind: str, place: str) -> str:
         words = f"{title} = {kind}"

@@ -4,7 +4,7 @@
     <- 12                                 kill it at its 12th step that changes something
     -> rename /repo/.sow/...              where that was; `survived` where it came to its end before
 
-A step is a system call by which Python changes something on the disk, or the
+A step is a system call by which a file comes, goes or changes its name, or the
 start of a git that may change something. Whoever asks puts the folder back to where it was in between.
 """
 
@@ -21,8 +21,11 @@ from typing import Any
 from sow import cli
 from sow.cli import root
 
-CALLS = ("open", "write", "fsync", "rename", "replace", "mkdir", "unlink", "rmdir")
-"""The functions of `os` by which sow changes what is on the disk; of `open`, those that make a file."""
+CALLS = ("open", "link", "rename", "replace", "mkdir", "unlink", "rmdir")
+"""The functions of `os` by which files come, go and change their names; of `open`, those that make one.
+
+What lies between the bytes of one file is looked at in tests/core/killed_writer.py.
+"""
 
 READS = (
     "cat-file", "check-ref-format", "config", "diff-tree", "for-each-ref", "ls-files", "merge-base",
@@ -50,7 +53,7 @@ class Fatal:
 
     def around(self, name: str, real: Callable[..., Any]) -> Callable[..., Any]:
         def call(*words: Any, **more: Any) -> Any:
-            if not (name == "write" and words[0] < 3) and not (name == "open" and not words[1] & os.O_CREAT):
+            if name != "open" or words[1] & os.O_CREAT:
                 self.step(f"{name} {words[0]}")
             return real(*words, **more)
 

@@ -215,26 +215,24 @@ def test_all_that_is_wrong_is_listed_with_its_place(who: Person) -> None:
     path = settings_file(who)
     known = "cheap, claude, claude-code, command, cursor, script"
     assert said.out.splitlines() == [
-        f"{path}:4: `agents.executors.cheap.type` is missing",
-        "    add it: a text that is not empty",
-        f"{path}:5: `agents.executors.cheap.typ` is not a known field",
+        f"{path}:5: agents.executors.cheap.typ: is not a known field",
         "    did you mean `type`? allowed: type, settings, custom_args",
-        f"{path}:12: `agents.bindings.gardener` is 'cursr', and no executor is called that",
+        f"{path}:12: agents.bindings.gardener: 'cursr' is no executor",
         f"    did you mean cursor? the executors: {known}",
-        "`SOW_AGENTS_REVIEWER` is 'chaep', and no executor is called that",
+        "SOW_AGENTS_REVIEWER: 'chaep' is no executor",
         f"    did you mean cheap? the executors: {known}",
-        f"{who.folder}/.sow/config.yaml:1: `jobs` is 0, not a whole number of at least 1 and at most 256",
-        "    give a whole number of at least 1 and at most 256",
+        f"{who.folder}/.sow/config.yaml:1: jobs: 0 is too small",
+        "    did you mean `1`? allowed: a whole number from 1 to 256",
     ]
-    assert (said.code, said.err) == (4, "sow: 5 settings not valid\n     mend what is named above\n")
+    assert (said.code, said.err) == (4, "sow: 4 settings not valid\n     mend what is named above\n")
     held = json.loads(there.sow("config", "validate", "--json").out)
     assert held["valid"] is False
     assert held["files"] == [str(path), f"{who.folder}/.sow/config.yaml"]
     assert held["findings"][-1] == {
         "severity": "error", "field": "jobs", "value": 0,
         "source": {"kind": "file", "path": f"{who.folder}/.sow/config.yaml", "line": 1},
-        "message": "`jobs` is 0, not a whole number of at least 1 and at most 256",
-        "hint": "give a whole number of at least 1 and at most 256",
+        "message": "jobs: 0 is too small",
+        "hint": "did you mean `1`? allowed: a whole number from 1 to 256",
     }  # fmt: skip
 
 
@@ -254,9 +252,7 @@ def test_what_is_valid_is_said_to_be_so_file_by_file(who: Person, tmp_path: Path
 def test_a_role_that_nobody_has_described_here_is_a_note_and_no_error(who: Person) -> None:
     who.settings("agents:\n  bindings:\n    gardner: claude\n")
     first, second, *rest = who.done("config", "validate").splitlines()
-    assert (
-        first == f"{settings_file(who)}:3: note: `agents.bindings.gardner` is for no role that is known here"
-    )
+    assert first == f"{settings_file(who)}:3: note: agents.bindings.gardner: no role here is called that"
     assert second.startswith("    did you mean gardener? the roles: orchestrator, ")
     assert rest[0].startswith("Valid: ")
 
@@ -326,7 +322,7 @@ def test_off_a_terminal_what_is_not_valid_is_refused_and_kept_as_a_draft(who: Pe
     assert said == Said(
         4,
         "",
-        f"{draft}:2: `agents.binding` is not a known field\n"
+        f"{draft}:2: agents.binding: is not a known field\n"
         "    did you mean `bindings`? allowed: executors, bindings\n"
         f"sow: {settings_file(who)} stays as it is, for the draft is not valid\n"
         f"     the draft is kept; go on with it: `sow config edit --draft {draft}`\n",
@@ -358,7 +354,7 @@ def test_whatever_is_wrong_with_it_the_settings_stay(who: Person, program: str) 
 def test_a_note_does_not_keep_a_draft_from_becoming_the_settings(who: Person) -> None:
     said = types(who, "agents: {bindings: {weeder: cursor}}\n").sow("config", "edit")
     assert said.code == 0
-    assert "note: `agents.bindings.weeder` is for no role" in said.err
+    assert "note: agents.bindings.weeder: no role here is called that" in said.err
     assert settings_file(who).read_text() == "agents: {bindings: {weeder: cursor}}\n"
 
 
@@ -440,7 +436,7 @@ def presses(at: Terminal, key: str) -> None:
 
 def test_on_a_terminal_a_draft_that_is_not_valid_can_be_edited_again(who: Person) -> None:
     with terminal(editor(who, TWICE), "edit") as at:
-        at.sees("`agents.binding` is not a known field")
+        at.sees("agents.binding: is not a known field")
         presses(at, "x")
         presses(at, "e")
         at.sees(f"Changed {settings_file(who)}")

@@ -21,12 +21,17 @@ from sow.cli import INTERRUPTED, reference
 from sow.cli.config import config as settings_commands
 from sow.config import RepositoryConfig, check
 from sow.runner import environment
+from sow_schemas import page
 
 REFERENCE = ROOT / "docs/reference"
 
 
 def test_the_reference_of_commands_is_what_their_help_says() -> None:
     assert (REFERENCE / "cli.md").read_text() == reference.page(), "run scripts/docs"
+
+
+def test_the_reference_of_fields_is_what_the_schemas_say() -> None:
+    assert (REFERENCE / "fields.md").read_text() == page.text(), "run scripts/docs"
 
 
 # Exit codes

@@ -15,6 +15,7 @@ from sow.eventlog import EventLog
 from sow.layout import Layout
 from sow.store import Store
 from sow.task import Task
+from sow_schemas.documents import Actor
 
 AT = "2026-11-21T10:00:00.000Z"
 NOON = 1795262400.0
@@ -64,7 +65,7 @@ def layout(folder: Path) -> Layout:
     return Layout(main=str(folder), folder=str(folder), name="demo")
 
 
-def open_store(folder: Path | str, *, actor: str = "person", clock: Any = None) -> Store:
+def open_store(folder: Path | str, *, actor: Actor = "person", clock: Any = None) -> Store:
     """The store of the project in `folder`, as each process opens it for itself."""
     place = layout(Path(folder))
     ticking = clock or Ticking()

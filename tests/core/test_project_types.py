@@ -128,7 +128,7 @@ def test_a_file_whose_name_is_another_is_refused(tmp_path: Path) -> None:
         ("  state: Trying\n", "  state: Trying\n  event: begin\n", 6, "'begin' is no event", "Trying"),
         ("name: spike", "name: Spike!", 1, "Spike!", "small letters"),
         ("initial:\n  state: Trying\n", "initial:\n", 4, "state", "add it"),
-        ("tasks: true", "tasks: 1", 10, "1, a whole number, not true or false", "true or false"),
+        ("tasks: true", "tasks: 1", 10, "1 is a whole number, not true or false", "true or false"),
         ("event: throw_away\n", "event: throw_away\n        on: x\n", 20, "not a known field", "allowed"),
     ],
 )  # fmt: skip

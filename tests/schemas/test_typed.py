@@ -165,6 +165,8 @@ def mistakes(store: Store, task: Task, attempt: Attempt, document: TaskState) ->
     store.phase("review")["enabeld"]
     attempt.replace(outcome="ended")
     attempt.replace(exit_kode=1)
+    Event(type="task.pausd", task_id="010", payload={"question": "?", "kind": "question"})
+    Event(type="task.paused", task_id="010", payload={"question": "?", "knid": "question"})
     held: ProjectFile = {**store.project(), "current_state": "Active"}
 """
 """From line 9 on, each line uses a field or a word that no schema has."""

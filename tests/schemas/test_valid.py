@@ -152,64 +152,6 @@ def test_a_schema_that_the_generator_has_no_code_for_is_refused(monkeypatch: pyt
 
 
 @pytest.mark.parametrize(
-    ("change", "where", "message", "hint"),
-    [
-        pytest.param(
-            {"statsu": 1}, "statsu", "`statsu` is not a known field", "did you mean `status`?", id="key"
-        ),
-        pytest.param(
-            {"status": "complete"}, "status", '"complete"', "did you mean `completed`?", id="status"
-        ),
-        pytest.param(
-            {"iteration": "2"}, "iteration", '"2", a text, not a whole number', "at least 1", id="type"
-        ),
-        pytest.param(
-            {"iteration": True}, "iteration", "is true, not a whole number", "at least 1", id="bool"
-        ),
-        pytest.param({"iteration": 0}, "iteration", "is 0", "of at least 1", id="range"),
-        pytest.param({"id": "10"}, "id", '"10", not three digits', "three digits", id="pattern"),
-        pytest.param({"id": "010\n"}, "id", "line break", "three digits", id="line break"),
-        pytest.param({"name": ""}, "name", "`name` is empty", "not empty", id="empty"),
-        pytest.param({"created_at": "now"}, "created_at", '"now", not a time', "2026-", id="time"),
-        pytest.param({"depends_on": ["020", "020"]}, "depends_on", "twice", "without repetition", id="twice"),
-        pytest.param(
-            {"result": {"status": "success", "error_code": "TIMEOUT"}},
-            "result.error_code",
-            "`result.error_code` has no place here",
-            "remove it",
-            id="an error's field in a success",
-        ),
-        pytest.param(
-            {"inputs": [{"type": "a", "path": "b", "created_at": "0001-01-01T00:00:00Z"}]},
-            "inputs[0].approved",
-            "`inputs[0].approved` is missing",
-            "add it: true or false",
-            id="a missing field of another file's schema",
-        ),
-        pytest.param(
-            {"inputs": [{"type": "a", "path": "b", "aproved": True, "created_at": "0001-01-01T00:00:00Z"}]},
-            "inputs[0].aproved",
-            "is not a known field",
-            "did you mean `approved`?",
-            id="an unknown field of another file's schema",
-        ),
-    ],
-)
-def test_a_problem_is_told_in_words(change: dict[str, Any], where: str, message: str, hint: str) -> None:
-    value = {**TASK, **change}
-    assert not sow_schemas.valid("task_state", value)
-    problem = next(p for p in sow_schemas.problems("task_state", value) if p.where == where)
-    assert message in problem.message
-    assert hint in problem.hint
-
-
-def test_all_problems_are_told_at_once() -> None:
-    value = {key: held for key, held in TASK.items() if key not in ("phase", "name")}
-    found = sow_schemas.problems("task_state", {**value, "iteration": 0, "a": 1, "b": 2})
-    assert {problem.path for problem in found} == {("phase",), ("name",), ("iteration",), ("a",), ("b",)}
-
-
-@pytest.mark.parametrize(
     "status", ["pending", "in_progress", "paused", "needs_review", "completed", "abandoned"]
 )
 def test_every_status_is_valid_with_and_without_a_session(status: str) -> None:

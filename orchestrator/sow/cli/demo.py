@@ -14,6 +14,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -36,6 +37,9 @@ from sow.scheduler import Outcome, Scheduler
 from sow.store import Store
 from sow.task import COMPLETED
 from sow.turn import Turns
+
+if TYPE_CHECKING:
+    from sow_schemas.documents import Actor
 
 
 @click.command()
@@ -245,7 +249,7 @@ class Show:
         for role in self.roles:
             yield f"export {roles.variable(role)}=script"
 
-    def _parts(self, layout: Layout, actor: str) -> tuple[Turns, Reviewer]:
+    def _parts(self, layout: Layout, actor: Actor) -> tuple[Turns, Reviewer]:
         """The engine for this project: with the demo's environment, and none of the user's own settings."""
         turns = opening.turns(
             layout.folder, actor=actor, user=UserConfig("the demo's settings"), environment=self.environment

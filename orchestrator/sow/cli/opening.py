@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from sow.review import Reviewer
     from sow.task import Task
     from sow.turn import Turns
+    from sow_schemas.documents import Actor
 
 
 def layout(wanted: "str | None" = None) -> "Layout":
@@ -39,15 +40,19 @@ def settle_half_made() -> None:
         setup.settle_half_made(here)
 
 
-def store(wanted: "str | None" = None, *, actor: "str | None" = None, run_id: "str | None" = None) -> Store:
+def store(wanted: "str | None" = None, *, actor: "Actor | None" = None, run_id: "str | None" = None) -> Store:
     """The state of that project. `actor`: who changes it, for the event log."""
     place = layout(wanted)
-    who = actor or ("worker" if os.environ.get("SOW_ATTEMPT_ID") else "person")
+    who = actor or _actor()
     log = EventLog(place.events, run_id=run_id or os.environ.get("SOW_RUN_ID"), actor=who)
     held = Store(place, log)
     if held.journal.left() and not os.environ.get("SOW_ATTEMPT_ID"):
         held.journal.settle()  # a killed writer's change is completed before anybody looks
     return held
+
+
+def _actor() -> "Actor":
+    return "worker" if os.environ.get("SOW_ATTEMPT_ID") else "person"
 
 
 def person() -> str:
@@ -89,7 +94,7 @@ def is_own(task_id: "str | None") -> bool:
 def turns(
     wanted: "str | None" = None,
     *,
-    actor: str = "orchestrator",
+    actor: "Actor" = "orchestrator",
     run_id: "str | None" = None,
     verbose: bool = False,
     user: "UserConfig | None" = None,
@@ -187,8 +192,7 @@ def decisions(wanted: "str | None" = None, *, verbose: bool = False) -> "tuple[T
     from sow import lease
     from sow.recovery.restore import RESTORING, restore
 
-    actor = "worker" if os.environ.get("SOW_ATTEMPT_ID") else "person"
-    parts = turns(wanted, actor=actor, verbose=verbose)
+    parts = turns(wanted, actor=_actor(), verbose=verbose)
     deciding = reviewer(parts)
     try:
         held = lease.acquire(f"{parts.layout.locks}/orchestrator.lease", RESTORING)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
+import sow_schemas
 from sow import find, project_types, setup
 from sow import project as projects
 from sow.cli import completion, opening
@@ -18,6 +19,9 @@ from sow.eventlog import EventLog
 from sow.layout import Layout
 from sow.project_types import ProjectType
 from sow.store import Store
+
+if TYPE_CHECKING:
+    from sow_schemas.documents import PhaseState, ProjectState
 
 
 @click.group(cls=Group)
@@ -166,14 +170,14 @@ def _row(layout: Layout) -> dict[str, Any]:
     }
 
 
-def _whole(store: Store) -> dict[str, Any]:
+def _whole(store: Store) -> ProjectState:
     """The project as one document, the form that a project was kept in before its tasks had files."""
     tasks = store.tasks().tasks
-    held = dict(store.project())
-    chart = held.pop("statechart")
-    sessions = held.pop("agent_sessions", None)
-    held["phases"] = {
+    phases: dict[str, PhaseState] = {
         phase: {**store.phase(phase), "tasks": [t.document() for t in tasks if t.phase == phase]}
         for phase in store.phases()
     }
-    return {**held, "statechart": chart, **({"agent_sessions": sessions} if sessions else {})}
+    whole: ProjectState = {**store.project(), "phases": phases}
+    order = list(sow_schemas.fields("project_state"))
+    in_order: Any = dict(sorted(whole.items(), key=lambda field: order.index(field[0])))
+    return in_order  # type: ignore[no-any-return]

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from sow.cli import opening
+from sow.cli.text import plain
 from sow.cli.words import counted
 from sow.errors import Refused, SowError
 
@@ -33,7 +34,7 @@ def validate(settings: dict[str, Any]) -> None:
     lines = [f"{fault}\n    {fault.hint}" for fault in faults]
     lines += [f"{broken.message}\n    {broken.hint}" for broken in held.broken]
     for line in lines:
-        click.echo(line)
+        click.echo(plain(line))
     if lines:
         raise Refused(f"{counted(len(lines), 'state file')} not valid", "mend the lines named above")
     click.echo(

@@ -11,7 +11,7 @@ from sow import document, roles
 from sow.config import reading, repository, user
 from sow.config.executor import Complaint, complaints
 from sow.config.reading import Path, Source
-from sow.document import BadDocument, Document
+from sow.document import BadDocument, Document, faults
 from sow.nearest import did_you_mean
 from sow_executors import catalog
 
@@ -101,7 +101,7 @@ def variables(
         at = Source(variable=name)
         if name not in role_of:
             hint = f"{did_you_mean(name, role_of)}the variables: {', '.join(role_of)}"
-            yield Finding(at, f"`{name}` is for no role that is known here", hint, name, chosen, is_note=True)
+            yield Finding(at, f"{name}: no role here is called that", hint, name, chosen, is_note=True)
         else:
             yield from _of_choice(at, name, chosen, configured)
 
@@ -109,9 +109,9 @@ def variables(
 def _by_schema(held: Document, schema: str) -> Iterator[Finding]:
     if sow_schemas.valid(schema, held.value):
         return
-    for problem in sow_schemas.problems(schema, held.value):
-        at = reading.source(held, problem.path)
-        yield Finding(at, problem.message, problem.hint, problem.where, problem.value)
+    for fault in faults.find(schema, held.value, held.where, held):
+        message = f"{fault.field}: {fault.message}" if fault.field else fault.message
+        yield Finding(Source(file=fault.file, line=fault.line), message, fault.hint, fault.field, fault.value)
 
 
 def _of_executors(held: Document, wrong: set[str]) -> Iterator[Finding]:
@@ -124,7 +124,7 @@ def _of_executors(held: Document, wrong: set[str]) -> Iterator[Finding]:
             hint = f"{did_you_mean(kind, catalog.names())}the types: {', '.join(catalog.names())}"
             field = f"{above}.type"
             at = reading.source(held, ("agents", "executors", name, "type"))
-            yield Finding(at, f"`{field}` is {kind!r}, which is no type of executor", hint, field, kind)
+            yield Finding(at, f"{field}: {kind!r} is no type of executor", hint, field, kind)
             continue
         settings = {
             key: value
@@ -145,7 +145,7 @@ def _of_bindings(held: Document, known: Sequence[str]) -> Iterator[Finding]:
         field, at = f"agents.bindings.{role}", reading.source(held, ("agents", "bindings", role))
         if role not in known:
             hint = f"{did_you_mean(role, known)}the roles: {', '.join(known)}"
-            yield Finding(at, f"`{field}` is for no role that is known here", hint, field, name, is_note=True)
+            yield Finding(at, f"{field}: no role here is called that", hint, field, name, is_note=True)
         if isinstance(name, str) and name:
             yield from _of_choice(at, field, name, configured)
 
@@ -158,11 +158,11 @@ def _of_choice(at: Source, field: str, name: str, configured: Mapping[str, objec
     if not kind:
         there = user.names(configured)
         hint = f"{did_you_mean(name, there)}the executors: {', '.join(there)}"
-        yield Finding(at, f"`{field}` is {name!r}, and no executor is called that", hint, field, name)
+        yield Finding(at, f"{field}: {name!r} is no executor", hint, field, name)
         return
     for complaint in _complaints(kind, {}, ()):
         hint = f"configure it: agents.executors.{name}, of type {kind}, with its settings"
-        yield Finding(at, f"`{field}` is {name!r}: {complaint.message}", hint, field, name)
+        yield Finding(at, f"{field}: {name!r} can't be used: {complaint.message}", hint, field, name)
 
 
 def _complaints(kind: str, settings: Mapping[str, object], words: tuple[str, ...]) -> list[Complaint]:

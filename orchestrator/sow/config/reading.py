@@ -10,7 +10,7 @@ from typing import Any
 
 import sow_schemas
 from sow import __version__, document
-from sow.document import Document
+from sow.document import Document, faults
 from sow.errors import Refused
 
 UPGRADE = "install a newer sow"
@@ -46,9 +46,9 @@ def read(path: str, schema: str) -> Document:
     if newer := needs_newer(held):
         raise Refused(f"{source(held, ('requires',))}: {newer}", UPGRADE)
     if not sow_schemas.valid(schema, held.value):
-        first, *more = sow_schemas.problems(schema, held.value)
+        first, *more = faults.find(schema, held.value, path, held)
         others = f" (and {len(more)} more: `sow config validate`)" if more else ""
-        raise Refused(f"{source(held, first.path)}: {first.message}{others}", first.hint)
+        raise Refused(f"{first}{others}", first.hint)
     return held
 
 

@@ -117,7 +117,8 @@ def read(text: str) -> "dict[str, Any] | None":
             if key in value:
                 return None
             value[key] = _value(written_value)
-    except (ValueError, RecursionError, StopIteration):
+    # The C half of json looks for its error in a module that is not loaded here: it fails without one.
+    except (ValueError, RecursionError, StopIteration, SystemError):
         return None
     return value
 

@@ -19,7 +19,7 @@ from typing import Any, Literal
 
 import sow_schemas
 from sow import document
-from sow.document import Document
+from sow.document import Document, faults
 from sow.errors import NotFound, Refused
 from sow.nearest import did_you_mean
 
@@ -261,8 +261,7 @@ def read(held: Document, where: str, *, schemas: bool = False) -> ProjectType:
     Raises Refused, with the line, for the first thing that is wrong with it.
     """
     if not sow_schemas.valid("project_type", held.value):
-        first = sow_schemas.problems("project_type", held.value)[0]
-        raise Refused(_at(held, where, first.path, first.message), first.hint)
+        raise faults.refusal("project_type", held.value, where, held)
     found = _parsed(held.value, held.text)
     for path, message, hint in [*_faults(held.value, found), *(_bad_schemas(found) if schemas else ())]:
         raise Refused(_at(held, where, path, message), hint)
