@@ -140,6 +140,8 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Person:
     made = with_project(tmp_path_factory.mktemp("desk"))
     made.done("task", "add", "First", "--agent", "implementer")
     made.done("task", "add", "Second", "--agent", "implementer")
+    branch = "feat/add-login--020"
+    made.git("worktree", "add", "--quiet", "-b", branch, f".sow/worktrees/{branch}", "feat/add-login")
     return made
 
 
@@ -167,6 +169,10 @@ def completed(who: Person, line: str) -> list[str]:
         ("sow task set priority ", ["critical", "high", "normal", "low"]),
         ("sow events --type task.", ["task.created"]),
         ("sow schema task_", ["task_error", "task_state"]),
+        ("sow worktree ", ["list", "remove", "prune"]),
+        ("sow worktree remove ", ["020", "feat/add-login--020"]),
+        ("sow worktree remove fe", ["feat/add-login--020"]),
+        ("sow --project nowhere worktree remove ", []),
         ("sow --project nowhere task show ", []),
     ],
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 
 from sow.errors import Failed, Refused
@@ -17,6 +17,8 @@ SALVAGE = "refs/sow/salvage"
 
 # What git writes into a worktree's `locked` while it makes it, and no longer.
 _HALF_MADE = "initializing"
+
+_REMOVED = ".sow-removed"
 
 
 class Occupied(Refused):
@@ -155,27 +157,54 @@ def _take_away(git: Git, path: str) -> None:
     """Removes folder and registration of a worktree, or what a kill in the middle of that left."""
     # A rename first: a folder that is half there would look like somebody's uncommitted work.
     aside = _aside(path)
-    try:
+    with _told(aside):
         _remove_tree(aside)
         if os.path.lexists(f"{path}/.git"):
             os.rename(path, aside)
         _forget(git, path)
         _remove_tree(aside)
+
+
+@contextmanager
+def _told(path: str) -> Iterator[None]:
+    """What the disk does not let go, in words."""
+    try:
+        yield
     except OSError as fault:
+        # What is removed inside of a folder comes by its bare name.
+        place = fault.filename if os.path.isabs(fault.filename or "") else path
         raise Failed(
-            f"can't remove {fault.filename or path}: {fault.strerror}",
-            f"give yourself the right to, and repeat; or remove it: `rm -r {fault.filename or path}`",
+            f"can't remove {place}: {fault.strerror}",
+            f"give yourself the right to, and repeat; or remove it: `rm -r {place}`",
         ) from fault
 
 
 def _aside(path: str) -> str:
     """Where a worktree is moved to be removed."""
-    return f"{os.path.dirname(path)}/.{os.path.basename(path)}.sow-removed"
+    return f"{os.path.dirname(path)}/.{os.path.basename(path)}{_REMOVED}"
+
+
+def half_removed(above: str) -> list[str]:
+    """The folders below `above` that a kill left in the middle of a removal."""
+    found = []
+    for folder, names, files in os.walk(above):
+        left = [name for name in names if name.startswith(".") and name.endswith(_REMOVED)]
+        found += [f"{folder}/{name}" for name in left]
+        names[:] = [] if ".git" in (*names, *files) else [name for name in names if name not in left]
+    return sorted(found)
+
+
+def remove_rest(folder: str) -> None:
+    """Completes a removal that was cut short: `folder` is one of `half_removed`. Raises Failed."""
+    with _told(folder):
+        _remove_tree(folder)
 
 
 def _remove_tree(folder: str) -> None:
-    with suppress(FileNotFoundError):
-        shutil.rmtree(folder)
+    while os.path.lexists(folder):
+        # Two that remove the same meet files that are gone; each goes on till nothing is left.
+        with suppress(FileNotFoundError):
+            shutil.rmtree(folder)
 
 
 def _reason_to_stay(git: Git, mine: Worktree, into: str) -> str | None:
