@@ -34,7 +34,7 @@ FLOORS = {
     6: (
         "engine",
         "sow.report sow.adding sow.setup sow.workspace sow.driving sow.turn sow.review sow.scheduler"
-        " sow.worktree sow.recovery.restore sow.recovery",
+        " sow.worktree sow.doctor sow.recovery.restore sow.recovery",
     ),
     7: ("faces", "sow.cli sow.demo sow.__main__"),
 }

@@ -23,6 +23,9 @@ ROLES = ("orchestrator", "implementer", "architect", "reviewer", "planner", "res
 
 DEFAULT_EXECUTOR = "claude-code"
 
+DEFAULT = "default"
+"""Who chose an executor that nobody has chosen."""
+
 
 @dataclass(frozen=True, slots=True)
 class ExecutorChoice:
@@ -32,7 +35,7 @@ class ExecutorChoice:
     type: str
     settings: Mapping[str, object] = field(default_factory=dict)
     custom_args: tuple[str, ...] = ()
-    source: str = "default"
+    source: str = DEFAULT
     """Where it was chosen: the variable, the file, or `default`."""
 
 
@@ -46,12 +49,16 @@ class UserConfig:
 
     def for_role(self, role: str, environment: Mapping[str, str]) -> ExecutorChoice:
         """The executor that plays `role`. Raises NotFound for a name that is configured nowhere."""
-        variable = f"SOW_AGENTS_{role.upper().replace('-', '_')}"
-        if name := environment.get(variable):
-            return self.named(name, variable)
+        return self.named(*self.chosen(role, environment))
+
+    def chosen(self, role: str, environment: Mapping[str, str]) -> tuple[str, str]:
+        """The name of the executor of `role`, there or not, and who says so."""
+        chosen_by = variable(role)
+        if name := environment.get(chosen_by):
+            return name, chosen_by
         if name := self.bindings.get(role):
-            return self.named(name, self.path)
-        return self.named(DEFAULT_EXECUTOR, "default")
+            return name, self.path
+        return DEFAULT_EXECUTOR, DEFAULT
 
     def named(self, name: str, source: str) -> ExecutorChoice:
         """The executor of that name: the user's, else the type of the same name."""
@@ -89,6 +96,11 @@ class RepositoryConfig:
     environment: tuple[str, ...] = ()
     grace_seconds: float = 8.0
     silence_seconds: float = 0.0
+
+
+def variable(role: str) -> str:
+    """The variable that names the executor of `role`."""
+    return f"SOW_AGENTS_{role.upper().replace('-', '_')}"
 
 
 def user_path(environment: Mapping[str, str]) -> str:

@@ -27,6 +27,7 @@ COMMANDS = {
     "review": ("sow.cli.review:review", "Go through what waits for you."),
     "status": ("sow.cli.status:status", "See everything on one page."),
     "agent": ("sow.cli.agent:agent", "Drive one agent at a time."),
+    "doctor": ("sow.cli.doctor:doctor", "See what is wrong, and what mends it."),
     "worktree": ("sow.cli.worktree:worktree", "See and clear away worktrees."),
     "events": ("sow.cli.events:events", "Read the log of what happened."),
     "config": ("sow.cli.config:config", "See the user's settings."),
