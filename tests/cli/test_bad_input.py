@@ -50,6 +50,11 @@ MISUSED = [
     ("run --jobs many", "--jobs: many is no whole number from 1 to 256", "see `sow run --help`"),
     ("project new", "DESCRIPTION is missing", "see `sow project new --help`"),
     ("worktree remove", "ID|BRANCH|PATH is missing", "see `sow worktree remove --help`"),
+    (
+        "doctor me",
+        "got unexpected extra argument (me)",
+        "put quotes around words that belong together; see `sow doctor --help`",
+    ),
     ("worktree lst", "no such command: sow worktree lst", "did you mean `sow worktree list`?"),
     ("task add", "NAME is missing", "see `sow task add --help`"),
     ("task add Name", "--agent is missing", "see `sow task add --help`"),
@@ -171,6 +176,7 @@ NOT_FOUND = [
     ),
     ("worktree remove .", "worktree not found: .", "see those there are: `sow worktree list`"),
     ("worktree list --project nope", "project not found: nope", "the projects of {repo}: add-login"),
+    ("doctor --project nope", "project not found: nope", "the projects of {repo}: add-login"),
     ("run --task 099", "task not found: 099", "see the tasks there are: `sow task list`"),
     ("events --task 099", "task not found: 099", "see the tasks there are: `sow task list`"),
     (

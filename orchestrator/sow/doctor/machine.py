@@ -135,26 +135,23 @@ class InUse:
 
 
 def _in_use() -> InUse:
+    """What all processes of this user have."""
+    held = [_held_by(int(name)) for name in os.listdir("/proc") if name.isdecimal()]
+    return InUse(sum(one.instances for one in held), sum(one.watches for one in held))
+
+
+def _held_by(pid: int) -> InUse:
+    """What a process has; nothing where it is gone, or somebody else's."""
     instances = watches = 0
-    me = os.getuid()
-    for name in os.listdir("/proc"):
-        if not name.isdecimal():
-            continue
-        try:
-            if os.stat(f"/proc/{name}").st_uid != me:
-                continue
-            handles = os.listdir(f"/proc/{name}/fd")
-        except OSError:
-            continue  # gone, or not ours to look at
-        for handle in handles:
-            try:
-                if "inotify" not in os.readlink(f"/proc/{name}/fd/{handle}"):
-                    continue
-                with open(f"/proc/{name}/fdinfo/{handle}", encoding="ascii", errors="replace") as file:
-                    watches += sum(line.startswith("inotify ") for line in file)
+    try:
+        mine = os.stat(f"/proc/{pid}").st_uid == os.getuid()
+        for handle in os.listdir(f"/proc/{pid}/fd") if mine else ():
+            if "inotify" in os.readlink(f"/proc/{pid}/fd/{handle}"):
                 instances += 1
-            except OSError:
-                continue
+                with open(f"/proc/{pid}/fdinfo/{handle}", encoding="ascii", errors="replace") as file:
+                    watches += sum(line.startswith("inotify ") for line in file)
+    except OSError:
+        pass  # a file that was closed, or a process that ended, while we looked
     return InUse(instances, watches)
 
 

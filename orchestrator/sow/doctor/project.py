@@ -17,7 +17,7 @@ from sow.runner.local import LocalRunner, Running
 from sow.store import Store
 from sow.task import ENDED
 
-_SETTLE = "completed by `sow review`, or by the next `sow run`"
+_SETTLE = "completed by the next `sow run`, or by `sow review` on a terminal"
 
 
 def state_files(scene: Scene, store: Store) -> Iterator[Finding]:
