@@ -106,7 +106,7 @@ def test_where_all_is_well_it_says_so_and_nothing_is_changed(who: Person) -> Non
     lines = said.out.splitlines()
     rooms = [line for line in lines[:-1] if line and not line.startswith(" ")]
     assert rooms == ["machine", "executors", "repository", "project add-login"]
-    assert "  ok       3 phases and 1 tasks are valid" in lines
+    assert "  ok       all state files are valid (phases: 3, tasks: 1)" in lines
     assert findings(who) == []
     assert changed(before, everything(who.folder.parent)) == []
     told = json.loads(who.done("doctor", "--json"))
@@ -383,6 +383,29 @@ def test_an_executor_that_is_named_and_not_there_is_told(
     said = who.at(".", **env).sow("doctor")
     assert said.code == 1
     assert told.format(config=who.home / ".config/sow/config.yaml") in said.out
+
+
+def test_a_task_goes_on_in_the_executor_that_has_its_session_whatever_is_bound_now(who: Person) -> None:
+    who.store().change_task("010", keep(executor="cursor"))
+    said = who.sow("doctor")
+    assert said.code == 1
+    assert "error    cursor: no program cursor-agent or agent on the PATH; for task 010" in said.out
+    who.store().change_task("010", keep(executor="gone"))
+    assert "executor not found: gone (named by task 010, which has a session of it)" in who.sow("doctor").out
+    who.store().change_task("010", keep(executor="gone", fresh=True))
+    assert who.sow("doctor").code == 0
+
+
+def test_folders_that_can_not_be_looked_into_are_told(who: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(here: object) -> None:
+        raise PermissionError(13, "Permission denied", "/some/where")
+
+    monkeypatch.setattr("sow.find.all_projects", refused)
+    found = next(one for one in findings(who) if one["check"] == "state_files")
+    assert (found["room"], found["text"]) == (
+        f"project in {who.folder}",
+        "can't look at /some/where: Permission denied",
+    )
 
 
 def test_copies_that_are_missing_are_noted_and_one_without_its_task_is_told(who: Person) -> None:

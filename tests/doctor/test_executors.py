@@ -108,8 +108,8 @@ def test_one_that_is_there_tells_its_version_and_its_login(tmp_path: Path) -> No
     found = about(looked(tmp_path), "claude-code")
     assert lines([found]) == [f"ok: claude-code: claude 2.1.329 ({path}), logged in by claude.ai; for {ALL}"]
     assert found.facts == {
-        "name": "claude-code", "type": "claude", "roles": list(ROLES), "needed": True, "program": path,
-        "version": "2.1.329", "logged_in": True,
+        "name": "claude-code", "type": "claude", "roles": list(ROLES), "tasks": [], "needed": True,
+        "program": path, "version": "2.1.329", "logged_in": True,
     }  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import traceback
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -102,7 +103,7 @@ def _look(name: str, look: Callable[[], Iterable[Finding]], found: list[Finding]
         )
     except Exception as fault:
         # The doctor is called when something is broken: the other checks are wanted all the same.
-        log.exception("check failed", check=name)
+        log.debug("check failed", check=name, traceback=traceback.format_exc())
         found.append(
             error(
                 f"{name}: {type(fault).__name__}: {fault}: this is a bug in sow",

@@ -20,7 +20,7 @@ from sow.doctor.finding import Finding, Level, note, ok, told
 from sow.doctor.scene import Scene
 from sow.errors import SowError
 from sow.runner import environment
-from sow.task import ENDED
+from sow.task import ENDED, Task
 from sow_executors import catalog
 from sow_executors.base import BadSettings, Command, Executor, Turn
 from sow_executors.extras import Answer, Examined, Login
@@ -40,13 +40,15 @@ class Subject:
 
     choice: ExecutorChoice
     roles: tuple[str, ...] = ()
+    tasks: tuple[str, ...] = ()
+    """Those that go on in a session of it, whatever is bound now."""
     needed: bool = False
 
     @property
     def whom(self) -> str:
         """Whom it plays, for people."""
-        if self.roles:
-            return f"for {', '.join(self.roles)}"
+        if whom := (*self.roles, *(f"task {task_id}" for task_id in self.tasks)):
+            return f"for {', '.join(whom)}"
         return "configured, and bound to no role" if self.needed else "no role is bound to it"
 
 
@@ -95,6 +97,9 @@ def _faults(user: UserConfig, scene: Scene) -> Iterator[SowError]:
     for role in _roles(scene):
         if named := scene.environment.get(config.variable(role)):
             yield from _raised(user, named, config.variable(role))
+    for task in _open_tasks(scene):
+        if name := _goes_on_in(task):
+            yield from _raised(user, name, f"task {task.id}, which has a session of it")
 
 
 def _raised(user: UserConfig, name: str, source: str) -> Iterator[SowError]:
@@ -120,21 +125,26 @@ def subjects(user: UserConfig, scene: Scene) -> list[Subject]:
     """The executors that there are: those that play a role, the configured ones, all others."""
     found: dict[str, Subject] = {}
 
-    def add(name: str, source: str, role: str = "", needed: bool = False) -> None:
+    def add(name: str, source: str, *, role: str = "", task: str = "", needed: bool = False) -> None:
         try:
-            choice = user.named(name, source)
+            held = found.get(name) or Subject(user.named(name, source))
         except SowError:
             return  # told with the settings
-        held = found.get(name) or Subject(choice)
         roles = (*held.roles, role) if role else held.roles
-        found[name] = replace(held, roles=roles, needed=held.needed or needed)
+        tasks = (*held.tasks, task) if task else held.tasks
+        found[name] = replace(held, roles=roles, tasks=tasks, needed=held.needed or needed)
 
     chosen = {role: user.chosen(role, scene.environment) for role in _roles(scene)}
     anything = any(source != config.DEFAULT for _, source in chosen.values())
-    awaited = _awaited_roles(scene)
+    tasks = _open_tasks(scene)
+    awaited = {task.assigned_agent for task in tasks if not _goes_on_in(task)}
     for role, (name, source) in chosen.items():
         # A default that nobody chose counts where it is all there is, or where a task waits for it.
-        add(name, source, role, source != config.DEFAULT or not anything or role in awaited)
+        counts = source != config.DEFAULT or not anything or role in awaited
+        add(name, source, role=role, needed=counts)
+    for task in tasks:
+        if goes_on := _goes_on_in(task):
+            add(goes_on, f"task {task.id}", task=task.id, needed=True)
     for name in user.executors:
         add(name, user.path, needed=True)
     played = {subject.choice.type for subject in found.values()}
@@ -148,10 +158,15 @@ def _roles(scene: Scene) -> tuple[str, ...]:
     return config.roles(scene.main) if scene.main else config.ROLES
 
 
-def _awaited_roles(scene: Scene) -> set[str]:
-    """The roles of the tasks that have not ended."""
-    tasks = (task for store in scene.stores for task in store.tasks().tasks)
-    return {task.assigned_agent for task in tasks if task.status not in ENDED}
+def _open_tasks(scene: Scene) -> list[Task]:
+    """The tasks that have not ended."""
+    every = (task for store in scene.stores for task in store.tasks().tasks)
+    return [task for task in every if task.status not in ENDED]
+
+
+def _goes_on_in(task: Task) -> str:
+    """The executor that a task goes on in, because it has a session of it; empty for none."""
+    return task.executor or "" if task.session_id and not task.fresh else ""
 
 
 def _is_complete(name: str) -> bool:
@@ -202,8 +217,8 @@ def judged(subject: Subject, seen: Seen) -> Finding:
         words.append("nobody is logged in")
     facts = {
         "name": subject.choice.name, "type": subject.choice.type, "roles": list(subject.roles),
-        "needed": subject.needed, "program": seen.program, "version": seen.version or None,
-        "logged_in": login,
+        "tasks": list(subject.tasks), "needed": subject.needed, "program": seen.program,
+        "version": seen.version or None, "logged_in": login,
     }  # fmt: skip
     mend = seen.mend if subject.needed else ""
     return Finding(level, f"{subject.choice.name}: {', '.join(words)}; {subject.whom}", mend, facts)

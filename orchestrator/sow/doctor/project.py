@@ -31,7 +31,7 @@ def state_files(scene: Scene, store: Store) -> Iterator[Finding]:
         copy = f"; its last good copy: {good}" if os.path.exists(good) and good not in broken.hint else ""
         yield error(broken.message, f"{broken.hint}{copy}", path=broken.path)
     if not faults and not held.broken:
-        yield ok(f"{len(store.phases())} phases and {len(held.tasks)} tasks are valid")
+        yield ok(f"all state files are valid (phases: {len(store.phases())}, tasks: {len(held.tasks)})")
 
 
 def _faults(store: Store) -> Iterator[SowError]:

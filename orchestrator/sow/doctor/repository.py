@@ -102,7 +102,7 @@ def trees(scene: Scene) -> Iterator[Finding]:
     found += _left(held.above, known)
     yield from found
     if every and not found:
-        yield ok(f"{len(every)} worktree{'s' if len(every) > 1 else ''}, all in use")
+        yield ok(f"all worktrees are needed ({len(every)})")
 
 
 def _about(held: Worktrees, one: Owned) -> Finding | None:

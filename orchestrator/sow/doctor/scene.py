@@ -11,7 +11,7 @@ from typing import TypeVar
 from sow import config, find
 from sow.config import RepositoryConfig, UserConfig
 from sow.doctor.asking import Asker
-from sow.errors import SowError
+from sow.errors import Failed, SowError
 from sow.eventlog import EventLog
 from sow.git import places as git_places
 from sow.git.places import Places
@@ -80,7 +80,8 @@ def look(folder: str, environment: Mapping[str, str], wanted: str | None = None)
     user = _or_fault(lambda: config.user(environment))
     if not isinstance(places, Places):
         return Scene(folder, environment, places, user, RepositoryConfig())
-    every = find.all_projects(places)
+    projects = _or_fault(lambda: (find.all_projects(places), find.broken_projects(places)))
+    every, broken = ([], {places.main: projects}) if isinstance(projects, SowError) else projects
     mine = [layout for layout in every if named is None or layout == named]
     return Scene(
         folder,
@@ -90,7 +91,7 @@ def look(folder: str, environment: Mapping[str, str], wanted: str | None = None)
         _or_fault(lambda: config.repository(places.main)),
         tuple(_store(layout) for layout in mine),
         tuple(_store(layout) for layout in every if layout not in mine),
-        {} if named else find.broken_projects(places),
+        {} if named else broken,
     )
 
 
@@ -99,6 +100,8 @@ def _or_fault(read: Callable[[], T]) -> T | SowError:
         return read()
     except SowError as fault:
         return fault
+    except OSError as fault:
+        return Failed(f"can't look at {fault.filename}: {fault.strerror}", "give yourself the right to")
 
 
 def _store(layout: Layout) -> Store:
