@@ -189,6 +189,8 @@ class Worktrees:
     def _owner(self, one: Worktree, owners: dict[str, Owner]) -> Owner | None:
         """Whose a worktree is; None where it is no business of sow's."""
         path = os.path.realpath(one.path)
+        if not one.gone and not worktrees.belongs(self.git, path):
+            return None
         if found := owners.get(path) or owners.get(one.branch or ""):
             return found
         if not path.startswith(f"{self.above}/"):

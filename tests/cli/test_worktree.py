@@ -270,6 +270,18 @@ def test_a_projects_own_worktree_stays(tmp_path: Path, name: str) -> None:
     assert said.err.splitlines()[0] == f"sow: {folder} stays: it holds the state of project add-login"
 
 
+def test_a_copied_repository_knows_nothing_of_the_originals_worktrees(tmp_path: Path) -> None:
+    who = with_project(tmp_path)
+    folder = begun(who)
+    ended(who)
+    shutil.copytree(who.folder, tmp_path / "copy", symlinks=True)
+    copy = who.at(tmp_path / "copy")
+    assert json.loads(copy.done("worktree", "list", "--json")) == []
+    assert json.loads(copy.done("worktree", "prune", "--json"))["removed"] == []
+    assert folder.exists()
+    assert who.done("worktree", "prune").startswith(f"Removed {folder}")
+
+
 def test_the_main_checkout_stays_whatever_it_is_called(tmp_path: Path) -> None:
     who = with_project(tmp_path)
     assert who.sow("worktree", "remove", ".").code == 3

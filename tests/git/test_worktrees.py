@@ -255,6 +255,17 @@ def test_why_it_would_stay_is_told_without_removing_it(repo: Repo, path: Path) -
     assert len(worktrees.all_of(repo.sow)) == 2
 
 
+def test_the_worktree_of_the_repository_that_this_one_was_copied_from_stays(
+    repo: Repo, path: Path, tmp_path: Path
+) -> None:
+    add(repo, path)
+    shutil.copytree(repo.folder, tmp_path / "copy")
+    copy = Repo(tmp_path / "copy")
+    assert worktrees.remove(copy.sow, str(path), "main") == f"{path} leads to another repository"
+    assert Repo(path).status() == []
+    assert worktrees.remove(repo.sow, str(path), "main") is None
+
+
 def test_what_the_disk_does_not_let_go_is_told(
     repo: Repo, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

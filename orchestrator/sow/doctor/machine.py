@@ -53,7 +53,7 @@ def git(scene: Scene) -> Iterator[Finding]:
     if program is None:
         yield error("there is no git program on the PATH", f"install git {needed} or later")
         return
-    here = Git(scene.main or scene.folder, GIT_SECONDS)
+    here = scene.git or Git("/", GIT_SECONDS)
     version = here.version()
     named = ".".join(map(str, version))
     told = f"git {named} ({program})"
@@ -61,7 +61,7 @@ def git(scene: Scene) -> Iterator[Finding]:
         yield error(f"{told}: merging needs {needed} or later", "update git", version=named)
     else:
         yield ok(told, version=named)
-    if scene.main and here.identity():
+    if scene.git and here.identity():
         yield note(
             "git knows no name for commits here: those of sow are by `sow <sow@localhost>`",
             "tell it: `git config --global user.name NAME`, `git config --global user.email ADDRESS`",

@@ -27,8 +27,13 @@ def place(scene: Scene) -> Iterator[Finding]:
                 f"{scene.folder} is in no git repository: of projects nothing was looked at",
                 "change to a repository, or make one here: `git init`",
             )
-        case Places(main=main):
-            if not os.path.isdir(f"{main}/.sow"):
+        case Places(main=main, common=common):
+            if not scene.is_checked_out:
+                yield error(
+                    f"{common} has no main checkout in {main}, and sow works in none without",
+                    "clone it with one: `git clone`",
+                )
+            elif not os.path.isdir(f"{main}/.sow"):
                 yield note(f"{main} is not prepared for sow yet", "prepare it: `sow init`", main=main)
             else:
                 yield ok(f"{main} is prepared for sow", main=main)

@@ -51,10 +51,15 @@ class Scene:
         return self.places.main if isinstance(self.places, Places) else None
 
     @property
+    def is_checked_out(self) -> bool:
+        """Whether the repository has a main checkout that can be found: a bare one has none."""
+        return self.main is not None and os.path.lexists(f"{self.main}/.git")
+
+    @property
     def git(self) -> Git | None:
-        """Git in the main checkout, with an end; None outside of a repository, and without a git program."""
+        """Git in the main checkout, with an end; None where there is none, and without a git program."""
         program = shutil.which("git", path=self.environment.get("PATH", os.defpath))
-        return Git(self.main, GIT_SECONDS) if self.main and program else None
+        return Git(self.main, GIT_SECONDS) if self.main and self.is_checked_out and program else None
 
     @property
     def worktrees(self) -> Worktrees | None:

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 
-from sow.errors import Failed, Refused
-from sow.git import alive, index
+from sow.errors import Failed, NotFound, Refused
+from sow.git import alive, index, places
 from sow.git.repository import Git
 
 SALVAGE = "refs/sow/salvage"
@@ -150,7 +150,19 @@ def reason_to_stay(git: Git, path: str, into: str) -> str | None:
         return f"{path} is no worktree of this repository" if os.path.lexists(path) else None
     if mine.gone:
         return f"its folder is missing, and it is locked{_because(mine)}" if mine.locked is not None else None
+    if not belongs(git, path):
+        # Of a repository that was copied: git has the original's worktrees noted in the copy.
+        return f"{path} leads to another repository"
     return _reason_to_stay(Git(path, git.seconds), mine, into)
+
+
+def belongs(git: Git, path: str) -> bool:
+    """Whether what is at `path` leads back to this repository."""
+    try:
+        there = places.find(path)
+    except NotFound:
+        return False
+    return there is not None and there.common == git.places.common
 
 
 def _take_away(git: Git, path: str) -> None:
