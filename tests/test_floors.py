@@ -37,7 +37,7 @@ FLOORS = {
     6: (
         "engine",
         "sow.report sow.adding sow.advancing sow.setup sow.workspace sow.driving sow.turn sow.review"
-        " sow.scheduler sow.recovery.restore sow.recovery",
+        " sow.scheduler sow.worktree sow.doctor sow.recovery.restore sow.recovery",
     ),
     7: ("faces", "sow.cli sow.demo sow.__main__"),
 }

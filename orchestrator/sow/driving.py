@@ -7,6 +7,8 @@ locks/session-<id>.lease     handed to the attempt's own process
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -46,6 +48,16 @@ class Drivers:
         held = lease.holder(self._turn(task_id))
         return held if held and process.fate(held.holder) != "dead" else None
 
+    @contextmanager
+    def kept_still(self, task_id: str, what: str) -> Iterator[None]:
+        """Nobody begins a turn of the task in a `with` block. Raises Busy where somebody drives it."""
+        held = lease.acquire(self._turn(task_id), what)
+        try:
+            self._tell_broken(held, task_id)
+            yield
+        finally:
+            held.release()
+
     def take(self, task_id: str, session: str | None, attempt: str) -> tuple[Lease, ...]:
         """Takes the turn and the session for an attempt: both, or none and Busy is raised."""
         reserved = self._reserved.pop(task_id, None)
@@ -55,9 +67,7 @@ class Drivers:
             for path in paths[len(taken) :]:
                 held = lease.acquire(path, f"attempt {attempt}")
                 taken.append(held)
-                if held.broken:
-                    payload: LockBroken = {"lease": os.path.basename(path), "holder": held.broken.what}
-                    self.store.tell(Event(type="lock.broken", task_id=task_id, payload=payload))
+                self._tell_broken(held, task_id)
         except Busy:
             for held in taken:
                 held.release()
@@ -84,6 +94,11 @@ class Drivers:
         paths = [self._turn(attempt.task_id)]
         paths += [self._session(attempt.session_id)] if attempt.session_id else []
         return tuple(held for path in paths if (held := lease.holder(path)))
+
+    def _tell_broken(self, held: Lease, task_id: str) -> None:
+        if held.broken:
+            payload: LockBroken = {"lease": os.path.basename(held.path), "holder": held.broken.what}
+            self.store.tell(Event(type="lock.broken", task_id=task_id, payload=payload))
 
     def _turn(self, task_id: str) -> str:
         return f"{self.store.layout.locks}/turn-{task_id}.lease"

@@ -14,7 +14,7 @@ from sow.layout import PROJECT, WORKTREES, Layout, is_task_branch
 from sow.value import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from sow.git.places import Places
 
@@ -66,19 +66,27 @@ def task_id(start: str, environment: "Mapping[str, str]") -> "str | None":
 
 def all_projects(here: "Places") -> "list[Layout]":
     """Every project of the repository: that of the main checkout, and those of its worktrees."""
-    folders = [here.main, *(f for f in _worktrees(here.common) if f != here.main)]
-    found = []
-    for folder in folders:
+    # A broken project is met when it is named or stood in; the others are listed.
+    found = [held for _, held in _each_project(here) if isinstance(held, Layout)]
+    return sorted(found, key=lambda layout: layout.name)
+
+
+def broken_projects(here: "Places") -> "dict[str, SowError]":
+    """The folders that hold a project which can't be read, each with what is wrong."""
+    return {folder: held for folder, held in _each_project(here) if not isinstance(held, Layout)}
+
+
+def _each_project(here: "Places") -> "Iterator[tuple[str, Layout | SowError]]":
+    """Every folder that holds a project's state, and the project, or what is wrong with it."""
+    for folder in (here.main, *(f for f in _worktrees(here.common) if f != here.main)):
         if not os.path.exists(f"{folder}/{PROJECT}/state.yaml"):
             continue
-        git_dir = places.find(folder)
-        if git_dir is None or is_task_branch(_branch(git_dir)):
-            continue
         try:
-            found.append(_layout(here.main, folder))
-        except SowError:
-            continue  # a broken project is met when it is named or stood in; the others are listed
-    return sorted(found, key=lambda layout: layout.name)
+            there = places.find(folder)
+            if there is not None and not is_task_branch(_branch(there)):
+                yield folder, _layout(here.main, folder)
+        except SowError as fault:
+            yield folder, fault
 
 
 def _wanted(start: str, wanted: str) -> Layout:

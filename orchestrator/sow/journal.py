@@ -10,6 +10,7 @@ and completes it before anything else.
 import os
 
 from sow import files, jsonlines
+from sow.errors import Refused
 from sow.value import TYPE_CHECKING, Value
 
 if TYPE_CHECKING:
@@ -90,10 +91,7 @@ class Journal:
                 taken.append(lock.__enter__())
             path = f"{self._layout.journal}/{entry}"
             if os.path.exists(path):
-                import json
-
-                with open(path, "rb") as file:
-                    self._replay(entry, json.load(file))
+                self._replay(entry, _read(path))
         finally:
             for lock in reversed(taken):
                 lock.__exit__(None, None, None)
@@ -167,6 +165,20 @@ class Locked:
     def _release(self) -> None:
         while self._held:
             self._held.popitem()[1].__exit__(None, None, None)
+
+
+def _read(path: str) -> "list[list[str]]":
+    import json
+
+    with open(path, "rb") as file:
+        try:
+            steps = json.load(file)
+        except ValueError:
+            steps = None
+    if isinstance(steps, list) and all(isinstance(step, list) and len(step) == 3 for step in steps):
+        return steps
+    # sow writes it whole or not at all: somebody else was at it.
+    raise Refused(f"{path} is no change of sow's", "move that file away, then look: `sow validate`")
 
 
 def locks_of(entry: str) -> "list[str]":

@@ -70,7 +70,7 @@ def new_project(
     kind = project_types.named(plan.type, places.main)
     _check(places, repository, plan, start, worktree)
     notes = prepare(places)
-    with _only_one(places):
+    with only_one(places):
         settle_half_made_held(places)
         _check(places, repository, plan, start, worktree)
         if commits.ensure_commit(repository):
@@ -103,7 +103,7 @@ def settle_half_made(places: Places) -> None:
     if not os.path.isdir(_intents(places)):
         return
     try:
-        with _only_one(places, wait_seconds=0.0):
+        with only_one(places, wait_seconds=0.0):
             settle_half_made_held(places)
     except (Busy, worktrees.Occupied):
         return  # somebody is at it, maybe the git of the one that was killed: a later command sees to it
@@ -130,7 +130,8 @@ def _intents(places: Places) -> str:
     return f"{places.main}/{RUNTIME}/new"
 
 
-def _only_one(places: Places, wait_seconds: float = files.LOCK_SECONDS) -> files.Lock:
+def only_one(places: Places, wait_seconds: float = files.LOCK_SECONDS) -> files.Lock:
+    """The lock under which projects are made: who has it meets no half-made one."""
     return files.Lock(f"{places.main}/{RUNTIME}/new.lock", wait_seconds=wait_seconds)
 
 

@@ -49,6 +49,13 @@ MISUSED = [
     ("run --jobs 0", "--jobs: 0 is no whole number from 1 to 256", "see `sow run --help`"),
     ("run --jobs many", "--jobs: many is no whole number from 1 to 256", "see `sow run --help`"),
     ("project new", "DESCRIPTION is missing", "see `sow project new --help`"),
+    ("worktree remove", "ID|BRANCH|PATH is missing", "see `sow worktree remove --help`"),
+    (
+        "doctor me",
+        "got unexpected extra argument (me)",
+        "put quotes around words that belong together; see `sow doctor --help`",
+    ),
+    ("worktree lst", "no such command: sow worktree lst", "did you mean `sow worktree list`?"),
     ("task add", "NAME is missing", "see `sow task add --help`"),
     ("task add Name", "--agent is missing", "see `sow task add --help`"),
     ("task add Name --agent", "option '--agent' requires an argument", "give it one: `--agent VALUE`"),
@@ -173,6 +180,17 @@ NOT_FOUND = [
         "no folder nowhere",
         "this command takes a repository's folder as --project DIR",
     ),
+    ("worktree remove 099", "task not found: 099", "see the tasks there are: `sow task list`"),
+    ("worktree remove 010", "task 010 has no worktree", "see those there are: `sow worktree list`"),
+    ("worktree remove nope", "worktree not found: nope", "see those there are: `sow worktree list`"),
+    (
+        "worktree remove ''",
+        "worktree not found: its name is empty",
+        "see those there are: `sow worktree list`",
+    ),
+    ("worktree remove .", "worktree not found: .", "see those there are: `sow worktree list`"),
+    ("worktree list --project nope", "project not found: nope", "the projects of {repo}: add-login"),
+    ("doctor --project nope", "project not found: nope", "the projects of {repo}: add-login"),
     ("run --task 099", "task not found: 099", "see the tasks there are: `sow task list`"),
     ("events --task 099", "task not found: 099", "see the tasks there are: `sow task list`"),
     (
@@ -485,6 +503,11 @@ REFUSED = [
         "give it in UTF-8",
     ),
     (
+        "worktree remove feat/add-login",
+        "{repo}/.sow/worktrees/feat/add-login stays: it holds the state of project add-login",
+        "look at it: `git -C {repo}/.sow/worktrees/feat/add-login status`",
+    ),
+    (
         "agent resume 030 words",
         "executor script: script is the path of a YAML file, not None; set it in the executor's settings or in the task's params",
         "mend it in the file that `sow config path` names",
@@ -534,7 +557,7 @@ def test_bad_input_is_told_in_two_lines_and_changes_nothing(
 
 
 @pytest.mark.parametrize(
-    "words", ["status", "task list", "run", "init", "project list", "validate", "events"]
+    "words", ["status", "task list", "run", "init", "project list", "validate", "events", "worktree list"]
 )
 def test_outside_of_git_nothing_works(tmp_path: Path, words: str) -> None:
     (tmp_path / "plain").mkdir()
@@ -743,6 +766,7 @@ PLACES = [
     "schema @",
     "config edit --draft @",
     "config show --project @",
+    "worktree remove @",
     "@",
     "task @",
 ]

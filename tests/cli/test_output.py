@@ -94,6 +94,9 @@ JSON = {
     "agent resume": ["agent", "resume", "010", "go on", "--json"],
     "run": ["run", "--json"],
     "review": ["review", "--json"],
+    "doctor": ["doctor", "--json"],
+    "worktree list": ["worktree", "list", "--json"],
+    "worktree prune": ["worktree", "prune", "--json"],
 }
 
 

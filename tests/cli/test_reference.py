@@ -167,6 +167,8 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Person:
     made = with_project(tmp_path_factory.mktemp("desk"))
     made.done("task", "add", "First", "--agent", "implementer")
     made.done("task", "add", "Second", "--agent", "implementer")
+    branch = "feat/add-login--020"
+    made.git("worktree", "add", "--quiet", "-b", branch, f".sow/worktrees/{branch}", "feat/add-login")
     return made
 
 
@@ -197,6 +199,10 @@ def completed(who: Person, line: str) -> list[str]:
         ("sow config ", ["init", "path", "show", "validate", "edit", "reset"]),
         ("sow config reset --y", ["--yes"]),
         ("sow config edit --dr", ["--draft"]),
+        ("sow worktree ", ["list", "remove", "prune"]),
+        ("sow worktree remove ", ["020", "feat/add-login--020"]),
+        ("sow worktree remove fe", ["feat/add-login--020"]),
+        ("sow --project nowhere worktree remove ", []),
         ("sow --project nowhere task show ", []),
     ],
 )

@@ -48,6 +48,17 @@ def tasks(ctx: click.Context) -> Words:
 
 
 @_completing
+def worktrees(ctx: click.Context) -> Words:
+    """The worktrees that may be removed: tasks' by their ids, and all by their branches."""
+    from sow.cli import worktree
+
+    every = worktree.opened(ctx.find_object(dict) or {}, changes=False).all()
+    mine = [one for one in every if one.owner.kind != "project"]
+    words = [(one.owner.task.id, one.path) for one in mine if one.owner.task]
+    return dict([*words, *((one.at.branch, one.path) for one in mine if one.at.branch)]).items()
+
+
+@_completing
 def agents(ctx: click.Context) -> Words:
     """The roles that an agent can have here."""
     from sow import roles

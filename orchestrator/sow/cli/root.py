@@ -28,6 +28,8 @@ COMMANDS = {
     "review": ("sow.cli.review:review", "Go through what waits for you."),
     "status": ("sow.cli.status:status", "See everything on one page."),
     "agent": ("sow.cli.agent:agent", "Drive one agent at a time."),
+    "doctor": ("sow.cli.doctor:doctor", "See what is wrong, and what mends it."),
+    "worktree": ("sow.cli.worktree:worktree", "See and clear away worktrees."),
     "events": ("sow.cli.events:events", "Read the log of what happened."),
     "config": ("sow.cli.config:config", "See, check and change your settings."),
     "validate": ("sow.cli.validate:validate", "Check every state file."),

@@ -65,13 +65,13 @@ class _Holder:
     namespace: int
     intent: str
 
-    def is_dead(self) -> bool:
-        """Whether neither the sow that took the lock nor a git that it started lives."""
+    def is_dead(self, seconds: float = END_SECONDS) -> bool:
+        """Whether neither the sow that took the lock nor, within `seconds`, a git that it started lives."""
         if self.boot == process.boot_id():
             mine = Identity(boot_id=self.boot, pid=self.pid, start_ticks=self.start)
             if self.namespace != process.pid_namespace() or process.alive(mine):
                 return False
-            return alive.wait_for_end(TOKEN, self.token, END_SECONDS)
+            return alive.wait_for_end(TOKEN, self.token, seconds)
         return True
 
 
@@ -125,6 +125,12 @@ def beside(git: Git) -> Iterator[dict[str, str]]:
         yield {"GIT_INDEX_FILE": copy}
     finally:
         _sweep(copy)
+
+
+def dead_sow(lock: str) -> bool | None:
+    """Whether the sow that took an `index.lock` is dead, and every git of it; None where no sow took it."""
+    found = _holder(lock)
+    return None if found is None else found.is_dead(0.0)
 
 
 def forget_dead(git_dir: str, path: str) -> None:

@@ -24,7 +24,9 @@ KEEP = ".sow"
 
 Fault = TypeVar("Fault")
 
-_NEEDED = (2, 38)
+NEEDED = (2, 38)
+"""The git that can merge without a working tree."""
+
 _TRIES = 50
 
 
@@ -161,7 +163,7 @@ def bring(git: Git, branch: str, *, keep_ours: str = KEEP) -> list[str]:
 
 def _join(git: Git, ours: str, theirs: str, keep: str) -> str | Conflict:
     """The tree of both sides joined, or the files over which they can't be."""
-    if git.version() < _NEEDED:
+    if git.version() < NEEDED:
         raise Failed(
             f"this git is {'.'.join(map(str, git.version()))}, and merging needs 2.38 or later", "update git"
         )

@@ -110,10 +110,14 @@ class Change:
 
 
 class Git:
-    """One checkout (or worktree) folder. Names of files may hold any byte: they come as `surrogateescape`."""
+    """One checkout (or worktree) folder. Names of files may hold any byte: they come as `surrogateescape`.
 
-    def __init__(self, folder: str) -> None:
+    `seconds`: how long one command may take, for who only looks; without it, as long as it needs.
+    """
+
+    def __init__(self, folder: str, seconds: float | None = None) -> None:
         self.folder = os.path.abspath(folder)
+        self.seconds = seconds
         self._identity: dict[str, str] | None = None
         self._places: Places | None = None
 
@@ -145,11 +149,18 @@ class Git:
         """Output and exit code of `git <args>`; without `ok` no code is an error.
 
         Raises GitFailed for a code that is not in `ok`, NotFound outside a
-        repository, Failed without a git program.
+        repository, Failed without a git program, or for one that takes longer
+        than `seconds`.
         """
         settings = [word for setting in _SETTINGS for word in ("-c", setting)]
         argv = ["git", "-C", self.folder, *settings, "--literal-pathspecs", *args]
-        answer = _call(argv, input, _environment(env or {}))
+        try:
+            answer = _call(argv, input, _environment(env or {}), self.seconds)
+        except subprocess.TimeoutExpired as fault:
+            raise Failed(
+                f"git {' '.join(args[:2])} did not end within {self.seconds:g} s in {self.folder}",
+                f"see for yourself: `cd {self.folder} && git {' '.join(args)}`",
+            ) from fault
         if answer.code == 128 and "not a git repository" in answer.err:
             raise NotFound(
                 f"{self.folder} is in no git repository",
@@ -175,7 +186,7 @@ class Git:
 
     def at_top(self) -> Git:
         """The same checkout, where names of files are relative to its top."""
-        return self if self.folder == self.places.top else Git(self.places.top)
+        return self if self.folder == self.places.top else Git(self.places.top, self.seconds)
 
     def version(self) -> tuple[int, ...]:
         """The git program's version, (2, 39, 5)."""
@@ -236,7 +247,8 @@ class Git:
         for name in (remote.removeprefix("origin/"), configured, "main", "master"):
             if name and self.branch_exists(name):
                 return name
-        current = Git(self.places.main).current_branch() if not self.places.bare else self.current_branch()
+        main = self if self.places.bare else Git(self.places.main, self.seconds)
+        current = main.current_branch()
         if current is None:
             raise NotFound(
                 f"can't tell which branch of {self.folder} is the main one",
@@ -346,7 +358,7 @@ def _environment(more: Mapping[str, str]) -> dict[str, str]:
     return {**mine, **more}
 
 
-def _call(argv: list[str], input: str | None, env: Mapping[str, str]) -> Answer:
+def _call(argv: list[str], input: str | None, env: Mapping[str, str], seconds: float | None) -> Answer:
     # An interrupt in mid-spawn would leave a git that nobody knows of: it is heard right after.
     hear = _interrupts_held_back()
     try:
@@ -357,7 +369,7 @@ def _call(argv: list[str], input: str | None, env: Mapping[str, str]) -> Answer:
     with process:
         try:
             hear()
-            out, err = process.communicate(None if input is None else _bytes(input))
+            out, err = process.communicate(None if input is None else _bytes(input), seconds)
         except BaseException:
             _end(process)
             raise
