@@ -7,6 +7,8 @@ locks/session-<id>.lease     handed to the attempt's own process
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from sow import lease, process
@@ -31,6 +33,15 @@ class Drivers:
         Raises Busy where somebody drives the task. A process that ends lets go of it.
         """
         self._reserved[task_id] = lease.acquire(self._turn(task_id), f"the turn of task {task_id}")
+
+    @contextmanager
+    def kept_off(self, task_id: str) -> Iterator[None]:
+        """Nobody drives the task meanwhile, for a `with` block. Raises Busy where somebody does."""
+        held = lease.acquire(self._turn(task_id), f"the turn of task {task_id}")
+        try:
+            yield
+        finally:
+            held.release()
 
     def check_free(self, task_id: str) -> None:
         """Raises Busy where another process drives the task."""

@@ -182,6 +182,10 @@ class ProjectType:
             return self.phases[name]
         raise NotFound(f"phase not found: {name}", f"the phases of this project: {', '.join(self.phases)}")
 
+    def with_tasks(self) -> list[str]:
+        """The names of the phases that may have tasks."""
+        return [name for name, phase in self.phases.items() if phase.tasks]
+
     def events(self) -> list[str]:
         """All events of all states, each once."""
         return list(dict.fromkeys(way.event for state in self.states.values() for way in state.transitions))
@@ -263,6 +267,8 @@ def read(held: Document, where: str) -> ProjectType:
         first = sow_schemas.problems("project_type", held.value)[0]
         raise Refused(_at(held, where, first.path, first.message), first.hint)
     found = _parsed(held.value, held.text)
+    if found.name in BUILT_IN and held.text == built_in_text(found.name):
+        return found  # one of ours: its tests have looked, and a command need not pay for jsonschema
     for path, message, hint in _faults(held.value, found):
         raise Refused(_at(held, where, path, message), hint)
     return found
