@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from sow.change import Event
-from sow.errors import Refused
+from sow.errors import Refused, Usage
 from sow.project_types import (
     ArtifactsAre,
     DependenciesHold,
@@ -67,6 +67,16 @@ class Way:
 def current(kind: ProjectType, whole: Whole) -> ChartState:
     """The state that the project is in. Raises Refused for one that its type does not have."""
     return kind.state(whole.project["statechart"]["current_state"])
+
+
+def current_phase(kind: ProjectType, project: ProjectFile) -> str:
+    """The phase of the state that a project is in. Raises Usage where the state has none."""
+    here = kind.state(project["statechart"]["current_state"])
+    if here.phase is None:
+        raise Usage(
+            f"which phase? state {here.name} has none", f"name one: --phase {' | '.join(kind.phases)}"
+        )
+    return here.phase
 
 
 def ways(kind: ProjectType, whole: Whole) -> list[Way]:
@@ -180,9 +190,7 @@ def _affected(phase: PhaseFile, effect: Effect, at: str) -> PhaseFile:
     if effect.enter:
         held = _entered(held, at)
     if effect.status is not None:
-        held["status"] = effect.status
-        if stamp := {"completed": "completed_at", "failed": "failed_at"}.get(effect.status):
-            held[stamp] = at
+        held = {**with_status(cast("PhaseFile", held), effect.status, at)}
     if effect.metadata:
         given = {**held.get("metadata", {}), **effect.metadata}
         held["metadata"] = {key: value for key, value in given.items() if value is not None}
@@ -194,6 +202,18 @@ def _entered(phase: Mapping[str, Any], at: str) -> dict[str, Any]:
     held = {key: value for key, value in phase.items() if key not in ("completed_at", "failed_at")}
     held.setdefault("started_at", at)
     return {**held, "status": "in_progress", "iteration": int(held.get("iteration", 0)) + 1}
+
+
+def with_status(phase: PhaseFile, status: str, at: str) -> PhaseFile:
+    """A phase in another status, with the times that go with it. `at`: RFC 3339, when."""
+    ends = {"completed": "completed_at", "failed": "failed_at"}
+    held: dict[str, Any] = {key: value for key, value in phase.items() if key not in ends.values()}
+    if status in ends:
+        held[ends[status]] = at
+    elif status not in ("pending", "skipped"):
+        held.setdefault("started_at", at)
+        held.setdefault("iteration", 1)
+    return in_order({**held, "status": status})
 
 
 def _with_inputs(phase: PhaseFile, artifacts: list[ArtifactState]) -> PhaseFile:
