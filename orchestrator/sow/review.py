@@ -93,7 +93,8 @@ class Reviewer:
 
         def change(task: Task) -> Change:
             answered = task.take_answer(text, by=by, at=self.store.now())
-            return Change(task=answered, events=(_event(task, "task.resumed", {"by": by}),))
+            payload = {"by": by, "answer": text}
+            return Change(task=answered, events=(_event(task, "task.resumed", payload),))
 
         return self.store.change_task(task_id, change)
 
