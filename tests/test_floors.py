@@ -31,7 +31,8 @@ FLOORS = {
     ),
     4: (
         "decisions",
-        "sow.ready sow.progress sow.judgement sow.fields sow.statechart sow.prompts sow.recovery.policy",
+        "sow.ready sow.progress sow.judgement sow.fields sow.statechart sow.course sow.pull_request"
+        " sow.prompts sow.recovery.policy",
     ),
     5: ("door", "sow.journal sow.store sow.attempt"),
     6: (
