@@ -27,7 +27,7 @@ FLOORS = {
     3: (
         "hands",
         "sow.files sow.document sow.process sow.runner sow.lease sow.git sow.roles sow.config sow.find"
-        " sow.eventlog sow.shim sow.project_types",
+        " sow.eventlog sow.shim sow.project_types sow.forge",
     ),
     4: (
         "decisions",
@@ -37,8 +37,9 @@ FLOORS = {
     5: ("door", "sow.journal sow.store sow.attempt"),
     6: (
         "engine",
-        "sow.report sow.adding sow.advancing sow.setup sow.workspace sow.driving sow.turn sow.review"
-        " sow.scheduler sow.recovery.restore sow.recovery",
+        "sow.report sow.adding sow.advancing sow.continuing sow.setup sow.removal sow.workspace sow.driving"
+        " sow.turn sow.review sow.obstacles sow.finishing sow.deleting sow.scheduler"
+        " sow.recovery.restore sow.recovery",
     ),
     7: ("faces", "sow.cli sow.demo sow.__main__"),
 }

@@ -37,8 +37,8 @@ class Gate:
 
     @property
     def text(self) -> str:
-        """The guards that are not met, in their own words."""
-        return f"{self.state}: {'; '.join(unmet.text for unmet in self.way.unmet)}"
+        """The guards that are not met, in their own words, and where they stand."""
+        return f"{', '.join(unmet.text for unmet in self.way.unmet)} ({self.state})"
 
 
 @dataclass(frozen=True, slots=True)

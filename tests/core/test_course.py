@@ -50,9 +50,9 @@ def test_gates_that_are_passed_by_are_named_in_their_order() -> None:
     found = course.to_the_end(TYPES["standard"], held, at=LATER)
     assert found.state == "ReviewActive"
     assert [gate.text for gate in found.gates] == [
-        "ReviewActive: Review approved with assessment pass",
-        "FinalizePRReady: PR body approved",
-        "FinalizePRChecks: PR checks passed",
+        "Review approved with assessment pass (ReviewActive)",
+        "PR body approved (FinalizePRReady)",
+        "PR checks passed (FinalizePRChecks)",
     ]
     assert found.step.phases["review"]["status"] == "in_progress"
     with pytest.raises(Refused, match="Transition blocked by guard: Review approved with assessment pass"):
@@ -76,7 +76,7 @@ def test_a_failed_review_sends_nothing_back_to_planning() -> None:
     assert statechart.way(TYPES["standard"], held, "review_fail").is_open
     found = course.to_the_end(TYPES["standard"], held, at=LATER)
     assert found.state == "ReviewActive"
-    assert found.gates[0].text == "ReviewActive: Review approved with assessment pass"
+    assert found.gates[0].text == "Review approved with assessment pass (ReviewActive)"
 
 
 FORK = """

@@ -13,6 +13,7 @@ from click.shell_completion import CompletionItem
 
 from sow.cli import opening
 from sow.errors import SowError
+from sow.layout import is_task_branch
 from sow.store import Store
 
 Words = Iterable[tuple[str, str]]
@@ -127,6 +128,18 @@ def prompts(ctx: click.Context) -> Words:
 def phases(ctx: click.Context) -> Words:
     """The phases of the project."""
     return [(name, "") for name in _store(ctx).phases()]
+
+
+@_completing
+def branches(ctx: click.Context) -> Words:
+    """The branches of this repository, and those that its remotes have."""
+    from sow.git.repository import Git
+
+    git = Git(opening.repository().main)
+    here = git.run("for-each-ref", "--format=%(refname:lstrip=2)", "refs/heads")
+    there = git.run("for-each-ref", "--format=%(refname:lstrip=3)", "refs/remotes")
+    names = dict.fromkeys(name for name in f"{here}{there}".splitlines() if name != "HEAD")
+    return [(name, "") for name in names if not is_task_branch(name)]
 
 
 @_completing

@@ -1,28 +1,27 @@
-"""`sow project`: begin, list and show projects."""
+"""`sow project`: begin, list and show projects, go on with one, end one."""
 
 from __future__ import annotations
 
 import json
-import os
 from typing import Any
 
 import click
 
-from sow import find, project_types, setup
+from sow import continuing, find, project_types, setup
 from sow import project as projects
 from sow.cli import completion, opening
 from sow.cli.commands import Group
+from sow.cli.delete import delete
+from sow.cli.finish import finish
 from sow.cli.words import aside, columns, counted, overview
 from sow.errors import SowError
-from sow.eventlog import EventLog
 from sow.layout import Layout
 from sow.project_types import ProjectType
-from sow.store import Store
 
 
 @click.group(cls=Group)
 def project() -> None:
-    """Begin, list and show projects."""
+    """Begin, list, show and finish projects."""
 
 
 @project.command()
@@ -58,7 +57,7 @@ def new(
     chosen = _type(kind, branch, places.main)
     prefix = next(iter(chosen.branch_prefixes), "feat/")
     plan = projects.plan(" ".join(description), branch=branch, name=name, type=chosen.name, prefix=prefix)
-    made = setup.new_project(places, plan, start=start, worktree=not no_worktree, store_of=_store_of)
+    made = setup.new_project(places, plan, start=start, worktree=not no_worktree, store_of=opening.store_of)
     if as_json:
         held = {
             "name": plan.name,
@@ -87,7 +86,7 @@ def list_(settings: dict[str, Any], as_json: bool) -> None:
     Example:  sow project list
     """
     places = opening.repository(settings["project"])
-    setup.settle_half_made(places)
+    opening.settle_half_made()
     rows = [_row(layout) for layout in find.all_projects(places)]
     if as_json:
         click.echo(json.dumps(rows))
@@ -106,7 +105,7 @@ def show(settings: dict[str, Any], form: str) -> None:
     \b
     Example:  sow project show -o json
     """
-    whole = _whole(opening.store(settings["project"]))
+    whole = opening.store(settings["project"]).whole().document()
     if form == "json":
         click.echo(json.dumps(whole, indent=2))
         return
@@ -126,12 +125,49 @@ def status(settings: dict[str, Any], as_json: bool) -> None:
     """
     store = opening.store(settings["project"])
     if as_json:
-        click.echo(json.dumps(_whole(store)))
+        click.echo(json.dumps(store.whole().document()))
         return
     held = store.project()
     click.echo(f"Project: {held['name']} (branch {held['branch']}, type {held['type']})")
     click.echo(f"Current state: {held['statechart']['current_state']}")
     click.echo(overview(store.tasks()))
+
+
+@project.command("continue")
+@click.option(
+    "--branch", required=True, metavar="B", help="The project's branch, here or on a remote.",
+    shell_complete=completion.branches,
+)  # fmt: skip
+@click.option("--json", "as_json", is_flag=True, help="One JSON document.")
+@click.pass_obj
+def continue_(settings: dict[str, Any], branch: str, as_json: bool) -> None:
+    """Go on with a project whose branch is here or on a remote: its worktree is made, all or nothing.
+
+    For a project that somebody has begun on another machine, or whose worktree is gone. Sessions of
+    agents stay where they were: an agent begins anew, with what happened before told to it.
+
+    
+    Example:  sow project continue --branch feat/add-login
+    """
+    places = opening.repository(settings["project"])
+    opening.settle_half_made()
+    here = continuing.here(places, branch)
+    made = None if here else setup.continue_project(places, branch, store_of=opening.store_of)
+    layout = made.layout if made else here
+    assert layout
+    notes = list(made.notes) if made else []
+    if as_json:
+        held = {"name": layout.name, "branch": branch, "folder": layout.folder, "made": made is not None}
+        click.echo(json.dumps({**held, "notes": notes}))
+        return
+    for note in notes:
+        aside(settings, note)
+    click.echo(f"Project {layout.name} is here already" if here else f"Continuing project {layout.name}")
+    click.echo(f"Worktree: {layout.folder}")
+
+
+project.add_command(finish)
+project.add_command(delete)
 
 
 def _type(wanted: str | None, branch: str | None, main: str) -> ProjectType:
@@ -141,12 +177,8 @@ def _type(wanted: str | None, branch: str | None, main: str) -> ProjectType:
     return project_types.for_branch(branch or "", main)
 
 
-def _store_of(layout: Layout) -> Store:
-    return Store(layout, EventLog(layout.events, run_id=os.environ.get("SOW_RUN_ID"), actor="person"))
-
-
 def _row(layout: Layout) -> dict[str, Any]:
-    store = _store_of(layout)
+    store = opening.store_of(layout)
     try:
         held = store.project()
     except SowError as fault:
@@ -164,16 +196,3 @@ def _row(layout: Layout) -> dict[str, Any]:
         "tasks": len(store.task_files()),
         "folder": layout.folder,
     }
-
-
-def _whole(store: Store) -> dict[str, Any]:
-    """The project as one document, the form that a project was kept in before its tasks had files."""
-    tasks = store.tasks().tasks
-    held = dict(store.project())
-    chart = held.pop("statechart")
-    sessions = held.pop("agent_sessions", None)
-    held["phases"] = {
-        phase: {**store.phase(phase), "tasks": [t.document() for t in tasks if t.phase == phase]}
-        for phase in store.phases()
-    }
-    return {**held, "statechart": chart, **({"agent_sessions": sessions} if sessions else {})}

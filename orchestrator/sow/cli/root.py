@@ -21,7 +21,7 @@ from sow.cli.commands import Group, in_words, shared_options, with_shared_option
 COMMANDS = {
     "init": ("sow.cli.init:init", "Prepare this repository for sow."),
     "demo": ("sow.cli.demo:demo", "Watch four tasks get done in a scratch repository."),
-    "project": ("sow.cli.project:project", "Begin, list and show projects."),
+    "project": ("sow.cli.project:project", "Begin, list, show and finish projects."),
     "task": ("sow.cli.task:task", "Add, change, ask, answer and approve tasks."),
     "advance": ("sow.cli.advance:advance", "Advance the project to its next state."),
     "run": ("sow.cli.run:run", "Let agents work until only you can go on."),

@@ -71,6 +71,17 @@ def fetch(git: Git, remote: str, branch: str) -> str | None:
     )
 
 
+def fetch_like(git: Git, remote: str, pattern: str) -> None:
+    """Brings the branches of a remote here that are like `pattern`, with one `*`. Raises Failed."""
+    refs = f"+refs/heads/{pattern}:refs/remotes/{remote}/{pattern}"
+    answer = git.talk("fetch", "--no-tags", "--quiet", remote, refs)
+    if answer.code:
+        raise Failed(
+            f"git fetch from {remote} failed: {_said('', answer.err)}",
+            f"see for yourself: `git -C {git.folder} fetch {remote}`",
+        )
+
+
 def _said(out: str, err: str) -> str:
     """What git, or a hook of the person's or the remote's, gives as its reason."""
     rejected = [line.split("\t")[-1] for line in out.splitlines() if line.startswith("!")]
