@@ -33,12 +33,12 @@ def layout(wanted: "str | None" = None) -> "Layout":
     return find.project(find.here(), os.environ, wanted)
 
 
-def settle_half_made() -> "list[Removed]":
+def settle_half_made(at: "Places | None" = None) -> "list[Removed]":
     """Completes or undoes the projects that a killed command half made or half took away here.
 
-    Gives those that went. Workers leave that alone.
+    Gives those that went. Workers leave that alone. `at`: another repository than this folder's.
     """
-    here = None if os.environ.get("SOW_ATTEMPT_ID") else places.find(find.here())
+    here = None if os.environ.get("SOW_ATTEMPT_ID") else at or places.find(find.here())
     if here and os.path.isdir(f"{here.main}/{RUNTIME}/new"):
         from sow import setup
 
