@@ -40,6 +40,9 @@ How = Literal["pr", "merge", "leave"]
 FINISHING = "sow project finish"
 """What the orchestrator's lease is for meanwhile."""
 
+BODY = "pull_request.md"
+"""The file with the text of the pull request: in `runtime/` while it is opened, then with what is kept."""
+
 Tell = Callable[[str], None]
 
 
@@ -306,7 +309,7 @@ class Finisher:
 
     def _pull_request(self, prospect: Prospect, note: _Note) -> PullRequest:
         git = Git(self.layout.folder)
-        body_file = f"{self.layout.runtime}/pull_request.md"
+        body_file = f"{self.layout.runtime}/{BODY}"
         files.write(body_file, prospect.body)
         self.tell(f"Push: {prospect.branch} to {prospect.remote}")
         remotes.push(git, prospect.remote, note.last, prospect.branch)
@@ -445,6 +448,7 @@ class Finisher:
             keep_branch=prospect.how == "leave",
             event="project.finished",
             payload=payload,
+            served=(os.path.basename(self._note_file), BODY),
         )
 
         def check() -> None:
@@ -453,11 +457,8 @@ class Finisher:
             if git.tip(prospect.branch) != note.tip:
                 raise Busy(f"branch {prospect.branch} moved just now", "repeat the command")
 
-        texts = {"pull_request.md": prospect.body, "outcome.json": json.dumps(payload, indent=2) + "\n"}
+        texts = {BODY: prospect.body, "outcome.json": json.dumps(payload, indent=2) + "\n"}
         removed = removal.remove(self.store, self.places, goes, check, texts)
-        for name in (self._note_file, f"{self.layout.runtime}/pull_request.md"):
-            with suppress(FileNotFoundError):
-                os.unlink(name)
         return Finished(prospect, removed, found.state, commit, opened)
 
     def _advance(self, kind: ProjectType, opened: PullRequest | None) -> Course:

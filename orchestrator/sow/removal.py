@@ -14,7 +14,7 @@ import errno
 import json
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -52,6 +52,8 @@ class Removal:
     event: str
     """The type of the event that tells it."""
     payload: dict[str, Any] = field(default_factory=dict)
+    served: Sequence[str] = ()
+    """Files of the runtime folder, by name, that have served once it is gone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,6 +241,9 @@ def _clear_away(places: Places, layout: Layout, removal: Removal) -> Removed:
     if layout.folder != places.main:
         _clear(git, layout.folder, removal.branch, gone, kept)
     _clear_branch(git, removal.branch, removal.target, removal.keep_branch, gone, kept)
+    for name in removal.served:
+        with suppress(FileNotFoundError):
+            os.unlink(f"{layout.runtime}/{name}")
     return Removed(removal, layout.final, tuple(gone), tuple(kept))
 
 

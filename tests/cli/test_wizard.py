@@ -1,4 +1,4 @@
-"""A bare `sow project new`: asked on a terminal, a usage error without one; nothing is made before the end."""
+"""A bare `sow project new`: asked on a terminal, a usage error without one; nothing is made before that."""
 
 import json
 import os
