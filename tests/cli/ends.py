@@ -38,9 +38,10 @@ class Home:
         shutil.copytree(self.main.parent, folder, symlinks=True, dirs_exist_ok=True)
         made = Home(folder, made=True)
         # Both ends of the link between repository and worktree name the other by its whole path.
-        [linked] = (made.main / ".git/worktrees").iterdir()
-        (linked / "gitdir").write_text(f"{made.folder}/.git\n")
-        (made.folder / ".git").write_text(f"gitdir: {linked}\n")
+        for linked in (made.main / ".git/worktrees").iterdir():
+            there = (linked / "gitdir").read_text().strip().replace(str(self.main), str(made.main))
+            (linked / "gitdir").write_text(f"{there}\n")
+            Path(there).write_text(f"gitdir: {linked}\n")
         return made
 
     @property
