@@ -14,11 +14,11 @@ import shutil
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Any, Protocol
 
 from sow.errors import Failed, NotFound, Refused
 from sow.git.repository import for_others
+from sow.nearest import nearest
 
 NONE = "none"
 """The setting by which a repository says that it has no forge."""
@@ -296,8 +296,8 @@ def _by_host(host: str) -> str:
 def _check_placeholders(command: str) -> None:
     for name in _PLACEHOLDER.findall(command):
         if name not in PLACEHOLDERS:
-            close = get_close_matches(name, PLACEHOLDERS, n=1)
-            meant = f"did you mean {{{close[0]}}}? " if close else ""
+            close = nearest(name, PLACEHOLDERS)
+            meant = f"did you mean {{{close}}}? " if close else ""
             known = ", ".join(f"{{{one}}}" for one in PLACEHOLDERS)
             raise Refused(
                 f".sow/config.yaml: finish.forge: {{{name}}} is no placeholder", f"{meant}there are: {known}"
