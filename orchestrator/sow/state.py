@@ -6,6 +6,7 @@ from sow.value import TYPE_CHECKING, Value
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import Any
 
     from sow_schemas.documents import PhaseFile, ProjectFile
 
@@ -42,6 +43,16 @@ class Whole(Value):
     project: "ProjectFile"
     phases: "Mapping[str, PhaseFile]"
     tasks: Tasks
+
+    def document(self) -> "dict[str, Any]":
+        """The project as one document, its tasks inside its phases: the schema `project_state`."""
+        held: dict[str, Any] = {**self.project}
+        chart, sessions = held.pop("statechart"), held.pop("agent_sessions", None)
+        held["phases"] = {
+            name: {**phase, "tasks": [task.document() for task in self.tasks.of(name)]}
+            for name, phase in self.phases.items()
+        }
+        return {**held, "statechart": chart, **({"agent_sessions": sessions} if sessions else {})}
 
 
 class Step(Value):

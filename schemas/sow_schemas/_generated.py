@@ -20,70 +20,74 @@ _KEYS_11 = frozenset(('duration_sec',))
 _KEYS_12 = frozenset(('error', 'stack'))
 _KEYS_13 = frozenset(('kind', 'question'))
 _KEYS_14 = frozenset(('by',))
-_KEYS_15 = frozenset(('summary',))
-_KEYS_16 = frozenset(('feedback', 'iteration'))
-_KEYS_17 = frozenset(('reason',))
-_KEYS_18 = frozenset(('not_before', 'reason'))
-_KEYS_19 = frozenset(('fields',))
-_KEYS_20 = frozenset(('source', 'target'))
-_KEYS_21 = frozenset(('name',))
-_KEYS_22 = frozenset(('executor', 'session_id'))
-_KEYS_23 = frozenset(('action', 'attempt', 'executor', 'pid'))
-_KEYS_24 = frozenset(('attempt', 'exit_code', 'outcome'))
-_KEYS_25 = frozenset(('text',))
-_KEYS_26 = frozenset(('detail', 'tool'))
-_KEYS_27 = frozenset(('input_tokens', 'output_tokens', 'usd'))
-_KEYS_28 = frozenset(('branch', 'commit'))
-_KEYS_29 = frozenset(('files',))
-_KEYS_30 = frozenset(('holder', 'lease'))
-_KEYS_31 = frozenset(('jobs',))
-_KEYS_32 = frozenset(('branch', 'name'))
-_KEYS_33 = frozenset(('event', 'source', 'target'))
-_KEYS_34 = frozenset(('fields', 'phase'))
-_KEYS_35 = frozenset(('created_at', 'enabled', 'inputs', 'outputs', 'status'))
-_KEYS_36 = frozenset(('completed_at', 'created_at', 'enabled', 'failed_at', 'inputs', 'iteration', 'metadata', 'outputs', 'started_at', 'status'))
-_KEYS_37 = frozenset(('created_at', 'enabled', 'inputs', 'outputs', 'status', 'tasks'))
-_KEYS_38 = frozenset(('completed_at', 'created_at', 'enabled', 'failed_at', 'inputs', 'iteration', 'metadata', 'outputs', 'started_at', 'status', 'tasks'))
-_KEYS_39 = frozenset(('branch', 'created_at', 'name', 'statechart', 'type', 'updated_at'))
-_KEYS_40 = frozenset(('agent_sessions', 'branch', 'created_at', 'description', 'name', 'statechart', 'type', 'updated_at'))
-_KEYS_41 = frozenset(('current_state', 'updated_at'))
-_KEYS_42 = frozenset(('branch', 'created_at', 'name', 'phases', 'statechart', 'type', 'updated_at'))
-_KEYS_43 = frozenset(('agent_sessions', 'branch', 'created_at', 'description', 'name', 'phases', 'statechart', 'type', 'updated_at'))
-_KEYS_44 = frozenset(('initial', 'name', 'phases', 'states'))
-_KEYS_45 = frozenset(('branch_prefixes', 'description', 'final', 'initial', 'name', 'phases', 'states'))
-_KEYS_46 = frozenset(('state',))
-_KEYS_47 = frozenset(('effects', 'event', 'state'))
-_KEYS_48 = frozenset(('phase',))
-_KEYS_49 = frozenset(('carry', 'enter', 'metadata', 'phase', 'status'))
-_KEYS_50 = frozenset(('to', 'type'))
-_KEYS_51 = frozenset(('completion', 'inputs', 'metadata', 'outputs', 'statuses', 'task_metadata', 'tasks'))
-_KEYS_52 = frozenset(('artifact',))
-_KEYS_53 = frozenset(('phase', 'prompt', 'transitions'))
-_KEYS_54 = frozenset(('event', 'target'))
-_KEYS_55 = frozenset(('description', 'effects', 'event', 'guards', 'target'))
-_KEYS_56 = frozenset(('artifacts', 'dependencies', 'metadata', 'task_metadata', 'tasks', 'text'))
-_KEYS_57 = frozenset(('equals', 'field'))
-_KEYS_58 = frozenset(('equals', 'field', 'phase'))
-_KEYS_59 = frozenset(('all', 'at_least', 'completed', 'phase'))
-_KEYS_60 = frozenset(('type',))
-_KEYS_61 = frozenset(('approved', 'metadata', 'of', 'phase', 'this_iteration', 'type', 'which'))
-_KEYS_62 = frozenset(('equals', 'field', 'phase', 'statuses'))
-_KEYS_63 = frozenset(('checks', 'environment', 'grace_seconds', 'isolation', 'jobs', 'requires', 'silence_seconds', 'state'))
-_KEYS_64 = frozenset(('commit',))
-_KEYS_65 = frozenset(('status',))
-_KEYS_66 = frozenset(('data', 'details', 'error_code', 'message', 'status'))
-_KEYS_67 = frozenset(('error_code', 'message'))
-_KEYS_68 = frozenset(('error_type', 'message', 'timestamp'))
-_KEYS_69 = frozenset(('error_type', 'is_retryable', 'message', 'retry_count', 'timestamp', 'traceback'))
-_KEYS_70 = frozenset(('assigned_agent', 'created_at', 'id', 'inputs', 'iteration', 'name', 'outputs', 'phase', 'status', 'updated_at'))
-_KEYS_71 = frozenset(('answer', 'approval', 'assigned_agent', 'attempts', 'base', 'branch', 'commit', 'completed_at', 'created_at', 'depends_on', 'error', 'error_detail', 'executor', 'fresh', 'id', 'inputs', 'iteration', 'metadata', 'name', 'not_before', 'outputs', 'params', 'phase', 'priority', 'question', 'result', 'session_id', 'started_at', 'status', 'task_type', 'updated_at', 'worktree'))
-_KEYS_72 = frozenset(('at', 'by', 'text'))
-_KEYS_73 = frozenset(('at', 'by'))
-_KEYS_74 = frozenset(('asked_at', 'by', 'kind', 'text'))
-_KEYS_75 = frozenset(('asked_at', 'by', 'kind', 'options', 'text'))
-_KEYS_76 = frozenset(('agents',))
-_KEYS_77 = frozenset(('bindings', 'executors'))
-_KEYS_78 = frozenset(('custom_args', 'settings', 'type'))
+_KEYS_15 = frozenset(('answer', 'by'))
+_KEYS_16 = frozenset(('summary',))
+_KEYS_17 = frozenset(('feedback', 'iteration'))
+_KEYS_18 = frozenset(('reason',))
+_KEYS_19 = frozenset(('not_before', 'reason'))
+_KEYS_20 = frozenset(('fields',))
+_KEYS_21 = frozenset(('source', 'target'))
+_KEYS_22 = frozenset(('name',))
+_KEYS_23 = frozenset(('executor', 'session_id'))
+_KEYS_24 = frozenset(('action', 'attempt', 'executor', 'pid'))
+_KEYS_25 = frozenset(('attempt', 'exit_code', 'outcome'))
+_KEYS_26 = frozenset(('text',))
+_KEYS_27 = frozenset(('detail', 'tool'))
+_KEYS_28 = frozenset(('input_tokens', 'output_tokens', 'usd'))
+_KEYS_29 = frozenset(('branch', 'commit'))
+_KEYS_30 = frozenset(('files',))
+_KEYS_31 = frozenset(('holder', 'lease'))
+_KEYS_32 = frozenset(('jobs',))
+_KEYS_33 = frozenset(('branch', 'name'))
+_KEYS_34 = frozenset(('event', 'source', 'target'))
+_KEYS_35 = frozenset(('branch', 'gates', 'how', 'name'))
+_KEYS_36 = frozenset(('branch', 'commit', 'gates', 'how', 'name', 'pull_request', 'target'))
+_KEYS_37 = frozenset(('fields', 'phase'))
+_KEYS_38 = frozenset(('created_at', 'enabled', 'inputs', 'outputs', 'status'))
+_KEYS_39 = frozenset(('completed_at', 'created_at', 'enabled', 'failed_at', 'inputs', 'iteration', 'metadata', 'outputs', 'started_at', 'status'))
+_KEYS_40 = frozenset(('created_at', 'enabled', 'inputs', 'outputs', 'status', 'tasks'))
+_KEYS_41 = frozenset(('completed_at', 'created_at', 'enabled', 'failed_at', 'inputs', 'iteration', 'metadata', 'outputs', 'started_at', 'status', 'tasks'))
+_KEYS_42 = frozenset(('branch', 'created_at', 'name', 'statechart', 'type', 'updated_at'))
+_KEYS_43 = frozenset(('agent_sessions', 'branch', 'created_at', 'description', 'name', 'statechart', 'type', 'updated_at'))
+_KEYS_44 = frozenset(('current_state', 'updated_at'))
+_KEYS_45 = frozenset(('branch', 'created_at', 'name', 'phases', 'statechart', 'type', 'updated_at'))
+_KEYS_46 = frozenset(('agent_sessions', 'branch', 'created_at', 'description', 'name', 'phases', 'statechart', 'type', 'updated_at'))
+_KEYS_47 = frozenset(('initial', 'name', 'phases', 'states'))
+_KEYS_48 = frozenset(('branch_prefixes', 'description', 'final', 'initial', 'name', 'phases', 'states'))
+_KEYS_49 = frozenset(('state',))
+_KEYS_50 = frozenset(('effects', 'event', 'state'))
+_KEYS_51 = frozenset(('phase',))
+_KEYS_52 = frozenset(('carry', 'enter', 'metadata', 'phase', 'status'))
+_KEYS_53 = frozenset(('to', 'type'))
+_KEYS_54 = frozenset(('completion', 'inputs', 'metadata', 'outputs', 'statuses', 'task_metadata', 'tasks'))
+_KEYS_55 = frozenset(('artifact',))
+_KEYS_56 = frozenset(('phase', 'prompt', 'transitions'))
+_KEYS_57 = frozenset(('event', 'target'))
+_KEYS_58 = frozenset(('description', 'effects', 'event', 'guards', 'target'))
+_KEYS_59 = frozenset(('artifacts', 'dependencies', 'metadata', 'task_metadata', 'tasks', 'text'))
+_KEYS_60 = frozenset(('equals', 'field'))
+_KEYS_61 = frozenset(('equals', 'field', 'phase'))
+_KEYS_62 = frozenset(('all', 'at_least', 'completed', 'phase'))
+_KEYS_63 = frozenset(('type',))
+_KEYS_64 = frozenset(('approved', 'metadata', 'of', 'phase', 'this_iteration', 'type', 'which'))
+_KEYS_65 = frozenset(('equals', 'field', 'phase', 'statuses'))
+_KEYS_66 = frozenset(('checks', 'environment', 'finish', 'grace_seconds', 'isolation', 'jobs', 'requires', 'silence_seconds', 'state'))
+_KEYS_67 = frozenset(('commit',))
+_KEYS_68 = frozenset(('forge', 'push', 'target'))
+_KEYS_69 = frozenset(('status',))
+_KEYS_70 = frozenset(('data', 'details', 'error_code', 'message', 'status'))
+_KEYS_71 = frozenset(('error_code', 'message'))
+_KEYS_72 = frozenset(('error_type', 'message', 'timestamp'))
+_KEYS_73 = frozenset(('error_type', 'is_retryable', 'message', 'retry_count', 'timestamp', 'traceback'))
+_KEYS_74 = frozenset(('assigned_agent', 'created_at', 'id', 'inputs', 'iteration', 'name', 'outputs', 'phase', 'status', 'updated_at'))
+_KEYS_75 = frozenset(('answer', 'approval', 'assigned_agent', 'attempts', 'base', 'branch', 'commit', 'completed_at', 'created_at', 'depends_on', 'error', 'error_detail', 'executor', 'fresh', 'id', 'inputs', 'iteration', 'metadata', 'name', 'not_before', 'outputs', 'params', 'phase', 'priority', 'question', 'result', 'session_id', 'started_at', 'status', 'task_type', 'updated_at', 'worktree'))
+_KEYS_76 = frozenset(('at', 'by', 'text'))
+_KEYS_77 = frozenset(('at', 'by'))
+_KEYS_78 = frozenset(('asked_at', 'by', 'kind', 'text'))
+_KEYS_79 = frozenset(('asked_at', 'by', 'kind', 'options', 'text'))
+_KEYS_80 = frozenset(('agents',))
+_KEYS_81 = frozenset(('bindings', 'executors'))
+_KEYS_82 = frozenset(('custom_args', 'settings', 'type'))
 
 def artifact_state(v: object) -> bool:
     if not isinstance(v, dict):
@@ -481,19 +485,23 @@ def event(v: object) -> bool:
                 return False
             if not v0.keys() >= _KEYS_14:
                 return False
-            if not v0.keys() <= _KEYS_14:
+            if not v0.keys() <= _KEYS_15:
                 return False
             v00 = v0['by']
             if not isinstance(v00, str):
                 return False
+            if 'answer' in v0:
+                v01 = v0['answer']
+                if not isinstance(v01, str):
+                    return False
     elif vc == 'task.needs_review':
         if 'payload' in v:
             v0 = v['payload']
             if not isinstance(v0, dict):
                 return False
-            if not v0.keys() >= _KEYS_15:
+            if not v0.keys() >= _KEYS_16:
                 return False
-            if not v0.keys() <= _KEYS_15:
+            if not v0.keys() <= _KEYS_16:
                 return False
             v00 = v0['summary']
             if not isinstance(v00, str):
@@ -503,9 +511,9 @@ def event(v: object) -> bool:
             v0 = v['payload']
             if not isinstance(v0, dict):
                 return False
-            if not v0.keys() >= _KEYS_16:
+            if not v0.keys() >= _KEYS_17:
                 return False
-            if not v0.keys() <= _KEYS_16:
+            if not v0.keys() <= _KEYS_17:
                 return False
             v00 = v0['iteration']
             if not (isinstance(v00, int) and not isinstance(v00, bool)):
@@ -520,9 +528,9 @@ def event(v: object) -> bool:
             v0 = v['payload']
             if not isinstance(v0, dict):
                 return False
-            if not v0.keys() >= _KEYS_17:
+            if not v0.keys() >= _KEYS_18:
                 return False
-            if not v0.keys() <= _KEYS_17:
+            if not v0.keys() <= _KEYS_18:
                 return False
             v00 = v0['reason']
             if not isinstance(v00, str):
@@ -532,9 +540,9 @@ def event(v: object) -> bool:
             v0 = v['payload']
             if not isinstance(v0, dict):
                 return False
-            if not v0.keys() >= _KEYS_18:
+            if not v0.keys() >= _KEYS_19:
                 return False
-            if not v0.keys() <= _KEYS_18:
+            if not v0.keys() <= _KEYS_19:
                 return False
             v00 = v0['not_before']
             if not isinstance(v00, str):
@@ -549,9 +557,9 @@ def event(v: object) -> bool:
             v0 = v['payload']
             if not isinstance(v0, dict):
                 return False
-            if not v0.keys() >= _KEYS_19:
+            if not v0.keys() >= _KEYS_20:
                 return False
-            if not v0.keys() <= _KEYS_19:
+            if not v0.keys() <= _KEYS_20:
                 return False
             v00 = v0['fields']
             if not isinstance(v00, list):
@@ -564,9 +572,9 @@ def event(v: object) -> bool:
             v0 = v['payload']
             if not isinstance(v0, dict):
                 return False
-            if not v0.keys() >= _KEYS_20:
+            if not v0.keys() >= _KEYS_21:
                 return False
-            if not v0.keys() <= _KEYS_20:
+            if not v0.keys() <= _KEYS_21:
                 return False
             v00 = v0['source']
             if not isinstance(v00, str):
@@ -579,9 +587,9 @@ def event(v: object) -> bool:
             v0 = v['payload']
             if not isinstance(v0, dict):
                 return False
-            if not v0.keys() >= _KEYS_21:
+            if not v0.keys() >= _KEYS_22:
                 return False
-            if not v0.keys() <= _KEYS_21:
+            if not v0.keys() <= _KEYS_22:
                 return False
             v00 = v0['name']
             if not isinstance(v00, str):
@@ -591,9 +599,9 @@ def event(v: object) -> bool:
             v0 = v['payload']
             if not isinstance(v0, dict):
                 return False
-            if not v0.keys() >= _KEYS_22:
+            if not v0.keys() >= _KEYS_23:
                 return False
-            if not v0.keys() <= _KEYS_22:
+            if not v0.keys() <= _KEYS_23:
                 return False
             v00 = v0['session_id']
             if not isinstance(v00, str):
@@ -606,9 +614,9 @@ def event(v: object) -> bool:
             v0 = v['payload']
             if not isinstance(v0, dict):
                 return False
-            if not v0.keys() >= _KEYS_23:
+            if not v0.keys() >= _KEYS_24:
                 return False
-            if not v0.keys() <= _KEYS_23:
+            if not v0.keys() <= _KEYS_24:
                 return False
             v00 = v0['attempt']
             if not isinstance(v00, str):
@@ -629,9 +637,9 @@ def event(v: object) -> bool:
             v0 = v['payload']
             if not isinstance(v0, dict):
                 return False
-            if not v0.keys() >= _KEYS_24:
+            if not v0.keys() >= _KEYS_25:
                 return False
-            if not v0.keys() <= _KEYS_24:
+            if not v0.keys() <= _KEYS_25:
                 return False
             v00 = v0['attempt']
             if not isinstance(v00, str):
@@ -647,9 +655,9 @@ def event(v: object) -> bool:
             v0 = v['payload']
             if not isinstance(v0, dict):
                 return False
-            if not v0.keys() >= _KEYS_25:
+            if not v0.keys() >= _KEYS_26:
                 return False
-            if not v0.keys() <= _KEYS_25:
+            if not v0.keys() <= _KEYS_26:
                 return False
             v00 = v0['text']
             if not isinstance(v00, str):
@@ -659,9 +667,9 @@ def event(v: object) -> bool:
             v0 = v['payload']
             if not isinstance(v0, dict):
                 return False
-            if not v0.keys() >= _KEYS_26:
+            if not v0.keys() >= _KEYS_27:
                 return False
-            if not v0.keys() <= _KEYS_26:
+            if not v0.keys() <= _KEYS_27:
                 return False
             v00 = v0['tool']
             if not isinstance(v00, str):
@@ -674,9 +682,9 @@ def event(v: object) -> bool:
             v0 = v['payload']
             if not isinstance(v0, dict):
                 return False
-            if not v0.keys() >= _KEYS_27:
+            if not v0.keys() >= _KEYS_28:
                 return False
-            if not v0.keys() <= _KEYS_27:
+            if not v0.keys() <= _KEYS_28:
                 return False
             v00 = v0['usd']
             if not ((isinstance(v00, (int, float)) and not isinstance(v00, bool)) or v00 is None):
@@ -699,9 +707,9 @@ def event(v: object) -> bool:
             v0 = v['payload']
             if not isinstance(v0, dict):
                 return False
-            if not v0.keys() >= _KEYS_28:
+            if not v0.keys() >= _KEYS_29:
                 return False
-            if not v0.keys() <= _KEYS_28:
+            if not v0.keys() <= _KEYS_29:
                 return False
             v00 = v0['commit']
             if not isinstance(v00, str):
@@ -714,9 +722,9 @@ def event(v: object) -> bool:
             v0 = v['payload']
             if not isinstance(v0, dict):
                 return False
-            if not v0.keys() >= _KEYS_29:
+            if not v0.keys() >= _KEYS_30:
                 return False
-            if not v0.keys() <= _KEYS_29:
+            if not v0.keys() <= _KEYS_30:
                 return False
             v00 = v0['files']
             if not isinstance(v00, list):
@@ -729,9 +737,9 @@ def event(v: object) -> bool:
             v0 = v['payload']
             if not isinstance(v0, dict):
                 return False
-            if not v0.keys() >= _KEYS_30:
+            if not v0.keys() >= _KEYS_31:
                 return False
-            if not v0.keys() <= _KEYS_30:
+            if not v0.keys() <= _KEYS_31:
                 return False
             v00 = v0['lease']
             if not isinstance(v00, str):
@@ -744,9 +752,9 @@ def event(v: object) -> bool:
             v0 = v['payload']
             if not isinstance(v0, dict):
                 return False
-            if not v0.keys() >= _KEYS_31:
+            if not v0.keys() >= _KEYS_32:
                 return False
-            if not v0.keys() <= _KEYS_31:
+            if not v0.keys() <= _KEYS_32:
                 return False
             v00 = v0['jobs']
             if not (isinstance(v00, int) and not isinstance(v00, bool)):
@@ -758,9 +766,9 @@ def event(v: object) -> bool:
             v0 = v['payload']
             if not isinstance(v0, dict):
                 return False
-            if not v0.keys() >= _KEYS_17:
+            if not v0.keys() >= _KEYS_18:
                 return False
-            if not v0.keys() <= _KEYS_17:
+            if not v0.keys() <= _KEYS_18:
                 return False
             v00 = v0['reason']
             if not isinstance(v00, str):
@@ -770,9 +778,9 @@ def event(v: object) -> bool:
             v0 = v['payload']
             if not isinstance(v0, dict):
                 return False
-            if not v0.keys() >= _KEYS_32:
+            if not v0.keys() >= _KEYS_33:
                 return False
-            if not v0.keys() <= _KEYS_32:
+            if not v0.keys() <= _KEYS_33:
                 return False
             v00 = v0['name']
             if not isinstance(v00, str):
@@ -785,9 +793,9 @@ def event(v: object) -> bool:
             v0 = v['payload']
             if not isinstance(v0, dict):
                 return False
-            if not v0.keys() >= _KEYS_33:
+            if not v0.keys() >= _KEYS_34:
                 return False
-            if not v0.keys() <= _KEYS_33:
+            if not v0.keys() <= _KEYS_34:
                 return False
             v00 = v0['event']
             if not isinstance(v00, str):
@@ -803,9 +811,9 @@ def event(v: object) -> bool:
             v0 = v['payload']
             if not isinstance(v0, dict):
                 return False
-            if not v0.keys() >= _KEYS_19:
+            if not v0.keys() >= _KEYS_20:
                 return False
-            if not v0.keys() <= _KEYS_19:
+            if not v0.keys() <= _KEYS_20:
                 return False
             v00 = v0['fields']
             if not isinstance(v00, list):
@@ -813,14 +821,80 @@ def event(v: object) -> bool:
             for v00i in v00:
                 if not isinstance(v00i, str):
                     return False
+    elif vc == 'project.continued':
+        if 'payload' in v:
+            v0 = v['payload']
+            if not isinstance(v0, dict):
+                return False
+            if not v0.keys() >= _KEYS_33:
+                return False
+            if not v0.keys() <= _KEYS_33:
+                return False
+            v00 = v0['name']
+            if not isinstance(v00, str):
+                return False
+            v01 = v0['branch']
+            if not isinstance(v01, str):
+                return False
+    elif vc == 'project.finished':
+        if 'payload' in v:
+            v0 = v['payload']
+            if not isinstance(v0, dict):
+                return False
+            if not v0.keys() >= _KEYS_35:
+                return False
+            if not v0.keys() <= _KEYS_36:
+                return False
+            v00 = v0['name']
+            if not isinstance(v00, str):
+                return False
+            v01 = v0['branch']
+            if not isinstance(v01, str):
+                return False
+            v02 = v0['how']
+            if not v02 in ('pr', 'merge', 'leave'):
+                return False
+            if 'target' in v0:
+                v03 = v0['target']
+                if not isinstance(v03, str):
+                    return False
+            if 'commit' in v0:
+                v04 = v0['commit']
+                if not isinstance(v04, str):
+                    return False
+            if 'pull_request' in v0:
+                v05 = v0['pull_request']
+                if not isinstance(v05, str):
+                    return False
+            v06 = v0['gates']
+            if not isinstance(v06, list):
+                return False
+            for v06i in v06:
+                if not isinstance(v06i, str):
+                    return False
+    elif vc == 'project.deleted':
+        if 'payload' in v:
+            v0 = v['payload']
+            if not isinstance(v0, dict):
+                return False
+            if not v0.keys() >= _KEYS_33:
+                return False
+            if not v0.keys() <= _KEYS_33:
+                return False
+            v00 = v0['name']
+            if not isinstance(v00, str):
+                return False
+            v01 = v0['branch']
+            if not isinstance(v01, str):
+                return False
     elif vc == 'phase.changed':
         if 'payload' in v:
             v0 = v['payload']
             if not isinstance(v0, dict):
                 return False
-            if not v0.keys() >= _KEYS_34:
+            if not v0.keys() >= _KEYS_37:
                 return False
-            if not v0.keys() <= _KEYS_34:
+            if not v0.keys() <= _KEYS_37:
                 return False
             v00 = v0['phase']
             if not isinstance(v00, str):
@@ -836,9 +910,9 @@ def event(v: object) -> bool:
             v0 = v['payload']
             if not isinstance(v0, dict):
                 return False
-            if not v0.keys() >= _KEYS_26:
+            if not v0.keys() >= _KEYS_27:
                 return False
-            if not v0.keys() <= _KEYS_26:
+            if not v0.keys() <= _KEYS_27:
                 return False
             v00 = v0['tool']
             if not isinstance(v00, str):
@@ -851,9 +925,9 @@ def event(v: object) -> bool:
 def phase_file(v: object) -> bool:
     if not isinstance(v, dict):
         return False
-    if not v.keys() >= _KEYS_35:
+    if not v.keys() >= _KEYS_38:
         return False
-    if not v.keys() <= _KEYS_36:
+    if not v.keys() <= _KEYS_39:
         return False
     v0 = v['status']
     if not isinstance(v0, str):
@@ -913,9 +987,9 @@ def phase_file(v: object) -> bool:
 def phase_state(v: object) -> bool:
     if not isinstance(v, dict):
         return False
-    if not v.keys() >= _KEYS_37:
+    if not v.keys() >= _KEYS_40:
         return False
-    if not v.keys() <= _KEYS_38:
+    if not v.keys() <= _KEYS_41:
         return False
     v0 = v['status']
     if not isinstance(v0, str):
@@ -981,9 +1055,9 @@ def phase_state(v: object) -> bool:
 def project_file(v: object) -> bool:
     if not isinstance(v, dict):
         return False
-    if not v.keys() >= _KEYS_39:
+    if not v.keys() >= _KEYS_42:
         return False
-    if not v.keys() <= _KEYS_40:
+    if not v.keys() <= _KEYS_43:
         return False
     v0 = v['name']
     if not isinstance(v0, str):
@@ -1021,9 +1095,9 @@ def project_file(v: object) -> bool:
     v6 = v['statechart']
     if not isinstance(v6, dict):
         return False
-    if not v6.keys() >= _KEYS_41:
+    if not v6.keys() >= _KEYS_44:
         return False
-    if not v6.keys() <= _KEYS_41:
+    if not v6.keys() <= _KEYS_44:
         return False
     v60 = v6['current_state']
     if not isinstance(v60, str):
@@ -1047,9 +1121,9 @@ def project_file(v: object) -> bool:
 def project_state(v: object) -> bool:
     if not isinstance(v, dict):
         return False
-    if not v.keys() >= _KEYS_42:
+    if not v.keys() >= _KEYS_45:
         return False
-    if not v.keys() <= _KEYS_43:
+    if not v.keys() <= _KEYS_46:
         return False
     v0 = v['name']
     if not isinstance(v0, str):
@@ -1093,9 +1167,9 @@ def project_state(v: object) -> bool:
     v7 = v['statechart']
     if not isinstance(v7, dict):
         return False
-    if not v7.keys() >= _KEYS_41:
+    if not v7.keys() >= _KEYS_44:
         return False
-    if not v7.keys() <= _KEYS_41:
+    if not v7.keys() <= _KEYS_44:
         return False
     v70 = v7['current_state']
     if not isinstance(v70, str):
@@ -1119,9 +1193,9 @@ def project_state(v: object) -> bool:
 def project_type(v: object) -> bool:
     if not isinstance(v, dict):
         return False
-    if not v.keys() >= _KEYS_44:
+    if not v.keys() >= _KEYS_47:
         return False
-    if not v.keys() <= _KEYS_45:
+    if not v.keys() <= _KEYS_48:
         return False
     v0 = v['name']
     if not isinstance(v0, str):
@@ -1148,9 +1222,9 @@ def project_type(v: object) -> bool:
     v3 = v['initial']
     if not isinstance(v3, dict):
         return False
-    if not v3.keys() >= _KEYS_46:
+    if not v3.keys() >= _KEYS_49:
         return False
-    if not v3.keys() <= _KEYS_47:
+    if not v3.keys() <= _KEYS_50:
         return False
     v30 = v3['state']
     if not isinstance(v30, str):
@@ -1170,9 +1244,9 @@ def project_type(v: object) -> bool:
         for v32i in v32:
             if not isinstance(v32i, dict):
                 return False
-            if not v32i.keys() >= _KEYS_48:
+            if not v32i.keys() >= _KEYS_51:
                 return False
-            if not v32i.keys() <= _KEYS_49:
+            if not v32i.keys() <= _KEYS_52:
                 return False
             v32i0 = v32i['phase']
             if not isinstance(v32i0, str):
@@ -1197,9 +1271,9 @@ def project_type(v: object) -> bool:
                 v32i4 = v32i['carry']
                 if not isinstance(v32i4, dict):
                     return False
-                if not v32i4.keys() >= _KEYS_50:
+                if not v32i4.keys() >= _KEYS_53:
                     return False
-                if not v32i4.keys() <= _KEYS_50:
+                if not v32i4.keys() <= _KEYS_53:
                     return False
                 v32i40 = v32i4['type']
                 if not isinstance(v32i40, str):
@@ -1226,7 +1300,7 @@ def project_type(v: object) -> bool:
     for v5v in v5.values():
         if not isinstance(v5v, dict):
             return False
-        if not v5v.keys() <= _KEYS_51:
+        if not v5v.keys() <= _KEYS_54:
             return False
         if 'tasks' in v5v:
             v5v0 = v5v['tasks']
@@ -1271,9 +1345,9 @@ def project_type(v: object) -> bool:
             v5v6 = v5v['completion']
             if not isinstance(v5v6, dict):
                 return False
-            if not v5v6.keys() >= _KEYS_52:
+            if not v5v6.keys() >= _KEYS_55:
                 return False
-            if not v5v6.keys() <= _KEYS_52:
+            if not v5v6.keys() <= _KEYS_55:
                 return False
             v5v60 = v5v6['artifact']
             if not isinstance(v5v60, str):
@@ -1286,7 +1360,7 @@ def project_type(v: object) -> bool:
     for v6v in v6.values():
         if not isinstance(v6v, dict):
             return False
-        if not v6v.keys() <= _KEYS_53:
+        if not v6v.keys() <= _KEYS_56:
             return False
         if 'phase' in v6v:
             v6v0 = v6v['phase']
@@ -1307,9 +1381,9 @@ def project_type(v: object) -> bool:
             for v6v2i in v6v2:
                 if not isinstance(v6v2i, dict):
                     return False
-                if not v6v2i.keys() >= _KEYS_54:
+                if not v6v2i.keys() >= _KEYS_57:
                     return False
-                if not v6v2i.keys() <= _KEYS_55:
+                if not v6v2i.keys() <= _KEYS_58:
                     return False
                 v6v2i0 = v6v2i['event']
                 if not isinstance(v6v2i0, str):
@@ -1334,9 +1408,9 @@ def project_type(v: object) -> bool:
                     for v6v2i3i in v6v2i3:
                         if not isinstance(v6v2i3i, dict):
                             return False
-                        if not v6v2i3i.keys() >= _KEYS_25:
+                        if not v6v2i3i.keys() >= _KEYS_26:
                             return False
-                        if not v6v2i3i.keys() <= _KEYS_56:
+                        if not v6v2i3i.keys() <= _KEYS_59:
                             return False
                         v6v2i3i0 = v6v2i3i['text']
                         if not isinstance(v6v2i3i0, str):
@@ -1347,9 +1421,9 @@ def project_type(v: object) -> bool:
                             v6v2i3i1 = v6v2i3i['metadata']
                             if not isinstance(v6v2i3i1, dict):
                                 return False
-                            if not v6v2i3i1.keys() >= _KEYS_57:
+                            if not v6v2i3i1.keys() >= _KEYS_60:
                                 return False
-                            if not v6v2i3i1.keys() <= _KEYS_58:
+                            if not v6v2i3i1.keys() <= _KEYS_61:
                                 return False
                             if 'phase' in v6v2i3i1:
                                 v6v2i3i10 = v6v2i3i1['phase']
@@ -1366,7 +1440,7 @@ def project_type(v: object) -> bool:
                             v6v2i3i2 = v6v2i3i['tasks']
                             if not isinstance(v6v2i3i2, dict):
                                 return False
-                            if not v6v2i3i2.keys() <= _KEYS_59:
+                            if not v6v2i3i2.keys() <= _KEYS_62:
                                 return False
                             if 'phase' in v6v2i3i2:
                                 v6v2i3i20 = v6v2i3i2['phase']
@@ -1397,9 +1471,9 @@ def project_type(v: object) -> bool:
                             v6v2i3i3 = v6v2i3i['artifacts']
                             if not isinstance(v6v2i3i3, dict):
                                 return False
-                            if not v6v2i3i3.keys() >= _KEYS_60:
+                            if not v6v2i3i3.keys() >= _KEYS_63:
                                 return False
-                            if not v6v2i3i3.keys() <= _KEYS_61:
+                            if not v6v2i3i3.keys() <= _KEYS_64:
                                 return False
                             if 'phase' in v6v2i3i3:
                                 v6v2i3i30 = v6v2i3i3['phase']
@@ -1436,9 +1510,9 @@ def project_type(v: object) -> bool:
                             v6v2i3i4 = v6v2i3i['task_metadata']
                             if not isinstance(v6v2i3i4, dict):
                                 return False
-                            if not v6v2i3i4.keys() >= _KEYS_57:
+                            if not v6v2i3i4.keys() >= _KEYS_60:
                                 return False
-                            if not v6v2i3i4.keys() <= _KEYS_62:
+                            if not v6v2i3i4.keys() <= _KEYS_65:
                                 return False
                             if 'phase' in v6v2i3i4:
                                 v6v2i3i40 = v6v2i3i4['phase']
@@ -1462,7 +1536,7 @@ def project_type(v: object) -> bool:
                             v6v2i3i5 = v6v2i3i['dependencies']
                             if not isinstance(v6v2i3i5, dict):
                                 return False
-                            if not v6v2i3i5.keys() <= _KEYS_48:
+                            if not v6v2i3i5.keys() <= _KEYS_51:
                                 return False
                             if 'phase' in v6v2i3i5:
                                 v6v2i3i50 = v6v2i3i5['phase']
@@ -1477,9 +1551,9 @@ def project_type(v: object) -> bool:
                     for v6v2i4i in v6v2i4:
                         if not isinstance(v6v2i4i, dict):
                             return False
-                        if not v6v2i4i.keys() >= _KEYS_48:
+                        if not v6v2i4i.keys() >= _KEYS_51:
                             return False
-                        if not v6v2i4i.keys() <= _KEYS_49:
+                        if not v6v2i4i.keys() <= _KEYS_52:
                             return False
                         v6v2i4i0 = v6v2i4i['phase']
                         if not isinstance(v6v2i4i0, str):
@@ -1504,9 +1578,9 @@ def project_type(v: object) -> bool:
                             v6v2i4i4 = v6v2i4i['carry']
                             if not isinstance(v6v2i4i4, dict):
                                 return False
-                            if not v6v2i4i4.keys() >= _KEYS_50:
+                            if not v6v2i4i4.keys() >= _KEYS_53:
                                 return False
-                            if not v6v2i4i4.keys() <= _KEYS_50:
+                            if not v6v2i4i4.keys() <= _KEYS_53:
                                 return False
                             v6v2i4i40 = v6v2i4i4['type']
                             if not isinstance(v6v2i4i40, str):
@@ -1523,7 +1597,7 @@ def project_type(v: object) -> bool:
 def repository_config(v: object) -> bool:
     if not isinstance(v, dict):
         return False
-    if not v.keys() <= _KEYS_63:
+    if not v.keys() <= _KEYS_66:
         return False
     if 'requires' in v:
         v0 = v['requires']
@@ -1543,7 +1617,7 @@ def repository_config(v: object) -> bool:
         v2 = v['state']
         if not isinstance(v2, dict):
             return False
-        if not v2.keys() <= _KEYS_64:
+        if not v2.keys() <= _KEYS_67:
             return False
         if 'commit' in v2:
             v20 = v2['commit']
@@ -1562,35 +1636,59 @@ def repository_config(v: object) -> bool:
                 return False
             if len(v4i) < 1:
                 return False
-    if 'environment' in v:
-        v5 = v['environment']
-        if not isinstance(v5, list):
+    if 'finish' in v:
+        v5 = v['finish']
+        if not isinstance(v5, dict):
             return False
-        for v5i in v5:
-            if not isinstance(v5i, str):
+        if not v5.keys() <= _KEYS_68:
+            return False
+        if 'forge' in v5:
+            v50 = v5['forge']
+            if not isinstance(v50, str):
                 return False
-            if len(v5i) < 1:
+            if len(v50) < 1:
+                return False
+        if 'push' in v5:
+            v51 = v5['push']
+            if not isinstance(v51, str):
+                return False
+            if len(v51) < 1:
+                return False
+        if 'target' in v5:
+            v52 = v5['target']
+            if not isinstance(v52, str):
+                return False
+            if len(v52) < 1:
+                return False
+    if 'environment' in v:
+        v6 = v['environment']
+        if not isinstance(v6, list):
+            return False
+        for v6i in v6:
+            if not isinstance(v6i, str):
+                return False
+            if len(v6i) < 1:
                 return False
     if 'grace_seconds' in v:
-        v6 = v['grace_seconds']
-        if not (isinstance(v6, (int, float)) and not isinstance(v6, bool)):
-            return False
-        if v6 <= 0:
-            return False
-    if 'silence_seconds' in v:
-        v7 = v['silence_seconds']
+        v7 = v['grace_seconds']
         if not (isinstance(v7, (int, float)) and not isinstance(v7, bool)):
             return False
-        if v7 < 0:
+        if v7 <= 0:
+            return False
+    if 'silence_seconds' in v:
+        v8 = v['silence_seconds']
+        if not (isinstance(v8, (int, float)) and not isinstance(v8, bool)):
+            return False
+        if v8 < 0:
             return False
     return True
 
 def result(v: object) -> bool:
     if not isinstance(v, dict):
         return False
-    if not v.keys() >= _KEYS_65:
+    if not v.keys() >= _KEYS_69:
         return False
-    if not v.keys() <= _KEYS_66:
+    if not v.keys() <= _KEYS_70:
         return False
     v0 = v['status']
     if not v0 in ('success', 'error'):
@@ -1622,7 +1720,7 @@ def result(v: object) -> bool:
         if 'details' in v:
             return False
     elif vc == 'error':
-        if not v.keys() >= _KEYS_67:
+        if not v.keys() >= _KEYS_71:
             return False
         if 'data' in v:
             return False
@@ -1631,9 +1729,9 @@ def result(v: object) -> bool:
 def task_error(v: object) -> bool:
     if not isinstance(v, dict):
         return False
-    if not v.keys() >= _KEYS_68:
+    if not v.keys() >= _KEYS_72:
         return False
-    if not v.keys() <= _KEYS_69:
+    if not v.keys() <= _KEYS_73:
         return False
     v0 = v['error_type']
     if not v0 in ('runtime', 'timeout', 'validation', 'resource', 'network', 'system', 'user', 'unknown'):
@@ -1665,9 +1763,9 @@ def task_error(v: object) -> bool:
 def task_state(v: object) -> bool:
     if not isinstance(v, dict):
         return False
-    if not v.keys() >= _KEYS_70:
+    if not v.keys() >= _KEYS_74:
         return False
-    if not v.keys() <= _KEYS_71:
+    if not v.keys() <= _KEYS_75:
         return False
     v0 = v['id']
     if not isinstance(v0, str):
@@ -1788,9 +1886,9 @@ def task_state(v: object) -> bool:
         v21 = v['answer']
         if not isinstance(v21, dict):
             return False
-        if not v21.keys() >= _KEYS_72:
+        if not v21.keys() >= _KEYS_76:
             return False
-        if not v21.keys() <= _KEYS_72:
+        if not v21.keys() <= _KEYS_76:
             return False
         v210 = v21['text']
         if not isinstance(v210, str):
@@ -1811,9 +1909,9 @@ def task_state(v: object) -> bool:
         v22 = v['approval']
         if not isinstance(v22, dict):
             return False
-        if not v22.keys() >= _KEYS_73:
+        if not v22.keys() >= _KEYS_77:
             return False
-        if not v22.keys() <= _KEYS_73:
+        if not v22.keys() <= _KEYS_77:
             return False
         v220 = v22['by']
         if not isinstance(v220, str):
@@ -1835,9 +1933,9 @@ def task_state(v: object) -> bool:
         v24 = v['question']
         if not isinstance(v24, dict):
             return False
-        if not v24.keys() >= _KEYS_74:
+        if not v24.keys() >= _KEYS_78:
             return False
-        if not v24.keys() <= _KEYS_75:
+        if not v24.keys() <= _KEYS_79:
             return False
         v240 = v24['text']
         if not isinstance(v240, str):
@@ -1907,13 +2005,13 @@ def task_state(v: object) -> bool:
 def user_config(v: object) -> bool:
     if not isinstance(v, dict):
         return False
-    if not v.keys() <= _KEYS_76:
+    if not v.keys() <= _KEYS_80:
         return False
     if 'agents' in v:
         v0 = v['agents']
         if not isinstance(v0, dict):
             return False
-        if not v0.keys() <= _KEYS_77:
+        if not v0.keys() <= _KEYS_81:
             return False
         if 'executors' in v0:
             v00 = v0['executors']
@@ -1922,9 +2020,9 @@ def user_config(v: object) -> bool:
             for v00v in v00.values():
                 if not isinstance(v00v, dict):
                     return False
-                if not v00v.keys() >= _KEYS_60:
+                if not v00v.keys() >= _KEYS_63:
                     return False
-                if not v00v.keys() <= _KEYS_78:
+                if not v00v.keys() <= _KEYS_82:
                     return False
                 v00v0 = v00v['type']
                 if not isinstance(v00v0, str):
