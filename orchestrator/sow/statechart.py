@@ -210,7 +210,6 @@ def with_status(phase: Document, status: str, at: str) -> Document:
         held[ends[status]] = at
     elif status not in ("pending", "skipped"):
         held.setdefault("started_at", at)
-        held.setdefault("iteration", 1)
     return in_order({**held, "status": status})
 
 
