@@ -212,7 +212,6 @@ def with_status(phase: PhaseFile, status: str, at: str) -> PhaseFile:
         held[ends[status]] = at
     elif status not in ("pending", "skipped"):
         held.setdefault("started_at", at)
-        held.setdefault("iteration", 1)
     return in_order({**held, "status": status})
 
 

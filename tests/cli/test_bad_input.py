@@ -716,6 +716,16 @@ REFUSED = [
         "put quotes around a text, such as --metadata 'title=\"a: b\"'",
     ),
     (
+        "input add --type notes --path a.md --metadata a=1 --metadata a.b=2",
+        "a.b: b can't be set inside 1",
+        "unset what is above it first: `--unset`",
+    ),
+    (
+        "task add Name --agent implementer --param a..b=2",
+        "a..b: a step between the dots is empty",
+        "write it like metadata.complexity.level",
+    ),
+    (
         "input add --type notes --path held.md",
         "held.md is input [0] of phase implementation already",
         "change that one: `sow input set --phase implementation --index 0 FIELD VALUE`",
