@@ -106,8 +106,7 @@ class Reviewer:
         self._check_at_rest(task_id)
 
         def change(task: Task) -> Change:
-            folder = self.layout.task(task.phase, task.id)
-            return sent_back(task, text, by=by, at=self.store.now(), folder=folder)
+            return sent_back(task, text, by=by, at=self.store.now(), file=self.store.next_feedback(task))
 
         # Not while an approval of it is being merged.
         with self.workspace.lease():
@@ -258,8 +257,8 @@ class Reviewer:
 
     def _take_back(self, task: Task, words: str) -> Task:
         def change(current: Task) -> Change:
-            folder = self.layout.task(task.phase, task.id)
-            return sent_back(current, words, by="sow", at=self.store.now(), folder=folder)
+            file = self.store.next_feedback(current)
+            return sent_back(current, words, by="sow", at=self.store.now(), file=file)
 
         return self.store.change_task(task.id, change)
 

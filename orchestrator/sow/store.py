@@ -120,6 +120,15 @@ class Store:
         folder = f"{self.layout.task(task.phase, task.id)}/feedback"
         return [(name, _text(f"{folder}/{name}")) for name in sorted(_names(folder)) if name.endswith(".md")]
 
+    def next_feedback(self, task: Task) -> str:
+        """The path of the task's next feedback file: by its iteration, behind those that are there already.
+
+        The original program, and people, number theirs as they come.
+        """
+        numbers = [int(name[:-3]) for name, _ in self.feedback(task) if name[:-3].isdecimal()]
+        number = max([task.iteration, *(held + 1 for held in numbers)])
+        return f"{self.layout.task(task.phase, task.id)}/feedback/{number:03d}.md"
+
     # -- changing -----------------------------------------------------------------------------
 
     def change_task(self, task_id: str, change: "Callable[[Task], Change]") -> Task:

@@ -569,8 +569,8 @@ class Turns:
 
     def _send_back(self, task: Task, words: str) -> Task:
         def change(current: Task) -> Change:
-            folder = self.layout.task(task.phase, task.id)
-            return sent_back(current, words, by="sow", at=self.store.now(), folder=folder)
+            file = self.store.next_feedback(current)
+            return sent_back(current, words, by="sow", at=self.store.now(), file=file)
 
         return self.store.change_task(task.id, change)
 
