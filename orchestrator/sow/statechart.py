@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from sow.change import Event
+from sow.clock import is_unset
 from sow.errors import Refused
 from sow.project_types import (
     ArtifactsAre,
@@ -192,7 +193,8 @@ def _affected(phase: PhaseFile, effect: Effect, at: str) -> PhaseFile:
 def _entered(phase: Mapping[str, Any], at: str) -> dict[str, Any]:
     """A phase that is gone into, for the first time or again: its ends are taken back."""
     held = {key: value for key, value in phase.items() if key not in ("completed_at", "failed_at")}
-    held.setdefault("started_at", at)
+    if is_unset(held.get("started_at")):
+        held["started_at"] = at
     return {**held, "status": "in_progress", "iteration": int(held.get("iteration", 0)) + 1}
 
 

@@ -29,6 +29,8 @@ COMPLETED: "Status" = "completed"
 ABANDONED: "Status" = "abandoned"
 
 STATUSES: "tuple[Status, ...]" = (PENDING, IN_PROGRESS, PAUSED, NEEDS_REVIEW, COMPLETED, ABANDONED)
+TIMES = ("started_at", "completed_at", "not_before")
+"""Times that a task may not have; to the original program a zero date is none."""
 ENDED: "tuple[Status, ...]" = (COMPLETED, ABANDONED)
 PRIORITIES: "tuple[documents.Priority, ...]" = ("critical", "high", "normal", "low")
 
@@ -118,6 +120,11 @@ class Task(Value):
     def options(self) -> "list[str]":
         """The answers that its question offers; none where it asks nothing or leaves it open."""
         return self.question.get("options", []) if self.question else []
+
+    def shown(self) -> "dict[str, Any]":
+        """The same for whoever looks at it: without zero dates, which stand for times that are not set."""
+        held = self.document()
+        return {name: value for name, value in held.items() if name not in TIMES or not is_unset(value)}
 
     # -- moves: each names the statuses that it comes from ------------------------------------
 

@@ -341,11 +341,11 @@ class Turns:
                 branch=branch,
                 base=current.base or start,
             )
-            if current.started_at:
-                told = Event(type="task.resumed", task_id=task.id, payload={"by": "orchestrator"})
-            else:
+            if is_unset(current.started_at):
                 pipeline = [task.assigned_agent]
                 told = Event(type="task.started", task_id=task.id, payload={"pipeline": pipeline})
+            else:
+                told = Event(type="task.resumed", task_id=task.id, payload={"by": "orchestrator"})
             events = [told]
             if session and session != current.session_id:
                 events.append(
