@@ -31,9 +31,10 @@ FLOORS = {
     ),
     4: (
         "decisions",
-        "sow.ready sow.progress sow.judgement sow.fields sow.statechart sow.prompts sow.recovery.policy",
+        "sow.ready sow.progress sow.judgement sow.fields sow.statechart sow.original sow.prompts"
+        " sow.recovery.policy",
     ),
-    5: ("door", "sow.journal sow.store sow.attempt"),
+    5: ("door", "sow.journal sow.splitting sow.store sow.attempt"),
     6: (
         "engine",
         "sow.report sow.adding sow.advancing sow.setup sow.workspace sow.driving sow.turn sow.review"

@@ -16,6 +16,8 @@ class Broken(Value):
     path: str
     message: str
     hint: str
+    phase: str = ""
+    """The phase of the task that it is of, where its path does not tell."""
 
 
 class Tasks(Value):
@@ -33,7 +35,8 @@ class Tasks(Value):
 
     def broken_in(self, phase: str) -> "tuple[Broken, ...]":
         """The files of one phase that can't be taken: nobody can tell what their tasks have come to."""
-        return tuple(broken for broken in self.broken if f"/phases/{phase}/tasks/" in broken.path)
+        below = f"/phases/{phase}/tasks/"
+        return tuple(broken for broken in self.broken if broken.phase == phase or below in broken.path)
 
 
 class Whole(Value):

@@ -36,51 +36,52 @@ _KEYS_27 = frozenset(('holder', 'lease'))
 _KEYS_28 = frozenset(('jobs',))
 _KEYS_29 = frozenset(('branch', 'name'))
 _KEYS_30 = frozenset(('event', 'source', 'target'))
-_KEYS_31 = frozenset(('fields', 'phase'))
-_KEYS_32 = frozenset(('created_at', 'enabled', 'inputs', 'outputs', 'status'))
-_KEYS_33 = frozenset(('completed_at', 'created_at', 'enabled', 'failed_at', 'inputs', 'iteration', 'metadata', 'outputs', 'started_at', 'status'))
-_KEYS_34 = frozenset(('created_at', 'enabled', 'inputs', 'outputs', 'status', 'tasks'))
-_KEYS_35 = frozenset(('completed_at', 'created_at', 'enabled', 'failed_at', 'inputs', 'iteration', 'metadata', 'outputs', 'started_at', 'status', 'tasks'))
-_KEYS_36 = frozenset(('branch', 'created_at', 'name', 'statechart', 'type', 'updated_at'))
-_KEYS_37 = frozenset(('agent_sessions', 'branch', 'created_at', 'description', 'name', 'statechart', 'type', 'updated_at'))
-_KEYS_38 = frozenset(('current_state', 'updated_at'))
-_KEYS_39 = frozenset(('branch', 'created_at', 'name', 'phases', 'statechart', 'type', 'updated_at'))
-_KEYS_40 = frozenset(('agent_sessions', 'branch', 'created_at', 'description', 'name', 'phases', 'statechart', 'type', 'updated_at'))
-_KEYS_41 = frozenset(('initial', 'name', 'phases', 'states'))
-_KEYS_42 = frozenset(('branch_prefixes', 'description', 'final', 'initial', 'name', 'phases', 'states'))
-_KEYS_43 = frozenset(('state',))
-_KEYS_44 = frozenset(('effects', 'event', 'state'))
-_KEYS_45 = frozenset(('phase',))
-_KEYS_46 = frozenset(('carry', 'enter', 'metadata', 'phase', 'status'))
-_KEYS_47 = frozenset(('to', 'type'))
-_KEYS_48 = frozenset(('completion', 'inputs', 'metadata', 'outputs', 'statuses', 'task_metadata', 'tasks'))
-_KEYS_49 = frozenset(('artifact',))
-_KEYS_50 = frozenset(('phase', 'prompt', 'transitions'))
-_KEYS_51 = frozenset(('event', 'target'))
-_KEYS_52 = frozenset(('description', 'effects', 'event', 'guards', 'target'))
-_KEYS_53 = frozenset(('artifacts', 'dependencies', 'metadata', 'task_metadata', 'tasks', 'text'))
-_KEYS_54 = frozenset(('equals', 'field'))
-_KEYS_55 = frozenset(('equals', 'field', 'phase'))
-_KEYS_56 = frozenset(('all', 'at_least', 'completed', 'phase'))
-_KEYS_57 = frozenset(('type',))
-_KEYS_58 = frozenset(('approved', 'metadata', 'of', 'phase', 'this_iteration', 'type', 'which'))
-_KEYS_59 = frozenset(('equals', 'field', 'phase', 'statuses'))
-_KEYS_60 = frozenset(('checks', 'environment', 'grace_seconds', 'isolation', 'jobs', 'requires', 'silence_seconds', 'state'))
-_KEYS_61 = frozenset(('commit',))
-_KEYS_62 = frozenset(('status',))
-_KEYS_63 = frozenset(('data', 'details', 'error_code', 'message', 'status'))
-_KEYS_64 = frozenset(('error_code', 'message'))
-_KEYS_65 = frozenset(('error_type', 'message', 'timestamp'))
-_KEYS_66 = frozenset(('error_type', 'is_retryable', 'message', 'retry_count', 'timestamp', 'traceback'))
-_KEYS_67 = frozenset(('assigned_agent', 'created_at', 'id', 'inputs', 'iteration', 'name', 'outputs', 'phase', 'status', 'updated_at'))
-_KEYS_68 = frozenset(('answer', 'approval', 'assigned_agent', 'attempts', 'base', 'branch', 'commit', 'completed_at', 'created_at', 'depends_on', 'error', 'error_detail', 'executor', 'fresh', 'id', 'inputs', 'iteration', 'metadata', 'name', 'not_before', 'outputs', 'params', 'phase', 'priority', 'question', 'result', 'session_id', 'started_at', 'status', 'task_type', 'updated_at', 'worktree'))
-_KEYS_69 = frozenset(('at', 'by', 'text'))
-_KEYS_70 = frozenset(('at', 'by'))
-_KEYS_71 = frozenset(('asked_at', 'by', 'kind', 'text'))
-_KEYS_72 = frozenset(('asked_at', 'by', 'kind', 'options', 'text'))
-_KEYS_73 = frozenset(('agents',))
-_KEYS_74 = frozenset(('bindings', 'executors'))
-_KEYS_75 = frozenset(('custom_args', 'settings', 'type'))
+_KEYS_31 = frozenset(('renumbered', 'tasks'))
+_KEYS_32 = frozenset(('fields', 'phase'))
+_KEYS_33 = frozenset(('created_at', 'enabled', 'inputs', 'outputs', 'status'))
+_KEYS_34 = frozenset(('completed_at', 'created_at', 'enabled', 'failed_at', 'inputs', 'iteration', 'metadata', 'outputs', 'started_at', 'status'))
+_KEYS_35 = frozenset(('created_at', 'enabled', 'inputs', 'outputs', 'status', 'tasks'))
+_KEYS_36 = frozenset(('completed_at', 'created_at', 'enabled', 'failed_at', 'inputs', 'iteration', 'metadata', 'outputs', 'started_at', 'status', 'tasks'))
+_KEYS_37 = frozenset(('branch', 'created_at', 'name', 'statechart', 'type', 'updated_at'))
+_KEYS_38 = frozenset(('agent_sessions', 'branch', 'created_at', 'description', 'name', 'statechart', 'type', 'updated_at'))
+_KEYS_39 = frozenset(('current_state', 'updated_at'))
+_KEYS_40 = frozenset(('branch', 'created_at', 'name', 'phases', 'statechart', 'type', 'updated_at'))
+_KEYS_41 = frozenset(('agent_sessions', 'branch', 'created_at', 'description', 'name', 'phases', 'statechart', 'type', 'updated_at'))
+_KEYS_42 = frozenset(('initial', 'name', 'phases', 'states'))
+_KEYS_43 = frozenset(('branch_prefixes', 'description', 'final', 'initial', 'name', 'phases', 'states'))
+_KEYS_44 = frozenset(('state',))
+_KEYS_45 = frozenset(('effects', 'event', 'state'))
+_KEYS_46 = frozenset(('phase',))
+_KEYS_47 = frozenset(('carry', 'enter', 'metadata', 'phase', 'status'))
+_KEYS_48 = frozenset(('to', 'type'))
+_KEYS_49 = frozenset(('completion', 'inputs', 'metadata', 'outputs', 'statuses', 'task_metadata', 'tasks'))
+_KEYS_50 = frozenset(('artifact',))
+_KEYS_51 = frozenset(('phase', 'prompt', 'transitions'))
+_KEYS_52 = frozenset(('event', 'target'))
+_KEYS_53 = frozenset(('description', 'effects', 'event', 'guards', 'target'))
+_KEYS_54 = frozenset(('artifacts', 'dependencies', 'metadata', 'task_metadata', 'tasks', 'text'))
+_KEYS_55 = frozenset(('equals', 'field'))
+_KEYS_56 = frozenset(('equals', 'field', 'phase'))
+_KEYS_57 = frozenset(('all', 'at_least', 'completed', 'phase'))
+_KEYS_58 = frozenset(('type',))
+_KEYS_59 = frozenset(('approved', 'metadata', 'of', 'phase', 'this_iteration', 'type', 'which'))
+_KEYS_60 = frozenset(('equals', 'field', 'phase', 'statuses'))
+_KEYS_61 = frozenset(('checks', 'environment', 'grace_seconds', 'isolation', 'jobs', 'requires', 'silence_seconds', 'state'))
+_KEYS_62 = frozenset(('commit',))
+_KEYS_63 = frozenset(('status',))
+_KEYS_64 = frozenset(('data', 'details', 'error_code', 'message', 'status'))
+_KEYS_65 = frozenset(('error_code', 'message'))
+_KEYS_66 = frozenset(('error_type', 'message', 'timestamp'))
+_KEYS_67 = frozenset(('error_type', 'is_retryable', 'message', 'retry_count', 'timestamp', 'traceback'))
+_KEYS_68 = frozenset(('assigned_agent', 'created_at', 'id', 'inputs', 'iteration', 'name', 'outputs', 'phase', 'status', 'updated_at'))
+_KEYS_69 = frozenset(('answer', 'approval', 'assigned_agent', 'attempts', 'base', 'branch', 'commit', 'completed_at', 'created_at', 'depends_on', 'error', 'error_detail', 'executor', 'fresh', 'id', 'inputs', 'iteration', 'metadata', 'name', 'not_before', 'outputs', 'params', 'phase', 'priority', 'question', 'result', 'session_id', 'started_at', 'status', 'task_type', 'updated_at', 'worktree'))
+_KEYS_70 = frozenset(('at', 'by', 'text'))
+_KEYS_71 = frozenset(('at', 'by'))
+_KEYS_72 = frozenset(('asked_at', 'by', 'kind', 'text'))
+_KEYS_73 = frozenset(('asked_at', 'by', 'kind', 'options', 'text'))
+_KEYS_74 = frozenset(('agents',))
+_KEYS_75 = frozenset(('bindings', 'executors'))
+_KEYS_76 = frozenset(('custom_args', 'settings', 'type'))
 
 def artifact_state(v: object) -> bool:
     if not isinstance(v, dict):
@@ -732,6 +733,26 @@ def event(v: object) -> bool:
             v02 = v0['target']
             if not isinstance(v02, str):
                 return False
+    elif vc == 'project.split':
+        if 'payload' in v:
+            v0 = v['payload']
+            if not isinstance(v0, dict):
+                return False
+            if not v0.keys() >= _KEYS_31:
+                return False
+            if not v0.keys() <= _KEYS_31:
+                return False
+            v00 = v0['tasks']
+            if not (isinstance(v00, int) and not isinstance(v00, bool)):
+                return False
+            if v00 < 0:
+                return False
+            v01 = v0['renumbered']
+            if not isinstance(v01, dict):
+                return False
+            for v01v in v01.values():
+                if not isinstance(v01v, str):
+                    return False
     elif vc == 'project.changed':
         if 'payload' in v:
             v0 = v['payload']
@@ -752,9 +773,9 @@ def event(v: object) -> bool:
             v0 = v['payload']
             if not isinstance(v0, dict):
                 return False
-            if not v0.keys() >= _KEYS_31:
+            if not v0.keys() >= _KEYS_32:
                 return False
-            if not v0.keys() <= _KEYS_31:
+            if not v0.keys() <= _KEYS_32:
                 return False
             v00 = v0['phase']
             if not isinstance(v00, str):
@@ -785,9 +806,9 @@ def event(v: object) -> bool:
 def phase_file(v: object) -> bool:
     if not isinstance(v, dict):
         return False
-    if not v.keys() >= _KEYS_32:
+    if not v.keys() >= _KEYS_33:
         return False
-    if not v.keys() <= _KEYS_33:
+    if not v.keys() <= _KEYS_34:
         return False
     v0 = v['status']
     if not isinstance(v0, str):
@@ -847,9 +868,9 @@ def phase_file(v: object) -> bool:
 def phase_state(v: object) -> bool:
     if not isinstance(v, dict):
         return False
-    if not v.keys() >= _KEYS_34:
+    if not v.keys() >= _KEYS_35:
         return False
-    if not v.keys() <= _KEYS_35:
+    if not v.keys() <= _KEYS_36:
         return False
     v0 = v['status']
     if not isinstance(v0, str):
@@ -915,9 +936,9 @@ def phase_state(v: object) -> bool:
 def project_file(v: object) -> bool:
     if not isinstance(v, dict):
         return False
-    if not v.keys() >= _KEYS_36:
+    if not v.keys() >= _KEYS_37:
         return False
-    if not v.keys() <= _KEYS_37:
+    if not v.keys() <= _KEYS_38:
         return False
     v0 = v['name']
     if not isinstance(v0, str):
@@ -955,9 +976,9 @@ def project_file(v: object) -> bool:
     v6 = v['statechart']
     if not isinstance(v6, dict):
         return False
-    if not v6.keys() >= _KEYS_38:
+    if not v6.keys() >= _KEYS_39:
         return False
-    if not v6.keys() <= _KEYS_38:
+    if not v6.keys() <= _KEYS_39:
         return False
     v60 = v6['current_state']
     if not isinstance(v60, str):
@@ -981,9 +1002,9 @@ def project_file(v: object) -> bool:
 def project_state(v: object) -> bool:
     if not isinstance(v, dict):
         return False
-    if not v.keys() >= _KEYS_39:
+    if not v.keys() >= _KEYS_40:
         return False
-    if not v.keys() <= _KEYS_40:
+    if not v.keys() <= _KEYS_41:
         return False
     v0 = v['name']
     if not isinstance(v0, str):
@@ -1027,9 +1048,9 @@ def project_state(v: object) -> bool:
     v7 = v['statechart']
     if not isinstance(v7, dict):
         return False
-    if not v7.keys() >= _KEYS_38:
+    if not v7.keys() >= _KEYS_39:
         return False
-    if not v7.keys() <= _KEYS_38:
+    if not v7.keys() <= _KEYS_39:
         return False
     v70 = v7['current_state']
     if not isinstance(v70, str):
@@ -1053,9 +1074,9 @@ def project_state(v: object) -> bool:
 def project_type(v: object) -> bool:
     if not isinstance(v, dict):
         return False
-    if not v.keys() >= _KEYS_41:
+    if not v.keys() >= _KEYS_42:
         return False
-    if not v.keys() <= _KEYS_42:
+    if not v.keys() <= _KEYS_43:
         return False
     v0 = v['name']
     if not isinstance(v0, str):
@@ -1082,9 +1103,9 @@ def project_type(v: object) -> bool:
     v3 = v['initial']
     if not isinstance(v3, dict):
         return False
-    if not v3.keys() >= _KEYS_43:
+    if not v3.keys() >= _KEYS_44:
         return False
-    if not v3.keys() <= _KEYS_44:
+    if not v3.keys() <= _KEYS_45:
         return False
     v30 = v3['state']
     if not isinstance(v30, str):
@@ -1104,9 +1125,9 @@ def project_type(v: object) -> bool:
         for v32i in v32:
             if not isinstance(v32i, dict):
                 return False
-            if not v32i.keys() >= _KEYS_45:
+            if not v32i.keys() >= _KEYS_46:
                 return False
-            if not v32i.keys() <= _KEYS_46:
+            if not v32i.keys() <= _KEYS_47:
                 return False
             v32i0 = v32i['phase']
             if not isinstance(v32i0, str):
@@ -1131,9 +1152,9 @@ def project_type(v: object) -> bool:
                 v32i4 = v32i['carry']
                 if not isinstance(v32i4, dict):
                     return False
-                if not v32i4.keys() >= _KEYS_47:
+                if not v32i4.keys() >= _KEYS_48:
                     return False
-                if not v32i4.keys() <= _KEYS_47:
+                if not v32i4.keys() <= _KEYS_48:
                     return False
                 v32i40 = v32i4['type']
                 if not isinstance(v32i40, str):
@@ -1160,7 +1181,7 @@ def project_type(v: object) -> bool:
     for v5v in v5.values():
         if not isinstance(v5v, dict):
             return False
-        if not v5v.keys() <= _KEYS_48:
+        if not v5v.keys() <= _KEYS_49:
             return False
         if 'tasks' in v5v:
             v5v0 = v5v['tasks']
@@ -1205,9 +1226,9 @@ def project_type(v: object) -> bool:
             v5v6 = v5v['completion']
             if not isinstance(v5v6, dict):
                 return False
-            if not v5v6.keys() >= _KEYS_49:
+            if not v5v6.keys() >= _KEYS_50:
                 return False
-            if not v5v6.keys() <= _KEYS_49:
+            if not v5v6.keys() <= _KEYS_50:
                 return False
             v5v60 = v5v6['artifact']
             if not isinstance(v5v60, str):
@@ -1220,7 +1241,7 @@ def project_type(v: object) -> bool:
     for v6v in v6.values():
         if not isinstance(v6v, dict):
             return False
-        if not v6v.keys() <= _KEYS_50:
+        if not v6v.keys() <= _KEYS_51:
             return False
         if 'phase' in v6v:
             v6v0 = v6v['phase']
@@ -1241,9 +1262,9 @@ def project_type(v: object) -> bool:
             for v6v2i in v6v2:
                 if not isinstance(v6v2i, dict):
                     return False
-                if not v6v2i.keys() >= _KEYS_51:
+                if not v6v2i.keys() >= _KEYS_52:
                     return False
-                if not v6v2i.keys() <= _KEYS_52:
+                if not v6v2i.keys() <= _KEYS_53:
                     return False
                 v6v2i0 = v6v2i['event']
                 if not isinstance(v6v2i0, str):
@@ -1270,7 +1291,7 @@ def project_type(v: object) -> bool:
                             return False
                         if not v6v2i3i.keys() >= _KEYS_22:
                             return False
-                        if not v6v2i3i.keys() <= _KEYS_53:
+                        if not v6v2i3i.keys() <= _KEYS_54:
                             return False
                         v6v2i3i0 = v6v2i3i['text']
                         if not isinstance(v6v2i3i0, str):
@@ -1281,9 +1302,9 @@ def project_type(v: object) -> bool:
                             v6v2i3i1 = v6v2i3i['metadata']
                             if not isinstance(v6v2i3i1, dict):
                                 return False
-                            if not v6v2i3i1.keys() >= _KEYS_54:
+                            if not v6v2i3i1.keys() >= _KEYS_55:
                                 return False
-                            if not v6v2i3i1.keys() <= _KEYS_55:
+                            if not v6v2i3i1.keys() <= _KEYS_56:
                                 return False
                             if 'phase' in v6v2i3i1:
                                 v6v2i3i10 = v6v2i3i1['phase']
@@ -1300,7 +1321,7 @@ def project_type(v: object) -> bool:
                             v6v2i3i2 = v6v2i3i['tasks']
                             if not isinstance(v6v2i3i2, dict):
                                 return False
-                            if not v6v2i3i2.keys() <= _KEYS_56:
+                            if not v6v2i3i2.keys() <= _KEYS_57:
                                 return False
                             if 'phase' in v6v2i3i2:
                                 v6v2i3i20 = v6v2i3i2['phase']
@@ -1331,9 +1352,9 @@ def project_type(v: object) -> bool:
                             v6v2i3i3 = v6v2i3i['artifacts']
                             if not isinstance(v6v2i3i3, dict):
                                 return False
-                            if not v6v2i3i3.keys() >= _KEYS_57:
+                            if not v6v2i3i3.keys() >= _KEYS_58:
                                 return False
-                            if not v6v2i3i3.keys() <= _KEYS_58:
+                            if not v6v2i3i3.keys() <= _KEYS_59:
                                 return False
                             if 'phase' in v6v2i3i3:
                                 v6v2i3i30 = v6v2i3i3['phase']
@@ -1370,9 +1391,9 @@ def project_type(v: object) -> bool:
                             v6v2i3i4 = v6v2i3i['task_metadata']
                             if not isinstance(v6v2i3i4, dict):
                                 return False
-                            if not v6v2i3i4.keys() >= _KEYS_54:
+                            if not v6v2i3i4.keys() >= _KEYS_55:
                                 return False
-                            if not v6v2i3i4.keys() <= _KEYS_59:
+                            if not v6v2i3i4.keys() <= _KEYS_60:
                                 return False
                             if 'phase' in v6v2i3i4:
                                 v6v2i3i40 = v6v2i3i4['phase']
@@ -1396,7 +1417,7 @@ def project_type(v: object) -> bool:
                             v6v2i3i5 = v6v2i3i['dependencies']
                             if not isinstance(v6v2i3i5, dict):
                                 return False
-                            if not v6v2i3i5.keys() <= _KEYS_45:
+                            if not v6v2i3i5.keys() <= _KEYS_46:
                                 return False
                             if 'phase' in v6v2i3i5:
                                 v6v2i3i50 = v6v2i3i5['phase']
@@ -1411,9 +1432,9 @@ def project_type(v: object) -> bool:
                     for v6v2i4i in v6v2i4:
                         if not isinstance(v6v2i4i, dict):
                             return False
-                        if not v6v2i4i.keys() >= _KEYS_45:
+                        if not v6v2i4i.keys() >= _KEYS_46:
                             return False
-                        if not v6v2i4i.keys() <= _KEYS_46:
+                        if not v6v2i4i.keys() <= _KEYS_47:
                             return False
                         v6v2i4i0 = v6v2i4i['phase']
                         if not isinstance(v6v2i4i0, str):
@@ -1438,9 +1459,9 @@ def project_type(v: object) -> bool:
                             v6v2i4i4 = v6v2i4i['carry']
                             if not isinstance(v6v2i4i4, dict):
                                 return False
-                            if not v6v2i4i4.keys() >= _KEYS_47:
+                            if not v6v2i4i4.keys() >= _KEYS_48:
                                 return False
-                            if not v6v2i4i4.keys() <= _KEYS_47:
+                            if not v6v2i4i4.keys() <= _KEYS_48:
                                 return False
                             v6v2i4i40 = v6v2i4i4['type']
                             if not isinstance(v6v2i4i40, str):
@@ -1457,7 +1478,7 @@ def project_type(v: object) -> bool:
 def repository_config(v: object) -> bool:
     if not isinstance(v, dict):
         return False
-    if not v.keys() <= _KEYS_60:
+    if not v.keys() <= _KEYS_61:
         return False
     if 'requires' in v:
         v0 = v['requires']
@@ -1477,7 +1498,7 @@ def repository_config(v: object) -> bool:
         v2 = v['state']
         if not isinstance(v2, dict):
             return False
-        if not v2.keys() <= _KEYS_61:
+        if not v2.keys() <= _KEYS_62:
             return False
         if 'commit' in v2:
             v20 = v2['commit']
@@ -1522,9 +1543,9 @@ def repository_config(v: object) -> bool:
 def result(v: object) -> bool:
     if not isinstance(v, dict):
         return False
-    if not v.keys() >= _KEYS_62:
+    if not v.keys() >= _KEYS_63:
         return False
-    if not v.keys() <= _KEYS_63:
+    if not v.keys() <= _KEYS_64:
         return False
     v0 = v['status']
     if not v0 in ('success', 'error'):
@@ -1556,7 +1577,7 @@ def result(v: object) -> bool:
         if 'details' in v:
             return False
     elif vc == 'error':
-        if not v.keys() >= _KEYS_64:
+        if not v.keys() >= _KEYS_65:
             return False
         if 'data' in v:
             return False
@@ -1565,9 +1586,9 @@ def result(v: object) -> bool:
 def task_error(v: object) -> bool:
     if not isinstance(v, dict):
         return False
-    if not v.keys() >= _KEYS_65:
+    if not v.keys() >= _KEYS_66:
         return False
-    if not v.keys() <= _KEYS_66:
+    if not v.keys() <= _KEYS_67:
         return False
     v0 = v['error_type']
     if not v0 in ('runtime', 'timeout', 'validation', 'resource', 'network', 'system', 'user', 'unknown'):
@@ -1599,9 +1620,9 @@ def task_error(v: object) -> bool:
 def task_state(v: object) -> bool:
     if not isinstance(v, dict):
         return False
-    if not v.keys() >= _KEYS_67:
+    if not v.keys() >= _KEYS_68:
         return False
-    if not v.keys() <= _KEYS_68:
+    if not v.keys() <= _KEYS_69:
         return False
     v0 = v['id']
     if not isinstance(v0, str):
@@ -1722,9 +1743,9 @@ def task_state(v: object) -> bool:
         v21 = v['answer']
         if not isinstance(v21, dict):
             return False
-        if not v21.keys() >= _KEYS_69:
+        if not v21.keys() >= _KEYS_70:
             return False
-        if not v21.keys() <= _KEYS_69:
+        if not v21.keys() <= _KEYS_70:
             return False
         v210 = v21['text']
         if not isinstance(v210, str):
@@ -1745,9 +1766,9 @@ def task_state(v: object) -> bool:
         v22 = v['approval']
         if not isinstance(v22, dict):
             return False
-        if not v22.keys() >= _KEYS_70:
+        if not v22.keys() >= _KEYS_71:
             return False
-        if not v22.keys() <= _KEYS_70:
+        if not v22.keys() <= _KEYS_71:
             return False
         v220 = v22['by']
         if not isinstance(v220, str):
@@ -1769,9 +1790,9 @@ def task_state(v: object) -> bool:
         v24 = v['question']
         if not isinstance(v24, dict):
             return False
-        if not v24.keys() >= _KEYS_71:
+        if not v24.keys() >= _KEYS_72:
             return False
-        if not v24.keys() <= _KEYS_72:
+        if not v24.keys() <= _KEYS_73:
             return False
         v240 = v24['text']
         if not isinstance(v240, str):
@@ -1841,13 +1862,13 @@ def task_state(v: object) -> bool:
 def user_config(v: object) -> bool:
     if not isinstance(v, dict):
         return False
-    if not v.keys() <= _KEYS_73:
+    if not v.keys() <= _KEYS_74:
         return False
     if 'agents' in v:
         v0 = v['agents']
         if not isinstance(v0, dict):
             return False
-        if not v0.keys() <= _KEYS_74:
+        if not v0.keys() <= _KEYS_75:
             return False
         if 'executors' in v0:
             v00 = v0['executors']
@@ -1856,9 +1877,9 @@ def user_config(v: object) -> bool:
             for v00v in v00.values():
                 if not isinstance(v00v, dict):
                     return False
-                if not v00v.keys() >= _KEYS_57:
+                if not v00v.keys() >= _KEYS_58:
                     return False
-                if not v00v.keys() <= _KEYS_75:
+                if not v00v.keys() <= _KEYS_76:
                     return False
                 v00v0 = v00v['type']
                 if not isinstance(v00v0, str):

@@ -213,8 +213,8 @@ EventType = Literal[
     "task.paused", "task.resumed", "task.needs_review", "task.feedback", "task.abandoned",
     "task.retry_scheduled", "task.changed", "session.started", "attempt.started", "attempt.ended",
     "agent.message", "agent.tool", "usage.updated", "merge.done", "merge.conflict", "lock.broken",
-    "run.started", "run.ended", "project.created", "project.advanced", "project.changed", "phase.changed",
-    "tool.denied"
+    "run.started", "run.ended", "project.created", "project.advanced", "project.split", "project.changed",
+    "phase.changed", "tool.denied"
 ]
 
 
@@ -466,6 +466,17 @@ class ProjectAdvanced(TypedDict):
     """The state that it is in now. Set with the event."""
 
 
+class ProjectSplit(TypedDict):
+    """Phases and tasks of an old project, which lay in its own file, got files of their own."""
+
+    tasks: int
+    """How many tasks there were. Set with the event."""
+
+    renumbered: dict[str, str]
+    """The tasks whose id another phase had given before, as `finalization/010`, each with its new id. Set
+    with the event."""
+
+
 class ProjectChanged(TypedDict):
     """Fields of the project's own document are another."""
 
@@ -497,8 +508,8 @@ EventPayload = (
     TaskCreated | TaskStarted | StageProgress | ArtifactWritten | TaskCompleted | TaskFailed | TaskPaused |
     TaskResumed | TaskNeedsReview | TaskFeedback | TaskAbandoned | TaskRetryScheduled | TaskChanged |
     SessionStarted | AttemptStarted | AttemptEnded | AgentMessage | AgentTool | UsageUpdated | MergeDone |
-    MergeConflict | LockBroken | RunStarted | RunEnded | ProjectCreated | ProjectAdvanced | ProjectChanged |
-    PhaseChanged | ToolDenied
+    MergeConflict | LockBroken | RunStarted | RunEnded | ProjectCreated | ProjectAdvanced | ProjectSplit |
+    ProjectChanged | PhaseChanged | ToolDenied
 )
 
 

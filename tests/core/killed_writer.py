@@ -19,12 +19,12 @@ from typing import Any
 
 from tests.core.parts import AT, add, open_store
 
-from sow import fields
+from sow import fields, project_types
 from sow.change import Change, Event
 from sow.store import Store
 from sow.task import Task
 
-CALLS = ("open", "write", "pwrite", "fsync", "rename", "mkdir", "unlink", "rmdir")
+CALLS = ("open", "write", "pwrite", "fsync", "rename", "mkdir", "unlink", "rmdir", "link")
 """The system calls by which a writer changes what is on the disk; of `open`, those that make a file."""
 
 
@@ -60,8 +60,14 @@ def restore(store: Store) -> None:
     store.restore_last_good("010")
 
 
+def split(store: Store) -> None:
+    """An old project's first write: a file for every part of it, and a folder that moves."""
+    store.change_task("030", fields.setting("priority", "high", now=AT, worker=False))
+
+
 SCENARIOS: dict[str, Callable[[Store], None]] = {
     "change": change, "feedback": feedback, "settle": settle, "add": add_task, "restore": restore,
+    "split": split,
 }  # fmt: skip
 
 
@@ -126,6 +132,7 @@ def run_and_kill(scenario: str, folder: str, fatal_step: int) -> str:
 
 
 def main(scenario: str, folder: str) -> None:
+    project_types.built_in("standard")  # what it loads, no child has to load again
     place, step = "", 0
     while place != "survived":
         step += 1

@@ -14,6 +14,7 @@ from sow.clock import is_unset, moment
 from sow.project_types import Effect
 from sow.ready import Ready
 from sow.review import inbox
+from sow_schemas.documents import PhaseFile
 
 ZERO = "0001-01-01T00:00:00Z"
 
@@ -51,7 +52,7 @@ def test_a_completion_is_told_as_if_it_had_just_begun() -> None:
 
 
 def test_a_phase_that_is_entered_gets_the_time_of_its_start() -> None:
-    phase = {
+    phase: PhaseFile = {
         "status": "pending", "enabled": True, "created_at": AT, "started_at": ZERO,
         "inputs": [], "outputs": [],
     }  # fmt: skip

@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-import sow_schemas
-from sow import find, project_types, setup
+from sow import find, original, project_types, setup
 from sow import project as projects
 from sow.cli import completion, opening
 from sow.cli.commands import Group
 from sow.cli.words import aside, columns, counted, overview
-from sow.errors import SowError
+from sow.errors import Refused, SowError
 from sow.eventlog import EventLog
 from sow.layout import Layout
 from sow.project_types import ProjectType
@@ -103,20 +102,26 @@ def list_(settings: dict[str, Any], as_json: bool) -> None:
 
 @project.command()
 @click.option("-o", "--output", "form", type=click.Choice(["yaml", "json"]), default="yaml", help="The form.")
+@click.option("--strict", is_flag=True, help="Only what the original sow knows, so that it can read it.")
 @click.pass_obj
-def show(settings: dict[str, Any], form: str) -> None:
+def show(settings: dict[str, Any], form: str, strict: bool) -> None:
     """Print the whole project as one document, its tasks inside its phases.
+
+    That is the form in which the original sow keeps a project. A task whose file is broken can't be part of
+    it: with --strict that is refused, else it is said.
 
     \b
     Example:  sow project show -o json
+              sow project show --strict > state.yaml
     """
-    whole = _whole(opening.store(settings["project"]))
-    if form == "json":
-        click.echo(json.dumps(whole, indent=2))
-        return
-    import yaml
-
-    click.echo(yaml.safe_dump(whole, sort_keys=False, allow_unicode=True), nl=False)
+    whole = opening.store(settings["project"]).whole()
+    for broken in whole.tasks.broken:
+        if strict:
+            raise Refused(broken.message, broken.hint)
+        click.echo(f"broken: {broken.message}\n        {broken.hint}", err=True)
+    document = original.given(whole) if strict else original.one(whole)
+    text = original.text(document) if form == "yaml" else json.dumps(document, indent=2) + "\n"
+    click.echo(text, nl=False)
 
 
 @project.command()
@@ -130,7 +135,7 @@ def status(settings: dict[str, Any], as_json: bool) -> None:
     """
     store = opening.store(settings["project"])
     if as_json:
-        click.echo(json.dumps(_whole(store)))
+        click.echo(json.dumps(original.one(store.whole())))
         return
     held = store.project()
     click.echo(f"Project: {held['name']} (branch {held['branch']}, type {held['type']})")
@@ -168,16 +173,3 @@ def _row(layout: Layout) -> dict[str, Any]:
         "tasks": len(store.task_files()),
         "folder": layout.folder,
     }
-
-
-def _whole(store: Store) -> ProjectState:
-    """The project as one document, the form that a project was kept in before its tasks had files."""
-    tasks = store.tasks().tasks
-    phases: dict[str, PhaseState] = {
-        phase: {**store.phase(phase), "tasks": [t.document() for t in tasks if t.phase == phase]}
-        for phase in store.phases()
-    }
-    whole: ProjectState = {**store.project(), "phases": phases}
-    order = list(sow_schemas.fields("project_state"))
-    in_order: Any = dict(sorted(whole.items(), key=lambda field: order.index(field[0])))
-    return in_order  # type: ignore[no-any-return]
