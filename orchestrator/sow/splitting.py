@@ -41,6 +41,8 @@ _HEAD, _TAIL = "", "\n"
 class Old:
     """A project that lies in one document, taken apart. All paths are absolute."""
 
+    path: str
+    """Its file."""
     text: str
     """The document, byte for byte."""
     documents: Mapping[str, Document]
@@ -54,10 +56,9 @@ class Old:
     """The folders of tasks that get another id, each with the one where it lies now."""
 
     @property
-    def payload(self) -> dict[str, Any]:
-        """What the event of the split tells of it."""
-        given = {"/".join(old.split("/")[-3::2]): new[-3:] for new, old in self.moves.items()}
-        return {"tasks": len(self.tasks), "renumbered": given}
+    def renumbered(self) -> dict[str, str]:
+        """The tasks that get another id, such as `finalization/010`, each with that id."""
+        return {"/".join(old.split("/")[-3::2]): new[-3:] for new, old in self.moves.items()}
 
 
 def steps(old: Old, layout: Layout, texts: Mapping[str, str]) -> tuple[list[Write | Move], dict[str, str]]:
@@ -145,6 +146,7 @@ class _Apart:
             for index, task in enumerate(_tasks(phase)):
                 self.task(name, index, task, ids.get((name, index)))
         return Old(
+            path=self.layout.project_file,
             text=self.held.text,
             documents=self.documents,
             faults=self.faults,

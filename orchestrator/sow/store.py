@@ -39,9 +39,18 @@ if TYPE_CHECKING:
 class Store:
     """The state of the project that `layout` lays out."""
 
-    def __init__(self, layout: Layout, log: EventLog, clock: "Clock" = time.time) -> None:
+    def __init__(
+        self,
+        layout: Layout,
+        log: EventLog,
+        clock: "Clock" = time.time,
+        *,
+        on_split: "Callable[[Old], None] | None" = None,
+    ) -> None:
+        """`on_split` is called once an old project was split, with what it was."""
         self.layout, self.log, self.clock = layout, log, clock
         self.journal = Journal(layout)
+        self._on_split = on_split
         self._embedded = layout.embedded
         self._seen: tuple[tuple[int, int, int], Old] | None = None
 
@@ -475,7 +484,10 @@ class Store:
         self._embedded = False
         for path in old.tasks:
             self._keep_good(path.split("/")[-2], new[path])
-        self.log.append(Event(type="project.split", payload=old.payload), lock.count(PROJECT))
+        payload = {"tasks": len(old.tasks), "renumbered": old.renumbered}
+        self.log.append(Event(type="project.split", payload=payload), lock.count(PROJECT))
+        if self._on_split:
+            self._on_split(old)
 
     def _type_text(self) -> "dict[str, str]":
         """The file of the project's type, which an old project has not; none where its type is unknown."""

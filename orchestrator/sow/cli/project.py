@@ -20,7 +20,7 @@ from sow.project_types import ProjectType
 from sow.store import Store
 
 if TYPE_CHECKING:
-    from sow_schemas.documents import PhaseState, ProjectState
+    pass
 
 
 @click.group(cls=Group)

@@ -281,6 +281,7 @@ class Session:
                 self._check(task)
             case _:
                 layout = self.turns.layout
+                self.turns.store.split()  # else the task may have no folder
                 terminal.edit(f"{layout.task(task.phase, task.id)}/description.md")
 
     def _log(self, task: Task) -> Iterator[str]:

@@ -315,6 +315,7 @@ def edit(settings: dict[str, Any], task_id: str | None) -> None:
     edited = store.task(opening.own_task(task_id))
     from sow.cli import terminal
 
+    store.split()  # else the task may have no folder
     terminal.edit(f"{store.layout.task(edited.phase, edited.id)}/description.md")
 
 
