@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import yaml
-from tests.cli.parts import Person, changed, everything, person
+from tests.cli.parts import ROOT, Person, changed, everything, person
 from tests.core.parts import OLD_STATES, old_state
 
 import sow_schemas
@@ -144,7 +145,7 @@ def test_what_became_of_it_is_told_once_and_not_to_who_wants_quiet(tmp_path: Pat
     quiet = with_old(tmp_path / "quiet")
     assert quiet.sow("task", "set", "name", "Another", "--id", "030", "--quiet").err == ""
     assert quiet.store().task("030").name == "Another"
-    assert 'renumbered={"finalization/010": "030"}' in quiet.done("events")
+    assert 'renumbered={"finalization/010": "030"}' in quiet.done("events", "--type", "project.split")
 
 
 def test_bad_input_splits_nothing(tmp_path: Path) -> None:
@@ -251,3 +252,13 @@ def test_an_agent_goes_on_with_an_old_project_and_its_start_is_the_first_write(t
     task = who.store().task("010")
     assert (task.status, task.started_at is None, task.completed_at is None) == ("completed", False, False)
     assert "Advanced to: Summarizing" in who.done("advance")
+
+
+def test_every_command_of_the_page_on_the_original_exists(tmp_path: Path) -> None:
+    page = (ROOT / "docs/howto/coming-from-the-original.md").read_text()
+    who = person(tmp_path)
+    called = set(re.findall(r"(?:\$ |`)sow ((?:[a-z]+ ?)+)", page))
+    assert len(called) > 8
+    for words in called:
+        verbs = words.split()[: 2 if words.split()[0] in ("task", "project", "config") else 1]
+        assert who.sow(*verbs, "--help").code == 0, words
