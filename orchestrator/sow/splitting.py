@@ -276,9 +276,10 @@ class _Apart:
     def fault(self, path: str, schema: str, place: Place, value: object, what: str) -> None:
         """Notes the first thing that a schema has against a part."""
         found = sow_schemas.problems(schema, value)
+        first = min(found, key=lambda problem: self.loaded.place((*place, *problem.path)))
+        field = f"{first.where}: " if first.where else ""
         more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
-        hint = found[0].hint or "mend that field and repeat the command"
-        self.refuse(path, (*place, *found[0].path), f"{what}{found[0].message}{more}", hint)
+        self.refuse(path, (*place, *first.path), f"{what}{field}{first.message}{more}", first.hint)
 
     def refuse(self, path: str, place: Place, what: str, hint: str) -> None:
         line = self.loaded.place(place)[0]

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from sow.clock import Clock
     from sow.project_types import ProjectType
     from sow.splitting import Old
-    from sow_schemas.documents import PhaseFile, ProjectFile
+    from sow_schemas.documents import PhaseFile, ProjectFile, ProjectSplit
 
 
 class Store:
@@ -484,7 +484,7 @@ class Store:
         self._embedded = False
         for path in old.tasks:
             self._keep_good(path.split("/")[-2], new[path])
-        payload = {"tasks": len(old.tasks), "renumbered": old.renumbered}
+        payload: ProjectSplit = {"tasks": len(old.tasks), "renumbered": old.renumbered}
         self.log.append(Event(type="project.split", payload=payload), lock.count(PROJECT))
         if self._on_split:
             self._on_split(old)

@@ -170,7 +170,7 @@ def test_what_is_wrong_in_an_old_file_is_told_with_its_line_and_the_rest_is_show
     path.write_text(path.read_text().replace("status: abandoned", "status: cancelled"))
     before = everything(who.folder)
     allowed = "pending, in_progress, paused, needs_review, completed, abandoned"
-    fault, hint = f'{path}:47: task 020: `status` is "cancelled", not one of {allowed}', f"allowed: {allowed}"
+    fault, hint = f'{path}:47: task 020: status: "cancelled" is not allowed', f"allowed: {allowed}"
     shown = who.done("status")
     assert "[010] completed" in shown
     assert f"  broken: {fault}\n          {hint}" in shown

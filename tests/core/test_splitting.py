@@ -340,10 +340,12 @@ FAULTS = [
     pytest.param(
         "status: paused",
         "status: waiting",
-        'state.yaml:97: task 030: `status` is "waiting", not one of',
+        'state.yaml:97: task 030: status: "waiting" is not allowed',
         id="a status that is none",
     ),
-    pytest.param('id: "030"', 'id: "30"', 'state.yaml:94: task 30: `id` is "30"', id="a short id"),
+    pytest.param(
+        'id: "030"', 'id: "30"', 'state.yaml:94: task 30: id: "30" has the wrong form', id="a short id"
+    ),
     pytest.param(
         'id: "030"',
         'id: "020"',
@@ -357,18 +359,18 @@ FAULTS = [
         id="another phase",
     ),
     pytest.param(
-        "iteration: 2", "iteration: 0", "state.yaml:85: task 020: `iteration` is 0", id="iteration 0"
+        "iteration: 2", "iteration: 0", "state.yaml:85: task 020: iteration: 0 is too small", id="iteration 0"
     ),
     pytest.param(
         "session_id: 6ba7b810",
         "sessoin_id: 6ba7b810",
-        "`sessoin_id` is not a known field",
+        "task 030: sessoin_id: is not a known field",
         id="an unknown field",
     ),
     pytest.param(
         "status: in_progress\n        enabled",
         "status: ''\n        enabled",
-        "state.yaml:21: phase implementation: `status` is empty",
+        "state.yaml:21: phase implementation: status: is empty",
         id="a phase without a status",
     ),
     pytest.param(
@@ -377,17 +379,19 @@ FAULTS = [
         "'../review' can't be the name of a phase",
         id="a phase with the name of no folder",
     ),
-    pytest.param("branch: feat", "branch: ''\nx: feat", "`branch` is empty (and 1 more)", id="no branch"),
+    pytest.param(
+        "branch: feat", "branch: ''\nx: feat", "state.yaml:3: branch: is empty (and 1 more)", id="no branch"
+    ),
     pytest.param(
         "path: docs/limits.md",
         "path: ''",
-        "task 040: `outputs[0].path` is empty",
+        "task 040: outputs.0.path: is empty",
         id="an artifact without a path",
     ),
     pytest.param(
         "updated_at: 2025-11-10T11:02:27.093306-08:00",
         "updated_at: 2025-11-10",
-        'task 010: `updated_at` is "2025-11-10"',
+        'task 010: updated_at: "2025-11-10" is no time',
         id="a time that is none",
     ),
 ]
@@ -423,26 +427,28 @@ def test_what_is_wrong_is_told_with_its_line_and_the_rest_is_read(
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        pytest.param("phases: [a]", '`phases` is ["a"], a list, not a mapping', id="phases are a list"),
-        pytest.param("phases: {review: no}", 'phase review: the document is "no"', id="a phase is a text"),
+        pytest.param("phases: [a]", 'phases: ["a"] is a list, not a mapping', id="phases are a list"),
+        pytest.param(
+            "phases: {review: no}", 'phase review: "no" is a text, not a mapping', id="a phase is a text"
+        ),
         pytest.param(
             "phases: {review: {status: x, enabled: true, created_at: 2025-01-01T00:00:00Z, tasks: no}}",
-            'phase review: `tasks` is "no"',
+            'phase review: tasks: "no" is a text, not a list',
             id="tasks are a text",
         ),
         pytest.param(
             "phases: {review: {status: x, enabled: true, created_at: 2025-01-01T00:00:00Z, tasks: [no]}}",
-            'task [0]: the document is "no"',
+            'task [0]: "no" is a text, not a mapping',
             id="a task is a text",
         ),
         pytest.param(
             "phases: {review: {status: x, enabled: true, created_at: 2025-01-01T00:00:00Z, tasks: [null]}}",
-            "task [0]: the document is null",
+            "task [0]: null is not a mapping",
             id="a task is nothing",
         ),
         pytest.param(
             "phases: {review: {status: x, enabled: true, created_at: 2025-01-01T00:00:00Z, inputs: [a]}}",
-            'phase review: `inputs[0]` is "a"',
+            'phase review: inputs.0: "a" is a text, not a mapping',
             id="an artifact is a text",
         ),
     ],

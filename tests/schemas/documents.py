@@ -1,6 +1,7 @@
 """Documents drawn from the schemas themselves, and the small damages that are done to them."""
 
 import copy
+from datetime import datetime
 from functools import cache
 from typing import Any
 
@@ -16,7 +17,7 @@ JSON = st.recursive(
 )
 TIMES = st.builds(
     "{:%Y-%m-%dT%H:%M:%S}{}{}".format,
-    st.datetimes().filter(lambda moment: moment.year > 999),  # strftime writes earlier years short
+    st.datetimes(datetime(1000, 1, 1)),  # strftime writes earlier years short
     st.sampled_from(["", ".5", ".123456789"]),
     st.sampled_from(["Z", "+05:30", "-00:00"]),
 )
