@@ -12,6 +12,7 @@ beside.
 from __future__ import annotations
 
 import os
+import shutil
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -82,27 +83,32 @@ def steps(old: Old, layout: Layout, texts: Mapping[str, str]) -> tuple[list[Writ
 
 def _keep_aside(path: str, text: str) -> None:
     """Keeps the file at `path` beside it, where it holds another text."""
-    held = _bytes(path)
-    if held not in (b"", text.encode()) and not os.path.exists(aside := _aside(path, held)):
+    try:
+        held = _bytes(path)
+    except FileNotFoundError:
+        return
+    aside = _aside(path, held)
+    if held == text.encode() or os.path.lexists(aside):
+        return
+    try:
         # The new file comes by a rename, so this name goes on to stand for what is there now.
         os.link(path, aside)
+    except OSError:
+        shutil.copy2(path, aside)  # a file system without second names
 
 
 def _aside(path: str, data: bytes) -> str:
     """Where what stood at `path` is kept: beside it, and in the place of nothing else."""
     aside, number = f"{path}{PRE_SPLIT}", 1
-    while _bytes(aside) not in (b"", data):
+    while os.path.lexists(aside) and _bytes(aside) != data:
         number += 1
         aside = f"{path}{PRE_SPLIT}.{number}"
     return aside
 
 
 def _bytes(path: str) -> bytes:
-    try:
-        with open(path, "rb") as file:
-            return file.read()
-    except (FileNotFoundError, NotADirectoryError):
-        return b""
+    with open(path, "rb") as file:
+        return file.read()
 
 
 # -- taking apart ----------------------------------------------------------------------------------

@@ -47,7 +47,7 @@ LOOKS = [
     "project show", "project show -o json", "project show --strict", "project show --strict -o json",
     "task list", "task list --json", "task show 030", "task show 010 --json", "task status --id 020",
     "advance --list", "advance --list --json", "prompt", "validate", "review --json", "events", "agent list",
-    "run --dry-run",
+    "run --dry-run", "worktree list",
 ]  # fmt: skip
 
 
@@ -262,3 +262,11 @@ def test_every_command_of_the_page_on_the_original_exists(tmp_path: Path) -> Non
     for words in called:
         verbs = words.split()[: 2 if words.split()[0] in ("task", "project", "config") else 1]
         assert who.sow(*verbs, "--help").code == 0, words
+
+
+def test_a_shell_is_offered_the_tasks_of_an_old_project(tmp_path: Path) -> None:
+    who = with_old(tmp_path)
+    before = everything(who.folder)
+    words = {"_SOW_COMPLETE": "bash_complete", "COMP_WORDS": "sow task show ", "COMP_CWORD": "3"}
+    assert who.at(".", **words).done().split() == ["plain,010", "plain,020", "plain,030"]
+    assert changed(before, everything(who.folder)) == []
