@@ -286,7 +286,7 @@ class _Cuts:
             for gap in gaps:
                 found += _comments(gap)
             start = leaf.end
-        return found + (_comments(self.text[start : node.end]) if node.flow else [])
+        return found + _comments(self.text[start : node.end])
 
     # Places in the text.
 
