@@ -32,10 +32,10 @@ FLOORS = {
     4: (
         "decisions",
         "sow.ready sow.progress sow.judgement sow.dotted sow.fields sow.statechart sow.phase sow.artifacts"
-        " sow.course sow.pull_request"
+        " sow.course sow.pull_request sow.original"
         " sow.prompts sow.recovery.policy",
     ),
-    5: ("door", "sow.journal sow.store sow.attempt"),
+    5: ("door", "sow.journal sow.splitting sow.store sow.attempt"),
     6: (
         "engine",
         "sow.attaching sow.report sow.adding sow.moving sow.advancing sow.continuing sow.setup sow.removal"

@@ -128,15 +128,16 @@ def _only(known: "list[Layout]", here: "Places") -> Layout:
 def _layout(main: str, folder: str) -> Layout:
     path = f"{folder}/{PROJECT}/state.yaml"
     try:
-        name = document.read_file(path).value.get("name")
+        held = document.read_file(path).value
     except FileNotFoundError:
         raise NotFound(f"no project in {folder}", "see the projects there are: `sow project list`") from None
+    name = held.get("name")
     if not isinstance(name, str) or not name or "/" in name or name.startswith("."):
         raise NotFound(
             f"failed to load project: {path}: name: {name!r} is no name of a project",
             f"mend that line; the last committed state: `git -C {folder} show HEAD:{PROJECT}/state.yaml`",
         )
-    return Layout(main=main, folder=folder, name=name)
+    return Layout(main=main, folder=folder, name=name, embedded="phases" in held)
 
 
 def _folder_of_task(here: "Places") -> "str | None":

@@ -4,7 +4,8 @@
 
 An intent bears the names of its writer's locks: `journal/project+task-010.json`.
 Whoever next gets one of these locks and finds it knows that its writer died,
-and completes it before anything else.
+and completes it before anything else. An intent of `tasks` concerns everybody:
+it is of one that gives tasks their files.
 """
 
 import os
@@ -24,6 +25,9 @@ IDS = "ids"
 
 PROJECT = "project"
 """The lock for the project's own file and those of its phases, which change together."""
+
+TASKS = "tasks"
+"""The lock for giving files to tasks that lie in the project's own: it stands for the locks of all tasks."""
 
 _SUFFIX = ".json"
 
@@ -56,7 +60,7 @@ class Journal:
     def locked(self, *names: str, wait_seconds: float = files.LOCK_SECONDS) -> "Locked":
         """The locks of these names, for a `with` block; raises Busy where one is held for too long.
 
-        A task's lock may be asked for while `IDS` is held; any other set of locks is taken at once.
+        A task's lock may be asked for while others are held; any other set of locks is taken at once.
         """
         return Locked(self, names, wait_seconds)
 
@@ -97,10 +101,11 @@ class Journal:
                     return str(what)
         return None
 
-    def settle(self) -> None:
-        """Completes what killed writers left; waits for those that live."""
+    def settle(self, name: str = "") -> None:
+        """Completes what killed writers left, and waits for those that live. `name`: a lock that it is of."""
         for entry in self.left():
-            self.complete(entry)
+            if not name or name in locks_of(entry):
+                self.complete(entry)
 
     def complete(self, entry: str) -> None:
         """Completes one intent under its locks; nothing where somebody else has done it meanwhile."""
@@ -172,7 +177,8 @@ class Locked:
 
     def _left(self) -> "list[str]":
         try:
-            return [entry for entry in self._journal.left() if set(locks_of(entry)) & set(self.names)]
+            concerns = {TASKS, *self.names}
+            return [entry for entry in self._journal.left() if concerns.intersection(locks_of(entry))]
         except BaseException:
             self._release()
             raise
@@ -211,4 +217,4 @@ def locks_of(entry: str) -> "list[str]":
 
 def _order(name: str) -> "tuple[int, str]":
     """Everybody takes locks in this order, so that no two wait for each other."""
-    return ({IDS: 0, PROJECT: 1}.get(name, 2), name)
+    return ({IDS: 0, PROJECT: 1, TASKS: 2}.get(name, 3), name)

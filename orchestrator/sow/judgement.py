@@ -59,16 +59,15 @@ def judged(task: Task, decision: Decision, end: End, now: float) -> Change:
             return Change(task=told)
 
 
-def sent_back(task: Task, words: str, *, by: str, at: str, folder: str) -> Change:
+def sent_back(task: Task, words: str, *, by: str, at: str, file: str) -> Change:
     """A task that comes back with feedback: the next iteration, and the file that says why.
 
-    `folder`: the task's own, absolute. Raises Refused for a task that is not to be reviewed.
+    `file`: its absolute path. Raises Refused for a task that is not to be reviewed.
     """
     back = task.send_back(words, by=by, at=at)
     payload: TaskFeedback = {"iteration": back.iteration, "feedback": words}
     event = Event(type="task.feedback", task_id=task.id, payload=payload)
-    path = f"{folder}/feedback/{task.iteration:03d}.md"
-    return Change(task=back, events=(event,), files={path: words.rstrip() + "\n"})
+    return Change(task=back, events=(event,), files={file: words.rstrip() + "\n"})
 
 
 def _asked(task: Task, ask: AskPerson, end: End, now: float) -> Change:

@@ -19,6 +19,8 @@ class Layout(Value):
     main: str
     folder: str
     name: str
+    embedded: bool = False
+    """Whether phases and tasks lay in the project's file when it was found: the original's form."""
 
     @property
     def project(self) -> str:

@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from graphlib import CycleError, TopologicalSorter
 
-from sow.clock import is_unset, seconds
+from sow.clock import moment
 from sow.errors import Refused
 from sow.task import ABANDONED, COMPLETED, IN_PROGRESS, PENDING, PRIORITIES, Task
 
@@ -119,12 +119,12 @@ class Ready:
 
 
 def _start(task: Task) -> float:
-    return 0.0 if is_unset(task.not_before) else seconds(str(task.not_before))
+    return moment(task.not_before)
 
 
 def _rank(task: Task) -> Rank:
     priority = PRIORITIES.index(task.priority or "normal")
-    return (priority, 0 if task.status == IN_PROGRESS else 1, seconds(task.created_at), task.id)
+    return (priority, 0 if task.status == IN_PROGRESS else 1, moment(task.created_at), task.id)
 
 
 def check_dependencies(task_id: str, depends_on: Iterable[str], tasks: Iterable[Task]) -> None:

@@ -19,7 +19,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from sow import files
+from sow import files, original
 from sow.change import Event
 from sow.document import canonical
 from sow.errors import Busy, Failed, SowError
@@ -175,7 +175,7 @@ def _keep_final(store: Store, texts: dict[str, str]) -> None:
     shutil.rmtree(final, ignore_errors=True)  # what a killed one began
     files.make_folder(final)
     with suppress(SowError):  # a file of it that is broken is kept as it is, below
-        files.write(f"{final}/project.yaml", canonical.emit(store.whole().document()))
+        files.write(f"{final}/project.yaml", canonical.emit(original.one(store.whole())))
     for name, text in texts.items():
         files.write(f"{final}/{name}", text)
 

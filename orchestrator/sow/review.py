@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Literal
 from sow import fields
 from sow.attempt import Attempts
 from sow.change import Change, Event
-from sow.clock import seconds
+from sow.clock import is_unset, moment
 from sow.errors import Failed, Refused
 from sow.git import landing, merges
 from sow.judgement import sent_back
@@ -35,8 +35,8 @@ class Item:
     task: Task
     kind: Literal["question", "permission", "failure", "review", "merge"]
     text: str
-    since: str
-    """RFC 3339: when it began to wait."""
+    since: str | None
+    """RFC 3339: when it began to wait; None where its file does not tell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ def inbox(tasks: tuple[Task, ...]) -> list[Item]:
     """What waits for a person, the longest wait first; questions before reviews."""
     items = [item for task in tasks if (item := _item(task))]
     return sorted(
-        items, key=lambda item: (item.kind in ("review", "merge"), seconds(item.since), item.task.id)
+        items, key=lambda item: (item.kind in ("review", "merge"), moment(item.since), item.task.id)
     )
 
 
@@ -71,12 +71,16 @@ def _item(task: Task) -> Item | None:
     if task.status == PAUSED:
         asked = task.question
         if asked is None:
-            return Item(task, "question", "It is paused, and nobody said why.", task.updated_at)
-        return Item(task, asked["kind"], asked["text"], asked["asked_at"])
+            return Item(task, "question", "It is paused, and nobody said why.", _time(task.updated_at))
+        return Item(task, asked["kind"], asked["text"], _time(asked["asked_at"]))
     if task.status == NEEDS_REVIEW:
         summary = task.result.get("message", "") if task.result else ""
-        return Item(task, "merge" if task.approval else "review", summary, task.updated_at)
+        return Item(task, "merge" if task.approval else "review", summary, _time(task.updated_at))
     return None
+
+
+def _time(stamped: str) -> str | None:
+    return None if is_unset(stamped) else stamped
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +111,7 @@ class Reviewer:
         self.attempts.check_at_rest(task_id)
 
         def change(task: Task) -> Change:
-            folder = self.layout.task(task.phase, task.id)
-            return sent_back(task, text, by=by, at=self.store.now(), folder=folder)
+            return sent_back(task, text, by=by, at=self.store.now(), file=self.store.next_feedback(task))
 
         # Not while an approval of it is being merged.
         with self.workspace.lease():
@@ -182,7 +185,7 @@ class Reviewer:
         self.attempts.check_at_rest(task_id)
 
         def change(task: Task) -> Change:
-            if task.status == PENDING and not (fresh or task.not_before):
+            if task.status == PENDING and not fresh and is_unset(task.not_before):
                 raise Refused(f"task {task.id} is pending already", "`sow run` starts it")
             again = task.retry(fresh=fresh)
             payload: TaskRetryScheduled = {"not_before": self.store.now(), "reason": "by a person"}
@@ -259,8 +262,8 @@ class Reviewer:
 
     def _take_back(self, task: Task, words: str) -> Task:
         def change(current: Task) -> Change:
-            folder = self.layout.task(task.phase, task.id)
-            return sent_back(current, words, by="sow", at=self.store.now(), folder=folder)
+            file = self.store.next_feedback(current)
+            return sent_back(current, words, by="sow", at=self.store.now(), file=file)
 
         return self.store.change_task(task.id, change)
 

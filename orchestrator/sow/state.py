@@ -6,7 +6,6 @@ from sow.value import TYPE_CHECKING, Value
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from typing import Any
 
     from sow_schemas.documents import PhaseFile, ProjectFile
 
@@ -17,6 +16,8 @@ class Broken(Value):
     path: str
     message: str
     hint: str
+    phase: str = ""
+    """The phase of the task that it is of, where its path does not tell."""
 
 
 class Tasks(Value):
@@ -34,7 +35,8 @@ class Tasks(Value):
 
     def broken_in(self, phase: str) -> "tuple[Broken, ...]":
         """The files of one phase that can't be taken: nobody can tell what their tasks have come to."""
-        return tuple(broken for broken in self.broken if f"/phases/{phase}/tasks/" in broken.path)
+        below = f"/phases/{phase}/tasks/"
+        return tuple(broken for broken in self.broken if broken.phase == phase or below in broken.path)
 
 
 class Whole(Value):
@@ -43,16 +45,6 @@ class Whole(Value):
     project: "ProjectFile"
     phases: "Mapping[str, PhaseFile]"
     tasks: Tasks
-
-    def document(self) -> "dict[str, Any]":
-        """The project as one document, its tasks inside its phases: the schema `project_state`."""
-        held: dict[str, Any] = {**self.project}
-        chart, sessions = held.pop("statechart"), held.pop("agent_sessions", None)
-        held["phases"] = {
-            name: {**phase, "tasks": [task.document() for task in self.tasks.of(name)]}
-            for name, phase in self.phases.items()
-        }
-        return {**held, "statechart": chart, **({"agent_sessions": sessions} if sessions else {})}
 
 
 class Step(Value):

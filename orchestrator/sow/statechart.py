@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from sow.change import Event
+from sow.clock import is_unset, moment
 from sow.errors import Refused, Usage
 from sow.project_types import (
     ArtifactsAre,
@@ -200,8 +201,17 @@ def _affected(phase: PhaseFile, effect: Effect, at: str) -> PhaseFile:
 def _entered(phase: Mapping[str, Any], at: str) -> dict[str, Any]:
     """A phase that is gone into, for the first time or again: its ends are taken back."""
     held = {key: value for key, value in phase.items() if key not in ("completed_at", "failed_at")}
-    held.setdefault("started_at", at)
-    return {**held, "status": "in_progress", "iteration": int(held.get("iteration", 0)) + 1}
+    if is_unset(held.get("started_at")):
+        held["started_at"] = at
+    return {**held, "status": "in_progress", "iteration": _entries(phase) + 1}
+
+
+def _entries(phase: Mapping[str, Any]) -> int:
+    """How often a phase was entered; the original does not always count it, and then its outputs tell."""
+    if "iteration" in phase or is_unset(phase.get("started_at")):
+        return int(phase.get("iteration", 0))
+    noted = [held.get("metadata", {}).get(ITERATION) for held in phase["outputs"]]
+    return max([1, *(number for number in noted if type(number) is int)])
 
 
 def with_status(phase: PhaseFile, status: str, at: str) -> PhaseFile:
@@ -210,8 +220,8 @@ def with_status(phase: PhaseFile, status: str, at: str) -> PhaseFile:
     held: dict[str, Any] = {key: value for key, value in phase.items() if key not in ends.values()}
     if status in ends:
         held[ends[status]] = at
-    elif status not in ("pending", "skipped"):
-        held.setdefault("started_at", at)
+    elif status not in ("pending", "skipped") and is_unset(held.get("started_at")):
+        held["started_at"] = at
     return in_order({**held, "status": status})
 
 
@@ -342,6 +352,9 @@ def _artifact_fault(guard: ArtifactsAre, index: int, held: ArtifactState) -> tup
 
 def _is_of_now(artifact: ArtifactState, phase: PhaseFile) -> bool:
     """Whether an artifact came in the phase's current iteration; one that says nothing came in the first."""
+    if "iteration" not in phase:
+        # The original did not count: what came before the phase failed is of an older one.
+        return moment(artifact["created_at"]) > moment(phase.get("failed_at"))
     return bool(artifact.get("metadata", {}).get(ITERATION, 1) == phase.get("iteration", 1))
 
 

@@ -5,6 +5,9 @@
 A change is a function of the state as it is now, so nobody writes from an old
 copy. The state is written before its events: a crash can lose the last line of
 the log, but the log never tells of a change that is not so. Reading never locks.
+
+A project of the original program has one file. It is read as if it were taken
+apart already, and the first write, whatever it is of, makes that so.
 """
 
 import os
@@ -17,11 +20,11 @@ from sow.clock import stamp
 from sow.document import canonical
 from sow.errors import NotFound, Refused
 from sow.eventlog import EventLog
-from sow.journal import IDS, PROJECT, Journal, Locked, Move, Write, task_lock
+from sow.journal import IDS, PROJECT, TASKS, Journal, Locked, Move, Write, task_lock
 from sow.layout import Layout
 from sow.nearest import did_you_mean
 from sow.state import Broken, Step, Tasks, Whole
-from sow.task import COMPLETED, Task
+from sow.task import COMPLETED, HIGHEST_ID, Task, free_id
 from sow.value import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -30,9 +33,8 @@ if TYPE_CHECKING:
 
     from sow.clock import Clock
     from sow.project_types import ProjectType
-    from sow_schemas.documents import PhaseFile, ProjectFile, TaskMoved
-
-HIGHEST_ID = 999
+    from sow.splitting import Old
+    from sow_schemas.documents import PhaseFile, ProjectFile, ProjectSplit, TaskMoved
 
 _LOOKS = 20
 """How often is looked anew while others add and move tasks."""
@@ -41,9 +43,20 @@ _LOOKS = 20
 class Store:
     """The state of the project that `layout` lays out."""
 
-    def __init__(self, layout: Layout, log: EventLog, clock: "Clock" = time.time) -> None:
+    def __init__(
+        self,
+        layout: Layout,
+        log: EventLog,
+        clock: "Clock" = time.time,
+        *,
+        on_split: "Callable[[Old], None] | None" = None,
+    ) -> None:
+        """`on_split` is called once an old project was split, with what it was."""
         self.layout, self.log, self.clock = layout, log, clock
         self.journal = Journal(layout)
+        self._on_split = on_split
+        self._embedded = layout.embedded
+        self._seen: tuple[tuple[int, int, int], Old] | None = None
 
     def now(self) -> str:
         """The time as state files hold it."""
@@ -70,7 +83,7 @@ class Store:
             except FileNotFoundError:
                 self._look_again(path, found, broken)
             except Refused as fault:
-                broken.append(Broken(path=path, message=str(fault), hint=fault.hint))
+                broken.append(self._broken(path, fault))
         tasks = sorted(found.values(), key=lambda task: task.id)
         return Tasks(tasks=tuple(tasks), broken=tuple(broken))
 
@@ -93,7 +106,11 @@ class Store:
             before, listed = listed, self._listed()
             if listed == before:
                 break
-        return [self.layout.task_file(phase, name) for phase, name in listed]
+        there = [self.layout.task_file(phase, name) for phase, name in listed]
+        if old := self._old():
+            left = {*old.tasks, *(f"{folder}/state.yaml" for folder in old.moves.values())}
+            there = [*old.tasks, *(path for path in there if path not in left)]
+        return there
 
     def _listed(self) -> "list[tuple[str, str]]":
         return [
@@ -104,8 +121,9 @@ class Store:
         ]
 
     def phases(self) -> "list[str]":
-        """The names of the phases that have a folder."""
-        return sorted(n for n in _names(self.layout.phases) if not n.startswith("."))
+        """The names of the phases, also of those whose file is missing."""
+        old = self._old()
+        return sorted({*(old.phases if old else ()), *filter(self._is_phase, self._phase_folders())})
 
     def project(self) -> "ProjectFile":
         """The project's own document, without its phases."""
@@ -142,12 +160,21 @@ class Store:
 
     def description(self, task: Task) -> str:
         """What the task's description.md says; empty where there is none."""
-        return _text(f"{self.layout.task(task.phase, task.id)}/description.md")
+        return _text(f"{self._folder(task)}/description.md")
 
     def feedback(self, task: Task) -> "list[tuple[str, str]]":
         """The task's feedback files, oldest first: (file name, text)."""
-        folder = f"{self.layout.task(task.phase, task.id)}/feedback"
+        folder = f"{self._folder(task)}/feedback"
         return [(name, _text(f"{folder}/{name}")) for name in sorted(_names(folder)) if name.endswith(".md")]
+
+    def next_feedback(self, task: Task) -> str:
+        """The path of the task's next feedback file: by its iteration, behind those that are there already.
+
+        The original program, and people, number theirs as they come.
+        """
+        numbers = [int(name[:-3]) for name, _ in self.feedback(task) if name[:-3].isdecimal()]
+        number = max([task.iteration, *(held + 1 for held in numbers)])
+        return f"{self.layout.task(task.phase, task.id)}/feedback/{number:03d}.md"
 
     # -- changing -----------------------------------------------------------------------------
 
@@ -157,38 +184,40 @@ class Store:
         A change that changes nothing writes nothing. Raises NotFound, Refused (a
         broken file, an illegal move, a value that the schema refuses), Busy.
         """
-        path = self._task_file(task_id)
-        with self.journal.locked(task_lock(task_id)) as lock:
-            path = path if os.path.exists(path) else self._task_file(task_id)  # it may have been moved
-            held = self._read_state(path)
-            before = Task.from_document(held.value)
-            outcome = change(before)
-            if not self._is_told_to_phase(before, outcome.task):
-                return self._keep(path, held, outcome, lock)
-        # Its completion is a matter of its phase, too: once more, under both locks.
-        with self.journal.locked(PROJECT, task_lock(task_id)) as lock:
-            path = self._task_file(task_id)
-            held = self._read_state(path)
-            outcome = change(Task.from_document(held.value))
-            return self._keep(path, held, self._with_phase(outcome), lock)
+        return self._change_task(task_id, change)
 
     def change_dependencies(self, task_id: str, change: "Callable[[Task], Change]") -> Task:
         """`change_task` for a change of `depends_on`: one at a time in a project.
 
         So that what is checked against the other tasks (no circle) still holds when it is written.
         """
-        with self.journal.locked(IDS):
-            return self.change_task(task_id, change)
+        return self._change_task(task_id, change, IDS)
+
+    def _change_task(self, task_id: str, change: "Callable[[Task], Change]", *more: str) -> Task:
+        path = self._task_file(task_id)
+        with self._locked(*more, task_lock(task_id)) as lock:
+            path = path if self._is_there(path) else self._task_file(task_id)  # it may have been moved
+            held = self._read_state(path)
+            before = Task.from_document(held.value)
+            outcome = change(before)
+            if not self._is_told_to_phase(before, outcome.task):
+                return self._keep(path, held, outcome, lock)
+        # Its completion is a matter of its phase, too: once more, under both locks.
+        with self._locked(*more, PROJECT, task_lock(task_id)) as lock:
+            path = self._task_file(task_id)
+            held = self._read_state(path)
+            outcome = change(Task.from_document(held.value))
+            return self._keep(path, held, self._with_phase(outcome), lock)
 
     def change_project(self, change: "Callable[[ProjectFile], Step]") -> "ProjectFile":
         """The same for the project's own document, whatever its phases are like."""
-        with self.journal.locked(PROJECT) as lock:
+        with self._locked(PROJECT) as lock:
             project = self.project()
             return self._make(change(project.copy()), project, lock)
 
     def change_phase(self, phase: str, change: "Callable[[PhaseFile], Step]") -> "PhaseFile":
         """The same for a phase's own document. Raises NotFound for a phase that is not there."""
-        with self.journal.locked(PROJECT) as lock:
+        with self._locked(PROJECT) as lock:
             held = self.phase(phase)
             step = change(held.copy())
             self._make(step, self.project(), lock)
@@ -199,7 +228,7 @@ class Store:
 
         Raises Refused where a file of it is broken, Busy, and whatever `change` raises.
         """
-        with self.journal.locked(PROJECT) as lock:
+        with self._locked(PROJECT) as lock:
             whole = self.whole()
             step = change(whole)
             project = self._make(step, whole.project, lock)
@@ -211,11 +240,7 @@ class Store:
         after = step.project or project
         if texts:
             after = {**after, "updated_at": self.now()}
-            texts = {**texts, **self._texts({"": after})}
-        if len(texts) == 1:
-            files.write(*next(iter(texts.items())))
-        elif texts:
-            self.journal.carry_out([Write(path=p, text=t) for p, t in texts.items()], lock.names)
+            self._put({**texts, **self._texts({"": after})}, lock)
         for event in step.events:
             self.log.append(event, lock.count(PROJECT))
         return after
@@ -246,6 +271,7 @@ class Store:
         `at`: when it was said, where that was earlier; the same words of then are not added twice.
         """
         entry = f"\n## {at or self.now()} {by}\n\n{text.rstrip()}\n"
+        self.split()
         folder = self.layout.task(task.phase, task.id)
         if not os.path.isdir(folder):  # moved since it was read
             folder = os.path.dirname(self._task_file(task.id))
@@ -272,18 +298,20 @@ class Store:
         project's lock for ids and never given twice. Raises Refused for an id that
         is taken or no id, or when all 999 are used; NotFound for an unknown phase.
         """
-        with self.journal.locked(IDS):
+        with self._locked(IDS) as lock:
             self._sweep_half_added()
             held = self.tasks()
             new_id = self._new_id(task_id)
             task = make(new_id, held.tasks)
-            if not os.path.exists(self.layout.phase_file(task.phase)):
+            if not self._is_there(self.layout.phase_file(task.phase)):
                 raise self._no_phase(task.phase)
             if task.metadata:
                 self._check_metadata("task_metadata", task.phase, task.metadata, "the new task")
             path = self.layout.task_file(task.phase, new_id)
             self._check("task_state", task.document(), path)
-            self._place(task, _written(task.document(), path), description)
+            text = _written(task.document(), path)
+            self._put({}, lock)
+            self._place(task, text, description)
             self._remember_id(new_id)
             self.tell(Event(type="task.created", task_id=new_id, payload={"input": task.name}))
         return task
@@ -342,6 +370,7 @@ class Store:
     def _held_alone(self, task_id: str) -> Locked:
         """All locks that are about a task, its phases and what depends on it, for a `with` block."""
         self._task_file(task_id)  # before a lock is made for what is no task
+        self.split()
         return self.journal.locked(IDS, PROJECT, task_lock(task_id))
 
     def restore_last_good(self, task_id: str) -> "Task | None":
@@ -350,6 +379,8 @@ class Store:
         The broken file is kept beside as `state.yaml.broken`. None where there is
         no good copy, or nothing is broken.
         """
+        if self._old():
+            return None  # no agent has broken it: its tasks had no files yet
         with self.journal.locked(task_lock(task_id)):
             good = self._good(task_id)
             try:
@@ -389,11 +420,27 @@ class Store:
         """The path of a task's state file; None where there is none."""
         # Twice: a task that is moved meanwhile may be missed in both of its phases.
         for _ in range(2) if _is_task_id(task_id) else ():
-            for phase in self.phases():
+            old = self._old()
+            for phase in {*self._phase_folders(), *(old.phases if old else ())}:
                 path = self.layout.task_file(phase, task_id)
-                if os.path.exists(path):
+                if self._is_there(path):
                     return path
         return None
+
+    def _phase_folders(self) -> "list[str]":
+        return sorted(name for name in _names(self.layout.phases) if not name.startswith("."))
+
+    def _is_phase(self, name: str) -> bool:
+        """Whether the folder of that name is a phase's: the original leaves reports and notes beside them."""
+        tasks = self.layout.tasks(name)
+        if os.path.exists(self.layout.phase_file(name)) or any(
+            os.path.exists(f"{tasks}/{task}/state.yaml") for task in _names(tasks)
+        ):
+            return True
+        try:
+            return name in self.type().phases
+        except (NotFound, Refused):
+            return False
 
     def _gone(self, task_id: str) -> Refused:
         good = self._good(task_id)
@@ -450,7 +497,11 @@ class Store:
                 )
 
     def _read(self, path: str, schema: str) -> "document.Document":
-        held = document.read_file(path)
+        old = self._old()
+        if old and path in old.faults:
+            raise old.faults[path]
+        held = old.documents.get(path) if old else None
+        held = held or document.read_file(path)
         if not sow_schemas.valid(schema, held.value):
             raise _invalid(schema, held.value, path, held)
         return held
@@ -469,15 +520,94 @@ class Store:
             if not canonical.same(value.get("metadata"), held.value.get("metadata")):
                 self._check_metadata("task_metadata", after.phase, value.get("metadata"), path)
             text = _changed(held, value, path)
-            if outcome.files:
-                texts = {**outcome.files, path: text}
-                self.journal.carry_out([Write(path=p, text=t) for p, t in texts.items()], lock.names)
-            else:
-                files.write(path, text)
+            self._put({**outcome.files, path: text}, lock)
             self._keep_good(after.id, text)
         for event in outcome.events:
             self.log.append(event, lock.count(task_lock(after.id)))
         return after
+
+    def _put(self, texts: "Mapping[str, str]", lock: Locked) -> None:
+        """Writes files, all or nothing; of an old project all that it becomes with them."""
+        if old := self._old():
+            self._put_apart(old, texts, lock)
+        elif len(texts) == 1:
+            files.write(*next(iter(texts.items())))
+        elif texts:
+            self.journal.carry_out([Write(path=p, text=t) for p, t in texts.items()], lock.names)
+
+    # -- old projects ---------------------------------------------------------------------------
+
+    def split(self) -> None:
+        """Gives phases and tasks of an old project files of their own; nothing where they have them.
+
+        Any write does so. Raises Refused where something is wrong with the project's file.
+        """
+        if self._old():
+            with self._locked() as lock:
+                self._put({}, lock)
+
+    def _old(self) -> "Old | None":
+        """The project as the original keeps it, taken apart; None where its parts have files of their own."""
+        if not self._embedded:
+            return None
+        # One that is being split, or whose splitter was killed, is neither the one nor the other.
+        self.journal.settle(TASKS)
+        try:
+            status = os.stat(self.layout.project_file)
+        except FileNotFoundError:
+            return None
+        version = (status.st_ino, status.st_mtime_ns, status.st_size)
+        if self._seen is None or self._seen[0] != version:
+            from sow import splitting
+
+            held = document.read_file(self.layout.project_file)
+            self._embedded = splitting.is_old(held.value)
+            if not self._embedded:
+                return None
+            self._seen = version, splitting.taken_apart(held, self.layout, self._given_ids())
+        return self._seen[1]
+
+    def _locked(self, *names: str) -> Locked:
+        """The locks of a change; of an old project those of all, since its first write is of all."""
+        return self.journal.locked(*({IDS, PROJECT, TASKS, *names} if self._old() else names))
+
+    def _is_there(self, path: str) -> bool:
+        """Whether there is a state file, good or not; of an old project also one that is not made yet."""
+        old = self._old()
+        return bool(old and (path in old.documents or path in old.faults)) or os.path.exists(path)
+
+    def _folder(self, task: Task) -> str:
+        """The folder in which a task's texts lie now."""
+        folder = self.layout.task(task.phase, task.id)
+        old = self._old()
+        return old.moves.get(folder, folder) if old else folder
+
+    def _broken(self, path: str, fault: Refused) -> Broken:
+        if not self._old():
+            return Broken(path=path, message=str(fault), hint=fault.hint)
+        phase = path.split("/")[-4]
+        return Broken(path=self.layout.project_file, message=str(fault), hint=fault.hint, phase=phase)
+
+    def _put_apart(self, old: "Old", texts: "Mapping[str, str]", lock: Locked) -> None:
+        """Gives an old project's parts their files, with others that are to be written; all or nothing."""
+        from sow import splitting
+
+        steps, new = splitting.steps(old, self.layout, {**self._type_text(), **texts})
+        self.journal.carry_out(steps, lock.names)
+        self._embedded = False
+        for path in old.tasks:
+            self._keep_good(path.split("/")[-2], new[path])
+        payload: ProjectSplit = {"tasks": len(old.tasks), "renumbered": old.renumbered}
+        self.log.append(Event(type="project.split", payload=payload), lock.count(PROJECT))
+        if self._on_split:
+            self._on_split(old)
+
+    def _type_text(self) -> "dict[str, str]":
+        """The file of the project's type, which an old project has not; none where its type is unknown."""
+        try:
+            return {} if os.path.exists(self.layout.type_file) else {self.layout.type_file: self.type().text}
+        except (NotFound, Refused):
+            return {}
 
     # -- what the project's type asks for -------------------------------------------------------
 
@@ -554,18 +684,24 @@ class Store:
                     "leave --id out for the next free one",
                 )
             return wanted
-        by_tens = (max(used, default=0) // 10 + 1) * 10
-        free = by_tens if by_tens <= HIGHEST_ID else _free_below(used)
-        if not free:
+        free = free_id(used)
+        if free is None:
             raise Refused(
                 f"all {HIGHEST_ID} task ids of this project are used",
                 "go on in another project: `sow project new`",
             )
-        return f"{free:03d}"
+        return free
 
     def _used_ids(self) -> "set[int]":
-        used = {int(n) for phase in self.phases() for n in _names(self.layout.tasks(phase)) if _is_task_id(n)}
-        return used | {int(n) for n in _text(self._ids_file()).split() if n.isdigit()}
+        old = self._old()
+        held = (path.split("/")[-2] for path in (old.tasks if old else ()))
+        return {*self._given_ids(), *(int(task_id) for task_id in held if _is_task_id(task_id))}
+
+    def _given_ids(self) -> "set[int]":
+        """The ids that were given here, also those of tasks that are gone, and of folders without a task."""
+        folders = (name for phase in _names(self.layout.phases) for name in _names(self.layout.tasks(phase)))
+        noted = _text(self._ids_file()).split()
+        return {*(int(n) for n in folders if _is_task_id(n)), *(int(n) for n in noted if n.isdigit())}
 
     def _remember_id(self, task_id: str) -> None:
         """Notes an id as given, so that it stays so when its task is removed."""
@@ -639,10 +775,6 @@ def _written(value: "Mapping[str, Any]", path: str) -> str:
 
 def _unwritable(path: str, fault: ValueError) -> Refused:
     return Refused(f"{path}: {fault}", "give a value that a YAML file can hold")
-
-
-def _free_below(used: "set[int]") -> int:
-    return next((number for number in range(HIGHEST_ID, 0, -1) if number not in used), 0)
 
 
 def _free(path: str) -> str:

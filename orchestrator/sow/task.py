@@ -29,6 +29,8 @@ COMPLETED: "Status" = "completed"
 ABANDONED: "Status" = "abandoned"
 
 STATUSES: "tuple[Status, ...]" = (PENDING, IN_PROGRESS, PAUSED, NEEDS_REVIEW, COMPLETED, ABANDONED)
+TIMES = ("started_at", "completed_at", "not_before")
+"""Times that a task may not have; to the original program a zero date is none."""
 ENDED: "tuple[Status, ...]" = (COMPLETED, ABANDONED)
 PRIORITIES: "tuple[documents.Priority, ...]" = ("critical", "high", "normal", "low")
 
@@ -41,6 +43,8 @@ TRANSITIONS: "dict[str, tuple[Status, ...]]" = {
     ABANDONED: (PENDING,),
 }
 """From a status to those that some move leads to. Anything else is refused."""
+
+HIGHEST_ID = 999
 
 
 _MOVES = {
@@ -118,6 +122,11 @@ class Task(Value):
     def options(self) -> "list[str]":
         """The answers that its question offers; none where it asks nothing or leaves it open."""
         return self.question.get("options", []) if self.question else []
+
+    def shown(self) -> "dict[str, Any]":
+        """The same for whoever looks at it: without zero dates, which stand for times that are not set."""
+        held: dict[str, Any] = {**self.document()}
+        return {name: value for name, value in held.items() if name not in TIMES or not is_unset(value)}
 
     # -- moves: each names the statuses that it comes from ------------------------------------
 
@@ -259,6 +268,14 @@ class Task(Value):
     def _refused(self, move: str, why: str) -> Refused:
         goal = _MOVES[move][1]
         return Refused(f"task {self.id} is {self.status} and can't become {goal}: {why}", _next_step(self))
+
+
+def free_id(used: "set[int]") -> "str | None":
+    """The next id: by tens behind those that are used, then one of the free numbers below; None for none."""
+    by_tens = (max(used, default=0) // 10 + 1) * 10
+    below = (number for number in range(HIGHEST_ID, 0, -1) if number not in used)
+    free = by_tens if by_tens <= HIGHEST_ID else next(below, 0)
+    return f"{free:03d}" if free else None
 
 
 def _either(statuses: "tuple[Status, ...]") -> str:

@@ -342,11 +342,11 @@ class Turns:
                 branch=branch,
                 base=current.base or start,
             )
-            if current.started_at:
-                told = Event(type="task.resumed", task_id=task.id, payload={"by": "orchestrator"})
-            else:
+            if is_unset(current.started_at):
                 pipeline = [task.assigned_agent]
                 told = Event(type="task.started", task_id=task.id, payload={"pipeline": pipeline})
+            else:
+                told = Event(type="task.resumed", task_id=task.id, payload={"by": "orchestrator"})
             events = [told]
             if session and session != current.session_id:
                 events.append(
@@ -570,8 +570,8 @@ class Turns:
 
     def _send_back(self, task: Task, words: str) -> Task:
         def change(current: Task) -> Change:
-            folder = self.layout.task(task.phase, task.id)
-            return sent_back(current, words, by="sow", at=self.store.now(), folder=folder)
+            file = self.store.next_feedback(current)
+            return sent_back(current, words, by="sow", at=self.store.now(), file=file)
 
         return self.store.change_task(task.id, change)
 

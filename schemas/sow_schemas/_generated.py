@@ -40,54 +40,55 @@ _KEYS_31 = frozenset(('holder', 'lease'))
 _KEYS_32 = frozenset(('jobs',))
 _KEYS_33 = frozenset(('branch', 'name'))
 _KEYS_34 = frozenset(('event', 'source', 'target'))
-_KEYS_35 = frozenset(('branch', 'gates', 'how', 'name'))
-_KEYS_36 = frozenset(('branch', 'commit', 'gates', 'how', 'name', 'pull_request', 'target'))
-_KEYS_37 = frozenset(('fields', 'phase'))
-_KEYS_38 = frozenset(('created_at', 'enabled', 'inputs', 'outputs', 'status'))
-_KEYS_39 = frozenset(('completed_at', 'created_at', 'enabled', 'failed_at', 'inputs', 'iteration', 'metadata', 'outputs', 'started_at', 'status'))
-_KEYS_40 = frozenset(('created_at', 'enabled', 'inputs', 'outputs', 'status', 'tasks'))
-_KEYS_41 = frozenset(('completed_at', 'created_at', 'enabled', 'failed_at', 'inputs', 'iteration', 'metadata', 'outputs', 'started_at', 'status', 'tasks'))
-_KEYS_42 = frozenset(('branch', 'created_at', 'name', 'statechart', 'type', 'updated_at'))
-_KEYS_43 = frozenset(('agent_sessions', 'branch', 'created_at', 'description', 'name', 'statechart', 'type', 'updated_at'))
-_KEYS_44 = frozenset(('current_state', 'updated_at'))
-_KEYS_45 = frozenset(('branch', 'created_at', 'name', 'phases', 'statechart', 'type', 'updated_at'))
-_KEYS_46 = frozenset(('agent_sessions', 'branch', 'created_at', 'description', 'name', 'phases', 'statechart', 'type', 'updated_at'))
-_KEYS_47 = frozenset(('initial', 'name', 'phases', 'states'))
-_KEYS_48 = frozenset(('branch_prefixes', 'description', 'final', 'initial', 'name', 'phases', 'states'))
-_KEYS_49 = frozenset(('state',))
-_KEYS_50 = frozenset(('effects', 'event', 'state'))
-_KEYS_51 = frozenset(('phase',))
-_KEYS_52 = frozenset(('carry', 'enter', 'metadata', 'phase', 'status'))
-_KEYS_53 = frozenset(('to', 'type'))
-_KEYS_54 = frozenset(('completion', 'inputs', 'metadata', 'outputs', 'statuses', 'task_metadata', 'tasks'))
-_KEYS_55 = frozenset(('artifact',))
-_KEYS_56 = frozenset(('phase', 'prompt', 'transitions'))
-_KEYS_57 = frozenset(('event', 'target'))
-_KEYS_58 = frozenset(('description', 'effects', 'event', 'guards', 'target'))
-_KEYS_59 = frozenset(('artifacts', 'dependencies', 'metadata', 'task_metadata', 'tasks', 'text'))
-_KEYS_60 = frozenset(('equals', 'field'))
-_KEYS_61 = frozenset(('equals', 'field', 'phase'))
-_KEYS_62 = frozenset(('all', 'at_least', 'completed', 'phase'))
-_KEYS_63 = frozenset(('type',))
-_KEYS_64 = frozenset(('approved', 'metadata', 'of', 'phase', 'this_iteration', 'type', 'which'))
-_KEYS_65 = frozenset(('equals', 'field', 'phase', 'statuses'))
-_KEYS_66 = frozenset(('checks', 'environment', 'finish', 'grace_seconds', 'isolation', 'jobs', 'requires', 'silence_seconds', 'state'))
-_KEYS_67 = frozenset(('commit',))
-_KEYS_68 = frozenset(('forge', 'push', 'target'))
-_KEYS_69 = frozenset(('status',))
-_KEYS_70 = frozenset(('data', 'details', 'error_code', 'message', 'status'))
-_KEYS_71 = frozenset(('error_code', 'message'))
-_KEYS_72 = frozenset(('error_type', 'message', 'timestamp'))
-_KEYS_73 = frozenset(('error_type', 'is_retryable', 'message', 'retry_count', 'timestamp', 'traceback'))
-_KEYS_74 = frozenset(('assigned_agent', 'created_at', 'id', 'inputs', 'iteration', 'name', 'outputs', 'phase', 'status', 'updated_at'))
-_KEYS_75 = frozenset(('answer', 'approval', 'assigned_agent', 'attempts', 'base', 'branch', 'commit', 'completed_at', 'created_at', 'depends_on', 'error', 'error_detail', 'executor', 'fresh', 'id', 'inputs', 'iteration', 'metadata', 'name', 'not_before', 'outputs', 'params', 'phase', 'priority', 'question', 'result', 'session_id', 'started_at', 'status', 'task_type', 'updated_at', 'worktree'))
-_KEYS_76 = frozenset(('at', 'by', 'text'))
-_KEYS_77 = frozenset(('at', 'by'))
-_KEYS_78 = frozenset(('asked_at', 'by', 'kind', 'text'))
-_KEYS_79 = frozenset(('asked_at', 'by', 'kind', 'options', 'text'))
-_KEYS_80 = frozenset(('agents',))
-_KEYS_81 = frozenset(('bindings', 'executors'))
-_KEYS_82 = frozenset(('custom_args', 'settings', 'type'))
+_KEYS_35 = frozenset(('renumbered', 'tasks'))
+_KEYS_36 = frozenset(('branch', 'gates', 'how', 'name'))
+_KEYS_37 = frozenset(('branch', 'commit', 'gates', 'how', 'name', 'pull_request', 'target'))
+_KEYS_38 = frozenset(('fields', 'phase'))
+_KEYS_39 = frozenset(('created_at', 'enabled', 'inputs', 'outputs', 'status'))
+_KEYS_40 = frozenset(('completed_at', 'created_at', 'enabled', 'failed_at', 'inputs', 'iteration', 'metadata', 'outputs', 'started_at', 'status'))
+_KEYS_41 = frozenset(('created_at', 'enabled', 'inputs', 'outputs', 'status', 'tasks'))
+_KEYS_42 = frozenset(('completed_at', 'created_at', 'enabled', 'failed_at', 'inputs', 'iteration', 'metadata', 'outputs', 'started_at', 'status', 'tasks'))
+_KEYS_43 = frozenset(('branch', 'created_at', 'name', 'statechart', 'type', 'updated_at'))
+_KEYS_44 = frozenset(('agent_sessions', 'branch', 'created_at', 'description', 'name', 'statechart', 'type', 'updated_at'))
+_KEYS_45 = frozenset(('current_state', 'updated_at'))
+_KEYS_46 = frozenset(('branch', 'created_at', 'name', 'phases', 'statechart', 'type', 'updated_at'))
+_KEYS_47 = frozenset(('agent_sessions', 'branch', 'created_at', 'description', 'name', 'phases', 'statechart', 'type', 'updated_at'))
+_KEYS_48 = frozenset(('initial', 'name', 'phases', 'states'))
+_KEYS_49 = frozenset(('branch_prefixes', 'description', 'final', 'initial', 'name', 'phases', 'states'))
+_KEYS_50 = frozenset(('state',))
+_KEYS_51 = frozenset(('effects', 'event', 'state'))
+_KEYS_52 = frozenset(('phase',))
+_KEYS_53 = frozenset(('carry', 'enter', 'metadata', 'phase', 'status'))
+_KEYS_54 = frozenset(('to', 'type'))
+_KEYS_55 = frozenset(('completion', 'inputs', 'metadata', 'outputs', 'statuses', 'task_metadata', 'tasks'))
+_KEYS_56 = frozenset(('artifact',))
+_KEYS_57 = frozenset(('phase', 'prompt', 'transitions'))
+_KEYS_58 = frozenset(('event', 'target'))
+_KEYS_59 = frozenset(('description', 'effects', 'event', 'guards', 'target'))
+_KEYS_60 = frozenset(('artifacts', 'dependencies', 'metadata', 'task_metadata', 'tasks', 'text'))
+_KEYS_61 = frozenset(('equals', 'field'))
+_KEYS_62 = frozenset(('equals', 'field', 'phase'))
+_KEYS_63 = frozenset(('all', 'at_least', 'completed', 'phase'))
+_KEYS_64 = frozenset(('type',))
+_KEYS_65 = frozenset(('approved', 'metadata', 'of', 'phase', 'this_iteration', 'type', 'which'))
+_KEYS_66 = frozenset(('equals', 'field', 'phase', 'statuses'))
+_KEYS_67 = frozenset(('checks', 'environment', 'finish', 'grace_seconds', 'isolation', 'jobs', 'requires', 'silence_seconds', 'state'))
+_KEYS_68 = frozenset(('commit',))
+_KEYS_69 = frozenset(('forge', 'push', 'target'))
+_KEYS_70 = frozenset(('status',))
+_KEYS_71 = frozenset(('data', 'details', 'error_code', 'message', 'status'))
+_KEYS_72 = frozenset(('error_code', 'message'))
+_KEYS_73 = frozenset(('error_type', 'message', 'timestamp'))
+_KEYS_74 = frozenset(('error_type', 'is_retryable', 'message', 'retry_count', 'timestamp', 'traceback'))
+_KEYS_75 = frozenset(('assigned_agent', 'created_at', 'id', 'inputs', 'iteration', 'name', 'outputs', 'phase', 'status', 'updated_at'))
+_KEYS_76 = frozenset(('answer', 'approval', 'assigned_agent', 'attempts', 'base', 'branch', 'commit', 'completed_at', 'created_at', 'depends_on', 'error', 'error_detail', 'executor', 'fresh', 'id', 'inputs', 'iteration', 'metadata', 'name', 'not_before', 'outputs', 'params', 'phase', 'priority', 'question', 'result', 'session_id', 'started_at', 'status', 'task_type', 'updated_at', 'worktree'))
+_KEYS_77 = frozenset(('at', 'by', 'text'))
+_KEYS_78 = frozenset(('at', 'by'))
+_KEYS_79 = frozenset(('asked_at', 'by', 'kind', 'text'))
+_KEYS_80 = frozenset(('asked_at', 'by', 'kind', 'options', 'text'))
+_KEYS_81 = frozenset(('agents',))
+_KEYS_82 = frozenset(('bindings', 'executors'))
+_KEYS_83 = frozenset(('custom_args', 'settings', 'type'))
 
 def artifact_state(v: object) -> bool:
     if not isinstance(v, dict):
@@ -806,6 +807,26 @@ def event(v: object) -> bool:
             v02 = v0['target']
             if not isinstance(v02, str):
                 return False
+    elif vc == 'project.split':
+        if 'payload' in v:
+            v0 = v['payload']
+            if not isinstance(v0, dict):
+                return False
+            if not v0.keys() >= _KEYS_35:
+                return False
+            if not v0.keys() <= _KEYS_35:
+                return False
+            v00 = v0['tasks']
+            if not (isinstance(v00, int) and not isinstance(v00, bool)):
+                return False
+            if v00 < 0:
+                return False
+            v01 = v0['renumbered']
+            if not isinstance(v01, dict):
+                return False
+            for v01v in v01.values():
+                if not isinstance(v01v, str):
+                    return False
     elif vc == 'project.changed':
         if 'payload' in v:
             v0 = v['payload']
@@ -841,9 +862,9 @@ def event(v: object) -> bool:
             v0 = v['payload']
             if not isinstance(v0, dict):
                 return False
-            if not v0.keys() >= _KEYS_35:
+            if not v0.keys() >= _KEYS_36:
                 return False
-            if not v0.keys() <= _KEYS_36:
+            if not v0.keys() <= _KEYS_37:
                 return False
             v00 = v0['name']
             if not isinstance(v00, str):
@@ -892,9 +913,9 @@ def event(v: object) -> bool:
             v0 = v['payload']
             if not isinstance(v0, dict):
                 return False
-            if not v0.keys() >= _KEYS_37:
+            if not v0.keys() >= _KEYS_38:
                 return False
-            if not v0.keys() <= _KEYS_37:
+            if not v0.keys() <= _KEYS_38:
                 return False
             v00 = v0['phase']
             if not isinstance(v00, str):
@@ -925,9 +946,9 @@ def event(v: object) -> bool:
 def phase_file(v: object) -> bool:
     if not isinstance(v, dict):
         return False
-    if not v.keys() >= _KEYS_38:
+    if not v.keys() >= _KEYS_39:
         return False
-    if not v.keys() <= _KEYS_39:
+    if not v.keys() <= _KEYS_40:
         return False
     v0 = v['status']
     if not isinstance(v0, str):
@@ -987,9 +1008,9 @@ def phase_file(v: object) -> bool:
 def phase_state(v: object) -> bool:
     if not isinstance(v, dict):
         return False
-    if not v.keys() >= _KEYS_40:
+    if not v.keys() >= _KEYS_41:
         return False
-    if not v.keys() <= _KEYS_41:
+    if not v.keys() <= _KEYS_42:
         return False
     v0 = v['status']
     if not isinstance(v0, str):
@@ -1055,9 +1076,9 @@ def phase_state(v: object) -> bool:
 def project_file(v: object) -> bool:
     if not isinstance(v, dict):
         return False
-    if not v.keys() >= _KEYS_42:
+    if not v.keys() >= _KEYS_43:
         return False
-    if not v.keys() <= _KEYS_43:
+    if not v.keys() <= _KEYS_44:
         return False
     v0 = v['name']
     if not isinstance(v0, str):
@@ -1095,9 +1116,9 @@ def project_file(v: object) -> bool:
     v6 = v['statechart']
     if not isinstance(v6, dict):
         return False
-    if not v6.keys() >= _KEYS_44:
+    if not v6.keys() >= _KEYS_45:
         return False
-    if not v6.keys() <= _KEYS_44:
+    if not v6.keys() <= _KEYS_45:
         return False
     v60 = v6['current_state']
     if not isinstance(v60, str):
@@ -1121,9 +1142,9 @@ def project_file(v: object) -> bool:
 def project_state(v: object) -> bool:
     if not isinstance(v, dict):
         return False
-    if not v.keys() >= _KEYS_45:
+    if not v.keys() >= _KEYS_46:
         return False
-    if not v.keys() <= _KEYS_46:
+    if not v.keys() <= _KEYS_47:
         return False
     v0 = v['name']
     if not isinstance(v0, str):
@@ -1167,9 +1188,9 @@ def project_state(v: object) -> bool:
     v7 = v['statechart']
     if not isinstance(v7, dict):
         return False
-    if not v7.keys() >= _KEYS_44:
+    if not v7.keys() >= _KEYS_45:
         return False
-    if not v7.keys() <= _KEYS_44:
+    if not v7.keys() <= _KEYS_45:
         return False
     v70 = v7['current_state']
     if not isinstance(v70, str):
@@ -1193,9 +1214,9 @@ def project_state(v: object) -> bool:
 def project_type(v: object) -> bool:
     if not isinstance(v, dict):
         return False
-    if not v.keys() >= _KEYS_47:
+    if not v.keys() >= _KEYS_48:
         return False
-    if not v.keys() <= _KEYS_48:
+    if not v.keys() <= _KEYS_49:
         return False
     v0 = v['name']
     if not isinstance(v0, str):
@@ -1222,9 +1243,9 @@ def project_type(v: object) -> bool:
     v3 = v['initial']
     if not isinstance(v3, dict):
         return False
-    if not v3.keys() >= _KEYS_49:
+    if not v3.keys() >= _KEYS_50:
         return False
-    if not v3.keys() <= _KEYS_50:
+    if not v3.keys() <= _KEYS_51:
         return False
     v30 = v3['state']
     if not isinstance(v30, str):
@@ -1244,9 +1265,9 @@ def project_type(v: object) -> bool:
         for v32i in v32:
             if not isinstance(v32i, dict):
                 return False
-            if not v32i.keys() >= _KEYS_51:
+            if not v32i.keys() >= _KEYS_52:
                 return False
-            if not v32i.keys() <= _KEYS_52:
+            if not v32i.keys() <= _KEYS_53:
                 return False
             v32i0 = v32i['phase']
             if not isinstance(v32i0, str):
@@ -1271,9 +1292,9 @@ def project_type(v: object) -> bool:
                 v32i4 = v32i['carry']
                 if not isinstance(v32i4, dict):
                     return False
-                if not v32i4.keys() >= _KEYS_53:
+                if not v32i4.keys() >= _KEYS_54:
                     return False
-                if not v32i4.keys() <= _KEYS_53:
+                if not v32i4.keys() <= _KEYS_54:
                     return False
                 v32i40 = v32i4['type']
                 if not isinstance(v32i40, str):
@@ -1300,7 +1321,7 @@ def project_type(v: object) -> bool:
     for v5v in v5.values():
         if not isinstance(v5v, dict):
             return False
-        if not v5v.keys() <= _KEYS_54:
+        if not v5v.keys() <= _KEYS_55:
             return False
         if 'tasks' in v5v:
             v5v0 = v5v['tasks']
@@ -1345,9 +1366,9 @@ def project_type(v: object) -> bool:
             v5v6 = v5v['completion']
             if not isinstance(v5v6, dict):
                 return False
-            if not v5v6.keys() >= _KEYS_55:
+            if not v5v6.keys() >= _KEYS_56:
                 return False
-            if not v5v6.keys() <= _KEYS_55:
+            if not v5v6.keys() <= _KEYS_56:
                 return False
             v5v60 = v5v6['artifact']
             if not isinstance(v5v60, str):
@@ -1360,7 +1381,7 @@ def project_type(v: object) -> bool:
     for v6v in v6.values():
         if not isinstance(v6v, dict):
             return False
-        if not v6v.keys() <= _KEYS_56:
+        if not v6v.keys() <= _KEYS_57:
             return False
         if 'phase' in v6v:
             v6v0 = v6v['phase']
@@ -1381,9 +1402,9 @@ def project_type(v: object) -> bool:
             for v6v2i in v6v2:
                 if not isinstance(v6v2i, dict):
                     return False
-                if not v6v2i.keys() >= _KEYS_57:
+                if not v6v2i.keys() >= _KEYS_58:
                     return False
-                if not v6v2i.keys() <= _KEYS_58:
+                if not v6v2i.keys() <= _KEYS_59:
                     return False
                 v6v2i0 = v6v2i['event']
                 if not isinstance(v6v2i0, str):
@@ -1410,7 +1431,7 @@ def project_type(v: object) -> bool:
                             return False
                         if not v6v2i3i.keys() >= _KEYS_26:
                             return False
-                        if not v6v2i3i.keys() <= _KEYS_59:
+                        if not v6v2i3i.keys() <= _KEYS_60:
                             return False
                         v6v2i3i0 = v6v2i3i['text']
                         if not isinstance(v6v2i3i0, str):
@@ -1421,9 +1442,9 @@ def project_type(v: object) -> bool:
                             v6v2i3i1 = v6v2i3i['metadata']
                             if not isinstance(v6v2i3i1, dict):
                                 return False
-                            if not v6v2i3i1.keys() >= _KEYS_60:
+                            if not v6v2i3i1.keys() >= _KEYS_61:
                                 return False
-                            if not v6v2i3i1.keys() <= _KEYS_61:
+                            if not v6v2i3i1.keys() <= _KEYS_62:
                                 return False
                             if 'phase' in v6v2i3i1:
                                 v6v2i3i10 = v6v2i3i1['phase']
@@ -1440,7 +1461,7 @@ def project_type(v: object) -> bool:
                             v6v2i3i2 = v6v2i3i['tasks']
                             if not isinstance(v6v2i3i2, dict):
                                 return False
-                            if not v6v2i3i2.keys() <= _KEYS_62:
+                            if not v6v2i3i2.keys() <= _KEYS_63:
                                 return False
                             if 'phase' in v6v2i3i2:
                                 v6v2i3i20 = v6v2i3i2['phase']
@@ -1471,9 +1492,9 @@ def project_type(v: object) -> bool:
                             v6v2i3i3 = v6v2i3i['artifacts']
                             if not isinstance(v6v2i3i3, dict):
                                 return False
-                            if not v6v2i3i3.keys() >= _KEYS_63:
+                            if not v6v2i3i3.keys() >= _KEYS_64:
                                 return False
-                            if not v6v2i3i3.keys() <= _KEYS_64:
+                            if not v6v2i3i3.keys() <= _KEYS_65:
                                 return False
                             if 'phase' in v6v2i3i3:
                                 v6v2i3i30 = v6v2i3i3['phase']
@@ -1510,9 +1531,9 @@ def project_type(v: object) -> bool:
                             v6v2i3i4 = v6v2i3i['task_metadata']
                             if not isinstance(v6v2i3i4, dict):
                                 return False
-                            if not v6v2i3i4.keys() >= _KEYS_60:
+                            if not v6v2i3i4.keys() >= _KEYS_61:
                                 return False
-                            if not v6v2i3i4.keys() <= _KEYS_65:
+                            if not v6v2i3i4.keys() <= _KEYS_66:
                                 return False
                             if 'phase' in v6v2i3i4:
                                 v6v2i3i40 = v6v2i3i4['phase']
@@ -1536,7 +1557,7 @@ def project_type(v: object) -> bool:
                             v6v2i3i5 = v6v2i3i['dependencies']
                             if not isinstance(v6v2i3i5, dict):
                                 return False
-                            if not v6v2i3i5.keys() <= _KEYS_51:
+                            if not v6v2i3i5.keys() <= _KEYS_52:
                                 return False
                             if 'phase' in v6v2i3i5:
                                 v6v2i3i50 = v6v2i3i5['phase']
@@ -1551,9 +1572,9 @@ def project_type(v: object) -> bool:
                     for v6v2i4i in v6v2i4:
                         if not isinstance(v6v2i4i, dict):
                             return False
-                        if not v6v2i4i.keys() >= _KEYS_51:
+                        if not v6v2i4i.keys() >= _KEYS_52:
                             return False
-                        if not v6v2i4i.keys() <= _KEYS_52:
+                        if not v6v2i4i.keys() <= _KEYS_53:
                             return False
                         v6v2i4i0 = v6v2i4i['phase']
                         if not isinstance(v6v2i4i0, str):
@@ -1578,9 +1599,9 @@ def project_type(v: object) -> bool:
                             v6v2i4i4 = v6v2i4i['carry']
                             if not isinstance(v6v2i4i4, dict):
                                 return False
-                            if not v6v2i4i4.keys() >= _KEYS_53:
+                            if not v6v2i4i4.keys() >= _KEYS_54:
                                 return False
-                            if not v6v2i4i4.keys() <= _KEYS_53:
+                            if not v6v2i4i4.keys() <= _KEYS_54:
                                 return False
                             v6v2i4i40 = v6v2i4i4['type']
                             if not isinstance(v6v2i4i40, str):
@@ -1597,7 +1618,7 @@ def project_type(v: object) -> bool:
 def repository_config(v: object) -> bool:
     if not isinstance(v, dict):
         return False
-    if not v.keys() <= _KEYS_66:
+    if not v.keys() <= _KEYS_67:
         return False
     if 'requires' in v:
         v0 = v['requires']
@@ -1617,7 +1638,7 @@ def repository_config(v: object) -> bool:
         v2 = v['state']
         if not isinstance(v2, dict):
             return False
-        if not v2.keys() <= _KEYS_67:
+        if not v2.keys() <= _KEYS_68:
             return False
         if 'commit' in v2:
             v20 = v2['commit']
@@ -1640,7 +1661,7 @@ def repository_config(v: object) -> bool:
         v5 = v['finish']
         if not isinstance(v5, dict):
             return False
-        if not v5.keys() <= _KEYS_68:
+        if not v5.keys() <= _KEYS_69:
             return False
         if 'forge' in v5:
             v50 = v5['forge']
@@ -1686,9 +1707,9 @@ def repository_config(v: object) -> bool:
 def result(v: object) -> bool:
     if not isinstance(v, dict):
         return False
-    if not v.keys() >= _KEYS_69:
+    if not v.keys() >= _KEYS_70:
         return False
-    if not v.keys() <= _KEYS_70:
+    if not v.keys() <= _KEYS_71:
         return False
     v0 = v['status']
     if not v0 in ('success', 'error'):
@@ -1720,7 +1741,7 @@ def result(v: object) -> bool:
         if 'details' in v:
             return False
     elif vc == 'error':
-        if not v.keys() >= _KEYS_71:
+        if not v.keys() >= _KEYS_72:
             return False
         if 'data' in v:
             return False
@@ -1729,9 +1750,9 @@ def result(v: object) -> bool:
 def task_error(v: object) -> bool:
     if not isinstance(v, dict):
         return False
-    if not v.keys() >= _KEYS_72:
+    if not v.keys() >= _KEYS_73:
         return False
-    if not v.keys() <= _KEYS_73:
+    if not v.keys() <= _KEYS_74:
         return False
     v0 = v['error_type']
     if not v0 in ('runtime', 'timeout', 'validation', 'resource', 'network', 'system', 'user', 'unknown'):
@@ -1763,9 +1784,9 @@ def task_error(v: object) -> bool:
 def task_state(v: object) -> bool:
     if not isinstance(v, dict):
         return False
-    if not v.keys() >= _KEYS_74:
+    if not v.keys() >= _KEYS_75:
         return False
-    if not v.keys() <= _KEYS_75:
+    if not v.keys() <= _KEYS_76:
         return False
     v0 = v['id']
     if not isinstance(v0, str):
@@ -1886,9 +1907,9 @@ def task_state(v: object) -> bool:
         v21 = v['answer']
         if not isinstance(v21, dict):
             return False
-        if not v21.keys() >= _KEYS_76:
+        if not v21.keys() >= _KEYS_77:
             return False
-        if not v21.keys() <= _KEYS_76:
+        if not v21.keys() <= _KEYS_77:
             return False
         v210 = v21['text']
         if not isinstance(v210, str):
@@ -1909,9 +1930,9 @@ def task_state(v: object) -> bool:
         v22 = v['approval']
         if not isinstance(v22, dict):
             return False
-        if not v22.keys() >= _KEYS_77:
+        if not v22.keys() >= _KEYS_78:
             return False
-        if not v22.keys() <= _KEYS_77:
+        if not v22.keys() <= _KEYS_78:
             return False
         v220 = v22['by']
         if not isinstance(v220, str):
@@ -1933,9 +1954,9 @@ def task_state(v: object) -> bool:
         v24 = v['question']
         if not isinstance(v24, dict):
             return False
-        if not v24.keys() >= _KEYS_78:
+        if not v24.keys() >= _KEYS_79:
             return False
-        if not v24.keys() <= _KEYS_79:
+        if not v24.keys() <= _KEYS_80:
             return False
         v240 = v24['text']
         if not isinstance(v240, str):
@@ -2005,13 +2026,13 @@ def task_state(v: object) -> bool:
 def user_config(v: object) -> bool:
     if not isinstance(v, dict):
         return False
-    if not v.keys() <= _KEYS_80:
+    if not v.keys() <= _KEYS_81:
         return False
     if 'agents' in v:
         v0 = v['agents']
         if not isinstance(v0, dict):
             return False
-        if not v0.keys() <= _KEYS_81:
+        if not v0.keys() <= _KEYS_82:
             return False
         if 'executors' in v0:
             v00 = v0['executors']
@@ -2020,9 +2041,9 @@ def user_config(v: object) -> bool:
             for v00v in v00.values():
                 if not isinstance(v00v, dict):
                     return False
-                if not v00v.keys() >= _KEYS_63:
+                if not v00v.keys() >= _KEYS_64:
                     return False
-                if not v00v.keys() <= _KEYS_82:
+                if not v00v.keys() <= _KEYS_83:
                     return False
                 v00v0 = v00v['type']
                 if not isinstance(v00v0, str):

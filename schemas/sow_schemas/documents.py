@@ -215,8 +215,8 @@ EventType = Literal[
     "task.feedback", "task.abandoned", "task.retry_scheduled", "task.changed", "task.moved", "task.removed",
     "session.started", "attempt.started", "attempt.ended", "agent.message", "agent.tool", "usage.updated",
     "merge.done", "merge.conflict", "lock.broken", "run.started", "run.ended", "project.created",
-    "project.advanced", "project.changed", "project.continued", "project.finished", "project.deleted",
-    "phase.changed", "tool.denied"
+    "project.advanced", "project.split", "project.changed", "project.continued", "project.finished",
+    "project.deleted", "phase.changed", "tool.denied"
 ]
 
 
@@ -512,6 +512,17 @@ class ProjectAdvanced(TypedDict):
     """The state that it is in now. Set with the event."""
 
 
+class ProjectSplit(TypedDict):
+    """Phases and tasks of an old project, which lay in its own file, got files of their own."""
+
+    tasks: int
+    """How many tasks there were. Set with the event."""
+
+    renumbered: dict[str, str]
+    """The tasks whose id another phase had given before, as `finalization/010`, each with its new id. Set
+    with the event."""
+
+
 class ProjectChanged(TypedDict):
     """Fields of the project's own document are another."""
 
@@ -592,8 +603,8 @@ EventPayload = (
     TaskCompleted | TaskFailed | TaskPaused | TaskResumed | TaskNeedsReview | TaskFeedback | TaskAbandoned |
     TaskRetryScheduled | TaskChanged | TaskMoved | TaskRemoved | SessionStarted | AttemptStarted |
     AttemptEnded | AgentMessage | AgentTool | UsageUpdated | MergeDone | MergeConflict | LockBroken |
-    RunStarted | RunEnded | ProjectCreated | ProjectAdvanced | ProjectChanged | ProjectContinued |
-    ProjectFinished | ProjectDeleted | PhaseChanged | ToolDenied
+    RunStarted | RunEnded | ProjectCreated | ProjectAdvanced | ProjectSplit | ProjectChanged |
+    ProjectContinued | ProjectFinished | ProjectDeleted | PhaseChanged | ToolDenied
 )
 
 

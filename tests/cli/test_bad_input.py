@@ -48,6 +48,12 @@ MISUSED = [
     ),
     ("run --jobs 0", "--jobs: 0 is no whole number from 1 to 256", "see `sow run --help`"),
     ("run --jobs many", "--jobs: many is no whole number from 1 to 256", "see `sow run --help`"),
+    ("project show --strcit", "no such option: --strcit", "did you mean `--strict`?"),
+    (
+        "project show -o xml",
+        "--output: 'xml' is not one of 'yaml', 'json'",
+        "see `sow project show --help`",
+    ),
     ("worktree remove", "ID|BRANCH|PATH is missing", "see `sow worktree remove --help`"),
     (
         "doctor me",

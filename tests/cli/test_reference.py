@@ -224,6 +224,8 @@ def completed(who: Person, line: str) -> list[str]:
         ("sow task output add --id 010 --type ", []),
         ("sow task input list --id ", ["010", "020"]),
         ("sow run --dr", ["--dry-run"]),
+        ("sow project show --st", ["--strict"]),
+        ("sow project show -o ", ["yaml", "json"]),
         ("sow task show ", ["010", "020"]),
         ("sow run --task 02", ["020"]),
         ("sow task add Third --depends-on 01", ["010"]),

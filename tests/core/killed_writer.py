@@ -19,13 +19,13 @@ from typing import Any
 
 from tests.core.parts import AT, add, open_store
 
-from sow import attaching, fields, phase
+from sow import attaching, fields, phase, project_types
 from sow.artifacts import Add, Shelf
 from sow.change import Change, Event
 from sow.store import Store
 from sow.task import Task
 
-CALLS = ("open", "write", "pwrite", "fsync", "rename", "mkdir", "unlink", "rmdir")
+CALLS = ("open", "write", "pwrite", "fsync", "rename", "mkdir", "unlink", "rmdir", "link")
 """The system calls by which a writer changes what is on the disk; of `open`, those that make a file."""
 
 
@@ -82,9 +82,15 @@ def remove_task(store: Store) -> None:
     store.remove_task("010", lambda task, others: None)
 
 
+def split(store: Store) -> None:
+    """An old project's first write: a file for every part of it, and a folder that moves."""
+    store.change_task("030", fields.setting("priority", "high", now=AT, worker=False))
+
+
 SCENARIOS: dict[str, Callable[[Store], None]] = {
     "change": change, "feedback": feedback, "settle": settle, "add": add_task, "restore": restore,
     "phase": set_phase, "output": add_output, "move": move_task, "remove": remove_task,
+    "split": split,
 }  # fmt: skip
 
 
@@ -149,6 +155,7 @@ def run_and_kill(scenario: str, folder: str, fatal_step: int) -> str:
 
 
 def main(scenario: str, folder: str) -> None:
+    project_types.built_in("standard")  # what it loads, no child has to load again
     place, step = "", 0
     while place != "survived":
         step += 1

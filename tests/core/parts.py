@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from sow import eventlog, project, project_types, setup
+from sow import document, eventlog, project, project_types, setup, splitting
 from sow.change import Change
 from sow.document import canonical
 from sow.eventlog import EventLog
-from sow.layout import Layout
+from sow.layout import PROJECT, Layout
 from sow.store import Store
 from sow.task import Task
 from sow_schemas.documents import Actor
@@ -20,6 +20,9 @@ from sow_schemas.documents import Actor
 AT = "2026-11-21T10:00:00.000Z"
 NOON = 1795262400.0
 """2026-11-21 12:00 UTC, in seconds since the epoch."""
+
+OLD_STATES = Path(__file__).parents[1] / "states/original"
+"""State files as the original program and people with it left them, one of each kind."""
 
 
 class Ticking:
@@ -62,7 +65,11 @@ def in_status(status: str) -> Task:
 
 
 def layout(folder: Path) -> Layout:
-    return Layout(main=str(folder), folder=str(folder), name="demo")
+    place = Layout(main=str(folder), folder=str(folder), name="demo")
+    try:
+        return place.replace(embedded=splitting.is_old(document.read_file(place.project_file).value))
+    except FileNotFoundError:
+        return place
 
 
 def open_store(folder: Path | str, *, actor: Actor = "person", clock: Any = None) -> Store:
@@ -81,6 +88,19 @@ def new_store(folder: Path, *, clock: Any = None, kind: str = "standard") -> Sto
         whole.parent.mkdir(parents=True, exist_ok=True)
         whole.write_text(text)
     return store
+
+
+def old_store(folder: Path, text: bytes) -> Store:
+    """A project as the original program keeps it, in one file that holds `text`."""
+    path = folder / PROJECT / "state.yaml"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(text)
+    return open_store(folder)
+
+
+def old_state(name: str) -> bytes:
+    """The old state file of that name."""
+    return (OLD_STATES / f"{name}.yaml").read_bytes()
 
 
 def add(store: Store, task_id: str | None = None, **fields: Any) -> Task:

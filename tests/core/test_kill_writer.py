@@ -5,14 +5,28 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
+from itertools import cycle
 from pathlib import Path
 
 import pytest
 from tests.core import killed_writer
-from tests.core.parts import AT, add, events, in_status, keep, new_store, open_store, put, temporary
+from tests.core.parts import (
+    AT,
+    add,
+    events,
+    in_status,
+    keep,
+    new_store,
+    old_state,
+    old_store,
+    open_store,
+    put,
+    temporary,
+)
 
+from sow import document, splitting
 from sow.errors import NotFound
 from sow.state import Step
 from sow.store import Store
@@ -261,3 +275,47 @@ def test_who_completes_a_killed_move_may_be_killed_too(tmp_path: Path, scenario:
         assert held.broken == (), where
         assert [task.phase for task in held.tasks] == (["review"] if scenario == "move" else []), where
         assert (store.journal.left(), temporary(store)) == ([], []), where
+
+
+OLD = old_state("exploration-finalizing")
+
+
+def old_template(folder: Path) -> None:
+    """An old project with a task whose id is another once it is split, and a text beside it."""
+    store = old_store(folder / "template", OLD)
+    text = Path(store.layout.task("finalization", "010"), "description.md")
+    text.parent.mkdir(parents=True)
+    text.write_text("Move it.\n")
+
+
+def check_whole(store: Store, place: str) -> None:
+    """Every part of the old project is there, wherever it lies, and nothing is half done."""
+    held = store.tasks()
+    assert held.broken == (), place
+    assert [task.id for task in held.tasks][:3] == ["010", "020", "030"], place
+    assert store.description(store.task("030")) == "Move it.\n", place
+    assert [phase["iteration"] for phase in store.whole().phases.values()] == [1, 1], place
+
+
+def test_an_old_project_is_split_whole_or_not_at_all(tmp_path: Path) -> None:
+    old_template(tmp_path)
+    outcomes = set()
+    commands: list[Callable[[Store], object]] = [
+        lambda store: store.settle(),
+        lambda store: store.whole(),
+        lambda store: store.change_task("020", keep(name="changed")),
+    ]
+    for (place, store), command in zip(kill_everywhere("split", tmp_path), cycle(commands), strict=False):
+        command(store)
+        check_whole(store, place)
+        is_split = not splitting.is_old(document.read_file(store.layout.project_file).value)
+        changed = store.task("030").priority == "high"
+        assert is_split or (not changed and Path(store.layout.project_file).read_bytes() == OLD), place
+        if is_split:
+            assert Path(f"{store.layout.project_file}.pre-split").read_bytes() == OLD, place
+            assert Path(store.layout.type_file).exists(), place
+        assert changed or not any(event["type"] == "task.changed" for event in events(store)), place
+        store.settle()
+        assert (temporary(store), store.journal.left()) == ([], []), place
+        outcomes.add(changed)
+    assert outcomes == {True, False}, "it was killed on both sides of the moment that decides"

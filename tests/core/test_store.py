@@ -305,6 +305,25 @@ def test_description_feedback_and_log_are_read_as_they_lie(store: Store) -> None
     assert log == "# 010 write it\n\n## 2026-11-21T12:00:02.000Z implementer\n\nbegan\nwith it\n"
 
 
+@pytest.mark.parametrize(
+    ("there", "iteration", "free"),
+    [
+        pytest.param((), 1, "001.md", id="none"),
+        pytest.param(("001.md",), 2, "002.md", id="one an iteration"),
+        pytest.param(("001.md", "002.md"), 1, "003.md", id="more files than iterations"),
+        pytest.param(("notes.md", "007.txt"), 3, "003.md", id="no numbers"),
+    ],
+)
+def test_a_feedback_file_never_takes_the_place_of_another(
+    store: Store, there: tuple[str, ...], iteration: int, free: str
+) -> None:
+    task = add(store).replace(iteration=iteration)
+    folder = Path(store.layout.task(task.phase, task.id), "feedback")
+    for name in there:
+        (folder / name).write_text("said before")
+    assert store.next_feedback(task) == f"{folder}/{free}"
+
+
 def test_a_note_that_says_when_is_added_once(store: Store) -> None:
     task = add(store)
     assert store.append_log(task, "began", by="w", at=AT)

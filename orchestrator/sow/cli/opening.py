@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from sow.layout import Layout
     from sow.removal import Removed
     from sow.review import Reviewer
+    from sow.splitting import Old
     from sow.task import Task
     from sow.turn import Turns
     from sow_schemas.documents import Actor
@@ -61,7 +62,7 @@ def store(wanted: "str | None" = None, *, actor: "Actor | None" = None, run_id: 
     place = layout(wanted)
     who = actor or _actor()
     log = EventLog(place.events, run_id=run_id or os.environ.get("SOW_RUN_ID"), actor=who)
-    held = Store(place, log)
+    held = Store(place, log, on_split=_tell_split)
     if held.journal.left() and not os.environ.get("SOW_ATTEMPT_ID"):
         held.journal.settle()  # a killed writer's change is completed before anybody looks
     return held
@@ -69,6 +70,23 @@ def store(wanted: "str | None" = None, *, actor: "Actor | None" = None, run_id: 
 
 def _actor() -> "Actor":
     return "worker" if os.environ.get("SOW_ATTEMPT_ID") else "person"
+
+
+def _tell_split(old: "Old") -> None:
+    """Says what became of an old project, and sees to it that git ignores what it has now."""
+    import click
+
+    from sow.cli.words import aside
+    from sow.git.excludes import ensure_excludes
+
+    if here := places.find(os.path.dirname(old.path)):
+        ensure_excludes(here.common)
+    context = click.get_current_context(silent=True)
+    settings = (context and context.find_object(dict)) or {"quiet": False}
+    aside(settings, f"phases and tasks of {old.path} have files of their own now; the old one is kept beside")
+    for task, new_id in old.renumbered.items():
+        phase, _, old_id = task.partition("/")
+        aside(settings, f"task {old_id} of phase {phase} is {new_id} now: another phase has a {old_id}, too")
 
 
 def person() -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sow import continuing, find, project_types, setup
+from sow import continuing, find, original, project_types, setup
 from sow import project as projects
 from sow.cli import completion, opening, terminal, wizard
 from sow.cli.commands import Group
@@ -16,7 +16,7 @@ from sow.cli.delete import delete
 from sow.cli.finish import finish
 from sow.cli.wizard import Given
 from sow.cli.words import aside, columns, counted, overview
-from sow.errors import SowError, Usage
+from sow.errors import Refused, SowError, Usage
 from sow.git.places import Places
 from sow.layout import Layout
 from sow.project import Plan
@@ -118,20 +118,26 @@ def list_(settings: dict[str, Any], as_json: bool) -> None:
 
 @project.command()
 @click.option("-o", "--output", "form", type=click.Choice(["yaml", "json"]), default="yaml", help="The form.")
+@click.option("--strict", is_flag=True, help="Only what the original sow knows, so that it can read it.")
 @click.pass_obj
-def show(settings: dict[str, Any], form: str) -> None:
+def show(settings: dict[str, Any], form: str, strict: bool) -> None:
     """Print the whole project as one document, its tasks inside its phases.
+
+    That is the form in which the original sow keeps a project. A task whose file is broken can't be part of
+    it: with --strict that is refused, else it is said.
 
     \b
     Example:  sow project show -o json
+              sow project show --strict > state.yaml
     """
-    whole = opening.store(settings["project"]).whole().document()
-    if form == "json":
-        click.echo(json.dumps(whole, indent=2))
-        return
-    import yaml
-
-    click.echo(yaml.safe_dump(whole, sort_keys=False, allow_unicode=True), nl=False)
+    whole = opening.store(settings["project"]).whole()
+    for broken in whole.tasks.broken:
+        if strict:
+            raise Refused(broken.message, broken.hint)
+        click.echo(f"broken: {broken.message}\n        {broken.hint}", err=True)
+    document = original.given(whole) if strict else original.one(whole)
+    text = original.text(document) if form == "yaml" else json.dumps(document, indent=2) + "\n"
+    click.echo(text, nl=False)
 
 
 @project.command()
@@ -145,7 +151,7 @@ def status(settings: dict[str, Any], as_json: bool) -> None:
     """
     store = opening.store(settings["project"])
     if as_json:
-        click.echo(json.dumps(store.whole().document()))
+        click.echo(json.dumps(original.one(store.whole())))
         return
     held = store.project()
     click.echo(f"Project: {held['name']} (branch {held['branch']}, type {held['type']})")

@@ -145,7 +145,8 @@ def _circumstances(item: Item, now: float) -> str:
     task = item.task
     what = "approved, its merge waits" if item.kind == "merge" else item.kind
     by = f"{task.assigned_agent} on {task.executor}" if task.executor else task.assigned_agent
-    return f"  {what} · waits {age(now - seconds(item.since))} · iteration {task.iteration} · {by}"
+    waits = f" · waits {age(now - seconds(item.since))}" if item.since else ""
+    return f"  {what}{waits} · iteration {task.iteration} · {by}"
 
 
 def _question(item: Item) -> str:
@@ -280,6 +281,7 @@ class Session:
                 self._check(task)
             case _:
                 layout = self.turns.layout
+                self.turns.store.split()  # else the task may have no folder
                 terminal.edit(f"{layout.task(task.phase, task.id)}/description.md")
 
     def _log(self, task: Task) -> Iterator[str]:

@@ -152,14 +152,14 @@ def list_(settings: dict[str, Any], as_json: bool) -> None:
     Example:  sow task list --json
     """
     held = opening.store(settings["project"]).tasks()
-    click.echo(json.dumps([t.document() for t in held.tasks]) if as_json else overview(held))
+    click.echo(json.dumps([t.shown() for t in held.tasks]) if as_json else overview(held))
 
 
 def _show(settings: dict[str, Any], task_id: str | None, as_json: bool) -> None:
     store = opening.store(settings["project"])
     shown = store.task(opening.own_task(task_id))
     if as_json:
-        click.echo(json.dumps({**shown.document(), "description": store.description(shown)}))
+        click.echo(json.dumps({**shown.shown(), "description": store.description(shown)}))
         return
     click.echo(details(shown))
     if text := store.description(shown).strip():
@@ -364,6 +364,7 @@ def edit(settings: dict[str, Any], task_id: str | None) -> None:
     edited = store.task(opening.own_task(task_id))
     from sow.cli import terminal
 
+    store.split()  # else the task may have no folder
     terminal.edit(f"{store.layout.task(edited.phase, edited.id)}/description.md")
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from sow.cli.text import plain
+from sow.clock import is_unset
 from sow.document.canonical import as_json
 from sow.state import Tasks
 from sow.task import Task
@@ -36,7 +37,7 @@ def details(task: Task) -> str:
         "Branch": task.branch,
         "Worktree": task.worktree,
         "Commit": task.commit,
-        "Not before": task.not_before,
+        "Not before": None if is_unset(task.not_before) else task.not_before,
         "Attempts": task.attempts,
         "Approved by": task.approval["by"] if task.approval else None,
     }

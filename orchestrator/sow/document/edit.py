@@ -16,7 +16,7 @@ from sow.document.canonical import as_json, quoted, same, written
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
     from typing import Any
 
     from sow.document.strict import Node
@@ -278,7 +278,7 @@ class _Cuts:
     def comments(self, start: int, key: "Node | None", node: "Node") -> list[str]:
         """The comments between `start` and the last leaf of `node`."""
         found: list[str] = []
-        for leaf in ([key] if key else []) + list(_leaves(node)):
+        for leaf in ([key] if key else []) + list(node.leaves()):
             # Between leaves there are only signs, spaces and comments.
             gaps = [self.text[start : leaf.start]]
             if leaf.style in ("|", ">"):
@@ -286,7 +286,7 @@ class _Cuts:
             for gap in gaps:
                 found += _comments(gap)
             start = leaf.end
-        return found + (_comments(self.text[start : node.end]) if node.flow else [])
+        return found + _comments(self.text[start : node.end])
 
     # Places in the text.
 
@@ -325,13 +325,3 @@ class _Cuts:
 
 def _comments(gap: str) -> list[str]:
     return ["#" + line.partition("#")[2] for line in gap.splitlines() if "#" in line]
-
-
-def _leaves(node: "Node") -> "Iterator[Node]":
-    """The scalars in `node`, keys among them, in the order of the text."""
-    if node.kind == "scalar":
-        yield node
-    for index, item in enumerate(node.items):
-        if node.keys:
-            yield from _leaves(node.keys[index])
-        yield from _leaves(item)
