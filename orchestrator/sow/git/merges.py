@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from sow.errors import Failed, Refused
-from sow.git import commits, landing
+from sow.git import commits, landing, trees
 from sow.git.landing import Blocked, Merged
 from sow.git.repository import Git
 
@@ -182,42 +182,23 @@ def _join(git: Git, ours: str, theirs: str, keep: str | None) -> str | Conflict:
     tree, *files = answer.out.split("\0")
     if answer.code == 1:
         return Conflict(sorted({name for name in files if name}))
-    kept = _entry(git, ours, keep) if keep is not None else None
-    return _tree(git, [*_entries(git, tree), kept]) if kept else tree
+    kept = trees.entry(git, ours, keep) if keep is not None else None
+    return trees.made(git, [*trees.entries(git, tree), kept]) if kept else tree
 
 
 def _without(git: Git, commit: str, name: str, parents: Sequence[str]) -> str:
     """A commit like `commit` with other parents, and without `name` in its top folder."""
-    entries = [entry for entry in _entries(git, commit) if _name(entry) != name]
-    return commits.make(git, _tree(git, entries), parents, f"{commit} without {name}")
+    entries = [entry for entry in trees.entries(git, commit) if trees.name(entry) != name]
+    return commits.make(git, trees.made(git, entries), parents, f"{commit} without {name}")
 
 
 def _parents(git: Git, commit: str) -> list[str]:
     return git.line("rev-list", "--parents", "--max-count=1", commit).split()[1:]
 
 
-def _entry(git: Git, commit: str, name: str) -> str | None:
-    """The entry of the commit's top folder that is called `name`; None where it has none."""
-    return next((entry for entry in _entries(git, commit) if _name(entry) == name), None)
-
-
-def _entries(git: Git, tree: str) -> list[str]:
-    """The entries of the top folder of a tree or commit, as `git ls-tree` writes them."""
-    return git.names("ls-tree", "-z", "--full-tree", tree)
-
-
-def _name(entry: str) -> str:
-    return entry.split("\t", 1)[1]
-
-
-def _tree(git: Git, entries: Sequence[str]) -> str:
-    # Missing objects are none of our business: a partial clone has them elsewhere.
-    return git.line("mktree", "-z", "--missing", input="".join(f"{entry}\0" for entry in entries))
-
-
 def _take(git: Git, commit: str, name: str) -> None:
     """Makes `name` in index and working tree what it is in `commit`; what git ignores there stays."""
-    if _entry(git, commit, name):
+    if trees.entry(git, commit, name):
         git.run("checkout", "--no-overlay", "--quiet", commit, "--", name)
     else:
         git.run("rm", "-r", "-f", "--quiet", "--ignore-unmatch", "--", name)
