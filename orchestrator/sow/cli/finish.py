@@ -78,7 +78,7 @@ def finish(
         if not terminal.yes("Finish it?"):
             click.echo("Nothing was done.", err=True)
             raise click.exceptions.Exit(1)
-    done = finisher.finish(prospect, wish)
+    done = finisher.finish(wish)
     _tell(settings, done.removed, as_json, done)
 
 
@@ -168,6 +168,9 @@ def _tell(settings: dict[str, Any], removed: Removed, as_json: bool, done: Finis
     for words in _gates(told.get("gates", [])):
         aside(settings, words)
     tell_rest(settings, removed)
+    if done and done.commit and done.prospect.remote:
+        target = done.prospect.target
+        aside(settings, f"Next: `git push {done.prospect.remote} {target}` where {target} is to be shared")
 
 
 def _gates(texts: list[str]) -> list[str]:
