@@ -24,7 +24,7 @@ from sow.config import RepositoryConfig
 from sow.course import Course, Gate
 from sow.errors import Busy, Failed, Refused, SowError, Usage
 from sow.forge import Forge, PullRequest, Request
-from sow.git import landing, merges, remotes
+from sow.git import landing, merges, remotes, trees
 from sow.git.places import Places
 from sow.git.repository import Git
 from sow.layout import PROJECT, Layout
@@ -208,7 +208,7 @@ class Finisher:
             )
         if how == "merge":
             git.commit_of(f"refs/heads/{target}")
-        elif git.branch_exists(target) and not commits:
+        elif git.branch_exists(target) and not commits and not trees.at(git, target, PROJECT):
             raise Refused(
                 f"{branch} has nothing that {target} has not: a pull request of it would be empty",
                 "end it without: `sow project finish --leave`, or `sow project delete`",
@@ -368,6 +368,9 @@ class Finisher:
             if self.settings.checks:
                 self._bring_in(prospect)
             note = self._ready(prospect)
+            trailer = f"Sow-Project: {prospect.name}/{note.last[:12]}"
+            if self._is_home(git, prospect):
+                return merges.find_merge(git, prospect.target, [trailer])
             checked = git.line("rev-parse", f"{note.last}^{{tree}}") if self.settings.checks else ""
 
             def vet(made: str, checked: str = checked) -> _Moved | None:
@@ -377,8 +380,7 @@ class Finisher:
             with self.workspace.lease():
                 outcome = merges.merge(
                     git, note.last, prospect.target, f"Merge project {prospect.name}: {prospect.title}",
-                    [f"Sow-Project: {prospect.name}/{note.last[:12]}"], f"{self.layout.runtime}/merge.json",
-                    keep_ours=None, vet=vet,
+                    [trailer], f"{self.layout.runtime}/merge.json", keep_ours=None, vet=vet,
                 )  # fmt: skip
             match outcome:
                 case landing.Merged(commit) | merges.AlreadyMerged(commit):
@@ -396,6 +398,11 @@ class Finisher:
                         "commit or stash what is in the way there, and repeat",
                     )
         raise Failed(f"{prospect.target} moves all the time", "see who commits to it, and repeat")
+
+    def _is_home(self, git: Git, prospect: Prospect) -> bool:
+        """Whether the target has all of the work, and nothing of a project's state."""
+        left = removal.unmerged(git, prospect.branch, prospect.target)
+        return not left and trees.at(git, f"refs/heads/{prospect.target}", PROJECT) is None
 
     def _bring_in(self, prospect: Prospect) -> None:
         """Merges into the project's branch what the target has meanwhile, so that checks see both."""

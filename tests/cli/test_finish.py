@@ -159,10 +159,21 @@ def test_a_conflict_is_named_and_the_project_stays(ready: Home) -> None:
 
 def test_where_the_target_has_it_all_already_nothing_is_merged(home: Home) -> None:
     home.done("Nothing to change")
+    tip = home.who.git("rev-parse", "main")
     said = home.finish("--merge")
-    assert said.code == 0, said
+    assert said.out == "Finished project add-login: main had all of it already\n"
     assert home.is_gone()
     assert home.branches() == ["main"]
+    assert home.who.git("rev-parse", "main") == tip
+
+
+def test_a_state_that_was_merged_too_early_is_taken_off_the_target(ready: Home) -> None:
+    ready.who.git("merge", "--quiet", "--no-ff", "-m", "too early", BRANCH)
+    assert (ready.main / PROJECT).exists()
+    said = ready.who.at(ready.folder).process("project", "finish", "--merge", "--yes")
+    assert said.code == 0, said
+    assert not (ready.main / PROJECT).exists()
+    assert ready.who.git("ls-tree", "-r", "--name-only", "main").split() == ["a.txt", "b.txt"]
 
 
 # Checks
