@@ -24,10 +24,10 @@ from sow.config import RepositoryConfig
 from sow.course import Course, Gate
 from sow.errors import Busy, Failed, Refused, SowError, Usage
 from sow.forge import Forge, PullRequest, Request
-from sow.git import landing, merges, remotes
+from sow.git import landing, merges, remotes, trees
 from sow.git.places import Places
 from sow.git.repository import Git
-from sow.layout import Layout
+from sow.layout import PROJECT, Layout
 from sow.project_types import ProjectType
 from sow.removal import Removal, Removed
 from sow.review import run_checks
@@ -105,7 +105,8 @@ class _Note:
     """The checks that passed at `checked_at`."""
     calling: str = ""
     """The command that was called to open a pull request, and whose answer nobody heard."""
-    opened: bool = False
+    opened: str = ""
+    """The commit with which a pull request was opened, or brought up to date."""
     url: str = ""
     number: int | None = None
 
@@ -207,7 +208,7 @@ class Finisher:
             )
         if how == "merge":
             git.commit_of(f"refs/heads/{target}")
-        elif git.branch_exists(target) and not commits:
+        elif git.branch_exists(target) and not commits and not trees.at(git, target, PROJECT):
             raise Refused(
                 f"{branch} has nothing that {target} has not: a pull request of it would be empty",
                 "end it without: `sow project finish --leave`, or `sow project delete`",
@@ -240,7 +241,7 @@ class Finisher:
 
     # -- doing --------------------------------------------------------------------------------
 
-    def finish(self, prospect: Prospect, wish: Wish) -> Finished:
+    def finish(self, wish: Wish) -> Finished:
         """Brings the project home and takes it away.
 
         1. nothing is in the way, and nobody else begins anything; 2. the state is committed; 3. what the
@@ -319,14 +320,15 @@ class Finisher:
             assert prospect.forge
             request = Request(prospect.title, body_file, prospect.branch, prospect.target, prospect.draft)
             opened = self._opened(prospect.forge, request, note)
-        self._keep(replace(note, opened=True, url=opened.url, number=opened.number, calling=""))
+        self._keep(replace(note, opened=note.last, url=opened.url, number=opened.number, calling=""))
         return opened
 
     def _opened(self, opener: Forge, request: Request, note: _Note) -> PullRequest:
         """The pull request that is open, or is opened now; never a second one."""
         if there := opener.find(request.branch, request.base):
             return self._updated(opener, there, request)
-        if not opener.finds and note.opened:
+        if note.opened == note.last or (note.opened and not opener.finds):
+            # Maybe merged meanwhile: there is nothing to open one for.
             return PullRequest(note.url, note.number)
         if not opener.finds and note.calling:
             raise Refused(
@@ -366,6 +368,9 @@ class Finisher:
             if self.settings.checks:
                 self._bring_in(prospect)
             note = self._ready(prospect)
+            trailer = f"Sow-Project: {prospect.name}/{note.last[:12]}"
+            if self._is_home(git, prospect):
+                return merges.find_merge(git, prospect.target, [trailer])
             checked = git.line("rev-parse", f"{note.last}^{{tree}}") if self.settings.checks else ""
 
             def vet(made: str, checked: str = checked) -> _Moved | None:
@@ -375,8 +380,7 @@ class Finisher:
             with self.workspace.lease():
                 outcome = merges.merge(
                     git, note.last, prospect.target, f"Merge project {prospect.name}: {prospect.title}",
-                    [f"Sow-Project: {prospect.name}/{note.last[:12]}"], f"{self.layout.runtime}/merge.json",
-                    keep_ours=None, vet=vet,
+                    [trailer], f"{self.layout.runtime}/merge.json", keep_ours=None, vet=vet,
                 )  # fmt: skip
             match outcome:
                 case landing.Merged(commit) | merges.AlreadyMerged(commit):
@@ -395,19 +399,25 @@ class Finisher:
                     )
         raise Failed(f"{prospect.target} moves all the time", "see who commits to it, and repeat")
 
+    def _is_home(self, git: Git, prospect: Prospect) -> bool:
+        """Whether the target has all of the work, and nothing of a project's state."""
+        left = removal.unmerged(git, prospect.branch, prospect.target)
+        return not left and trees.at(git, f"refs/heads/{prospect.target}", PROJECT) is None
+
     def _bring_in(self, prospect: Prospect) -> None:
         """Merges into the project's branch what the target has meanwhile, so that checks see both."""
         git = Git(self.layout.folder)
         goal = git.commit_of(f"refs/heads/{prospect.target}")
         tip = git.commit_of(f"refs/heads/{prospect.branch}")
         note = self._noted()
-        if git.is_ancestor(goal, tip) or (note.last and git.is_ancestor(note.last, goal)):
+        merged = note.tip == tip and note.last and git.is_ancestor(note.last, goal)
+        if merged or git.is_ancestor(goal, tip):
             return
         self.tell(f"Merge: {prospect.target} into {prospect.branch}, so that the checks see both")
         with self.workspace.lease():
             outcome = merges.merge(
                 git, goal, prospect.branch, f"Merge {prospect.target} into {prospect.branch}", [],
-                f"{self.layout.runtime}/merge.json", keep_ours=None,
+                f"{self.layout.runtime}/merge.json", keep_ours=PROJECT,
             )  # fmt: skip
         match outcome:
             case merges.Conflict(found):
@@ -459,6 +469,8 @@ class Finisher:
 
         texts = {BODY: prospect.body, "outcome.json": json.dumps(payload, indent=2) + "\n"}
         removed = removal.remove(self.store, self.places, goes, check, texts)
+        if prospect.how == "pr":
+            remotes.follow(Git(self.places.main), prospect.remote, prospect.branch)
         return Finished(prospect, removed, found.state, commit, opened)
 
     def _advance(self, kind: ProjectType, opened: PullRequest | None) -> Course:

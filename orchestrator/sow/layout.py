@@ -11,6 +11,10 @@ RUNTIME = ".sow/runtime"
 WORKTREES = ".sow/worktrees"
 PROJECT = ".sow/project"
 
+# Beside the folders of projects, none of which can have such a name.
+MAKING = f"{RUNTIME}/.new"
+REMOVING = f"{RUNTIME}/.removal"
+
 
 class Layout(Value):
     """The paths of one project. `main`: top of the main checkout; `folder`: top of the

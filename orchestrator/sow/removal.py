@@ -28,7 +28,7 @@ from sow.git.places import Places
 from sow.git.repository import Git
 from sow.journal import IDS, task_lock
 from sow.journal import PROJECT as PROJECT_LOCK
-from sow.layout import PROJECT, RUNTIME, Layout, is_task_branch, task_branch
+from sow.layout import PROJECT, REMOVING, WORKTREES, Layout, is_task_branch, task_branch
 from sow.store import Store
 from sow.task import ABANDONED
 
@@ -112,18 +112,15 @@ def settle(places: Places, store_of: Callable[[Layout], Store]) -> list[Removed]
     found = []
     with suppress(Busy), _only_one(places, wait_seconds=0.0):
         for name in sorted(os.listdir(_intents(places))):
-            # What begins with a dot was not whole yet: nothing was done about it.
-            if name.endswith(".json") and name[0] != ".":
-                with suppress(SowError):
-                    found.append(_complete(places, f"{_intents(places)}/{name}", store_of))
+            path = f"{_intents(places)}/{name}"
+            if name[0] == ".":  # it was not whole yet: nothing was done about it
+                os.unlink(path)
+                continue
+            with suppress(SowError):
+                found.append(_complete(places, path, store_of))
         with suppress(OSError):
             os.rmdir(_intents(places))
     return found
-
-
-def is_pending(places: Places) -> bool:
-    """Whether a removal is under way, or was cut off."""
-    return os.path.isdir(_intents(places))
 
 
 def last_commit(git: Git, name: str, tip: str, *before: str) -> str | None:
@@ -133,7 +130,7 @@ def last_commit(git: Git, name: str, tip: str, *before: str) -> str | None:
 
 def own_worktrees(git: Git, branch: str) -> list[worktrees.Worktree]:
     """The worktrees of the tasks of the project on `branch`, by their branch or else by their folder."""
-    above = f"{git.places.main}/.sow/worktrees/"
+    above = f"{git.places.main}/{WORKTREES}/"
     return [
         one
         for one in worktrees.all_of(git)
@@ -245,8 +242,9 @@ def _clear_away(places: Places, layout: Layout, removal: Removal) -> Removed:
     if layout.folder != places.main:
         _clear(git, layout.folder, removal.branch, gone, kept)
     _clear_branch(git, removal.branch, removal.target, removal.keep_branch, gone, kept)
-    for name in removal.served:
-        with suppress(FileNotFoundError):
+    for name in os.listdir(layout.runtime):
+        # Written beside, too, under `.<name>.<pid>...`, by one that was killed over it.
+        if name in removal.served or name.startswith(tuple(f".{served}." for served in removal.served)):
             os.unlink(f"{layout.runtime}/{name}")
     return Removed(removal, layout.final, tuple(gone), tuple(kept))
 
@@ -296,12 +294,12 @@ def commits_of(count: int) -> str:
 
 
 def _intents(places: Places) -> str:
-    """The folder where each removal says what it is about to do; no project has such a name."""
-    return f"{places.main}/{RUNTIME}/.removal"
+    """The folder where each removal says what it is about to do."""
+    return f"{places.main}/{REMOVING}"
 
 
 def _only_one(places: Places, wait_seconds: float = files.LOCK_SECONDS) -> files.Lock:
-    return files.Lock(f"{places.main}/{RUNTIME}/.removal.lock", wait_seconds=wait_seconds)
+    return files.Lock(f"{places.main}/{REMOVING}.lock", wait_seconds=wait_seconds)
 
 
 def _write_intent(places: Places, removal: Removal) -> str:

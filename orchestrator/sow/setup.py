@@ -18,7 +18,7 @@ from sow.git import commits, worktrees
 from sow.git.excludes import ensure_excludes
 from sow.git.places import Places
 from sow.git.repository import Git
-from sow.layout import PROJECT, RUNTIME, Layout, project_worktree
+from sow.layout import MAKING, PROJECT, RUNTIME, Layout, project_worktree
 from sow.project import Plan, input_names
 from sow.project_types import ProjectType
 from sow.store import Store
@@ -150,7 +150,9 @@ def _come_in(places: Places, intent: dict[str, str], store_of: StoreOf) -> tuple
     layout = Layout(main=places.main, folder=folder, name=name)
     found = continuing.Found(name, intent["base"], intent["remote"])
     files.make_folder(layout.runtime)
-    return layout, continuing.settle_in(store_of(layout), repository, found)
+    store = store_of(layout)
+    store.settle()  # what an earlier call was killed at
+    return layout, continuing.settle_in(store, repository, found)
 
 
 def settle_half_made(places: Places, store_of: StoreOf) -> None:
@@ -185,7 +187,7 @@ def settle_half_made_held(places: Places, store_of: StoreOf) -> None:
 
 def _intents(places: Places) -> str:
     """The folder where each `new_project` says what it is about to make."""
-    return f"{places.main}/{RUNTIME}/new"
+    return f"{places.main}/{MAKING}"
 
 
 def only_one(places: Places, wait_seconds: float = files.LOCK_SECONDS) -> files.Lock:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -155,51 +154,12 @@ class Home:
 
     def is_gone(self) -> bool:
         """Whether nothing is left of the project but what is kept: its final state and its past."""
+        assert json.loads(self.who.done("project", "list", "--json")) == []
         assert not (self.folder / PROJECT).exists()
         assert not (self.main / ".sow/runtime/.removal").exists()
         assert not (self.runtime / "finish.json").exists()
         assert (self.runtime / "final/project/state.yaml").exists()
         assert (self.runtime / "final/project.yaml").exists()
-        assert json.loads(self.who.done("project", "list", "--json")) == []
         assert len(self.told()) <= 1
         assert not list((self.main / ".git").rglob("index.lock"))
         return True
-
-
-def killed(who: Person, at: int, *words: str) -> int:
-    """Kills a command at its `at`-th call that changes something; gives its exit code, or -9."""
-    ended = subprocess.run(
-        [sys.executable, "-c", KILLED, *words], cwd=who.folder,
-        env={**who.environment, "SOW_TEST_KILL_AT": str(at)}, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert ended.returncode in (0, -9), ended.stderr
-    return ended.returncode
-
-
-def steps(who: Person, *words: str) -> int:
-    """How many calls of a command change something; it comes to its end."""
-    ended = subprocess.run(
-        [sys.executable, "-c", KILLED, *words], cwd=who.folder,
-        env={**who.environment, "SOW_TEST_KILL_AT": "0"}, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert ended.returncode == 0, ended.stderr
-    return -int(ended.stderr.splitlines()[-1])
-
-
-KILLED = """
-import os, signal, sys
-left = int(os.environ["SOW_TEST_KILL_AT"])
-def count(event, args):
-    # Calls that change a file or start a program; opening only to read does not count.
-    global left
-    writes = event == "open" and isinstance(args[2], int) and args[2] & (os.O_WRONLY | os.O_RDWR)
-    if writes or event in ("os.rename", "os.mkdir", "os.remove", "os.rmdir", "subprocess.Popen"):
-        left -= 1
-        if left == 0:
-            os.kill(os.getpid(), signal.SIGKILL)
-from sow.cli import main, root
-sys.addaudithook(count)
-code = main(sys.argv[1:])
-print(left, file=sys.stderr)
-sys.exit(code)
-"""

@@ -5,7 +5,8 @@
     -> rename /repo/.sow/...              where that was; `survived` where it came to its end before
 
 A step is a system call by which a file comes, goes or changes its name, or the
-start of a git that may change something. Whoever asks puts the folder back to where it was in between.
+start of a git, or another program, that may change something. Whoever asks puts
+the folder back to where it was in between.
 """
 
 from __future__ import annotations
@@ -60,10 +61,11 @@ class Fatal:
         return call
 
     def around_git(self, real: Callable[..., Any]) -> Callable[..., Any]:
-        def call(argv: list[bytes], *words: Any, **more: Any) -> Any:
-            _, _, said = b" ".join(argv).decode().partition("--literal-pathspecs ")
+        def call(argv: list[str | bytes], *words: Any, **more: Any) -> Any:
+            line = " ".join(os.fsdecode(word) for word in argv)
+            _, _, said = line.partition("--literal-pathspecs ")
             if not said.startswith(READS):
-                self.step(f"git {said}")
+                self.step(f"git {said}" if said else line)
             return real(argv, *words, **more)
 
         return call

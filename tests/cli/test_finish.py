@@ -44,6 +44,13 @@ def project_of(home: Home) -> Any:
     return held
 
 
+GIT_THAT_KILLS = """
+case " $* " in *" WHEN "*) PATH=${PATH#*:} git "$@"; kill -9 $PPID; exit 1;; esac
+PATH=${PATH#*:} exec git "$@"
+"""
+"""A git that does what it is told, and at one command kills whoever called it."""
+
+
 # By a merge
 
 
@@ -152,10 +159,21 @@ def test_a_conflict_is_named_and_the_project_stays(ready: Home) -> None:
 
 def test_where_the_target_has_it_all_already_nothing_is_merged(home: Home) -> None:
     home.done("Nothing to change")
+    tip = home.who.git("rev-parse", "main")
     said = home.finish("--merge")
-    assert said.code == 0, said
+    assert said.out == "Finished project add-login: main had all of it already\n"
     assert home.is_gone()
     assert home.branches() == ["main"]
+    assert home.who.git("rev-parse", "main") == tip
+
+
+def test_a_state_that_was_merged_too_early_is_taken_off_the_target(ready: Home) -> None:
+    ready.who.git("merge", "--quiet", "--no-ff", "-m", "too early", BRANCH)
+    assert (ready.main / PROJECT).exists()
+    said = ready.who.at(ready.folder).process("project", "finish", "--merge", "--yes")
+    assert said.code == 0, said
+    assert not (ready.main / PROJECT).exists()
+    assert ready.who.git("ls-tree", "-r", "--name-only", "main").split() == ["a.txt", "b.txt"]
 
 
 # Checks
@@ -207,6 +225,32 @@ def test_checks_that_passed_are_not_run_again_for_the_same_commit(ready: Home) -
     (ready.main / "b.txt").unlink()
     assert ready.finish("--merge").code == 0
     assert (ready.main.parent / "runs").read_text() == "run\n"
+
+
+def test_work_that_goes_on_after_a_merge_is_merged_too_and_the_state_is_not_lost(ready: Home) -> None:
+    """The first end is killed behind its merge; then there is another task, and the target moves on."""
+    ready.settings('checks: ["test -f b.txt"]\n')
+    shim = ready.program("git", GIT_THAT_KILLS.replace("WHEN", "merge --ff-only"))
+    said = ready.who.process("project", "finish", "--merge", "--yes")
+    assert said.code == -9
+    shim.unlink()
+    assert len(ready.merges()) == 1
+    assert ready.who.sow("run").code == 0, "it completes what the kill left of the merge in the checkout"
+    ready.done("Second", "More.", c__txt="c\n")
+    ready.who.commit(d__txt="d\n")
+    said = ready.finish("--merge")
+    assert said.code == 0, said
+    assert len(ready.merges()) == 2
+    assert {"b.txt", "c.txt", "d.txt"} < set(ready.who.git("ls-tree", "--name-only", "main").split())
+    tasks = project_of(ready)["phases"]["implementation"]["tasks"]
+    assert [task["name"] for task in tasks] == ["JWT middleware", "Second"]
+    assert ready.is_gone()
+
+
+def test_after_a_merge_it_says_that_nothing_was_pushed(ready: Home) -> None:
+    ready.with_forge()
+    said = ready.finish("--merge")
+    assert said.err.splitlines()[-1] == "Next: `git push origin main` where main is to be shared"
 
 
 # By leaving it
@@ -662,6 +706,22 @@ def test_after_a_failure_the_work_may_go_on_and_the_next_finish_takes_it_along(r
     [pull] = ready.gh["pulls"]
     assert "Second" in pull["body"]
     assert ready.who.git("ls-tree", "--name-only", f"origin/{BRANCH}").split() == ["a.txt", "b.txt", "c.txt"]
+    assert ready.is_gone()
+
+
+def test_a_pull_request_that_was_merged_meanwhile_is_not_opened_again(ready: Home) -> None:
+    """The end is killed behind the pull request, and somebody merges that at the forge."""
+    ready.with_forge()
+    shim = ready.program("git", GIT_THAT_KILLS.replace("WHEN", "update-index --force-remove"))
+    assert ready.who.process("project", "finish", "--yes").code == -9
+    shim.unlink()
+    assert (ready.runtime / "finish.json").exists()
+    [pull] = ready.gh["pulls"]
+    ready.gh_file.write_text(json.dumps({**ready.gh, "pulls": [{**pull, "state": "MERGED"}]}))
+    ready.who.git("push", "--quiet", "origin", f"origin/{BRANCH}:main")
+    said = ready.finish()
+    assert said.code == 0, said
+    assert len(ready.gh["pulls"]) == 1
     assert ready.is_gone()
 
 

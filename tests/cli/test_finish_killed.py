@@ -2,12 +2,13 @@
 
 import json
 import os
-import random
 import signal
+import subprocess
 from pathlib import Path
 
 import pytest
-from tests.cli.ends import BRANCH, Home, killed, steps
+from tests.cli.ends import BRANCH, Home
+from tests.cli.test_kill_command import kill_everywhere, left_over
 from tests.git.parts import dying_git
 
 from sow.layout import PROJECT
@@ -20,6 +21,9 @@ FINISH = {
     "leave": ("project", "finish", "--leave", "--yes"),
     "delete": ("project", "delete", "--yes"),
 }
+EVERY = 9
+"""At every so manyth step they are killed here; at each it takes an hour."""
+
 LAST = "sow: project add-login ends"
 
 
@@ -39,15 +43,6 @@ def copied(template: Home, folder: Path) -> Home:
     home.own_branch("020", dark__css="d\n")
     home.who.done("task", "abandon", "020")
     return home
-
-
-@pytest.fixture(scope="module")
-def counted(template: Home, tmp_path_factory: pytest.TempPathFactory) -> dict[str, int]:
-    """How many calls of each command change something."""
-    return {
-        how: steps(copied(template, tmp_path_factory.mktemp(how)).who, *words)
-        for how, words in FINISH.items()
-    }
 
 
 def check(home: Home, how: str) -> None:
@@ -74,43 +69,29 @@ def check(home: Home, how: str) -> None:
             assert home.who.git("log", "--format=%s", BRANCH).splitlines()[0] == LAST
 
 
-@pytest.mark.parametrize("again", ["the same command", "any command"])
+def forget(home: Home) -> None:
+    """The remote and the forge as they were, for a repository that was put back."""
+    subprocess.run(["git", "update-ref", "-d", f"refs/heads/{BRANCH}"], cwd=home.origin, check=True)
+    home.gh_file.write_text(json.dumps({"login": True, "pulls": [], "calls": []}))
+
+
 @pytest.mark.parametrize("how", FINISH)
-def test_killed_anywhere_it_goes_on(
-    template: Home, counted: dict[str, int], tmp_path: Path, how: str, again: str
-) -> None:
-    chance = random.Random(f"{how} {again}")
-    # Every part of the way: one place in each quarter of it.
-    count = counted[how]
-    assert count > 20
-    for part in range(4):
-        at = chance.randrange(1 + part * count // 4, 1 + (part + 1) * count // 4)
-        home = copied(template, tmp_path / str(part))
-        ended = killed(home.who, at, *FINISH[how])
-        assert ended == -signal.SIGKILL, f"it came to its end before call {at}"
-        if again == "any command":
-            assert home.who.sow("project", "list").code == 0
-        if again == "the same command" or (home.folder / PROJECT / "state.yaml").exists():
-            said = home.who.sow(*FINISH[how])
-            assert said.code == 0, (at, said)
-        check(home, how)
-
-
-def test_killed_again_and_again_it_comes_to_its_end(template: Home, tmp_path: Path) -> None:
-    chance = random.Random(7)
+def test_killed_anywhere_it_goes_on(template: Home, tmp_path: Path, how: str) -> None:
     home = copied(template, tmp_path / "home")
-    deaths = 0
-    for _ in range(40):
-        if killed(home.who, chance.randrange(5, 60), *FINISH["merge"]) == 0:
-            break
-        deaths += 1
-        if not (home.folder / PROJECT).exists() and not (home.main / ".sow/runtime/.removal").exists():
-            break
-    assert deaths
-    home.who.sow("project", "list")
-    if (home.folder / PROJECT).exists():
-        assert home.who.sow(*FINISH["merge"]).code == 0
-    check(home, "merge")
+    gone = set()
+    kills = kill_everywhere(home.who, *FINISH[how], fewest=60, every=EVERY, reset=lambda: forget(home))
+    for number, place in enumerate(kills):
+        # By turns any command comes next, and the same one again at once.
+        if number % 2:
+            home.who.done("project", "list")
+        there = (home.folder / PROJECT / "state.yaml").exists()
+        gone.add(not there)
+        if there or list(home.main.glob(".sow/runtime/.removal/*.json")):
+            said = home.who.sow(*FINISH[how])
+            assert said.code == 0, (place, said)
+        check(home, how)
+        assert left_over(home.main) == [], place
+    assert gone == {True, False}
 
 
 @pytest.mark.parametrize("when", ["push", "update-ref -m", "merge --ff-only", "worktree remove"])

@@ -6,7 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -20,8 +20,13 @@ from sow.git import alive
 pytestmark = pytest.mark.slow
 
 
-def kill_everywhere(who: Person, *words: str, fewest: int) -> Iterator[str]:
-    """Each place at which `sow WORDS` was killed, what it left in the person's folder; last it survived."""
+def kill_everywhere(
+    who: Person, *words: str, fewest: int, every: int = 1, reset: Callable[[], object] = lambda: None
+) -> Iterator[str]:
+    """Each place at which `sow WORDS` was killed, what it left in the person's folder; last it survived.
+
+    `every`: at each of its steps, or only at every so manyth; `reset`: puts back what is elsewhere.
+    """
     template = who.folder.parent / "template"
     shutil.copytree(who.folder, template, symlinks=True)
     environment = {**who.environment, "PYTHONPATH": f"{SOURCES}:{ROOT}", "PYTHONDONTWRITEBYTECODE": "1"}
@@ -33,8 +38,9 @@ def kill_everywhere(who: Person, *words: str, fewest: int) -> Iterator[str]:
         assert killer.stdout
         place, step = "", 0
         while place != "survived":
-            step += 1
+            step += every
             restore(template, who.folder)
+            reset()
             killer.stdin.write(f"{step}\n")
             killer.stdin.flush()
             place = killer.stdout.readline().strip()
@@ -58,7 +64,8 @@ def restore(template: Path, folder: Path) -> None:
 def left_over(folder: Path) -> list[Path]:
     """Temporary files, intents and half-made folders."""
     patterns = (
-        ".sow/**/.*.tmp", ".sow/**/.project-*", ".sow/**/journal/*.json", ".sow/runtime/new/*",
+        ".sow/**/.*.tmp", ".sow/**/.project-*", ".sow/**/journal/*.json", ".sow/runtime/.new/*",
+        ".sow/runtime/.removal/*", ".sow/runtime/*/finish.json",
         ".git/**/index.lock*", ".git/**/index.sow-*",
     )  # fmt: skip
     return [path for pattern in patterns for path in folder.glob(pattern)]

@@ -365,3 +365,17 @@ def test_where_nothing_is_kept_settings_of_both_sides_come_together(repo: Repo, 
     outcome = merges.merge(repo.sow, "work", "main", "Merge", [], str(tmp_path / "intent"), keep_ours=None)
     assert isinstance(outcome, Merged)
     assert (repo.read(".sow/config.yaml"), repo.read(".sow/agents/tester.md")) == ("jobs: 4\n", "new\n")
+
+
+def test_a_path_further_down_can_be_what_stays(repo: Repo, tmp_path: Path) -> None:
+    repo.commit("base", **{".sow/config.yaml": "jobs: 3\n", ".sow/project/state.yaml": "old\n"})
+    repo.git("switch", "--quiet", "--create", "work")
+    repo.git("rm", "-r", "--quiet", ".sow/project")
+    repo.commit("theirs", **{".sow/config.yaml": "jobs: 4\n"})
+    repo.git("switch", "--quiet", "main")
+    repo.commit("ours", **{".sow/project/more.yaml": "more\n"})
+    keep = ".sow/project"
+    outcome = merges.merge(repo.sow, "work", "main", "Merge", [], str(tmp_path / "intent"), keep_ours=keep)
+    assert isinstance(outcome, Merged)
+    assert repo.read(".sow/config.yaml") == "jobs: 4\n"
+    assert sorted(path.name for path in (repo.folder / keep).iterdir()) == ["more.yaml", "state.yaml"]

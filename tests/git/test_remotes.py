@@ -41,6 +41,7 @@ def test_a_commit_is_pushed_to_a_branch_that_it_is_not_on_yet(repo: Repo, origin
     remotes.push(repo.sow, "origin", tip, "work")
     assert origin.git("rev-parse", "work") == tip
     assert repo.git("rev-parse", "work") != tip
+    remotes.follow(repo.sow, "origin", "work")
     assert repo.git("rev-parse", "--abbrev-ref", "work@{upstream}") == "origin/work"
 
 

@@ -78,8 +78,8 @@ def finish(
         if not terminal.yes("Finish it?"):
             click.echo("Nothing was done.", err=True)
             raise click.exceptions.Exit(1)
-    done = finisher.finish(prospect, wish)
-    _tell(settings, done.removed, as_json, done)
+    done = finisher.finish(wish)
+    _tell(settings, done.removed, as_json, done, shown=not yes)
 
 
 def _how(pr: bool, merge: bool, leave: bool, pr_url: str | None) -> How | None:
@@ -153,8 +153,12 @@ def _plan(finisher: Finisher, prospect: Prospect) -> str:
     return "\n".join(lines)
 
 
-def _tell(settings: dict[str, Any], removed: Removed, as_json: bool, done: Finished | None = None) -> None:
-    """Says what became of a project. `done`: what is known only to the one that did it."""
+def _tell(
+    settings: dict[str, Any], removed: Removed, as_json: bool, done: Finished | None = None, *,
+    shown: bool = False,
+) -> None:  # fmt: skip
+    """Says what became of a project. `done`: what is known only to the one that did it; `shown`: whether
+    the person has seen the plan of it."""
     told = removed.removal.payload
     if as_json:
         number = done.pull_request.number if done and done.pull_request else None
@@ -165,9 +169,12 @@ def _tell(settings: dict[str, Any], removed: Removed, as_json: bool, done: Finis
         click.echo(json.dumps(held))
         return
     click.echo(_outcome(removed))
-    for words in _gates(told.get("gates", [])):
+    for words in _gates(told.get("gates", [])) if not shown else ():
         aside(settings, words)
     tell_rest(settings, removed)
+    if done and done.commit and done.prospect.remote:
+        target = done.prospect.target
+        aside(settings, f"Next: `git push {done.prospect.remote} {target}` where {target} is to be shared")
 
 
 def _gates(texts: list[str]) -> list[str]:

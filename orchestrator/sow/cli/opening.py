@@ -9,7 +9,7 @@ import time
 from sow import find
 from sow.eventlog import EventLog
 from sow.git import places
-from sow.layout import RUNTIME
+from sow.layout import MAKING, REMOVING
 from sow.store import Store
 from sow.value import TYPE_CHECKING
 
@@ -41,11 +41,11 @@ def settle_half_made(at: "Places | None" = None) -> "list[Removed]":
     Gives those that went. Workers leave that alone. `at`: another repository than this folder's.
     """
     here = None if os.environ.get("SOW_ATTEMPT_ID") else at or places.find(find.here())
-    if here and os.path.isdir(f"{here.main}/{RUNTIME}/new"):
+    if here and os.path.isdir(f"{here.main}/{MAKING}"):
         from sow import setup
 
         setup.settle_half_made(here, store_of)
-    if here and os.path.isdir(f"{here.main}/{RUNTIME}/.removal"):
+    if here and os.path.isdir(f"{here.main}/{REMOVING}"):
         from sow import removal
 
         return removal.settle(here, store_of)

@@ -36,7 +36,11 @@ def project() -> None:
 @click.option("--branch", metavar="B", help="The project's branch; it may exist. [default: feat/<name>]")
 @click.option("--name", metavar="N", help="Its name. [default: from the description]")
 @click.option(
-    "--from", "start", metavar="REF", help="Where a new branch starts. [default: the default branch]"
+    "--from",
+    "start",
+    metavar="REF",
+    help="Where a new branch starts. [default: the default branch]",
+    shell_complete=completion.branches,
 )
 @click.option(
     "--type",

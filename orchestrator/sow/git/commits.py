@@ -11,7 +11,7 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 
 from sow.errors import Refused
-from sow.git import index
+from sow.git import index, trees
 from sow.git.excludes import is_ignored
 from sow.git.repository import Git
 
@@ -127,12 +127,8 @@ def without(git: Git, tip: str, path: str, message: str, *more_parents: str) -> 
 
     None where `tip` has no such path. `more_parents`: commits that it comes after, too.
     """
-    git = git.at_top()
-    with index.beside(git) as env:
-        git.run("read-tree", tip, env=env)
-        if not _drop(git, path, env):
-            return None
-        return make(git, git.line("write-tree", env=env), (tip, *more_parents), message)
+    tree = trees.without(git, tip, path)
+    return None if tree is None else make(git, tree, (tip, *more_parents), message)
 
 
 def leave_out(git: Git, path: str, branch: str, old: str, new: str) -> bool:
@@ -147,20 +143,13 @@ def leave_out(git: Git, path: str, branch: str, old: str, new: str) -> bool:
         _must_be_on(git, branch)
         if git.tip(branch) not in (old, new):
             return False
-        _drop(git, path, mine.env)
+        if names := git.names("ls-files", "-z", "--", path, env=mine.env):
+            feed = "".join(f"{name}\0" for name in names)
+            git.run("update-index", "--force-remove", "-z", "--stdin", input=feed, env=mine.env)
         mine.keep()
         if git.tip(branch) == old:
             _advance(git, new, old)
         return True
-
-
-def _drop(git: Git, path: str, env: Mapping[str, str]) -> bool:
-    """Takes `path` out of the index that `env` names; False where it has none such."""
-    names = git.names("ls-files", "-z", "--", path, env=env)
-    if names:
-        feed = "".join(f"{name}\0" for name in names)
-        git.run("update-index", "--force-remove", "-z", "--stdin", input=feed, env=env)
-    return bool(names)
 
 
 def stage_everything(git: Git, env: Mapping[str, str]) -> None:

@@ -15,12 +15,12 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from sow.errors import Failed, Refused
-from sow.git import commits, landing
+from sow.git import commits, landing, trees
 from sow.git.landing import Blocked, Merged
 from sow.git.repository import Git
 
 KEEP = ".sow"
-"""The entry of the top folder that always stays as the branch that is merged into has it."""
+"""What stays as the branch that is merged into has it, when a task's work is merged."""
 
 Fault = TypeVar("Fault")
 
@@ -69,8 +69,8 @@ def merge(
     `trailers` are lines like `Sow-Task: demo/010/1`: a merge that bears them
     all is never made twice. `since` is a commit before which none can be.
     `intent` is the path of a file for `settle`, which the caller calls first
-    after a kill; one caller at a time, by a `GitLease`. `keep_ours` is the entry
-    of the top folder that stays as `into` has it; with None there is none such. `vet` is asked about
+    after a kill; one caller at a time, by a `GitLease`. `keep_ours` is the path
+    that stays as `into` has it; with None there is none such. `vet` is asked about
     the merge commit before the branch moves: what it gives, if not None, is
     given back, and nothing was changed. Raises NotFound for a
     missing branch or commit, Failed for a git that is too old or histories
@@ -182,42 +182,23 @@ def _join(git: Git, ours: str, theirs: str, keep: str | None) -> str | Conflict:
     tree, *files = answer.out.split("\0")
     if answer.code == 1:
         return Conflict(sorted({name for name in files if name}))
-    kept = _entry(git, ours, keep) if keep is not None else None
-    return _tree(git, [*_entries(git, tree), kept]) if kept else tree
+    kept = trees.at(git, ours, keep) if keep is not None else None
+    return trees.placed(git, tree, str(keep), kept) if kept else tree
 
 
-def _without(git: Git, commit: str, name: str, parents: Sequence[str]) -> str:
-    """A commit like `commit` with other parents, and without `name` in its top folder."""
-    entries = [entry for entry in _entries(git, commit) if _name(entry) != name]
-    return commits.make(git, _tree(git, entries), parents, f"{commit} without {name}")
+def _without(git: Git, commit: str, path: str, parents: Sequence[str]) -> str:
+    """A commit like `commit` with other parents, and without `path`."""
+    tree = trees.without(git, commit, path) or f"{commit}^{{tree}}"
+    return commits.make(git, tree, parents, f"{commit} without {path}")
 
 
 def _parents(git: Git, commit: str) -> list[str]:
     return git.line("rev-list", "--parents", "--max-count=1", commit).split()[1:]
 
 
-def _entry(git: Git, commit: str, name: str) -> str | None:
-    """The entry of the commit's top folder that is called `name`; None where it has none."""
-    return next((entry for entry in _entries(git, commit) if _name(entry) == name), None)
-
-
-def _entries(git: Git, tree: str) -> list[str]:
-    """The entries of the top folder of a tree or commit, as `git ls-tree` writes them."""
-    return git.names("ls-tree", "-z", "--full-tree", tree)
-
-
-def _name(entry: str) -> str:
-    return entry.split("\t", 1)[1]
-
-
-def _tree(git: Git, entries: Sequence[str]) -> str:
-    # Missing objects are none of our business: a partial clone has them elsewhere.
-    return git.line("mktree", "-z", "--missing", input="".join(f"{entry}\0" for entry in entries))
-
-
 def _take(git: Git, commit: str, name: str) -> None:
     """Makes `name` in index and working tree what it is in `commit`; what git ignores there stays."""
-    if _entry(git, commit, name):
+    if trees.at(git, commit, name):
         git.run("checkout", "--no-overlay", "--quiet", commit, "--", name)
     else:
         git.run("rm", "-r", "-f", "--quiet", "--ignore-unmatch", "--", name)

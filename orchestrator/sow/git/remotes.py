@@ -33,15 +33,12 @@ def address(git: Git, remote: str) -> str:
 
 
 def push(git: Git, remote: str, commit: str, branch: str) -> None:
-    """Makes the remote's branch stand at `commit`, and the local one follow it. What the remote's has
-    is never lost.
+    """Makes the remote's branch stand at `commit`. What the remote's has is never lost.
 
     Raises Refused where it has commits that `commit` has not, Failed where it can't be reached.
     """
     answer = git.talk("push", "--porcelain", remote, f"{commit}:refs/heads/{branch}")
     if answer.code == 0:
-        # Only so that the person's own `git push` and `git pull` know where to.
-        git.ask("branch", "--quiet", f"--set-upstream-to={remote}/{branch}", branch)
         return
     if any(sign in answer.out for sign in ("(fetch first)", "(non-fast-forward)")):
         raise Refused(
@@ -52,6 +49,11 @@ def push(git: Git, remote: str, commit: str, branch: str) -> None:
         f"git push to {remote} failed: {_said(answer.out, answer.err)}",
         f"see for yourself: `git -C {git.folder} push {remote} {branch}`",
     )
+
+
+def follow(git: Git, remote: str, branch: str) -> None:
+    """Tells the person's own `git push` and `git pull` on a branch where to, if it can be told."""
+    git.ask("branch", "--quiet", f"--set-upstream-to={remote}/{branch}", branch)
 
 
 def fetch(git: Git, remote: str, branch: str) -> str | None:
