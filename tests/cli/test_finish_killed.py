@@ -94,7 +94,7 @@ def test_killed_anywhere_it_goes_on(template: Home, tmp_path: Path, how: str) ->
     assert gone == {True, False}
 
 
-@pytest.mark.parametrize("when", ["push", "update-ref -m", "merge --ff-only", "worktree remove"])
+@pytest.mark.parametrize("when", ["push", "update-ref -m", "merge --ff-only", "update-ref -d"])
 @pytest.mark.parametrize("deed", ["true", '$git "$@"'], ids=["before it", "after it"])
 def test_killed_together_with_its_git_it_goes_on(
     template: Home, tmp_path: Path, when: str, deed: str

@@ -67,12 +67,16 @@ class _Holder:
 
     def is_dead(self, seconds: float = END_SECONDS) -> bool:
         """Whether neither the sow that took the lock nor, within `seconds`, a git that it started lives."""
-        if self.boot == process.boot_id():
-            mine = Identity(boot_id=self.boot, pid=self.pid, start_ticks=self.start)
-            if self.namespace != process.pid_namespace() or process.alive(mine):
-                return False
-            return alive.wait_for_end(TOKEN, self.token, seconds)
-        return True
+        if not self.has_gone():
+            return False
+        return self.boot != process.boot_id() or alive.wait_for_end(TOKEN, self.token, seconds)
+
+    def has_gone(self) -> bool:
+        """Whether the sow that wanted the lock has ended."""
+        if self.boot != process.boot_id():
+            return True
+        mine = Identity(boot_id=self.boot, pid=self.pid, start_ticks=self.start)
+        return self.namespace == process.pid_namespace() and not process.alive(mine)
 
 
 @contextmanager
@@ -109,6 +113,7 @@ def held(
         yield index
     finally:
         _sweep(index.copy)
+        _sweep_unlinked(lock)
         # Whoever removed our lock by hand may have let another git take it.
         found = _holder(lock)
         if found is not None and found.token == token:
@@ -167,6 +172,17 @@ def _create(lock: str, token: str, intent: str) -> bool:
         with suppress(FileNotFoundError):
             os.unlink(beside)
     return True
+
+
+def _sweep_unlinked(lock: str) -> None:
+    """Removes what sows that died left on their way to the lock; the caller holds it."""
+    folder, name = os.path.split(lock)
+    for entry in os.listdir(folder):
+        if entry.startswith(f"{name}."):
+            left = _holder(f"{folder}/{entry}")
+            if left is not None and left.has_gone():
+                with suppress(FileNotFoundError):
+                    os.unlink(f"{folder}/{entry}")
 
 
 def _create_without_links(beside: str, lock: str) -> bool:
