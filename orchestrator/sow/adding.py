@@ -1,7 +1,6 @@
 """Adding a task: everything that can be wrong with it is said before anything is written."""
 
-from sow import fields, roles
-from sow.errors import NotFound
+from sow import fields, phase, roles
 from sow.ready import check_dependencies
 from sow.store import Store
 from sow.task import PENDING, Task
@@ -11,8 +10,6 @@ if TYPE_CHECKING:
     from typing import Any
 
     from sow_schemas import documents
-
-DEFAULT_PHASE = "implementation"
 
 
 class Wish(Value):
@@ -35,13 +32,13 @@ def add(store: Store, wish: Wish) -> Task:
     for what, text in (("the type of the task", wish.task_type), ("the description", wish.description)):
         fields.check_text(what, text or "")
     roles.check(wish.agent, store.layout.main)
-    phase = wish.phase or _phase(store)
+    goal = _phase(store, wish.phase)
 
     def make(task_id: str, others: "tuple[Task, ...]") -> Task:
         check_dependencies(task_id, wish.depends_on, others)
         now = store.now()
         return Task(
-            id=task_id, name=name, phase=phase, status=PENDING, created_at=now,
+            id=task_id, name=name, phase=goal, status=PENDING, created_at=now,
             updated_at=now, iteration=1, assigned_agent=wish.agent, inputs=[], outputs=[],
             priority=wish.priority, depends_on=list(dict.fromkeys(wish.depends_on)) or None,
             task_type=wish.task_type, params=wish.params,
@@ -50,11 +47,8 @@ def add(store: Store, wish: Wish) -> Task:
     return store.add_task(make, description=wish.description, task_id=wish.task_id)
 
 
-def _phase(store: Store) -> str:
-    """The phase that new tasks go to: `implementation`, or the only one there is."""
-    phases = store.phases()
-    if DEFAULT_PHASE in phases:
-        return DEFAULT_PHASE
-    if len(phases) == 1:
-        return phases[0]
-    raise NotFound("which phase?", f"name one: --phase {' | '.join(phases)}")
+def _phase(store: Store, wanted: "str | None") -> str:
+    """The phase that a new task goes to."""
+    if wanted is not None:
+        store.phase(wanted)  # told as missing before it is told as one without tasks
+    return phase.for_tasks(store.type(), store.project(), wanted)

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 import sow_schemas
 from sow import document, files
 from sow.document import canonical, faults
-from sow.errors import NotFound, Refused
+from sow.errors import Busy, NotFound, Refused
 from sow.layout import Layout
 from sow.value import Value
 
@@ -134,6 +134,15 @@ class Attempts:
     def open(self) -> list[Attempt]:
         """The attempts whose end is not recorded: they run, or ended unseen."""
         return [attempt for attempt in self.all() if not attempt.ended]
+
+    def check_at_rest(self, task_id: str) -> None:
+        """Raises Busy while a process is at work on the task: a decision about it waits for its end."""
+        running = [attempt for attempt in self.open() if attempt.task_id == task_id]
+        if running:
+            raise Busy(
+                f"the agent of task {task_id} is still at work (attempt {running[0].id})",
+                f"wait for it, or end it: `sow agent stop {task_id}`; if no `sow run` is on, start one",
+            )
 
     def of_task(self, task_id: str) -> list[Attempt]:
         """The attempts of a task, oldest first."""

@@ -38,6 +38,15 @@ class Drivers:
         """
         self._reserved[task_id] = lease.acquire(self._turn(task_id), f"the turn of task {task_id}")
 
+    @contextmanager
+    def kept_off(self, task_id: str) -> Iterator[None]:
+        """Nobody drives the task meanwhile, for a `with` block. Raises Busy where somebody does."""
+        held = lease.acquire(self._turn(task_id), f"the turn of task {task_id}")
+        try:
+            yield
+        finally:
+            held.release()
+
     def check_free(self, task_id: str) -> None:
         """Raises Busy where another process drives the task."""
         if task_id not in self._reserved and (held := self.driven(task_id)):

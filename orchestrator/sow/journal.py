@@ -81,6 +81,26 @@ class Journal:
         # What begins with a dot was not whole yet: nothing was done about it.
         return sorted(name for name in names if name.endswith(_SUFFIX) and name[0] != ".")
 
+    def coming(self, path: str, name: str) -> "str | None":
+        """What a change that is under way, under a lock of this name, is about to write to `path`.
+
+        None where none is. For a reader, who takes no lock, and may come in the middle.
+        """
+        for entry in self.left():
+            if name not in locks_of(entry):
+                continue
+            import json
+
+            try:
+                with open(f"{self._layout.journal}/{entry}", "rb") as file:
+                    steps = json.load(file)
+            except FileNotFoundError:
+                continue  # it has come to its end
+            for kind, below, what in steps:
+                if kind == "write" and self._place(below) == os.path.normpath(path):
+                    return str(what)
+        return None
+
     def settle(self, name: str = "") -> None:
         """Completes what killed writers left, and waits for those that live. `name`: a lock that it is of."""
         for entry in self.left():
@@ -111,15 +131,18 @@ class Journal:
             return ["write", below, step.text]
         return ["move", below, os.path.relpath(step.to, self._layout.project)]
 
+    def _place(self, below: str) -> str:
+        return os.path.normpath(os.path.join(self._layout.project, below))
+
     def _replay(self, entry: str, steps: "list[list[str]]") -> None:
         """Does what is not done yet; doing it again changes nothing."""
         for kind, below, what in steps:
-            path = os.path.normpath(os.path.join(self._layout.project, below))
+            path = self._place(below)
             if kind == "write":
                 files.make_folder(os.path.dirname(path))
                 files.write(path, what)
             else:
-                _move(path, os.path.normpath(os.path.join(self._layout.project, what)))
+                files.move(path, self._place(what))
         os.unlink(f"{self._layout.journal}/{entry}")
         files.flush_folder(self._layout.journal)
 
@@ -195,11 +218,3 @@ def locks_of(entry: str) -> "list[str]":
 def _order(name: str) -> "tuple[int, str]":
     """Everybody takes locks in this order, so that no two wait for each other."""
     return ({IDS: 0, PROJECT: 1, TASKS: 2}.get(name, 3), name)
-
-
-def _move(path: str, to: str) -> None:
-    if os.path.lexists(path):
-        files.make_folder(os.path.dirname(to))
-        os.rename(path, to)
-        files.flush_folder(os.path.dirname(path))
-        files.flush_folder(os.path.dirname(to))

@@ -81,6 +81,11 @@ class Layout(Value):
     def last_good(self) -> str:
         return f"{self.runtime}/last-good"
 
+    @property
+    def removed(self) -> str:
+        """Where removed tasks are kept, a folder each."""
+        return f"{self.runtime}/removed"
+
     def task_worktree(self, branch: str, task_id: str) -> str:
         return f"{self.main}/{WORKTREES}/{branch}--{task_id}"
 

@@ -47,6 +47,12 @@ class Ready:
             for dependent in self._dependents[task.id]:
                 self._consider(dependent)
 
+    def drop(self, task_id: str) -> None:
+        """Takes in that a task is no longer there; what waits for it waits for ever."""
+        old = self.tasks.pop(task_id, None)
+        for needed in (old.depends_on or ()) if old else ():
+            self._dependents[needed].discard(task_id)
+
     def take(self, now: float, busy: Iterable[str] = ()) -> Task | None:
         """The task that starts next at `now` (seconds since the epoch), not one of `busy`."""
         self._wake(now)
@@ -54,8 +60,8 @@ class Ready:
         held, found = set(busy), None
         while self._heap and found is None:
             entry = heapq.heappop(self._heap)
-            task = self.tasks[entry[1]]
-            if entry[0] != _rank(task) or _start(task) > now or not self._startable(task):
+            task = self.tasks.get(entry[1])
+            if task is None or entry[0] != _rank(task) or _start(task) > now or not self._startable(task):
                 continue  # an older state of it: what it is now stands elsewhere
             if task.id in held:
                 passed.append(entry)
@@ -69,8 +75,8 @@ class Ready:
         """When the next waiting task may start, in seconds since the epoch; None for none."""
         while self._timed:
             at, task_id = self._timed[0]
-            task = self.tasks[task_id]
-            if not is_unset(task.not_before) and task.status in (PENDING, IN_PROGRESS) and at == _start(task):
+            task = self.tasks.get(task_id)
+            if task and _waits(task) and at == _start(task):
                 return at
             heapq.heappop(self._timed)
         return None
@@ -88,8 +94,8 @@ class Ready:
     def _wake(self, now: float) -> None:
         while self._timed and self._timed[0][0] <= now:
             _, task_id = heapq.heappop(self._timed)
-            task = self.tasks[task_id]
-            if self._startable(task):
+            task = self.tasks.get(task_id)
+            if task and self._startable(task):
                 heapq.heappush(self._heap, (_rank(task), task_id))
 
     def _consider(self, task_id: str) -> None:
@@ -110,6 +116,10 @@ class Ready:
             (other := self.tasks.get(needed)) is not None and other.status == COMPLETED
             for needed in task.depends_on or ()
         )
+
+
+def _waits(task: Task) -> bool:
+    return not is_unset(task.not_before) and task.status in (PENDING, IN_PROGRESS)
 
 
 def _start(task: Task) -> float:

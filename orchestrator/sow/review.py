@@ -16,7 +16,7 @@ from sow import fields
 from sow.attempt import Attempts
 from sow.change import Change, Event
 from sow.clock import is_unset, moment
-from sow.errors import Busy, Failed, Refused
+from sow.errors import Failed, Refused
 from sow.git import landing, merges
 from sow.judgement import sent_back
 from sow.layout import Layout
@@ -107,7 +107,7 @@ class Reviewer:
     def send_back(self, task_id: str, text: str, *, by: str) -> Task:
         """Sends a task back with feedback: its file, the next iteration and the state, all or nothing."""
         _not_empty(text, "feedback")
-        self._check_at_rest(task_id)
+        self.attempts.check_at_rest(task_id)
 
         def change(task: Task) -> Change:
             return sent_back(task, text, by=by, at=self.store.now(), file=self.store.next_feedback(task))
@@ -123,7 +123,7 @@ class Reviewer:
         agent is still at work.
         """
         _not_its_own(task_id, by)
-        self._check_at_rest(task_id)
+        self.attempts.check_at_rest(task_id)
 
         def change(task: Task) -> Change:
             approved = task.approve(by=by, at=self.store.now())
@@ -136,7 +136,7 @@ class Reviewer:
     def accept(self, task_id: str, *, by: str) -> Approved:
         """Takes what is there as the result, and approves it: for a task that is paused or unfinished."""
         _not_its_own(task_id, by)
-        self._check_at_rest(task_id)
+        self.attempts.check_at_rest(task_id)
 
         def change(task: Task) -> Change:
             if task.status == NEEDS_REVIEW:
@@ -159,7 +159,7 @@ class Reviewer:
                     f"task {task_id} was not completed: {done.how} {', '.join(done.files)}", done.detail
                 )
             return done.task
-        self._check_at_rest(task_id)
+        self.attempts.check_at_rest(task_id)
         now = self.store.now()
 
         def change(current: Task) -> Change:
@@ -170,7 +170,7 @@ class Reviewer:
 
     def abandon(self, task_id: str, *, reason: str) -> Task:
         """Abandons a task; its branch and worktree stay. Raises Busy while its agent is at work."""
-        self._check_at_rest(task_id)
+        self.attempts.check_at_rest(task_id)
 
         def change(task: Task) -> Change:
             gone = task.abandon(at=self.store.now())
@@ -181,7 +181,7 @@ class Reviewer:
 
     def retry(self, task_id: str, *, fresh: bool) -> Task:
         """Puts a task back among the waiting. Raises Busy while its agent is at work."""
-        self._check_at_rest(task_id)
+        self.attempts.check_at_rest(task_id)
 
         def change(task: Task) -> Change:
             if task.status == PENDING and not fresh and is_unset(task.not_before):
@@ -269,15 +269,6 @@ class Reviewer:
     def _failed_check(self, folder: str) -> CheckFailed | None:
         """Runs the configured checks in `folder`; gives the first that fails."""
         return run_checks(self.checks, folder, self.environment)
-
-    def _check_at_rest(self, task_id: str) -> None:
-        """A decision about a task waits until its agent's process has ended."""
-        running = [a for a in self.attempts.open() if a.task_id == task_id]
-        if running:
-            raise Busy(
-                f"the agent of task {task_id} is still at work (attempt {running[0].id})",
-                f"wait for it, or end it: `sow agent stop {task_id}`; if no `sow run` is on, start one",
-            )
 
 
 def run_checks(checks: tuple[str, ...], folder: str, environment: Mapping[str, str]) -> CheckFailed | None:

@@ -473,8 +473,11 @@ class Scheduler:
         """Takes in the task as its file has it now."""
         try:
             task = self.turns.store.task(task_id)
+        except NotFound:
+            self._ready.drop(task_id)
+            return None
         except SowError:
-            return None  # removed or broken: `sow status` shows it, and the others go on
+            return None  # broken: `sow status` shows it, and the others go on
         before = self._ready.tasks.get(task_id)
         self._ready.put(task)
         ours = any(live.attempt.task_id == task_id for live in self.live.values())

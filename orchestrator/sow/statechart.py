@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from sow.change import Event
 from sow.clock import is_unset, moment
-from sow.errors import Refused
+from sow.errors import Refused, Usage
 from sow.project_types import (
     ArtifactsAre,
     DependenciesHold,
@@ -68,6 +68,16 @@ class Way:
 def current(kind: ProjectType, whole: Whole) -> ChartState:
     """The state that the project is in. Raises Refused for one that its type does not have."""
     return kind.state(whole.project["statechart"]["current_state"])
+
+
+def current_phase(kind: ProjectType, project: ProjectFile) -> str:
+    """The phase of the state that a project is in. Raises Usage where the state has none."""
+    here = kind.state(project["statechart"]["current_state"])
+    if here.phase is None:
+        raise Usage(
+            f"which phase? state {here.name} has none", f"name one: --phase {' | '.join(kind.phases)}"
+        )
+    return here.phase
 
 
 def ways(kind: ProjectType, whole: Whole) -> list[Way]:
@@ -181,9 +191,7 @@ def _affected(phase: PhaseFile, effect: Effect, at: str) -> PhaseFile:
     if effect.enter:
         held = _entered(held, at)
     if effect.status is not None:
-        held["status"] = effect.status
-        if stamp := {"completed": "completed_at", "failed": "failed_at"}.get(effect.status):
-            held[stamp] = at
+        held = {**with_status(cast("PhaseFile", held), effect.status, at)}
     if effect.metadata:
         given = {**held.get("metadata", {}), **effect.metadata}
         held["metadata"] = {key: value for key, value in given.items() if value is not None}
@@ -195,15 +203,33 @@ def _entered(phase: Mapping[str, Any], at: str) -> dict[str, Any]:
     held = {key: value for key, value in phase.items() if key not in ("completed_at", "failed_at")}
     if is_unset(held.get("started_at")):
         held["started_at"] = at
-    return {**held, "status": "in_progress", "iteration": _entries(phase) + 1}
+    before = 0 if "iteration" not in phase and is_unset(phase.get("started_at")) else iteration(phase)
+    return {**held, "status": "in_progress", "iteration": before + 1}
 
 
-def _entries(phase: Mapping[str, Any]) -> int:
-    """How often a phase was entered; the original does not always count it, and then its outputs tell."""
-    if "iteration" in phase or is_unset(phase.get("started_at")):
-        return int(phase.get("iteration", 0))
+def iteration(phase: Mapping[str, Any]) -> int:
+    """The iteration that a phase is in, from 1. The original does not always count: then its outputs tell."""
+    if "iteration" in phase:
+        return int(phase["iteration"])
     noted = [held.get("metadata", {}).get(ITERATION) for held in phase["outputs"]]
-    return max([1, *(number for number in noted if type(number) is int)])
+    last = max([1, *(number for number in noted if type(number) is int)])
+    failed = phase.get("failed_at")
+    if is_unset(failed) or phase["status"] == "failed":
+        return last
+    # It is gone into again: what came since is of this iteration, and until something did, it is the next.
+    return last + all(moment(held["created_at"]) <= moment(failed) for held in phase["outputs"])
+
+
+def with_status(phase: PhaseFile, status: str, at: str) -> PhaseFile:
+    """A phase in another status, with the times that go with it. `at`: RFC 3339, when."""
+    ends = {"completed": "completed_at", "failed": "failed_at"}
+    held: dict[str, Any] = {key: value for key, value in phase.items() if key not in ends.values()}
+    if status in ends:
+        held[ends[status]] = at
+    elif status not in ("pending", "skipped"):
+        held["started_at"] = at if is_unset(held.get("started_at")) else held["started_at"]
+        held["iteration"] = iteration(phase)
+    return in_order({**held, "status": status})
 
 
 def _with_inputs(phase: PhaseFile, artifacts: list[ArtifactState]) -> PhaseFile:
@@ -298,7 +324,7 @@ def _artifacts_fault(guard: ArtifactsAre, whole: Whole) -> tuple[str, str] | Non
     ]
     word = guard.of[:-1]
     if not found:
-        now = f" of iteration {phase.get('iteration', 1)}" if guard.this_iteration else ""
+        now = f" of iteration {iteration(phase)}" if guard.this_iteration else ""
         return (
             f"there is no {word} of type {guard.type} in phase {guard.phase}{now}",
             f"`sow {word} add --type {guard.type} --path PATH --phase {guard.phase}`",
@@ -333,10 +359,7 @@ def _artifact_fault(guard: ArtifactsAre, index: int, held: ArtifactState) -> tup
 
 def _is_of_now(artifact: ArtifactState, phase: PhaseFile) -> bool:
     """Whether an artifact came in the phase's current iteration; one that says nothing came in the first."""
-    if "iteration" not in phase:
-        # The original did not count: what came before the phase failed is of an older one.
-        return moment(artifact["created_at"]) > moment(phase.get("failed_at"))
-    return bool(artifact.get("metadata", {}).get(ITERATION, 1) == phase.get("iteration", 1))
+    return bool(artifact.get("metadata", {}).get(ITERATION, 1) == iteration(phase))
 
 
 def _task_metadata_fault(guard: TaskMetadataIs, whole: Whole) -> tuple[str, str] | None:

@@ -20,8 +20,9 @@ from sow.clock import stamp
 from sow.document import canonical
 from sow.errors import NotFound, Refused
 from sow.eventlog import EventLog
-from sow.journal import IDS, PROJECT, TASKS, Journal, Locked, Write, task_lock
+from sow.journal import IDS, PROJECT, TASKS, Journal, Locked, Move, Write, task_lock
 from sow.layout import Layout
+from sow.nearest import did_you_mean
 from sow.state import Broken, Step, Tasks, Whole
 from sow.task import COMPLETED, HIGHEST_ID, Task, free_id
 from sow.value import TYPE_CHECKING
@@ -33,7 +34,10 @@ if TYPE_CHECKING:
     from sow.clock import Clock
     from sow.project_types import ProjectType
     from sow.splitting import Old
-    from sow_schemas.documents import PhaseFile, ProjectFile, ProjectSplit
+    from sow_schemas.documents import PhaseFile, ProjectFile, ProjectSplit, TaskMoved
+
+_LOOKS = 20
+"""How often is looked anew while others add and move tasks."""
 
 
 class Store:
@@ -62,36 +66,59 @@ class Store:
 
     def task(self, task_id: str) -> Task:
         """The task as it stands on disk. Raises NotFound, or Refused where its file is broken."""
-        return self._read_task(self._task_file(task_id))
+        for _ in range(_LOOKS):
+            try:
+                return self._read_task(self._task_file(task_id))
+            except FileNotFoundError:
+                continue  # it was moved since it was found
+        raise self._gone(task_id)
 
     def tasks(self) -> Tasks:
         """All tasks of all phases; what can't be read is listed as broken beside them."""
-        found: list[Task] = []
+        found: dict[str, Task] = {}
         broken: list[Broken] = []
         for path in self.task_files():
             try:
-                found.append(self._read_task(path))
+                found[path] = self._read_task(path)
             except FileNotFoundError:
-                if os.path.isdir(os.path.dirname(path)):  # else: removed since the folder was listed
-                    gone = self._gone(os.path.basename(os.path.dirname(path)))
-                    broken.append(Broken(path=path, message=str(gone), hint=gone.hint))
+                self._look_again(path, found, broken)
             except Refused as fault:
                 broken.append(self._broken(path, fault))
-        found.sort(key=lambda task: task.id)
-        return Tasks(tasks=tuple(found), broken=tuple(broken))
+        tasks = sorted(found.values(), key=lambda task: task.id)
+        return Tasks(tasks=tuple(tasks), broken=tuple(broken))
+
+    def _look_again(self, path: str, found: "dict[str, Task]", broken: "list[Broken]") -> None:
+        """Takes in a task whose file is gone since its folder was listed: moved, removed or lost."""
+        task_id = os.path.basename(os.path.dirname(path))
+        try:
+            task = self.task(task_id)
+            found[self.layout.task_file(task.phase, task_id)] = task
+        except (NotFound, Refused):
+            if os.path.isdir(os.path.dirname(path)):
+                gone = self._gone(task_id)
+                broken.append(Broken(path=path, message=str(gone), hint=gone.hint))
 
     def task_files(self) -> "list[str]":
         """The paths of all state files of tasks."""
-        there = [
-            self.layout.task_file(phase, name)
-            for phase in self.phases()
-            for name in sorted(_names(self.layout.tasks(phase)))
-            if _is_task_id(name)
-        ]
+        listed = self._listed()
+        # A task that is moved meanwhile may be missed in both of its phases: two looks must agree.
+        for _ in range(_LOOKS):
+            before, listed = listed, self._listed()
+            if listed == before:
+                break
+        there = [self.layout.task_file(phase, name) for phase, name in listed]
         if old := self._old():
             left = {*old.tasks, *(f"{folder}/state.yaml" for folder in old.moves.values())}
             there = [*old.tasks, *(path for path in there if path not in left)]
         return there
+
+    def _listed(self) -> "list[tuple[str, str]]":
+        return [
+            (phase, name)
+            for phase in self.phases()
+            for name in sorted(_names(self.layout.tasks(phase)))
+            if _is_task_id(name)
+        ]
 
     def phases(self) -> "list[str]":
         """The names of the phases, also of those whose file is missing."""
@@ -105,6 +132,8 @@ class Store:
 
     def phase(self, phase: str) -> "PhaseFile":
         """A phase's own document, without its tasks. Raises NotFound for one that is not there."""
+        if phase not in self.phases():
+            raise self._no_phase(phase)  # whatever it is, it is no name of a folder here
         try:
             held: PhaseFile = self._read(self.layout.phase_file(phase), "phase_file").value
         except FileNotFoundError:
@@ -167,6 +196,7 @@ class Store:
     def _change_task(self, task_id: str, change: "Callable[[Task], Change]", *more: str) -> Task:
         path = self._task_file(task_id)
         with self._locked(*more, task_lock(task_id)) as lock:
+            path = path if self._is_there(path) else self._task_file(task_id)  # it may have been moved
             held = self._read_state(path)
             before = Task.from_document(held.value)
             outcome = change(before)
@@ -174,6 +204,7 @@ class Store:
                 return self._keep(path, held, outcome, lock)
         # Its completion is a matter of its phase, too: once more, under both locks.
         with self._locked(*more, PROJECT, task_lock(task_id)) as lock:
+            path = self._task_file(task_id)
             held = self._read_state(path)
             outcome = change(Task.from_document(held.value))
             return self._keep(path, held, self._with_phase(outcome), lock)
@@ -240,8 +271,11 @@ class Store:
         `at`: when it was said, where that was earlier; the same words of then are not added twice.
         """
         entry = f"\n## {at or self.now()} {by}\n\n{text.rstrip()}\n"
-        path = f"{self.layout.task(task.phase, task.id)}/log.md"
         self.split()
+        folder = self.layout.task(task.phase, task.id)
+        if not os.path.isdir(folder):  # moved since it was read
+            folder = os.path.dirname(self._task_file(task.id))
+        path = f"{folder}/log.md"
         if at and entry in _text(path):
             return False
         handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
@@ -282,6 +316,64 @@ class Store:
             self.tell(Event(type="task.created", task_id=new_id, payload={"input": task.name}))
         return task
 
+    def move_task(self, task_id: str, phase: str) -> Task:
+        """Takes a task to another phase: its folder and its state, all or nothing; gives the task.
+
+        Raises NotFound, Busy, and Refused where its metadata is none for that phase.
+        """
+        with self._held_alone(task_id) as lock:
+            path = self._task_file(task_id)
+            held = self._read_state(path)
+            before = Task.from_document(held.value)
+            if before.phase == phase:
+                return before
+            self.phase(phase)
+            to = self.layout.task(phase, task_id)
+            after = before.replace(phase=phase, updated_at=self.now())
+            text = _changed(held, after.document(), path)
+            self._check_metadata("task_metadata", phase, after.metadata, path)
+            self._put({}, lock)
+            steps: list[Write | Move] = [
+                # First the folder: who repeats it after a kill must not make the old one again.
+                Move(path=os.path.dirname(path), to=to),
+                Write(path=f"{to}/state.yaml", text=text),
+                Write(path=self._good(task_id), text=text),
+            ]
+            self.journal.carry_out(steps, lock.names)
+            moved: TaskMoved = {"source": before.phase, "target": phase}
+            self.log.append(
+                Event(type="task.moved", task_id=task_id, payload=moved), lock.count(task_lock(task_id))
+            )
+        return after
+
+    def remove_task(self, task_id: str, check: "Callable[[Task, tuple[Task, ...]], None]") -> str:
+        """Takes a task out of the project, all or nothing; gives the folder where it is kept.
+
+        `check`: raises where the task, among all there are, must stay. Its id is never given again.
+        """
+        with self._held_alone(task_id) as lock:
+            path = self._task_file(task_id)
+            task = Task.from_document(self._read_state(path).value)
+            check(task, self.tasks().tasks)
+            self._put({}, lock)
+            if task_id not in _text(self._ids_file()).split():
+                self._remember_id(task_id)
+            kept = _free(f"{self.layout.removed}/{task_id}")
+            steps = [
+                # First the copy: without its folder, a task that has one would be told as gone.
+                Move(path=self._good(task_id), to=f"{kept}.last-good.yaml"),
+                Move(path=os.path.dirname(path), to=kept),
+            ]
+            self.journal.carry_out(steps, lock.names)
+            event = Event(type="task.removed", task_id=task_id, payload={"name": task.name})
+            self.log.append(event, lock.count(task_lock(task_id)))
+        return kept
+
+    def _held_alone(self, task_id: str) -> Locked:
+        """All locks that are about a task, its phases and what depends on it, for a `with` block."""
+        self._task_file(task_id)  # before a lock is made for what is no task
+        return self._locked(IDS, PROJECT, task_lock(task_id))
+
     def restore_last_good(self, task_id: str) -> "Task | None":
         """Puts a task's last valid state back where its file is broken or gone.
 
@@ -319,15 +411,22 @@ class Store:
     # -- helpers ------------------------------------------------------------------------------
 
     def _task_file(self, task_id: str) -> str:
-        if _is_task_id(task_id):
+        if path := self._find(task_id):
+            return path
+        if _is_task_id(task_id) and os.path.exists(self._good(task_id)):
+            raise self._gone(task_id)
+        raise NotFound(f"task not found: {task_id}", "see the tasks there are: `sow task list`")
+
+    def _find(self, task_id: str) -> "str | None":
+        """The path of a task's state file; None where there is none."""
+        # Twice: a task that is moved meanwhile may be missed in both of its phases.
+        for _ in range(2) if _is_task_id(task_id) else ():
             old = self._old()
-            for phase in {*self._phase_folders(), *(old.phases if old else ())}:
+            for phase in (*self._phase_folders(), *(old.phases if old else ())):
                 path = self.layout.task_file(phase, task_id)
                 if self._is_there(path):
                     return path
-            if os.path.exists(self._good(task_id)):
-                raise self._gone(task_id)
-        raise NotFound(f"task not found: {task_id}", "see the tasks there are: `sow task list`")
+        return None
 
     def _phase_folders(self) -> "list[str]":
         return sorted(name for name in _names(self.layout.phases) if not name.startswith("."))
@@ -364,15 +463,31 @@ class Store:
         return sorted(phases, key=lambda name: (known.index(name) if name in known else len(known), name))
 
     def _no_phase(self, phase: str) -> NotFound:
-        there = ", ".join(self.phases()) or "none"
-        return NotFound(f"phase not found: {phase}", f"the phases of this project: {there}")
+        there = self._in_order(self.phases())
+        return NotFound(
+            f"phase not found: {phase or 'its name is empty'}",
+            f"{did_you_mean(phase, there)}the phases of this project: {', '.join(there) or 'none'}",
+        )
 
     def _read_task(self, path: str) -> Task:
-        return Task.from_document(self._read_state(path).value)
+        """The task in a file, for a reader: one who comes in the middle of its move sees it moved."""
+        held = self._read(path, "task_state")
+        phase, _, task_id = path.split("/")[-4:-1]
+        if held.value["phase"] != phase and (text := self.journal.coming(path, task_lock(task_id))):
+            held = document.parse(text.encode(), path)
+        elif held.value["phase"] != phase:
+            held = self._read(path, "task_state")  # its move has come to its end since
+        self._check_place(held, path)
+        return Task.from_document(held.value)
 
     def _read_state(self, path: str) -> "document.Document":
-        """A task's document, which must belong where it lies: a copied folder would stand for two tasks."""
+        """A task's document, for a writer who holds its lock."""
         held = self._read(path, "task_state")
+        self._check_place(held, path)
+        return held
+
+    def _check_place(self, held: "document.Document", path: str) -> None:
+        """A task must belong where it lies: a copied folder would stand for two tasks."""
         phase, _, task_id = path.split("/")[-4:-1]
         for field, place in (("id", task_id), ("phase", phase)):
             if held.value[field] != place:
@@ -381,7 +496,6 @@ class Store:
                     f"{path}:{line}: {field} is {held.value[field]!r}, and its folder says {place!r}",
                     f"make {field} {place!r}, or move the folder to where it belongs",
                 )
-        return held
 
     def _read(self, path: str, schema: str) -> "document.Document":
         old = self._old()
@@ -510,6 +624,11 @@ class Store:
             from sow.project_types import metadata
 
             metadata.check(getattr(kind.phases[phase], key), value, where)
+
+    def task_metadata(self, task: Task) -> "Mapping[str, Any] | None":
+        """The JSON Schema that the project's type has for a task's metadata; None for anything."""
+        kind = self._type_with("task_metadata")
+        return kind.phases[task.phase].task_metadata if kind and task.phase in kind.phases else None
 
     def _is_told_to_phase(self, before: Task, after: Task) -> bool:
         if after.status != COMPLETED or before.status == COMPLETED or not after.metadata:
@@ -657,6 +776,11 @@ def _written(value: "Mapping[str, Any]", path: str) -> str:
 
 def _unwritable(path: str, fault: ValueError) -> Refused:
     return Refused(f"{path}: {fault}", "give a value that a YAML file can hold")
+
+
+def _free(path: str) -> str:
+    """`path`, or where there is something, the next one with a number behind it."""
+    return next(p for p in (path, *(f"{path}-{n}" for n in range(2, 10_000))) if not os.path.lexists(p))
 
 
 def _is_task_id(text: str) -> bool:

@@ -331,7 +331,8 @@ class Turns:
         now = self.store.now()
 
         def change(current: Task) -> Change:
-            if current.status != task.status or current.iteration != task.iteration:
+            now_at = (current.status, current.iteration, current.phase)
+            if now_at != (task.status, task.iteration, task.phase):
                 raise Busy(f"task {task.id} was changed by somebody else just now", "repeat the command")
             begun = current.replace(assigned_agent=task.assigned_agent).start(
                 session_id=session,

@@ -20,14 +20,15 @@ class ArtifactState(TypedDict):
     """Where the file lies, relative to .sow/project/. Set when the artifact is added, never cleared."""
 
     approved: bool
-    """Whether a person accepted it. Set to false when the artifact is added, to true by an approval, back to
-    false when that is withdrawn."""
+    """Whether it was accepted. Set when the artifact is added, to true by an approval, back to false when
+    that is withdrawn."""
 
     created_at: str
     """When the artifact was added. Set once, never changed."""
 
     metadata: NotRequired[dict[str, Any]]
-    """Open: shaped by the artifact's type. Set by whoever adds the artifact, kept until they remove it."""
+    """Open: shaped by the artifact's type. Set by whoever adds the artifact, kept until they remove it. In a
+    phase, sow sets `iteration` to the phase's when the artifact is added, and never changes it."""
 
 
 Action = Literal["spawn", "resume", "attach"]
@@ -209,12 +210,12 @@ class Event(TypedDict):
 
 
 EventType = Literal[
-    "task.created", "task.started", "stage.progress", "artifact.written", "task.completed", "task.failed",
-    "task.paused", "task.resumed", "task.needs_review", "task.feedback", "task.abandoned",
-    "task.retry_scheduled", "task.changed", "session.started", "attempt.started", "attempt.ended",
-    "agent.message", "agent.tool", "usage.updated", "merge.done", "merge.conflict", "lock.broken",
-    "run.started", "run.ended", "project.created", "project.advanced", "project.split", "project.changed",
-    "phase.changed", "tool.denied"
+    "task.created", "task.started", "stage.progress", "artifact.written", "artifact.changed",
+    "artifact.removed", "task.completed", "task.failed", "task.paused", "task.resumed", "task.needs_review",
+    "task.feedback", "task.abandoned", "task.retry_scheduled", "task.changed", "task.moved", "task.removed",
+    "session.started", "attempt.started", "attempt.ended", "agent.message", "agent.tool", "usage.updated",
+    "merge.done", "merge.conflict", "lock.broken", "run.started", "run.ended", "project.created",
+    "project.advanced", "project.split", "project.changed", "phase.changed", "tool.denied"
 ]
 
 
@@ -253,6 +254,29 @@ class ArtifactWritten(TypedDict):
 
     kind: str
     """What it is. Set with the event."""
+
+
+class ArtifactChanged(TypedDict):
+    """Fields of an artifact are another."""
+
+    path: str
+    """Where it lies. Set with the event."""
+
+    kind: str
+    """What it is. Set with the event."""
+
+    fields: list[str]
+    """Their paths. Set with the event."""
+
+
+class ArtifactRemoved(TypedDict):
+    """A file is no artifact any longer; it stays where it lies."""
+
+    path: str
+    """Where it lies. Set with the event."""
+
+    kind: str
+    """What it was. Set with the event."""
 
 
 class TaskCompleted(TypedDict):
@@ -331,6 +355,23 @@ class TaskChanged(TypedDict):
 
     fields: list[str]
     """Their names. Set with the event."""
+
+
+class TaskMoved(TypedDict):
+    """A task went to another phase."""
+
+    source: str
+    """The phase that it left. Set with the event."""
+
+    target: str
+    """The phase that it is in. Set with the event."""
+
+
+class TaskRemoved(TypedDict):
+    """A task was taken out of the project; its folder is kept."""
+
+    name: str
+    """What it was called. Set with the event."""
 
 
 class SessionStarted(TypedDict):
@@ -505,11 +546,12 @@ class ToolDenied(TypedDict):
 
 
 EventPayload = (
-    TaskCreated | TaskStarted | StageProgress | ArtifactWritten | TaskCompleted | TaskFailed | TaskPaused |
-    TaskResumed | TaskNeedsReview | TaskFeedback | TaskAbandoned | TaskRetryScheduled | TaskChanged |
-    SessionStarted | AttemptStarted | AttemptEnded | AgentMessage | AgentTool | UsageUpdated | MergeDone |
-    MergeConflict | LockBroken | RunStarted | RunEnded | ProjectCreated | ProjectAdvanced | ProjectSplit |
-    ProjectChanged | PhaseChanged | ToolDenied
+    TaskCreated | TaskStarted | StageProgress | ArtifactWritten | ArtifactChanged | ArtifactRemoved |
+    TaskCompleted | TaskFailed | TaskPaused | TaskResumed | TaskNeedsReview | TaskFeedback | TaskAbandoned |
+    TaskRetryScheduled | TaskChanged | TaskMoved | TaskRemoved | SessionStarted | AttemptStarted |
+    AttemptEnded | AgentMessage | AgentTool | UsageUpdated | MergeDone | MergeConflict | LockBroken |
+    RunStarted | RunEnded | ProjectCreated | ProjectAdvanced | ProjectSplit | ProjectChanged | PhaseChanged |
+    ToolDenied
 )
 
 
@@ -518,7 +560,7 @@ class PhaseFile(TypedDict):
 
     status: str
     """Where the phase stands; the words are the project type's. Set when the project begins, changed by its
-    statechart, never cleared."""
+    statechart or a person, never cleared."""
 
     enabled: bool
     """Whether the project goes through this phase. Set when the project begins; a person may change it; never
@@ -828,7 +870,7 @@ class PhaseState(TypedDict):
 
     status: str
     """Where the phase stands; the words are the project type's. Set when the project begins, changed by its
-    statechart, never cleared."""
+    statechart or a person, never cleared."""
 
     enabled: bool
     """Whether the project goes through this phase. Set when the project begins; a person may change it; never

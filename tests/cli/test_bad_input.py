@@ -78,6 +78,44 @@ MISUSED = [
     ),
     ("task set priority high --unset --id 010", "--unset takes no VALUE", "`sow task set priority --unset`"),
     (
+        "phase set status",
+        "status: the VALUE is missing",
+        "`sow phase set status VALUE`, or --unset to remove it",
+    ),
+    ("phase set status completed --unset", "--unset takes no VALUE", "`sow phase set status --unset`"),
+    (
+        "project set description",
+        "description: the VALUE is missing",
+        "`sow project set description VALUE`, or --unset to remove it",
+    ),
+    ("output add --path a.md", "--type is missing", "see `sow output add --help`"),
+    ("output add --type task_list", "--path is missing", "see `sow output add --help`"),
+    (
+        "output add --type task_list --path a.md --metadata x",
+        "--metadata x: that is no K=V",
+        "such as --metadata files=3",
+    ),
+    ("output set approved true", "--index is missing", "see `sow output set --help`"),
+    (
+        "output set --index first approved true",
+        "--index: 'first' is not a valid integer",
+        "see `sow output set --help`",
+    ),
+    (
+        "input set --index 0 approved",
+        "approved: the VALUE is missing",
+        "`sow input set --index 0 approved VALUE`, or --unset to remove it",
+    ),
+    ("input remove", "--index is missing", "see `sow input remove --help`"),
+    ("output ad", "no such command: sow output ad", "did you mean `sow output add`?"),
+    (
+        "task output list",
+        "which task? this is no task's worktree",
+        "name it by its id; see them: `sow task list`",
+    ),
+    ("task move 010", "--phase is missing", "see `sow task move --help`"),
+    ("task remove", "ID is missing", "see `sow task remove --help`"),
+    (
         "task feedback 040",
         "give the feedback as TEXT or as --file, one of them",
         "`sow task feedback 040 TEXT`",
@@ -202,13 +240,57 @@ NOT_FOUND = [
     (
         "task add Name --agent implementer --phase building",
         "phase not found: building",
-        "the phases of this project: finalize, implementation, review",
+        "the phases of this project: implementation, review, finalize",
     ),
     (
         "project new Other --type exploratoin",
         "project type not found: exploratoin",
         "did you mean exploration? the types: standard, exploration, design, breakdown",
     ),
+    (
+        "phase set status completed --phase finalise",
+        "phase not found: finalise",
+        "did you mean finalize? the phases of this project: implementation, review, finalize",
+    ),
+    (
+        "phase set status completed --phase ../../../etc",
+        "phase not found: ../../../etc",
+        "the phases of this project: implementation, review, finalize",
+    ),
+    (
+        "phase set status completed --phase ''",
+        "phase not found: its name is empty",
+        "the phases of this project: implementation, review, finalize",
+    ),
+    (
+        "output add --type review --path a.md --phase nope",
+        "phase not found: nope",
+        "the phases of this project: implementation, review, finalize",
+    ),
+    (
+        "output list --phase nope",
+        "phase not found: nope",
+        "the phases of this project: implementation, review, finalize",
+    ),
+    (
+        "input remove --index 0 --phase nope",
+        "phase not found: nope",
+        "the phases of this project: implementation, review, finalize",
+    ),
+    (
+        "task output add --type log --path a.md --id 099",
+        "task not found: 099",
+        "see the tasks there are: `sow task list`",
+    ),
+    ("task input list --id 099", "task not found: 099", "see the tasks there are: `sow task list`"),
+    ("task move 099 --phase review", "task not found: 099", "see the tasks there are: `sow task list`"),
+    (
+        "task move 010 --phase nope",
+        "phase not found: nope",
+        "the phases of this project: implementation, review, finalize",
+    ),
+    ("task remove 099", "task not found: 099", "see the tasks there are: `sow task list`"),
+    ("task remove ../010", "task not found: ../010", "see the tasks there are: `sow task list`"),
     (
         "schema task",
         "schema not found: task",
@@ -249,6 +331,16 @@ REFUSED = [
     (
         "task set session_id abc --id 010",
         "session_id can't be set: sow stores it before an agent starts; `sow task retry --fresh` asks for a new one",
+        "see `sow task set --help` for what can be",
+    ),
+    (
+        "task set outputs x --id 010",
+        "outputs can't be set: `sow task output add|set|remove` changes them",
+        "see `sow task set --help` for what can be",
+    ),
+    (
+        "task set phase review --id 010",
+        "phase can't be set: `sow task move` takes a task to another phase",
         "see `sow task set --help` for what can be",
     ),
     (
@@ -419,7 +511,7 @@ REFUSED = [
     ("task add Name --agent implementer --id 7", "'7' is no task id", "an id is three digits: 010, 015, 020"),
     (
         "task add Name --agent implementer --depends-on 999",
-        "task 070 can't depend on 999: there is no such task",
+        "task 090 can't depend on 999: there is no such task",
         "see the tasks: `sow task list`",
     ),
     (
@@ -461,6 +553,180 @@ REFUSED = [
         "task set metadata.a '\x01' --id 010",
         "'\\x01' is no YAML value: value:1:8: the character U+0001 has no place in a document",
         "take it as text: --string",
+    ),
+    (
+        "task add Name --agent implementer --phase review",
+        "phase review has no tasks in projects of type standard",
+        "the phases that have: implementation",
+    ),
+    (
+        "task move 010 --phase review",
+        "phase review has no tasks in projects of type standard",
+        "the phases that have: implementation",
+    ),
+    (
+        "task remove 070",
+        "task 070 can't be removed: 080 depends on it",
+        "take that away first: `sow task set depends_on IDS --id 080`, or --unset",
+    ),
+    (
+        "phase set flavour sweet",
+        "unknown field: flavour",
+        "see the fields of a phase: `sow schema phase_file`",
+    ),
+    ("phase set enable true", "unknown field: enable", "did you mean enabled?"),
+    (
+        "phase set iteration 2",
+        "iteration can't be set: `sow advance` opens the next iteration",
+        "see `sow phase set --help` for what can be",
+    ),
+    (
+        "phase set outputs.0.approved true",
+        "outputs can't be set: `sow output add|set|remove` changes them",
+        "see `sow phase set --help` for what can be",
+    ),
+    (
+        "phase set status --unset",
+        "status can't be removed: every phase has one",
+        "set it: `sow phase set status VALUE`",
+    ),
+    (
+        "phase set status complted --phase review",
+        "status: 'complted' is none of phase review",
+        "did you mean completed? the statuses: pending, in_progress, completed, failed, skipped",
+    ),
+    (
+        "phase set enabled perhaps",
+        '{phases}/implementation/state.yaml: enabled: "perhaps" is a text, not true or false',
+        "allowed: true or false",
+    ),
+    (
+        "phase set metadata.planning_approved yes",
+        "{phases}/implementation/state.yaml: metadata.planning_approved: 'yes' is not of type 'boolean'",
+        "give a value of type boolean, as the project's type asks for",
+    ),
+    (
+        "phase set metadata.x '{'",
+        "'{' is no YAML value: value:2:1: did not find expected node content, while parsing a flow node",
+        "take it as text: --string",
+    ),
+    ("phase set metadata.x --unset", "there is no x to remove", "see what is there: `sow phase list --json`"),
+    ("project set descr x", "unknown field: descr", "did you mean description?"),
+    (
+        "project set branch main",
+        "branch can't be set: git knows it; `sow project new --branch` begins a project on another one",
+        "see `sow project set --help` for what can be",
+    ),
+    (
+        "project set statechart.current_state NoProject",
+        "statechart can't be set: `sow advance` takes the project to its next state",
+        "see `sow project set --help` for what can be",
+    ),
+    (
+        "project set description '\udcff'",
+        "{project}/state.yaml: half a character (a lone surrogate) in '\\udcff'",
+        "give a value that a YAML file can hold",
+    ),
+    (
+        "output add --type revew --path a.md --phase review",
+        "'revew' is no type of output of phase review",
+        "did you mean review? the types there: review",
+    ),
+    (
+        "output add --type review --path a.md",
+        "'review' is no type of output of phase implementation",
+        "it is one of phase review: `--phase review`; the types there: task_list",
+    ),
+    (
+        "output add --type '' --path a.md",
+        "the type of the artifact is empty",
+        "the types there: task_list",
+    ),
+    (
+        "output add --type task_list --path ''",
+        "the path is empty",
+        "name a file, from .sow/project/: --path phases/review/review.md",
+    ),
+    (
+        "output add --type task_list --path ../../../a.md",
+        "../../../a.md leaves the repository: it does not lie in {folder}",
+        "give a path from {project}, such as phases/review/review.md or ../../docs/login.md",
+    ),
+    (
+        "task output add --type log --path /etc/passwd --id 010",
+        "/etc/passwd leaves the repository: it does not lie in {folder}",
+        "give a path from {project}, such as phases/review/review.md or ../../docs/login.md",
+    ),
+    (
+        "output add --type task_list --path 'a\x07'",
+        "the path 'a\\x07' has a character in it that no artifact's path may have: '\\x07'",
+        "give the file another name",
+    ),
+    (
+        "input add --type notes --path a.md --metadata iteration=2",
+        "metadata.iteration can't be set: sow notes the iteration that an artifact came in",
+        "add the artifact again in the iteration that it is for",
+    ),
+    (
+        "input add --type notes --path a.md --metadata 'x={'",
+        "--metadata x: '{' is no YAML value: value:2:1: did not find expected node content, while parsing a flow node",
+        "put quotes around a text, such as --metadata 'title=\"a: b\"'",
+    ),
+    (
+        "input add --type notes --path held.md",
+        "held.md is input [0] of phase implementation already",
+        "change that one: `sow input set --phase implementation --index 0 FIELD VALUE`",
+    ),
+    (
+        "input set --index 1 approved true",
+        "index out of range: 1",
+        "phase implementation has 1 input, counted from 0: `sow input list --phase implementation`",
+    ),
+    (
+        "input set --index -1 approved true",
+        "index out of range: -1",
+        "phase implementation has 1 input, counted from 0: `sow input list --phase implementation`",
+    ),
+    (
+        "output remove --index 0",
+        "index out of range: 0",
+        "phase implementation has no outputs, counted from 0: `sow output list --phase implementation`",
+    ),
+    (
+        "task output remove --index 0 --id 010",
+        "index out of range: 0",
+        "task 010 has no outputs, counted from 0: `sow task output list --id 010`",
+    ),
+    ("input set --index 0 aproved true", "unknown field: aproved", "did you mean approved?"),
+    (
+        "input set --index 0 flavour true",
+        "unknown field: flavour",
+        "see the fields of an artifact: `sow schema artifact_state`",
+    ),
+    (
+        "input set --index 0 created_at 2026-01-01T00:00:00Z",
+        "created_at can't be set: sow keeps the times",
+        "see `sow input set --help` for what can be",
+    ),
+    (
+        "input set --index 0 metadata.iteration 2",
+        "metadata.iteration can't be set: sow notes the iteration that an artifact came in",
+        "see `sow input set --help` for what can be",
+    ),
+    (
+        "input set --index 0 approved yes",
+        '{phases}/implementation/state.yaml: inputs.0.approved: "yes" is a text, not true or false',
+        "did you mean `true`? allowed: true or false",
+    ),
+    (
+        "input set --index 0 path ../../../b.md",
+        "../../../b.md leaves the repository: it does not lie in {folder}",
+        "give a path from {project}, such as phases/review/review.md or ../../docs/login.md",
+    ),
+    (
+        "input set --index 0 path --unset",
+        "path can't be removed: every artifact has one",
+        "set it: `sow input set path VALUE`",
     ),
     (
         "project new 'Add login'",
@@ -527,6 +793,9 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Person:
     """A project `add-login` with a task in every status; no test of the table changes it."""
     made = with_project(tmp_path_factory.mktemp("desk"))
     tasks_of_every_status(made)
+    made.done("task", "add", "First", "--agent", "implementer")
+    made.done("task", "add", "Second", "--agent", "implementer", "--depends-on", "070")
+    made.done("input", "add", "--type", "notes", "--path", "held.md")
     return made
 
 
@@ -551,8 +820,12 @@ def test_bad_input_is_told_in_two_lines_and_changes_nothing(
     desk: Person, words: str, code: int, wrong: str, to_do: str
 ) -> None:
     said = refused(desk, *shlex.split(words))
-    tasks = f"{desk.folder}/.sow/worktrees/feat/add-login/.sow/project/phases/implementation/tasks"
-    places = {"{repo}": str(desk.folder), "{tasks}": tasks, "{roles}": ", ".join(BUILT_IN)}
+    folder = f"{desk.folder}/.sow/worktrees/feat/add-login"
+    project = f"{folder}/.sow/project"
+    places = {
+        "{repo}": str(desk.folder), "{folder}": folder, "{project}": project, "{phases}": f"{project}/phases",
+        "{tasks}": f"{project}/phases/implementation/tasks", "{roles}": ", ".join(BUILT_IN),
+    }  # fmt: skip
     for name, place in places.items():
         wrong, to_do = wrong.replace(name, place), to_do.replace(name, place)
     assert said.err.splitlines() == [f"sow: {wrong}", f"     {to_do}"]
@@ -745,6 +1018,30 @@ PLACES = [
     "task add @ --agent implementer",
     "task add Name --agent @",
     "task add Name --agent implementer --phase @",
+    "phase set @ value",
+    "phase set metadata.key @",
+    "phase set metadata.@ value",
+    "phase set status @",
+    "phase set status pending --phase @",
+    "project set @ value",
+    "project set description @",
+    "output add --type @ --path a.md",
+    "output add --type task_list --path @",
+    "output add --type task_list --path a.md --phase @",
+    "input add --type @ --path b.md",
+    "input add --type notes --path c.md --metadata key=@",
+    "input add --type notes --path d.md --metadata @",
+    "input set --index @ approved true",
+    "input set --index 0 @ true",
+    "input set --index 0 path @",
+    "input set --index 0 metadata.key @",
+    "input remove --index @",
+    "task output add --type @ --path @ --id 010",
+    "task output set --index 0 path @ --id 010",
+    "task input list --id @",
+    "task move @ --phase review",
+    "task move 010 --phase @",
+    "task remove @",
     "task add Name --agent implementer --type @",
     "task add Name --agent implementer --description @",
     "task add Name --agent implementer --depends-on @",
@@ -792,7 +1089,9 @@ def test_odd_input_never_ends_in_a_traceback(tmp_path: Path, odd: str) -> None:
             assert len(lines) == 2, (place, said)
             assert lines[0].startswith("sow: "), (place, said)
             assert all(len(line) <= LONGEST_LINE + 20 and line.isprintable() for line in lines), (place, said)
-    for words in (["status"], ["task", "list"], ["task", "show", "010"], ["events"], ["project", "list"]):
+    looks = ("status", "task list", "task show 010", "events", "project list", "phase list", "input list",
+             "task output list --id 010")  # fmt: skip
+    for words in map(str.split, looks):
         shown = who.done(*words, *(["--project", "add-login"] if words[0] != "project" else []))
         assert "\x1b" not in shown
         assert "\N{RIGHT-TO-LEFT OVERRIDE}" not in shown

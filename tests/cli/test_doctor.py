@@ -187,6 +187,14 @@ def half_removed(who: Person) -> None:
     who.write(".sow/worktrees/feat/.add-login--980.sow-removed/a.txt", "a")
 
 
+def torn_registration(who: Person) -> None:
+    torn = who.folder / ".git/worktrees/later"
+    torn.mkdir()
+    (torn / "locked").write_text("initializing")
+    (torn / "gitdir").write_text(f"{who.folder}/.sow/worktrees/later/.git\n")
+    (torn / "commondir").write_text("")
+
+
 def dead_gits_lock(who: Person) -> None:
     (who.folder / ".git/index.lock").write_text("")
 
@@ -265,6 +273,7 @@ MENDED: dict[Callable[[Person], None], tuple[str, str, str, str]] = {
     ended_task: ("warning", "trees", " is left: task ", PRUNE),
     gone_worktree: ("warning", "trees", " is gone; the next start makes it again", PRUNE),
     half_removed: ("warning", "trees", "is the rest of a removal that was cut short", PRUNE),
+    torn_registration: ("warning", "trees", "git was ended while it noted a worktree", PRUNE),
     dead_gits_lock: ("error", "locks", "/.git/index.lock was left by a git that is gone", "`rm /"),
     dead_gits_lock_in_a_worktree: ("error", "locks", "/add-login/index.lock was left by a git", "`rm /"),
     dead_lock_of_a_branch: ("error", "locks", "/feat/add-login.lock was left by a git", "`rm /"),

@@ -85,6 +85,29 @@ JSON = {
     "task list": ["task", "list", "--json"],
     "task show": ["task", "show", "010", "--json"],
     "task status": ["task", "status", "--id", "010", "--json"],
+    "task move": ["task", "move", "010", "--phase", "implementation", "--json"],
+    "task remove": ["task", "remove", "020", "--json"],
+    "task input add": ["task", "input", "add", "--type", "x", "--path", "a.md", "--id", "010", "--json"],
+    "task input set": ["task", "input", "set", "--index", "0", "path", "b.md", "--id", "010", "--json"],
+    "task input list": ["task", "input", "list", "--id", "010", "--json"],
+    "task input remove": ["task", "input", "remove", "--index", "0", "--id", "010", "--json"],
+    "task output add": ["task", "output", "add", "--type", "x", "--path", "a.md", "--id", "010", "--json"],
+    "task output set": ["task", "output", "set", "--index", "0", "path", "b.md", "--id", "010", "--json"],
+    "task output list": ["task", "output", "list", "--id", "010", "--json"],
+    "task output remove": ["task", "output", "remove", "--index", "0", "--id", "010", "--json"],
+    "phase list": ["phase", "list", "--json"],
+    "phase set": ["phase", "set", "metadata.pr_url", "42", "--json"],
+    "project set": ["project", "set", "description", "Something else", "--json"],
+    "input add": ["input", "add", "--type", "x", "--path", "a.md", "--json"],
+    "input set": ["input", "set", "--index", "0", "approved", "true", "--json"],
+    "input list": ["input", "list", "--json"],
+    "input remove": ["input", "remove", "--index", "0", "--json"],
+    "output add": ["output", "add", "--type", "task_list", "--path", "a.md", "--json"],
+    "output set": ["output", "set", "--index", "0", "metadata.by", "ada", "--json"],
+    "output list": ["output", "list", "--json"],
+    "output remove": ["output", "remove", "--index", "0", "--json"],
+    "advance": ["advance", "--list", "--json"],
+    "prompt": ["prompt", "--json"],
     "events": ["events", "--json"],
     "config show": ["config", "show", "--json"],
     "config validate": ["config", "validate", "--json"],
@@ -117,6 +140,7 @@ def test_json_is_all_that_stands_on_standard_output(tmp_path: Path) -> None:
         [{"edit": {"path": "a.txt", "content": "b\n"}}, {"report": "needs_review"}],
     )
     who.done("task", "add", "First", "--agent", "implementer")
+    who.done("task", "add", "Second", "--agent", "implementer")
     last = ["agent resume", "run", "review", "project new", "config reset"]
     order = sorted(JSON, key=lambda name: last.index(name) if name in last else -1)
     for name in order:

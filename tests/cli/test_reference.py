@@ -147,6 +147,8 @@ def test_every_file_that_a_project_leaves_is_told(tmp_path: Path) -> None:
     who.done("task", "feedback", "010", "Once more.")
     assert who.sow("run").code == 5
     who.done("task", "approve", "010")
+    who.done("task", "add", "Second", "--agent", "implementer")
+    who.done("task", "remove", "020")
     found = [
         os.path.relpath(os.path.join(above, name), who.folder)
         for above, _, names in os.walk(who.folder / ".sow")
@@ -169,6 +171,8 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Person:
     made.done("task", "add", "Second", "--agent", "implementer")
     branch = "feat/add-login--020"
     made.git("worktree", "add", "--quiet", "-b", branch, f".sow/worktrees/{branch}", "feat/add-login")
+    made.done("input", "add", "--type", "notes", "--path", "notes.md")
+    made.done("task", "output", "add", "--type", "log", "--path", "log.md", "--id", "010")
     return made
 
 
@@ -184,6 +188,32 @@ def completed(who: Person, line: str) -> list[str]:
     [
         ("sow st", ["status"]),
         ("sow task a", ["add", "ask", "answer", "approve", "accept", "abandon"]),
+        ("sow task move 01", ["010"]),
+        ("sow task move 010 --phase ", ["implementation"]),
+        ("sow task remove 02", ["020"]),
+        ("sow task add Third --phase ", ["implementation"]),
+        ("sow phase ", ["list", "set"]),
+        ("sow phase set ", [
+            "status", "enabled", "metadata.planning_approved", "metadata.draft_pr_created", "metadata.pr_url",
+            "metadata.pr_number",
+        ]),
+        ("sow phase set --phase review ", ["status", "enabled", "metadata.iteration"]),
+        ("sow phase set status s", ["skipped"]),
+        ("sow phase set metadata.planning_approved ", ["true", "false"]),
+        ("sow phase set enabled --phase re", ["review"]),
+        ("sow project set ", ["description"]),
+        ("sow output ", ["add", "set", "remove", "list"]),
+        ("sow output add --type ", ["task_list"]),
+        ("sow output add --phase review --type ", ["review"]),
+        ("sow output list --phase fi", ["finalize"]),
+        ("sow input set --index ", ["0"]),
+        ("sow output set --index ", []),
+        ("sow input set --index 0 a", ["approved"]),
+        ("sow input set --index 0 approved ", ["true", "false"]),
+        ("sow output set --phase review --index 0 type ", ["review"]),
+        ("sow task output remove --id 010 --index ", ["0"]),
+        ("sow task output add --id 010 --type ", []),
+        ("sow task input list --id ", ["010", "020"]),
         ("sow run --dr", ["--dry-run"]),
         ("sow project show --st", ["--strict"]),
         ("sow project show -o ", ["yaml", "json"]),
@@ -206,8 +236,10 @@ def completed(who: Person, line: str) -> list[str]:
         ("sow worktree remove fe", ["feat/add-login--020"]),
         ("sow --project nowhere worktree remove ", []),
         ("sow --project nowhere task show ", []),
+        ("sow --project nowhere phase set ", []),
+        ("sow --project nowhere output set --index ", []),
     ],
-)
+)  # fmt: skip
 def test_a_shell_is_offered_what_there_is(desk: Person, line: str, offered: list[str]) -> None:
     assert completed(desk, line) == offered
 

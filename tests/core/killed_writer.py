@@ -19,7 +19,8 @@ from typing import Any
 
 from tests.core.parts import AT, add, open_store
 
-from sow import fields, project_types
+from sow import attaching, fields, phase, project_types
+from sow.artifacts import Add, Shelf
 from sow.change import Change, Event
 from sow.store import Store
 from sow.task import Task
@@ -65,9 +66,31 @@ def split(store: Store) -> None:
     store.change_task("030", fields.setting("priority", "high", now=AT, worker=False))
 
 
+def set_phase(store: Store) -> None:
+    """A phase's file and the project's as one: a status, with its times."""
+    known = phase.of(store.type(), "review")
+    store.change_phase("review", phase.setting(known, "status", "in_progress", at=AT))
+
+
+def add_output(store: Store) -> None:
+    """The same: an artifact of a phase."""
+    attaching.change(store, Shelf(of="outputs", phase="review"), Add(type="review", path="review.md"))
+
+
+def move_task(store: Store) -> None:
+    """A folder goes to another phase, and the state in it says so."""
+    store.move_task("010", "review")
+
+
+def remove_task(store: Store) -> None:
+    """A folder goes out of the project, and the task's last good copy with it."""
+    store.remove_task("010", lambda task, others: None)
+
+
 SCENARIOS: dict[str, Callable[[Store], None]] = {
     "change": change, "feedback": feedback, "settle": settle, "add": add_task, "restore": restore,
     "split": split,
+    "phase": set_phase, "output": add_output, "move": move_task, "remove": remove_task,
 }  # fmt: skip
 
 

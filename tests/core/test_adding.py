@@ -14,6 +14,7 @@ import sow_schemas
 from sow import adding, document, project, project_types, setup
 from sow.adding import Wish
 from sow.errors import NotFound, Refused
+from sow.state import Step
 from sow.store import Store
 
 
@@ -31,10 +32,15 @@ def test_a_task_is_added_as_it_was_wished_for(store: Store) -> None:
     added = adding.add(
         store,
         wish(name="  two\n words ", description="Do it.\n\n", depends_on=("010", "010"), priority="high",
-             task_type="code", params={"files": 3}, task_id="015", phase="review"),
+             task_type="code", params={"files": 3}, task_id="015", phase="implementation"),
     )  # fmt: skip
     assert added == store.task("015")
-    assert (added.name, added.phase, added.depends_on, added.iteration) == ("two words", "review", ["010"], 1)
+    assert (added.name, added.phase, added.depends_on, added.iteration) == (
+        "two words",
+        "implementation",
+        ["010"],
+        1,
+    )
     assert (added.priority, added.task_type, added.params) == ("high", "code", {"files": 3})
     assert store.description(added) == "Do it.\n"
 
@@ -47,6 +53,9 @@ def test_a_task_is_added_as_it_was_wished_for(store: Store) -> None:
             {"agent": "implementor"}, NotFound, "agent not found: implementor", id="an unknown agent"
         ),
         pytest.param({"phase": "building"}, NotFound, "phase not found: building", id="an unknown phase"),
+        pytest.param(
+            {"phase": "review"}, Refused, "phase review has no tasks", id="a phase that may have no tasks"
+        ),
         pytest.param({"depends_on": ("900",)}, Refused, "no such task", id="an unknown dependency"),
         pytest.param({"task_id": "20"}, Refused, "is no task id", id="no id"),
         pytest.param({"priority": "urgent"}, Refused, "priority", id="no priority"),
@@ -62,6 +71,19 @@ def test_a_wish_that_can_t_be_is_refused_and_leaves_nothing_behind(
     assert getattr(refused.value, "hint", "")
     assert set(files_below(store.layout.project)) == before
     assert adding.add(store, wish()).id == "010"
+
+
+def test_a_task_goes_to_the_phase_that_the_project_is_in(tmp_path: Path) -> None:
+    store = new_store(tmp_path, kind="exploration")
+    assert adding.add(store, wish()).phase == "exploration"
+
+    def finalizing(held: Any) -> Step:
+        project: Any = {**held, "statechart": {"current_state": "Finalizing", "updated_at": AT}}
+        return Step(project=project)
+
+    store.change_project(finalizing)
+    assert adding.add(store, wish()).phase == "finalization"
+    assert adding.add(store, wish(phase="exploration")).phase == "exploration"
 
 
 @given(st.text(max_size=80))

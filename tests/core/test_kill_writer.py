@@ -6,12 +6,14 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from itertools import cycle
 from pathlib import Path
 
 import pytest
 from tests.core import killed_writer
 from tests.core.parts import (
+    AT,
     add,
     events,
     in_status,
@@ -25,6 +27,8 @@ from tests.core.parts import (
 )
 
 from sow import document, splitting
+from sow.errors import NotFound
+from sow.state import Step
 from sow.store import Store
 
 pytestmark = pytest.mark.slow
@@ -155,6 +159,122 @@ def test_a_broken_file_is_mended_also_after_a_kill_in_the_middle(tmp_path: Path)
         assert Path(f"{left.layout.task_file('implementation', '010')}.broken").read_text() == "nonsense"
         left.settle()
         assert temporary(left) == [], place
+
+
+def next_command(store: Store, name: str) -> None:
+    """What somebody does after a kill: any of it completes what was left."""
+    match name:
+        case "settle":
+            store.settle()
+        case "a change of the task":
+            with suppress(NotFound):
+                store.change_task("010", keep(priority="low"))
+        case "a change of the phase":
+            store.change_phase("review", lambda held: Step(phases={"review": {**held, "enabled": False}}))
+        case "an addition":
+            add(store, name="another")
+
+
+@pytest.mark.parametrize("scenario", ["phase", "output"])
+def test_a_change_of_a_phase_and_the_project_s_time_come_together_or_not_at_all(
+    tmp_path: Path, scenario: str
+) -> None:
+    template(tmp_path)
+    outcomes = set()
+    for number, (place, store) in enumerate(kill_everywhere(scenario, tmp_path)):
+        next_command(store, ("settle", "a change of the phase")[number % 2])
+        assert store.journal.left() == [], place
+        held, project = store.phase("review"), store.project()
+        done = held["status"] == "in_progress" if scenario == "phase" else bool(held["outputs"])
+        outcomes.add(done)
+        assert project["updated_at"] != AT or (not done and number % 2 == 0), place
+        if scenario == "phase" and done:
+            assert (held["started_at"], held["iteration"]) == (AT, 1), place
+        kinds = {event["type"] for event in events(store)} - {"phase.changed"}
+        told = [
+            e
+            for e in events(store)
+            if e["type"] == ("phase.changed", "artifact.written")[scenario == "output"]
+        ]
+        assert done or not told, f"the log tells of what is not so, {place}"
+        assert kinds <= {"artifact.written"}
+        store.settle()
+        assert temporary(store) == [], place
+    assert outcomes == {True, False}
+
+
+SETTLE = ("settle",)
+OTHERS = ("a change of the task", "a change of the phase", "an addition")
+
+
+@pytest.mark.parametrize("commands", [SETTLE, OTHERS], ids=["settle", "others"])
+def test_a_task_is_moved_or_not_whatever_comes_next(tmp_path: Path, commands: tuple[str, ...]) -> None:
+    add(template(tmp_path))
+    outcomes = set()
+    for number, (place, store) in enumerate(kill_everywhere("move", tmp_path)):
+        seen, left = store.tasks(), store.journal.left()
+        assert ([task.id for task in seen.tasks], seen.broken) == (["010"], ()), place
+        assert store.task("010") == seen.tasks[0], place
+        next_command(store, commands[number % len(commands)])
+        held = store.tasks()
+        assert held.broken == (), place
+        task = held.by_id()["010"]
+        outcomes.add(task.phase)
+        assert left or task.phase == seen.tasks[0].phase, "what a reader saw was the end of it"
+        assert store.description(task) == "do it\n", place
+        told = any(event["type"] == "task.moved" for event in events(store))
+        assert task.phase == "review" or not told, f"the log tells of what is not so, {place}"
+        store.settle()
+        assert (store.journal.left(), temporary(store)) == ([], []), place
+        good = Path(store.layout.last_good, "010.yaml").read_text()
+        assert f"phase: {task.phase}\n" in good, place
+        check_log(store, place)
+    assert outcomes == {"implementation", "review"}
+
+
+@pytest.mark.parametrize("commands", [SETTLE, OTHERS], ids=["settle", "others"])
+def test_a_task_is_there_or_removed_and_kept_whatever_comes_next(
+    tmp_path: Path, commands: tuple[str, ...]
+) -> None:
+    add(template(tmp_path))
+    counts = set()
+    for number, (place, store) in enumerate(kill_everywhere("remove", tmp_path)):
+        assert store.tasks().broken == (), place
+        then = commands[number % len(commands)]
+        next_command(store, then)
+        store.settle()
+        held = store.tasks()
+        assert held.broken == (), place
+        there = "010" in held.by_id()
+        counts.add(there)
+        assert os.path.exists(f"{store.layout.removed}/010/state.yaml") is not there, place
+        if not there:
+            with pytest.raises(NotFound, match="task not found: 010"):
+                store.task("010")
+        told = any(event["type"] == "task.removed" for event in events(store))
+        assert not (there and told), f"the log tells of what is not so, {place}"
+        assert add(store).id == ("030" if then == "an addition" else "020"), place
+        assert (store.journal.left(), temporary(store)) == ([], []), place
+        check_log(store, place)
+    assert counts == {True, False}
+
+
+@pytest.mark.parametrize("scenario", ["move", "remove"])
+def test_who_completes_a_killed_move_may_be_killed_too(tmp_path: Path, scenario: str) -> None:
+    add(template(tmp_path))
+    left = next(
+        store for place, store in kill_everywhere(scenario, tmp_path) if place.startswith("after rename")
+        and "/journal/" in place
+    )  # fmt: skip
+    again = tmp_path / "again"
+    again.mkdir()
+    Path(left.layout.main).rename(again / "template")
+    for where, store in kill_everywhere("settle", again):
+        store.settle()
+        held = store.tasks()
+        assert held.broken == (), where
+        assert [task.phase for task in held.tasks] == (["review"] if scenario == "move" else []), where
+        assert (store.journal.left(), temporary(store)) == ([], []), where
 
 
 OLD = old_state("exploration-finalizing")

@@ -232,7 +232,7 @@ def test_an_unknown_task_or_phase_is_named_with_where_to_look(store: Store) -> N
         assert "sow task list" in missing.value.hint
     with pytest.raises(NotFound, match="phase not found: building") as no_phase:
         store.phase("building")
-    assert "finalize, implementation, review" in no_phase.value.hint
+    assert "implementation, review, finalize" in no_phase.value.hint
     with pytest.raises(NotFound, match="phase not found: building"):
         add(store, phase="building")
     assert store.tasks().tasks == ()

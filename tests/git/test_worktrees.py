@@ -10,10 +10,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.git.parts import Repo
+from tests.git.parts import Repo, python
 
 from sow.errors import Failed, Refused
 from sow.git import worktrees
+from sow.git.repository import GitFailed
 from sow.git.worktrees import Occupied
 
 
@@ -127,6 +128,23 @@ def test_a_tag_of_the_same_name_does_not_mislead(repo: Repo, path: Path) -> None
     add(repo, path)
     assert Repo(path).git("symbolic-ref", "HEAD") == "refs/heads/feat--010"
     assert (path / "c").exists()
+
+
+def test_a_registration_that_git_was_killed_over_is_in_nobodys_way(repo: Repo, path: Path) -> None:
+    left = repo.folder / ".git/worktrees/left"
+    left.mkdir(parents=True)
+    (left / "gitdir").write_text(f"{path}/.git\n")
+    (left / "locked").write_text("initializing")
+    (left / "commondir").write_text("")
+    assert worktrees.torn(f"{repo.folder}/.git") == [str(left)]
+    writes = "import sys; file = open(sys.argv[1]); print(flush=True); input()"
+    with python(writes, str(left / "commondir")) as writer:
+        with pytest.raises(GitFailed, match="commondir"):
+            worktrees.all_of(repo.sow)
+        assert left.exists(), "somebody may be just writing it"
+        writer.kill()
+    assert add(repo, path)
+    assert Repo(path).status() == []
 
 
 @pytest.mark.slow

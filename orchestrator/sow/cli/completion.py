@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from functools import wraps
+from typing import TYPE_CHECKING, Any
 
 import click
 from click.shell_completion import CompletionItem
@@ -14,6 +15,9 @@ from click.shell_completion import CompletionItem
 from sow.cli import opening
 from sow.errors import SowError
 from sow.store import Store
+
+if TYPE_CHECKING:
+    from sow.project_types import Phase
 
 Words = Iterable[tuple[str, str]]
 """Words, each with a line that tells what it stands for."""
@@ -141,6 +145,83 @@ def phases(ctx: click.Context) -> Words:
 
 
 @_completing
+def phases_with_tasks(ctx: click.Context) -> Words:
+    """The phases that may have tasks."""
+    return [(name, "") for name in _store(ctx).type().with_tasks()]
+
+
+@_completing
+def phase_fields(ctx: click.Context) -> Words:
+    """The fields of a phase that `sow phase set` sets, those of its metadata by the project's type."""
+    known = (_phase(ctx).metadata or {}).get("properties", {})
+    return [(name, "") for name in ("status", "enabled", *(f"metadata.{key}" for key in known))]
+
+
+@_completing
+def phase_values(ctx: click.Context) -> Words:
+    """The values of the field of a phase that stands before, where it has a few."""
+    field = str(ctx.params.get("field"))
+    if field == "status":
+        return [(status, "") for status in _phase(ctx).statuses]
+    said = (_phase(ctx).metadata or {}).get("properties", {}).get(field.removeprefix("metadata."), {})
+    if field == "enabled" or said.get("type") == "boolean":
+        return [("true", ""), ("false", "")]
+    return [(str(choice), "") for choice in said.get("enum", ())]
+
+
+@_completing
+def project_fields(ctx: click.Context) -> Words:
+    """The fields of the project that `sow project set` sets."""
+    import sow_schemas
+    from sow.phase import PROJECT
+
+    return [(name, "") for name in sow_schemas.fields(PROJECT.schema) if name not in PROJECT.kept]
+
+
+def artifact_types(of: str) -> Complete:
+    """The types of artifacts that may stand among the `inputs` or the `outputs` of the phase meant."""
+
+    @_completing
+    def types(ctx: click.Context) -> Words:
+        return [(name, "") for name in _types(ctx, of)]
+
+    return types
+
+
+def artifact_indices(of: str) -> Complete:
+    """The indices of the artifacts that stand there."""
+
+    @_completing
+    def indices(ctx: click.Context) -> Words:
+        return [
+            (str(index), f"{one['type']}: {one['path']}") for index, one in enumerate(_artifacts(ctx, of))
+        ]
+
+    return indices
+
+
+@_completing
+def artifact_fields(ctx: click.Context) -> Words:
+    """The fields of an artifact that can be set."""
+    return [(name, "") for name in ("type", "path", "approved", "metadata.")]
+
+
+def artifact_values(of: str) -> Complete:
+    """The values of the field of an artifact that stands before, where it has a few."""
+
+    @_completing
+    def values(ctx: click.Context) -> Words:
+        match ctx.params.get("field"):
+            case "approved":
+                return [("true", ""), ("false", "")]
+            case "type":
+                return [(name, "") for name in _types(ctx, of)]
+        return ()
+
+    return values
+
+
+@_completing
 def schemas(ctx: click.Context) -> Words:
     """The names of the schemas."""
     import sow_schemas
@@ -151,3 +232,37 @@ def schemas(ctx: click.Context) -> Words:
 def _store(ctx: click.Context) -> Store:
     """The state of the project that the line so far means."""
     return opening.store((ctx.find_object(dict) or {}).get("project"))
+
+
+def _phase(ctx: click.Context) -> Phase:
+    """What the project's type says of the phase that the line so far means."""
+    from sow import phase
+
+    store = _store(ctx)
+    return phase.of(store.type(), _phase_name(ctx, store))
+
+
+def _phase_name(ctx: click.Context, store: Store) -> str:
+    from sow import statechart
+
+    named = ctx.params.get("name") or ctx.params.get("owner")
+    return named or statechart.current_phase(store.type(), store.project())
+
+
+def _types(ctx: click.Context, of: str) -> tuple[str, ...]:
+    found: tuple[str, ...] = () if _is_of_task(ctx) else getattr(_phase(ctx), of)
+    return found
+
+
+def _artifacts(ctx: click.Context, of: str) -> list[dict[str, Any]]:
+    store = _store(ctx)
+    if _is_of_task(ctx):
+        return list(getattr(store.task(opening.own_task(ctx.params.get("owner"))), of))
+    held: Any = store.phase(_phase_name(ctx, store))
+    return list(held[of])
+
+
+def _is_of_task(ctx: click.Context) -> bool:
+    """Whether the line is about a task's artifacts, `sow task output`, and not about a phase's."""
+    above = ctx.parent and ctx.parent.parent
+    return bool(above and above.info_name == "task")

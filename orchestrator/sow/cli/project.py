@@ -1,4 +1,4 @@
-"""`sow project`: begin, list and show projects."""
+"""`sow project`: begin, list, show and change projects."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @click.group(cls=Group)
 def project() -> None:
-    """Begin, list and show projects."""
+    """Begin, list, show and change projects."""
 
 
 @project.command()
@@ -141,6 +141,32 @@ def status(settings: dict[str, Any], as_json: bool) -> None:
     click.echo(f"Project: {held['name']} (branch {held['branch']}, type {held['type']})")
     click.echo(f"Current state: {held['statechart']['current_state']}")
     click.echo(overview(store.tasks()))
+
+
+@project.command("set")
+@click.argument("field", shell_complete=completion.project_fields)
+@click.argument("value", required=False)
+@click.option("--string", "text", is_flag=True, help="Take VALUE as text, whatever it looks like.")
+@click.option("--unset", is_flag=True, help="Remove the field.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document.")
+@click.pass_obj
+def set_(
+    settings: dict[str, Any], field: str, value: str | None, text: bool, unset: bool, as_json: bool
+) -> None:
+    """Set FIELD of the project to VALUE: its `description`.
+
+    \b
+    Example:  sow project set description "Log in by OAuth, without passwords"
+    """
+    from sow import phase
+    from sow.cli.phase import check_value, told
+
+    check_value("sow project set", field, value, unset)
+    change = (
+        phase.project_unsetting(field) if value is None else phase.project_setting(field, value, text=text)
+    )
+    after = opening.store(settings["project"]).change_project(change)
+    click.echo(json.dumps(after) if as_json else told(f"Project {after['name']}", after, field))
 
 
 def _type(wanted: str | None, branch: str | None, main: str) -> ProjectType:

@@ -21,8 +21,11 @@ from sow.cli.commands import Group, in_words, shared_options, with_shared_option
 COMMANDS = {
     "init": ("sow.cli.init:init", "Prepare this repository for sow."),
     "demo": ("sow.cli.demo:demo", "Watch four tasks get done in a scratch repository."),
-    "project": ("sow.cli.project:project", "Begin, list and show projects."),
-    "task": ("sow.cli.task:task", "Add, change, ask, answer and approve tasks."),
+    "project": ("sow.cli.project:project", "Begin, list, show and change projects."),
+    "task": ("sow.cli.task:task", "Add, change, ask, answer, approve, move and remove tasks."),
+    "phase": ("sow.cli.phase:phase", "See the phases of the project, and set their fields."),
+    "input": ("sow.cli.artifact:input_", "Add, change and list what a phase takes in."),
+    "output": ("sow.cli.artifact:output", "Add, change and list what a phase brings out."),
     "advance": ("sow.cli.advance:advance", "Advance the project to its next state."),
     "run": ("sow.cli.run:run", "Let agents work until only you can go on."),
     "review": ("sow.cli.review:review", "Go through what waits for you."),

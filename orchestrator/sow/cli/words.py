@@ -8,6 +8,7 @@ from typing import Any
 
 from sow.cli.text import plain
 from sow.clock import is_unset
+from sow.document.canonical import as_json
 from sow.state import Tasks
 from sow.task import Task
 
@@ -48,12 +49,32 @@ def details(task: Task) -> str:
         lines.append(f"Error ({task.error['error_type']}): {task.error['message']}")
     if task.result:
         lines.append(f"Result ({task.result['status']}): {task.result.get('message', '')}".rstrip())
-    lines += [f"metadata.{path}: {value}" for path, value in _leaves(task.metadata or {})]
-    lines += [f"params.{path}: {value}" for path, value in _leaves(task.params or {})]
+    lines += [f"metadata.{path}: {shown(value)}" for path, value in leaves(task.metadata or {})]
+    lines += [f"params.{path}: {shown(value)}" for path, value in leaves(task.params or {})]
     for title, artifacts in (("Inputs", task.inputs), ("Outputs", task.outputs)):
         lines.append(f"{title} ({len(artifacts)}):")
         lines += [f"  [{number}] {held['type']}: {held['path']}" for number, held in enumerate(artifacts)]
     return plain("\n".join(lines))
+
+
+def artifacts(held: Sequence[dict[str, Any]]) -> str:
+    """The artifacts of a list, each with its index and its fields; scripts rely on these words."""
+    lines = []
+    for index, one in enumerate(held):
+        lines += [
+            f"[{index}]",
+            f"  Type: {one['type']}",
+            f"  Path: {one['path']}",
+            f"  Approved: {shown(one['approved'])}",
+            f"  Created: {one['created_at']}",
+        ]
+        lines += [f"  metadata.{path}: {shown(value)}" for path, value in leaves(one.get("metadata", {}))]
+    return plain("\n".join(lines))
+
+
+def shown(value: object) -> str:
+    """A value of a document in a line: a text as it is, all else as JSON."""
+    return value if isinstance(value, str) else as_json(value)
 
 
 def columns(rows: Sequence[Sequence[object]]) -> str:
@@ -77,10 +98,11 @@ def aside(settings: dict[str, Any], text: str) -> None:
         sys.stderr.write(f"{text}\n")
 
 
-def _leaves(value: object, path: str = "") -> list[tuple[str, object]]:
+def leaves(value: object, path: str = "") -> list[tuple[str, object]]:
+    """What stands in a mapping, each with its dotted path."""
     if not isinstance(value, dict):
         return [(path, value)]
-    return [leaf for key, held in value.items() for leaf in _leaves(held, f"{path}.{key}" if path else key)]
+    return [leaf for key, held in value.items() for leaf in leaves(held, f"{path}.{key}" if path else key)]
 
 
 def age(seconds: float) -> str:

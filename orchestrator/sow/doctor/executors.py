@@ -57,8 +57,10 @@ class Subject:
     @property
     def whom(self) -> str:
         """Whom it plays, for people."""
-        if whom := (*self.roles, *(f"task {task_id}" for task_id in self.tasks)):
-            return f"for {', '.join(whom)}"
+        if self.roles:
+            return f"for {', '.join(self.roles)}"
+        if self.tasks:
+            return f"for task {', '.join(self.tasks[:5])}{' …' if len(self.tasks) > 5 else ''}"
         return "configured, and bound to no role" if self.needed else "no role is bound to it"
 
 

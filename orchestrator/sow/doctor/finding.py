@@ -11,8 +11,6 @@ from sow.errors import SowError
 Level = Literal["ok", "note", "warning", "error"]
 """`note`: good to know. `warning`: sow goes on, or mends it by itself. `error`: it must be mended."""
 
-LEVELS: tuple[Level, ...] = ("ok", "note", "warning", "error")
-
 
 @dataclass(frozen=True, slots=True)
 class Finding:

@@ -101,6 +101,12 @@ def trees(scene: Scene) -> Iterator[Finding]:
     held = scene.worktrees
     if held is None:
         return
+    if torn := worktrees.torn(held.places.common):
+        yield warning(
+            f"git was ended while it noted a worktree, and lists none since: {torn[0]}",
+            "take that away: `sow worktree prune`",
+        )
+        return
     every = held.all()
     found = [finding for one in every if (finding := _about(held, one))]
     known = {os.path.realpath(one.path) for one in worktrees.all_of(held.git)}

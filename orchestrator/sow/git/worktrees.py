@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from sow.errors import Failed, NotFound, Refused
 from sow.git import alive, index, places
-from sow.git.repository import Git
+from sow.git.repository import Git, GitFailed
 
 SALVAGE = "refs/sow/salvage"
 """Where commits stay that only a vanished worktree still knew of."""
@@ -43,7 +43,7 @@ class Worktree:
 
 def all_of(git: Git) -> list[Worktree]:
     """All worktrees of the repository, the main one first."""
-    records = git.run("worktree", "list", "--porcelain", "-z").split("\0\0")
+    records = _listed(git).split("\0\0")
     found = [_parsed(record) for record in records if record.strip("\0")]
     if not found[0].bare:
         # Git guesses the main one from its git folder's path; in a submodule it names that folder itself.
@@ -68,6 +68,34 @@ def _parsed(record: str) -> Worktree:
 def _fact(field: str) -> tuple[str, str]:
     name, _, value = field.partition(" ")
     return name, value
+
+
+def torn(common: str) -> list[str]:
+    """The registrations, by their folders, that a git was killed over before it had written them.
+
+    While there is one, git lists no worktree at all. Nobody was told of it yet.
+    """
+    folder = f"{common}/worktrees"
+    found = [f"{folder}/{name}" for name in sorted(_names(folder))]
+    return [one for one in found if _is_empty(f"{one}/commondir") and _read(f"{one}/gitdir")]
+
+
+def _listed(git: Git) -> str:
+    listing = ("worktree", "list", "--porcelain", "-z")
+    try:
+        return git.run(*listing)
+    except GitFailed:
+        if not _forget_torn(git.places.common):
+            raise
+        return git.run(*listing)
+
+
+def _forget_torn(common: str) -> bool:
+    """Takes the torn registrations away, but for one that a git may be just writing; whether any went."""
+    dead = [folder for folder in torn(common) if not alive.in_use(common, f"{folder}/commondir")]
+    for folder in dead:
+        shutil.rmtree(folder, ignore_errors=True)
+    return bool(dead)
 
 
 def holding(git: Git, branch: str) -> Worktree | None:
@@ -328,16 +356,29 @@ def _git_dirs(git: Git) -> Iterator[tuple[str, str]]:
     """Git folder and top of every worktree, the main one first."""
     common = git.places.common
     yield common, git.places.main
-    with suppress(FileNotFoundError):
-        for name in sorted(os.listdir(f"{common}/worktrees")):
-            git_dir = f"{common}/worktrees/{name}"
-            target = _read(f"{git_dir}/gitdir")
-            if target:
-                yield git_dir, os.path.dirname(os.path.join(git_dir, target))
+    for name in sorted(_names(f"{common}/worktrees")):
+        git_dir = f"{common}/worktrees/{name}"
+        target = _read(f"{git_dir}/gitdir")
+        if target:
+            yield git_dir, os.path.dirname(os.path.join(git_dir, target))
 
 
 def _git_dir_of(git: Git, path: str) -> str | None:
     return next((git_dir for git_dir, top in _git_dirs(git) if os.path.realpath(top) == path), None)
+
+
+def _names(folder: str) -> list[str]:
+    try:
+        return os.listdir(folder)
+    except FileNotFoundError:
+        return []
+
+
+def _is_empty(path: str) -> bool:
+    try:
+        return os.stat(path).st_size == 0
+    except FileNotFoundError:
+        return False
 
 
 def _read(path: str) -> str:

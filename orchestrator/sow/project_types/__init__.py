@@ -183,6 +183,10 @@ class ProjectType:
             return self.phases[name]
         raise NotFound(f"phase not found: {name}", f"the phases of this project: {', '.join(self.phases)}")
 
+    def with_tasks(self) -> list[str]:
+        """The names of the phases that may have tasks."""
+        return [name for name, phase in self.phases.items() if phase.tasks]
+
     def events(self) -> list[str]:
         """All events of all states, each once."""
         return list(dict.fromkeys(way.event for state in self.states.values() for way in state.transitions))
