@@ -117,10 +117,10 @@ WRITES: dict[str, Callable[[Person], object]] = {
     "task move": lambda who: who.done("task", "move", "020", "--phase", "finalization"),
     "task remove": lambda who: who.done("task", "remove", "020"),
     "task input add": lambda who: who.done(
-        *["task", "input", "add", "--id", "030", "--type", "reference", "--path", "a.txt"]
+        "task", "input", "add", "--id", "030", "--type", "reference", "--path", "a.txt"
     ),
     "output add": lambda who: who.done(
-        *["output", "add", "--type", "pr", "--path", "../../a.txt", "--phase", "finalization"]
+        "output", "add", "--type", "pr", "--path", "../../a.txt", "--phase", "finalization"
     ),
     "phase set": lambda who: who.done("phase", "set", "metadata.pr_url", "x", "--phase", "finalization"),
     "project set": lambda who: who.done("project", "set", "description", "Which one?"),
