@@ -27,18 +27,20 @@ FLOORS = {
     3: (
         "hands",
         "sow.files sow.document sow.process sow.runner sow.lease sow.git sow.roles sow.config sow.find"
-        " sow.eventlog sow.shim sow.project_types sow.inside",
+        " sow.eventlog sow.shim sow.project_types sow.inside sow.forge",
     ),
     4: (
         "decisions",
         "sow.ready sow.progress sow.judgement sow.dotted sow.fields sow.statechart sow.phase sow.artifacts"
-        " sow.original sow.prompts sow.recovery.policy",
+        " sow.course sow.pull_request sow.original"
+        " sow.prompts sow.recovery.policy",
     ),
     5: ("door", "sow.journal sow.splitting sow.store sow.attempt"),
     6: (
         "engine",
-        "sow.attaching sow.report sow.adding sow.moving sow.advancing sow.setup sow.workspace sow.driving"
-        " sow.turn sow.review sow.scheduler sow.worktree sow.doctor sow.recovery.restore sow.recovery",
+        "sow.attaching sow.report sow.adding sow.moving sow.advancing sow.continuing sow.setup sow.removal"
+        " sow.workspace sow.driving sow.turn sow.review sow.obstacles sow.finishing sow.deleting"
+        " sow.scheduler sow.worktree sow.doctor sow.recovery.restore sow.recovery",
     ),
     7: ("faces", "sow.cli sow.demo sow.__main__"),
 }

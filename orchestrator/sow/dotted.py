@@ -42,8 +42,7 @@ class Form(Value):
 def top(path: str, form: Form) -> str:
     """The field of the document that `path` is in. Raises Refused for one that is unknown or kept."""
     first, *below = path.split(".")
-    if "" in below:
-        raise Refused(f"{path}: a step between the dots is empty", "write it like metadata.complexity.level")
+    _check_steps(path, below)
     for held, why in form.kept.items():
         if path == held or path.startswith(f"{held}."):
             raise Refused(f"{held} can't be set: {why}", f"see `{form.command} --help` for what can be")
@@ -52,7 +51,9 @@ def top(path: str, form: Form) -> str:
 
         close = nearest(first, known)
         see = f"see the fields of {form.thing}: `sow schema {form.schema}`"
-        raise Refused(f"unknown field: {first}", f"did you mean {close}?" if close else see)
+        raise Refused(
+            f"unknown field: {first or 'its name is empty'}", f"did you mean {close}?" if close else see
+        )
     return first
 
 
@@ -74,6 +75,13 @@ def put(
     steps = path.split(".")
     leaf = value if text else _read(steps, value, form, metadata)
     return _placed(held if held is not None else {}, steps[1:], leaf, path)
+
+
+def placed(held: "Any", path: str, leaf: "Any") -> "Any":
+    """`held` with `leaf` at `path`; what is missing on the way is made. Raises Refused as `put` does."""
+    steps = path.split(".")
+    _check_steps(path, steps)
+    return _placed(held, steps, leaf, path)
 
 
 def without(held: "Any", path: str, form: Form) -> "Any":
@@ -166,6 +174,11 @@ def _fields(schema: str) -> "dict[str, Any]":
 
 
 # -- by place --------------------------------------------------------------------------------------
+
+
+def _check_steps(path: str, steps: "list[str]") -> None:
+    if "" in steps:
+        raise Refused(f"{path}: a step between the dots is empty", "write it like metadata.complexity.level")
 
 
 def _placed(held: "Any", steps: "list[str]", leaf: "Any", path: str) -> "Any":

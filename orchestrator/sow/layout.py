@@ -1,7 +1,7 @@
 """Where everything of a project lies: the one place that knows names of files and folders.
 
 <main>/.sow/                      settings, agents; and of sow's own: runtime/, worktrees/
-<main>/.sow/runtime/<project>/    events, attempts, locks, journal, last-good
+<main>/.sow/runtime/<project>/    events, attempts, locks, journal, last-good; in the end, final
 <folder>/.sow/project/            the project's state, in the worktree of its branch
 """
 
@@ -85,6 +85,11 @@ class Layout(Value):
     def removed(self) -> str:
         """Where removed tasks are kept, a folder each."""
         return f"{self.runtime}/removed"
+
+    @property
+    def final(self) -> str:
+        """What the project had come to when it was finished or deleted."""
+        return f"{self.runtime}/final"
 
     def task_worktree(self, branch: str, task_id: str) -> str:
         return f"{self.main}/{WORKTREES}/{branch}--{task_id}"

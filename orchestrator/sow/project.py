@@ -15,6 +15,8 @@ class Plan(Value):
     branch: str
     type: str
     description: str
+    inputs: "tuple[str, ...]" = ()
+    """The paths of files that its first phase takes in; absolute."""
 
 
 def plan(
@@ -24,11 +26,12 @@ def plan(
     name: "str | None",
     type: str = "standard",
     prefix: str = "feat/",
+    inputs: "tuple[str, ...]" = (),
 ) -> Plan:
     """The new project that a description asks for; name and branch may be given.
 
-    `type`: its type's name; `prefix`: what a branch of that type begins with. Raises
-    Refused for a name that no project can have.
+    `type`: its type's name; `prefix`: what a branch of that type begins with; `inputs`: paths
+    of files, absolute. Raises Refused for a name that no project can have.
     """
     words = " ".join(description.split())
     for what, given in (("the description", words), ("--branch", branch), ("--name", name)):
@@ -41,7 +44,9 @@ def plan(
         raise Refused(
             what, "a name is lower-case letters, digits and dashes, two at least: give one with --name"
         )
-    return Plan(name=chosen, branch=branch or f"{prefix}{chosen}", type=type, description=words)
+    return Plan(
+        name=chosen, branch=branch or f"{prefix}{chosen}", type=type, description=words, inputs=inputs
+    )
 
 
 def _check_text(what: str, text: str) -> None:
@@ -68,3 +73,20 @@ def is_name(name: str) -> bool:
     """Whether `name` can be a project's: `^[a-z0-9][a-z0-9-]*[a-z0-9]$`."""
     letters = set("abcdefghijklmnopqrstuvwxyz0123456789-")
     return len(name) > 1 and set(name) <= letters and name[0] != "-" and name[-1] != "-"
+
+
+def input_names(paths: "tuple[str, ...]") -> "list[str]":
+    """Under which name, below `.sow/project/inputs`, each file of a project's first inputs is kept.
+
+    Raises Refused for a name that a state file can't hold.
+    """
+    taken: list[str] = []
+    for path in paths:
+        name = path.rstrip("/").rpartition("/")[2]
+        _check_text("the name of the input", name)
+        stem, dot, ending = name.rpartition(".") if "." in name[1:] else (name, "", "")
+        number = 2
+        while name in taken:
+            name, number = f"{stem}-{number}{dot}{ending}", number + 1
+        taken.append(name)
+    return taken

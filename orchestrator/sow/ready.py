@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from graphlib import CycleError, TopologicalSorter
 
-from sow.clock import is_unset, moment
+from sow.clock import moment
 from sow.errors import Refused
 from sow.task import ABANDONED, COMPLETED, IN_PROGRESS, PENDING, PRIORITIES, Task
 
@@ -76,7 +76,7 @@ class Ready:
         while self._timed:
             at, task_id = self._timed[0]
             task = self.tasks.get(task_id)
-            if task and _waits(task) and at == _start(task):
+            if task and self._startable(task) and at == _start(task) > 0:
                 return at
             heapq.heappop(self._timed)
         return None
@@ -116,10 +116,6 @@ class Ready:
             (other := self.tasks.get(needed)) is not None and other.status == COMPLETED
             for needed in task.depends_on or ()
         )
-
-
-def _waits(task: Task) -> bool:
-    return not is_unset(task.not_before) and task.status in (PENDING, IN_PROGRESS)
 
 
 def _start(task: Task) -> float:

@@ -25,7 +25,7 @@ from sow.task import COMPLETED, IN_PROGRESS, NEEDS_REVIEW, PAUSED, PENDING, Task
 from sow.workspace import Workspace
 
 if TYPE_CHECKING:
-    from sow_schemas.documents import EventPayload, EventType, MergeDone, TaskRetryScheduled
+    from sow_schemas.documents import EventPayload, EventType, MergeDone, TaskResumed, TaskRetryScheduled
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +100,8 @@ class Reviewer:
 
         def change(task: Task) -> Change:
             answered = task.take_answer(text, by=by, at=self.store.now())
-            return Change(task=answered, events=(_event(task, "task.resumed", {"by": by}),))
+            payload: TaskResumed = {"by": by, "answer": text}
+            return Change(task=answered, events=(_event(task, "task.resumed", payload),))
 
         return self.store.change_task(task_id, change)
 

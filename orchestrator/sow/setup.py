@@ -8,19 +8,26 @@ import shutil
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
 
-from sow import files, find, jsonlines, project_types, statechart
+from sow import continuing, files, find, project_types, statechart
 from sow.change import Event
 from sow.document import canonical
-from sow.errors import Busy, Refused, SowError
+from sow.errors import Busy, Failed, Refused, SowError
 from sow.git import commits, worktrees
 from sow.git.excludes import ensure_excludes
 from sow.git.places import Places
 from sow.git.repository import Git
 from sow.layout import PROJECT, RUNTIME, Layout, project_worktree
-from sow.project import Plan
+from sow.project import Plan, input_names
 from sow.project_types import ProjectType
 from sow.store import Store
+
+if TYPE_CHECKING:
+    from sow_schemas.documents import ArtifactState, PhaseFile, ProjectContinued
+
+INPUTS = "inputs"
+"""The folder of a project's first inputs, below `.sow/project`."""
 
 CONFIG = """\
 # Settings of this repository for sow; all of them, with their meaning: `sow schema repository_config`
@@ -56,9 +63,10 @@ class Made:
     notes: tuple[str, ...] = ()
 
 
-def new_project(
-    places: Places, plan: Plan, *, start: str | None, worktree: bool, store_of: Callable[[Layout], Store]
-) -> Made:
+StoreOf = Callable[[Layout], Store]
+
+
+def new_project(places: Places, plan: Plan, *, start: str | None, worktree: bool, store_of: StoreOf) -> Made:
     """Makes branch, worktree and state of a project; whatever is killed, all of it or nothing.
 
     1. nothing is in the way; 2. the repository is prepared; 3. what an earlier kill left is
@@ -68,18 +76,22 @@ def new_project(
     """
     repository = Git(places.main)
     kind = project_types.named(plan.type, places.main)
-    _check(places, repository, plan, start, worktree)
+    check_new(places, plan, start=start, worktree=worktree)
     notes = prepare(places)
     with only_one(places):
-        settle_half_made_held(places)
-        _check(places, repository, plan, start, worktree)
+        settle_half_made_held(places, store_of)
+        check_new(places, plan, start=start, worktree=worktree)
+        _set_aside(places, plan.name)
         if commits.ensure_commit(repository):
             notes.append("the repository had no commit: made an empty first one")
         created = not repository.branch_exists(plan.branch)
         base = repository.commit_of(start or (repository.default_branch() if created else plan.branch))
         folder = project_worktree(places.main, plan.branch) if worktree else places.main
         layout = Layout(main=places.main, folder=folder, name=plan.name)
-        intent = _write_intent(places, repository, plan, folder, base, created, worktree)
+        intent = _write_intent(
+            places, name=plan.name, branch=plan.branch, folder=folder, base=base, created=created,
+            worktree=worktree, was=repository.current_branch(),
+        )  # fmt: skip
         try:
             if worktree:
                 notes += _step_aside(repository, plan)
@@ -87,7 +99,7 @@ def new_project(
             else:
                 _switch(repository, plan.branch, base)
             store = store_of(layout)
-            _place_state(layout, first_documents(plan, kind, store.now()))
+            _place_state(layout, first_documents(plan, kind, store.now()), plan.inputs)
         except (SowError, KeyboardInterrupt):
             _undo(places, json.loads(_read(intent)))
             _forget(intent)
@@ -98,25 +110,71 @@ def new_project(
     return Made(layout, tuple(notes))
 
 
-def settle_half_made(places: Places) -> None:
-    """Completes or undoes what a killed `new_project` left; leaves one that is under way alone."""
+def continue_project(places: Places, branch: str, *, store_of: StoreOf) -> Made:
+    """Makes the worktree of a project whose branch has its state; whatever is killed, all of it or nothing.
+
+    1. it is there and not here already; 2. the repository is prepared; 3. what an earlier kill left is
+    settled; 4. the intent; 5. branch and worktree; 6. its tasks are made ready for this machine.
+    Raises NotFound, Refused or Failed, and then nothing was made.
+    """
+    repository = Git(places.main)
+    found = continuing.look(repository, branch)
+    _check_name(places, found.name)
+    notes = prepare(places)
+    with only_one(places):
+        settle_half_made_held(places, store_of)
+        _check_name(places, found.name)
+        _set_aside(places, found.name)
+        folder = project_worktree(places.main, branch)
+        intent = _write_intent(
+            places, name=found.name, branch=branch, folder=folder, base=found.commit,
+            created=not repository.branch_exists(branch), worktree=True, was=None, remote=found.remote,
+        )  # fmt: skip
+        try:
+            layout, more = _come_in(places, json.loads(_read(intent)), store_of)
+        except (SowError, KeyboardInterrupt):
+            _undo(places, json.loads(_read(intent)))
+            _forget(intent)
+            raise
+        payload: ProjectContinued = {"name": found.name, "branch": branch}
+        store_of(layout).tell(Event(type="project.continued", payload=payload))
+        _forget(intent)
+    return Made(layout, (*notes, *more))
+
+
+def _come_in(places: Places, intent: dict[str, str], store_of: StoreOf) -> tuple[Layout, list[str]]:
+    """Makes branch and worktree of a project that is gone on with; done again, it does what is left of it."""
+    repository = Git(places.main)
+    name, branch, folder = intent["name"], intent["branch"], intent["folder"]
+    worktrees.add(repository, folder, branch, intent["base"])
+    layout = Layout(main=places.main, folder=folder, name=name)
+    found = continuing.Found(name, intent["base"], intent["remote"])
+    files.make_folder(layout.runtime)
+    return layout, continuing.settle_in(store_of(layout), repository, found)
+
+
+def settle_half_made(places: Places, store_of: StoreOf) -> None:
+    """Completes or undoes what a killed `new_project` or `continue_project` left; leaves one that is under
+    way alone."""
     if not os.path.isdir(_intents(places)):
         return
     try:
         with only_one(places, wait_seconds=0.0):
-            settle_half_made_held(places)
+            settle_half_made_held(places, store_of)
     except (Busy, worktrees.Occupied):
         return  # somebody is at it, maybe the git of the one that was killed: a later command sees to it
 
 
-def settle_half_made_held(places: Places) -> None:
+def settle_half_made_held(places: Places, store_of: StoreOf) -> None:
     """The same for a caller who is the only one."""
     folder = _intents(places)
     for name in sorted(os.listdir(folder)) if os.path.isdir(folder) else ():
         path = f"{folder}/{name}"
         # What has another name is an intent that was not yet whole: nothing was done about it.
         intent = json.loads(_read(path)) if name.endswith(".json") else None
-        if intent and os.path.exists(f"{intent['folder']}/{PROJECT}/state.yaml"):
+        if intent and "remote" in intent:
+            _come_in(places, intent, store_of)
+        elif intent and os.path.exists(f"{intent['folder']}/{PROJECT}/state.yaml"):
             commits.commit_paths(Git(intent["folder"]), [PROJECT], f"sow: project {intent['name']} begins")
         elif intent:
             _undo(places, intent)
@@ -135,9 +193,11 @@ def only_one(places: Places, wait_seconds: float = files.LOCK_SECONDS) -> files.
     return files.Lock(f"{places.main}/{RUNTIME}/new.lock", wait_seconds=wait_seconds)
 
 
-def _check(places: Places, repository: Git, plan: Plan, start: str | None, worktree: bool) -> None:
+def check_new(places: Places, plan: Plan, *, start: str | None, worktree: bool) -> None:
     """Raises Refused or NotFound for whatever would be in the way of the new project."""
+    repository = Git(places.main)
     repository.check_branch_name(plan.branch)
+    _check_inputs(places, plan)
     _check_free(places, plan)
     if start:
         repository.commit_of(start)
@@ -145,7 +205,46 @@ def _check(places: Places, repository: Git, plan: Plan, start: str | None, workt
             raise Refused(
                 f"branch {plan.branch} exists already: it can't start from {start}", "leave --from out"
             )
+    _check_start(repository, plan, start)
     _check_checkout(repository, plan, worktree)
+
+
+def _check_inputs(places: Places, plan: Plan) -> None:
+    input_names(plan.inputs)
+    for path in plan.inputs:
+        if not os.path.isfile(path) or not os.access(path, os.R_OK):
+            raise Refused(f"{path} is no file that can be read", "give --input a file")
+    if plan.inputs and not project_types.named(plan.type, places.main).phases:
+        raise Refused(f"type {plan.type} has no phase that could take an input in", "leave --input out")
+
+
+def _check_start(repository: Git, plan: Plan, start: str | None) -> None:
+    """Raises Refused where the new branch would begin with the state of another project."""
+    known = repository.branch_exists(plan.branch)
+    if not known and start is None and repository.maybe_commit_of("HEAD") is None:
+        return
+    source = plan.branch if known else start or repository.default_branch()
+    commit = repository.maybe_commit_of(source)
+    if commit is None or (name := continuing.name_at(repository, commit)) is None:
+        return
+    if known:
+        raise Refused(
+            f"branch {plan.branch} has a project already: {name}",
+            f"go on with it: `sow project continue --branch {plan.branch}`",
+        )
+    raise Refused(
+        f"{source} has the state of a project in {PROJECT}: {name}",
+        f"take it off there (`git rm -r {PROJECT}`), or start elsewhere: --from REF",
+    )
+
+
+def _check_name(places: Places, name: str) -> None:
+    for layout in find.all_projects(places):
+        if layout.name == name:
+            raise Refused(
+                f"there is a project {name} already, in {layout.folder}",
+                f"finish or delete that one first: `sow project delete {name}`",
+            )
 
 
 def _check_free(places: Places, plan: Plan) -> None:
@@ -211,17 +310,22 @@ def _switch(repository: Git, branch: str, base: str) -> None:
         repository.run("switch", "--quiet", "--create", branch, base)
 
 
-def _write_intent(
-    places: Places, repository: Git, plan: Plan, folder: str, base: str, created: bool, worktree: bool
-) -> str:
+def _set_aside(places: Places, name: str) -> None:
+    """Moves what is kept of an earlier project of that name out of the new one's way."""
+    runtime = Layout(main=places.main, folder="", name=name).runtime
+    if os.path.isdir(f"{runtime}/final"):
+        number = 1
+        while os.path.exists(f"{runtime}~{number}"):  # no project has such a name
+            number += 1
+        os.rename(runtime, f"{runtime}~{number}")
+
+
+def _write_intent(places: Places, *, name: str, **more: object) -> str:
     above = _intents(places)
     files.make_folder(above)
-    path = f"{above}/{plan.name}.json"
-    intent = {
-        "name": plan.name, "branch": plan.branch, "folder": folder, "base": base, "created": created,
-        "worktree": worktree, "was": repository.current_branch(),
-    }  # fmt: skip
-    files.write(path, jsonlines.dump(intent) + "\n")
+    path = f"{above}/{name}.json"
+    # By `json`, whose escapes keep a path that is no text.
+    files.write(path, json.dumps({"name": name, **more}) + "\n")
     return path
 
 
@@ -260,6 +364,9 @@ def first_documents(plan: Plan, kind: ProjectType, at: str) -> dict[str, str]:
         **({"description": plan.description} if plan.description else {}),
         "created_at": at, "updated_at": at, "statechart": {"current_state": state, "updated_at": at},
     }  # fmt: skip
+    if plan.inputs:
+        first = kind.states[state].phase or next(iter(kind.phases))
+        phases[first] = {**phases[first], "inputs": _artifacts(plan, kind, first, phases[first], at)}
     return {
         "state.yaml": canonical.emit(project),
         "type.yaml": kind.text,
@@ -267,13 +374,38 @@ def first_documents(plan: Plan, kind: ProjectType, at: str) -> dict[str, str]:
     }
 
 
-def _place_state(layout: Layout, texts: Mapping[str, str]) -> None:
+def _artifacts(plan: Plan, kind: ProjectType, phase: str, held: PhaseFile, at: str) -> list[ArtifactState]:
+    """The first inputs of a project: of the type that its phase takes in, else plain ones."""
+    noted = {"metadata": {statechart.ITERATION: held["iteration"]}} if "iteration" in held else {}
+    what = next(iter(kind.phases[phase].inputs), "input")
+    return [
+        cast(
+            "ArtifactState",
+            {"type": what, "path": f"{INPUTS}/{name}", "approved": False, "created_at": at, **noted},
+        )
+        for name in input_names(plan.inputs)
+    ]
+
+
+def _place_state(layout: Layout, texts: Mapping[str, str], inputs: tuple[str, ...]) -> None:
     beside = f"{layout.folder}/.sow/.project-{os.getpid()}"
     for name, text in texts.items():
         files.make_folder(os.path.dirname(f"{beside}/{name}"))
         files.write(f"{beside}/{name}", text)
+    for name, path in zip(input_names(inputs), inputs, strict=True):
+        files.make_folder(f"{beside}/{INPUTS}")
+        _copy(path, f"{beside}/{INPUTS}/{name}")
     os.rename(beside, layout.project)
     files.flush_folder(os.path.dirname(layout.project))
+
+
+def _copy(path: str, to: str) -> None:
+    try:
+        shutil.copyfile(path, to)
+        with open(to, "rb") as file:
+            os.fsync(file)
+    except OSError as fault:
+        raise Failed(f"can't copy {path}: {fault.strerror}", "mend that and repeat") from fault
 
 
 def _read(path: str) -> str:

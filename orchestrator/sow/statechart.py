@@ -226,9 +226,8 @@ def with_status(phase: PhaseFile, status: str, at: str) -> PhaseFile:
     held: dict[str, Any] = {key: value for key, value in phase.items() if key not in ends.values()}
     if status in ends:
         held[ends[status]] = at
-    elif status not in ("pending", "skipped"):
-        held["started_at"] = at if is_unset(held.get("started_at")) else held["started_at"]
-        held["iteration"] = iteration(phase)
+    elif status not in ("pending", "skipped") and is_unset(held.get("started_at")):
+        held["started_at"] = at
     return in_order({**held, "status": status})
 
 

@@ -20,71 +20,75 @@ _KEYS_11 = frozenset(('duration_sec',))
 _KEYS_12 = frozenset(('error', 'stack'))
 _KEYS_13 = frozenset(('kind', 'question'))
 _KEYS_14 = frozenset(('by',))
-_KEYS_15 = frozenset(('summary',))
-_KEYS_16 = frozenset(('feedback', 'iteration'))
-_KEYS_17 = frozenset(('reason',))
-_KEYS_18 = frozenset(('not_before', 'reason'))
-_KEYS_19 = frozenset(('fields',))
-_KEYS_20 = frozenset(('source', 'target'))
-_KEYS_21 = frozenset(('name',))
-_KEYS_22 = frozenset(('executor', 'session_id'))
-_KEYS_23 = frozenset(('action', 'attempt', 'executor', 'pid'))
-_KEYS_24 = frozenset(('attempt', 'exit_code', 'outcome'))
-_KEYS_25 = frozenset(('text',))
-_KEYS_26 = frozenset(('detail', 'tool'))
-_KEYS_27 = frozenset(('input_tokens', 'output_tokens', 'usd'))
-_KEYS_28 = frozenset(('branch', 'commit'))
-_KEYS_29 = frozenset(('files',))
-_KEYS_30 = frozenset(('holder', 'lease'))
-_KEYS_31 = frozenset(('jobs',))
-_KEYS_32 = frozenset(('branch', 'name'))
-_KEYS_33 = frozenset(('event', 'source', 'target'))
-_KEYS_34 = frozenset(('renumbered', 'tasks'))
-_KEYS_35 = frozenset(('fields', 'phase'))
-_KEYS_36 = frozenset(('created_at', 'enabled', 'inputs', 'outputs', 'status'))
-_KEYS_37 = frozenset(('completed_at', 'created_at', 'enabled', 'failed_at', 'inputs', 'iteration', 'metadata', 'outputs', 'started_at', 'status'))
-_KEYS_38 = frozenset(('created_at', 'enabled', 'inputs', 'outputs', 'status', 'tasks'))
-_KEYS_39 = frozenset(('completed_at', 'created_at', 'enabled', 'failed_at', 'inputs', 'iteration', 'metadata', 'outputs', 'started_at', 'status', 'tasks'))
-_KEYS_40 = frozenset(('branch', 'created_at', 'name', 'statechart', 'type', 'updated_at'))
-_KEYS_41 = frozenset(('agent_sessions', 'branch', 'created_at', 'description', 'name', 'statechart', 'type', 'updated_at'))
-_KEYS_42 = frozenset(('current_state', 'updated_at'))
-_KEYS_43 = frozenset(('branch', 'created_at', 'name', 'phases', 'statechart', 'type', 'updated_at'))
-_KEYS_44 = frozenset(('agent_sessions', 'branch', 'created_at', 'description', 'name', 'phases', 'statechart', 'type', 'updated_at'))
-_KEYS_45 = frozenset(('initial', 'name', 'phases', 'states'))
-_KEYS_46 = frozenset(('branch_prefixes', 'description', 'final', 'initial', 'name', 'phases', 'states'))
-_KEYS_47 = frozenset(('state',))
-_KEYS_48 = frozenset(('effects', 'event', 'state'))
-_KEYS_49 = frozenset(('phase',))
-_KEYS_50 = frozenset(('carry', 'enter', 'metadata', 'phase', 'status'))
-_KEYS_51 = frozenset(('to', 'type'))
-_KEYS_52 = frozenset(('completion', 'inputs', 'metadata', 'outputs', 'statuses', 'task_metadata', 'tasks'))
-_KEYS_53 = frozenset(('artifact',))
-_KEYS_54 = frozenset(('phase', 'prompt', 'transitions'))
-_KEYS_55 = frozenset(('event', 'target'))
-_KEYS_56 = frozenset(('description', 'effects', 'event', 'guards', 'target'))
-_KEYS_57 = frozenset(('artifacts', 'dependencies', 'metadata', 'task_metadata', 'tasks', 'text'))
-_KEYS_58 = frozenset(('equals', 'field'))
-_KEYS_59 = frozenset(('equals', 'field', 'phase'))
-_KEYS_60 = frozenset(('all', 'at_least', 'completed', 'phase'))
-_KEYS_61 = frozenset(('type',))
-_KEYS_62 = frozenset(('approved', 'metadata', 'of', 'phase', 'this_iteration', 'type', 'which'))
-_KEYS_63 = frozenset(('equals', 'field', 'phase', 'statuses'))
-_KEYS_64 = frozenset(('checks', 'environment', 'grace_seconds', 'isolation', 'jobs', 'requires', 'silence_seconds', 'state'))
-_KEYS_65 = frozenset(('commit',))
-_KEYS_66 = frozenset(('status',))
-_KEYS_67 = frozenset(('data', 'details', 'error_code', 'message', 'status'))
-_KEYS_68 = frozenset(('error_code', 'message'))
-_KEYS_69 = frozenset(('error_type', 'message', 'timestamp'))
-_KEYS_70 = frozenset(('error_type', 'is_retryable', 'message', 'retry_count', 'timestamp', 'traceback'))
-_KEYS_71 = frozenset(('assigned_agent', 'created_at', 'id', 'inputs', 'iteration', 'name', 'outputs', 'phase', 'status', 'updated_at'))
-_KEYS_72 = frozenset(('answer', 'approval', 'assigned_agent', 'attempts', 'base', 'branch', 'commit', 'completed_at', 'created_at', 'depends_on', 'error', 'error_detail', 'executor', 'fresh', 'id', 'inputs', 'iteration', 'metadata', 'name', 'not_before', 'outputs', 'params', 'phase', 'priority', 'question', 'result', 'session_id', 'started_at', 'status', 'task_type', 'updated_at', 'worktree'))
-_KEYS_73 = frozenset(('at', 'by', 'text'))
-_KEYS_74 = frozenset(('at', 'by'))
-_KEYS_75 = frozenset(('asked_at', 'by', 'kind', 'text'))
-_KEYS_76 = frozenset(('asked_at', 'by', 'kind', 'options', 'text'))
-_KEYS_77 = frozenset(('agents',))
-_KEYS_78 = frozenset(('bindings', 'executors'))
-_KEYS_79 = frozenset(('custom_args', 'settings', 'type'))
+_KEYS_15 = frozenset(('answer', 'by'))
+_KEYS_16 = frozenset(('summary',))
+_KEYS_17 = frozenset(('feedback', 'iteration'))
+_KEYS_18 = frozenset(('reason',))
+_KEYS_19 = frozenset(('not_before', 'reason'))
+_KEYS_20 = frozenset(('fields',))
+_KEYS_21 = frozenset(('source', 'target'))
+_KEYS_22 = frozenset(('name',))
+_KEYS_23 = frozenset(('executor', 'session_id'))
+_KEYS_24 = frozenset(('action', 'attempt', 'executor', 'pid'))
+_KEYS_25 = frozenset(('attempt', 'exit_code', 'outcome'))
+_KEYS_26 = frozenset(('text',))
+_KEYS_27 = frozenset(('detail', 'tool'))
+_KEYS_28 = frozenset(('input_tokens', 'output_tokens', 'usd'))
+_KEYS_29 = frozenset(('branch', 'commit'))
+_KEYS_30 = frozenset(('files',))
+_KEYS_31 = frozenset(('holder', 'lease'))
+_KEYS_32 = frozenset(('jobs',))
+_KEYS_33 = frozenset(('branch', 'name'))
+_KEYS_34 = frozenset(('event', 'source', 'target'))
+_KEYS_35 = frozenset(('renumbered', 'tasks'))
+_KEYS_36 = frozenset(('branch', 'gates', 'how', 'name'))
+_KEYS_37 = frozenset(('branch', 'commit', 'gates', 'how', 'name', 'pull_request', 'target'))
+_KEYS_38 = frozenset(('fields', 'phase'))
+_KEYS_39 = frozenset(('created_at', 'enabled', 'inputs', 'outputs', 'status'))
+_KEYS_40 = frozenset(('completed_at', 'created_at', 'enabled', 'failed_at', 'inputs', 'iteration', 'metadata', 'outputs', 'started_at', 'status'))
+_KEYS_41 = frozenset(('created_at', 'enabled', 'inputs', 'outputs', 'status', 'tasks'))
+_KEYS_42 = frozenset(('completed_at', 'created_at', 'enabled', 'failed_at', 'inputs', 'iteration', 'metadata', 'outputs', 'started_at', 'status', 'tasks'))
+_KEYS_43 = frozenset(('branch', 'created_at', 'name', 'statechart', 'type', 'updated_at'))
+_KEYS_44 = frozenset(('agent_sessions', 'branch', 'created_at', 'description', 'name', 'statechart', 'type', 'updated_at'))
+_KEYS_45 = frozenset(('current_state', 'updated_at'))
+_KEYS_46 = frozenset(('branch', 'created_at', 'name', 'phases', 'statechart', 'type', 'updated_at'))
+_KEYS_47 = frozenset(('agent_sessions', 'branch', 'created_at', 'description', 'name', 'phases', 'statechart', 'type', 'updated_at'))
+_KEYS_48 = frozenset(('initial', 'name', 'phases', 'states'))
+_KEYS_49 = frozenset(('branch_prefixes', 'description', 'final', 'initial', 'name', 'phases', 'states'))
+_KEYS_50 = frozenset(('state',))
+_KEYS_51 = frozenset(('effects', 'event', 'state'))
+_KEYS_52 = frozenset(('phase',))
+_KEYS_53 = frozenset(('carry', 'enter', 'metadata', 'phase', 'status'))
+_KEYS_54 = frozenset(('to', 'type'))
+_KEYS_55 = frozenset(('completion', 'inputs', 'metadata', 'outputs', 'statuses', 'task_metadata', 'tasks'))
+_KEYS_56 = frozenset(('artifact',))
+_KEYS_57 = frozenset(('phase', 'prompt', 'transitions'))
+_KEYS_58 = frozenset(('event', 'target'))
+_KEYS_59 = frozenset(('description', 'effects', 'event', 'guards', 'target'))
+_KEYS_60 = frozenset(('artifacts', 'dependencies', 'metadata', 'task_metadata', 'tasks', 'text'))
+_KEYS_61 = frozenset(('equals', 'field'))
+_KEYS_62 = frozenset(('equals', 'field', 'phase'))
+_KEYS_63 = frozenset(('all', 'at_least', 'completed', 'phase'))
+_KEYS_64 = frozenset(('type',))
+_KEYS_65 = frozenset(('approved', 'metadata', 'of', 'phase', 'this_iteration', 'type', 'which'))
+_KEYS_66 = frozenset(('equals', 'field', 'phase', 'statuses'))
+_KEYS_67 = frozenset(('checks', 'environment', 'finish', 'grace_seconds', 'isolation', 'jobs', 'requires', 'silence_seconds', 'state'))
+_KEYS_68 = frozenset(('commit',))
+_KEYS_69 = frozenset(('forge', 'push', 'target'))
+_KEYS_70 = frozenset(('status',))
+_KEYS_71 = frozenset(('data', 'details', 'error_code', 'message', 'status'))
+_KEYS_72 = frozenset(('error_code', 'message'))
+_KEYS_73 = frozenset(('error_type', 'message', 'timestamp'))
+_KEYS_74 = frozenset(('error_type', 'is_retryable', 'message', 'retry_count', 'timestamp', 'traceback'))
+_KEYS_75 = frozenset(('assigned_agent', 'created_at', 'id', 'inputs', 'iteration', 'name', 'outputs', 'phase', 'status', 'updated_at'))
+_KEYS_76 = frozenset(('answer', 'approval', 'assigned_agent', 'attempts', 'base', 'branch', 'commit', 'completed_at', 'created_at', 'depends_on', 'error', 'error_detail', 'executor', 'fresh', 'id', 'inputs', 'iteration', 'metadata', 'name', 'not_before', 'outputs', 'params', 'phase', 'priority', 'question', 'result', 'session_id', 'started_at', 'status', 'task_type', 'updated_at', 'worktree'))
+_KEYS_77 = frozenset(('at', 'by', 'text'))
+_KEYS_78 = frozenset(('at', 'by'))
+_KEYS_79 = frozenset(('asked_at', 'by', 'kind', 'text'))
+_KEYS_80 = frozenset(('asked_at', 'by', 'kind', 'options', 'text'))
+_KEYS_81 = frozenset(('agents',))
+_KEYS_82 = frozenset(('bindings', 'executors'))
+_KEYS_83 = frozenset(('custom_args', 'settings', 'type'))
 
 def artifact_state(v: object) -> bool:
     if not isinstance(v, dict):
@@ -482,19 +486,23 @@ def event(v: object) -> bool:
                 return False
             if not v0.keys() >= _KEYS_14:
                 return False
-            if not v0.keys() <= _KEYS_14:
+            if not v0.keys() <= _KEYS_15:
                 return False
             v00 = v0['by']
             if not isinstance(v00, str):
                 return False
+            if 'answer' in v0:
+                v01 = v0['answer']
+                if not isinstance(v01, str):
+                    return False
     elif vc == 'task.needs_review':
         if 'payload' in v:
             v0 = v['payload']
             if not isinstance(v0, dict):
                 return False
-            if not v0.keys() >= _KEYS_15:
+            if not v0.keys() >= _KEYS_16:
                 return False
-            if not v0.keys() <= _KEYS_15:
+            if not v0.keys() <= _KEYS_16:
                 return False
             v00 = v0['summary']
             if not isinstance(v00, str):
@@ -504,9 +512,9 @@ def event(v: object) -> bool:
             v0 = v['payload']
             if not isinstance(v0, dict):
                 return False
-            if not v0.keys() >= _KEYS_16:
+            if not v0.keys() >= _KEYS_17:
                 return False
-            if not v0.keys() <= _KEYS_16:
+            if not v0.keys() <= _KEYS_17:
                 return False
             v00 = v0['iteration']
             if not (isinstance(v00, int) and not isinstance(v00, bool)):
@@ -521,9 +529,9 @@ def event(v: object) -> bool:
             v0 = v['payload']
             if not isinstance(v0, dict):
                 return False
-            if not v0.keys() >= _KEYS_17:
+            if not v0.keys() >= _KEYS_18:
                 return False
-            if not v0.keys() <= _KEYS_17:
+            if not v0.keys() <= _KEYS_18:
                 return False
             v00 = v0['reason']
             if not isinstance(v00, str):
@@ -533,9 +541,9 @@ def event(v: object) -> bool:
             v0 = v['payload']
             if not isinstance(v0, dict):
                 return False
-            if not v0.keys() >= _KEYS_18:
+            if not v0.keys() >= _KEYS_19:
                 return False
-            if not v0.keys() <= _KEYS_18:
+            if not v0.keys() <= _KEYS_19:
                 return False
             v00 = v0['not_before']
             if not isinstance(v00, str):
@@ -550,9 +558,9 @@ def event(v: object) -> bool:
             v0 = v['payload']
             if not isinstance(v0, dict):
                 return False
-            if not v0.keys() >= _KEYS_19:
+            if not v0.keys() >= _KEYS_20:
                 return False
-            if not v0.keys() <= _KEYS_19:
+            if not v0.keys() <= _KEYS_20:
                 return False
             v00 = v0['fields']
             if not isinstance(v00, list):
@@ -565,9 +573,9 @@ def event(v: object) -> bool:
             v0 = v['payload']
             if not isinstance(v0, dict):
                 return False
-            if not v0.keys() >= _KEYS_20:
+            if not v0.keys() >= _KEYS_21:
                 return False
-            if not v0.keys() <= _KEYS_20:
+            if not v0.keys() <= _KEYS_21:
                 return False
             v00 = v0['source']
             if not isinstance(v00, str):
@@ -580,9 +588,9 @@ def event(v: object) -> bool:
             v0 = v['payload']
             if not isinstance(v0, dict):
                 return False
-            if not v0.keys() >= _KEYS_21:
+            if not v0.keys() >= _KEYS_22:
                 return False
-            if not v0.keys() <= _KEYS_21:
+            if not v0.keys() <= _KEYS_22:
                 return False
             v00 = v0['name']
             if not isinstance(v00, str):
@@ -592,9 +600,9 @@ def event(v: object) -> bool:
             v0 = v['payload']
             if not isinstance(v0, dict):
                 return False
-            if not v0.keys() >= _KEYS_22:
+            if not v0.keys() >= _KEYS_23:
                 return False
-            if not v0.keys() <= _KEYS_22:
+            if not v0.keys() <= _KEYS_23:
                 return False
             v00 = v0['session_id']
             if not isinstance(v00, str):
@@ -607,9 +615,9 @@ def event(v: object) -> bool:
             v0 = v['payload']
             if not isinstance(v0, dict):
                 return False
-            if not v0.keys() >= _KEYS_23:
+            if not v0.keys() >= _KEYS_24:
                 return False
-            if not v0.keys() <= _KEYS_23:
+            if not v0.keys() <= _KEYS_24:
                 return False
             v00 = v0['attempt']
             if not isinstance(v00, str):
@@ -630,9 +638,9 @@ def event(v: object) -> bool:
             v0 = v['payload']
             if not isinstance(v0, dict):
                 return False
-            if not v0.keys() >= _KEYS_24:
+            if not v0.keys() >= _KEYS_25:
                 return False
-            if not v0.keys() <= _KEYS_24:
+            if not v0.keys() <= _KEYS_25:
                 return False
             v00 = v0['attempt']
             if not isinstance(v00, str):
@@ -648,9 +656,9 @@ def event(v: object) -> bool:
             v0 = v['payload']
             if not isinstance(v0, dict):
                 return False
-            if not v0.keys() >= _KEYS_25:
+            if not v0.keys() >= _KEYS_26:
                 return False
-            if not v0.keys() <= _KEYS_25:
+            if not v0.keys() <= _KEYS_26:
                 return False
             v00 = v0['text']
             if not isinstance(v00, str):
@@ -660,9 +668,9 @@ def event(v: object) -> bool:
             v0 = v['payload']
             if not isinstance(v0, dict):
                 return False
-            if not v0.keys() >= _KEYS_26:
+            if not v0.keys() >= _KEYS_27:
                 return False
-            if not v0.keys() <= _KEYS_26:
+            if not v0.keys() <= _KEYS_27:
                 return False
             v00 = v0['tool']
             if not isinstance(v00, str):
@@ -675,9 +683,9 @@ def event(v: object) -> bool:
             v0 = v['payload']
             if not isinstance(v0, dict):
                 return False
-            if not v0.keys() >= _KEYS_27:
+            if not v0.keys() >= _KEYS_28:
                 return False
-            if not v0.keys() <= _KEYS_27:
+            if not v0.keys() <= _KEYS_28:
                 return False
             v00 = v0['usd']
             if not ((isinstance(v00, (int, float)) and not isinstance(v00, bool)) or v00 is None):
@@ -700,9 +708,9 @@ def event(v: object) -> bool:
             v0 = v['payload']
             if not isinstance(v0, dict):
                 return False
-            if not v0.keys() >= _KEYS_28:
+            if not v0.keys() >= _KEYS_29:
                 return False
-            if not v0.keys() <= _KEYS_28:
+            if not v0.keys() <= _KEYS_29:
                 return False
             v00 = v0['commit']
             if not isinstance(v00, str):
@@ -715,9 +723,9 @@ def event(v: object) -> bool:
             v0 = v['payload']
             if not isinstance(v0, dict):
                 return False
-            if not v0.keys() >= _KEYS_29:
+            if not v0.keys() >= _KEYS_30:
                 return False
-            if not v0.keys() <= _KEYS_29:
+            if not v0.keys() <= _KEYS_30:
                 return False
             v00 = v0['files']
             if not isinstance(v00, list):
@@ -730,9 +738,9 @@ def event(v: object) -> bool:
             v0 = v['payload']
             if not isinstance(v0, dict):
                 return False
-            if not v0.keys() >= _KEYS_30:
+            if not v0.keys() >= _KEYS_31:
                 return False
-            if not v0.keys() <= _KEYS_30:
+            if not v0.keys() <= _KEYS_31:
                 return False
             v00 = v0['lease']
             if not isinstance(v00, str):
@@ -745,9 +753,9 @@ def event(v: object) -> bool:
             v0 = v['payload']
             if not isinstance(v0, dict):
                 return False
-            if not v0.keys() >= _KEYS_31:
+            if not v0.keys() >= _KEYS_32:
                 return False
-            if not v0.keys() <= _KEYS_31:
+            if not v0.keys() <= _KEYS_32:
                 return False
             v00 = v0['jobs']
             if not (isinstance(v00, int) and not isinstance(v00, bool)):
@@ -759,9 +767,9 @@ def event(v: object) -> bool:
             v0 = v['payload']
             if not isinstance(v0, dict):
                 return False
-            if not v0.keys() >= _KEYS_17:
+            if not v0.keys() >= _KEYS_18:
                 return False
-            if not v0.keys() <= _KEYS_17:
+            if not v0.keys() <= _KEYS_18:
                 return False
             v00 = v0['reason']
             if not isinstance(v00, str):
@@ -771,9 +779,9 @@ def event(v: object) -> bool:
             v0 = v['payload']
             if not isinstance(v0, dict):
                 return False
-            if not v0.keys() >= _KEYS_32:
+            if not v0.keys() >= _KEYS_33:
                 return False
-            if not v0.keys() <= _KEYS_32:
+            if not v0.keys() <= _KEYS_33:
                 return False
             v00 = v0['name']
             if not isinstance(v00, str):
@@ -786,9 +794,9 @@ def event(v: object) -> bool:
             v0 = v['payload']
             if not isinstance(v0, dict):
                 return False
-            if not v0.keys() >= _KEYS_33:
+            if not v0.keys() >= _KEYS_34:
                 return False
-            if not v0.keys() <= _KEYS_33:
+            if not v0.keys() <= _KEYS_34:
                 return False
             v00 = v0['event']
             if not isinstance(v00, str):
@@ -804,9 +812,9 @@ def event(v: object) -> bool:
             v0 = v['payload']
             if not isinstance(v0, dict):
                 return False
-            if not v0.keys() >= _KEYS_34:
+            if not v0.keys() >= _KEYS_35:
                 return False
-            if not v0.keys() <= _KEYS_34:
+            if not v0.keys() <= _KEYS_35:
                 return False
             v00 = v0['tasks']
             if not (isinstance(v00, int) and not isinstance(v00, bool)):
@@ -824,9 +832,9 @@ def event(v: object) -> bool:
             v0 = v['payload']
             if not isinstance(v0, dict):
                 return False
-            if not v0.keys() >= _KEYS_19:
+            if not v0.keys() >= _KEYS_20:
                 return False
-            if not v0.keys() <= _KEYS_19:
+            if not v0.keys() <= _KEYS_20:
                 return False
             v00 = v0['fields']
             if not isinstance(v00, list):
@@ -834,14 +842,80 @@ def event(v: object) -> bool:
             for v00i in v00:
                 if not isinstance(v00i, str):
                     return False
+    elif vc == 'project.continued':
+        if 'payload' in v:
+            v0 = v['payload']
+            if not isinstance(v0, dict):
+                return False
+            if not v0.keys() >= _KEYS_33:
+                return False
+            if not v0.keys() <= _KEYS_33:
+                return False
+            v00 = v0['name']
+            if not isinstance(v00, str):
+                return False
+            v01 = v0['branch']
+            if not isinstance(v01, str):
+                return False
+    elif vc == 'project.finished':
+        if 'payload' in v:
+            v0 = v['payload']
+            if not isinstance(v0, dict):
+                return False
+            if not v0.keys() >= _KEYS_36:
+                return False
+            if not v0.keys() <= _KEYS_37:
+                return False
+            v00 = v0['name']
+            if not isinstance(v00, str):
+                return False
+            v01 = v0['branch']
+            if not isinstance(v01, str):
+                return False
+            v02 = v0['how']
+            if not v02 in ('pr', 'merge', 'leave'):
+                return False
+            if 'target' in v0:
+                v03 = v0['target']
+                if not isinstance(v03, str):
+                    return False
+            if 'commit' in v0:
+                v04 = v0['commit']
+                if not isinstance(v04, str):
+                    return False
+            if 'pull_request' in v0:
+                v05 = v0['pull_request']
+                if not isinstance(v05, str):
+                    return False
+            v06 = v0['gates']
+            if not isinstance(v06, list):
+                return False
+            for v06i in v06:
+                if not isinstance(v06i, str):
+                    return False
+    elif vc == 'project.deleted':
+        if 'payload' in v:
+            v0 = v['payload']
+            if not isinstance(v0, dict):
+                return False
+            if not v0.keys() >= _KEYS_33:
+                return False
+            if not v0.keys() <= _KEYS_33:
+                return False
+            v00 = v0['name']
+            if not isinstance(v00, str):
+                return False
+            v01 = v0['branch']
+            if not isinstance(v01, str):
+                return False
     elif vc == 'phase.changed':
         if 'payload' in v:
             v0 = v['payload']
             if not isinstance(v0, dict):
                 return False
-            if not v0.keys() >= _KEYS_35:
+            if not v0.keys() >= _KEYS_38:
                 return False
-            if not v0.keys() <= _KEYS_35:
+            if not v0.keys() <= _KEYS_38:
                 return False
             v00 = v0['phase']
             if not isinstance(v00, str):
@@ -857,9 +931,9 @@ def event(v: object) -> bool:
             v0 = v['payload']
             if not isinstance(v0, dict):
                 return False
-            if not v0.keys() >= _KEYS_26:
+            if not v0.keys() >= _KEYS_27:
                 return False
-            if not v0.keys() <= _KEYS_26:
+            if not v0.keys() <= _KEYS_27:
                 return False
             v00 = v0['tool']
             if not isinstance(v00, str):
@@ -872,9 +946,9 @@ def event(v: object) -> bool:
 def phase_file(v: object) -> bool:
     if not isinstance(v, dict):
         return False
-    if not v.keys() >= _KEYS_36:
+    if not v.keys() >= _KEYS_39:
         return False
-    if not v.keys() <= _KEYS_37:
+    if not v.keys() <= _KEYS_40:
         return False
     v0 = v['status']
     if not isinstance(v0, str):
@@ -934,9 +1008,9 @@ def phase_file(v: object) -> bool:
 def phase_state(v: object) -> bool:
     if not isinstance(v, dict):
         return False
-    if not v.keys() >= _KEYS_38:
+    if not v.keys() >= _KEYS_41:
         return False
-    if not v.keys() <= _KEYS_39:
+    if not v.keys() <= _KEYS_42:
         return False
     v0 = v['status']
     if not isinstance(v0, str):
@@ -1002,9 +1076,9 @@ def phase_state(v: object) -> bool:
 def project_file(v: object) -> bool:
     if not isinstance(v, dict):
         return False
-    if not v.keys() >= _KEYS_40:
+    if not v.keys() >= _KEYS_43:
         return False
-    if not v.keys() <= _KEYS_41:
+    if not v.keys() <= _KEYS_44:
         return False
     v0 = v['name']
     if not isinstance(v0, str):
@@ -1042,9 +1116,9 @@ def project_file(v: object) -> bool:
     v6 = v['statechart']
     if not isinstance(v6, dict):
         return False
-    if not v6.keys() >= _KEYS_42:
+    if not v6.keys() >= _KEYS_45:
         return False
-    if not v6.keys() <= _KEYS_42:
+    if not v6.keys() <= _KEYS_45:
         return False
     v60 = v6['current_state']
     if not isinstance(v60, str):
@@ -1068,9 +1142,9 @@ def project_file(v: object) -> bool:
 def project_state(v: object) -> bool:
     if not isinstance(v, dict):
         return False
-    if not v.keys() >= _KEYS_43:
+    if not v.keys() >= _KEYS_46:
         return False
-    if not v.keys() <= _KEYS_44:
+    if not v.keys() <= _KEYS_47:
         return False
     v0 = v['name']
     if not isinstance(v0, str):
@@ -1114,9 +1188,9 @@ def project_state(v: object) -> bool:
     v7 = v['statechart']
     if not isinstance(v7, dict):
         return False
-    if not v7.keys() >= _KEYS_42:
+    if not v7.keys() >= _KEYS_45:
         return False
-    if not v7.keys() <= _KEYS_42:
+    if not v7.keys() <= _KEYS_45:
         return False
     v70 = v7['current_state']
     if not isinstance(v70, str):
@@ -1140,9 +1214,9 @@ def project_state(v: object) -> bool:
 def project_type(v: object) -> bool:
     if not isinstance(v, dict):
         return False
-    if not v.keys() >= _KEYS_45:
+    if not v.keys() >= _KEYS_48:
         return False
-    if not v.keys() <= _KEYS_46:
+    if not v.keys() <= _KEYS_49:
         return False
     v0 = v['name']
     if not isinstance(v0, str):
@@ -1169,9 +1243,9 @@ def project_type(v: object) -> bool:
     v3 = v['initial']
     if not isinstance(v3, dict):
         return False
-    if not v3.keys() >= _KEYS_47:
+    if not v3.keys() >= _KEYS_50:
         return False
-    if not v3.keys() <= _KEYS_48:
+    if not v3.keys() <= _KEYS_51:
         return False
     v30 = v3['state']
     if not isinstance(v30, str):
@@ -1191,9 +1265,9 @@ def project_type(v: object) -> bool:
         for v32i in v32:
             if not isinstance(v32i, dict):
                 return False
-            if not v32i.keys() >= _KEYS_49:
+            if not v32i.keys() >= _KEYS_52:
                 return False
-            if not v32i.keys() <= _KEYS_50:
+            if not v32i.keys() <= _KEYS_53:
                 return False
             v32i0 = v32i['phase']
             if not isinstance(v32i0, str):
@@ -1218,9 +1292,9 @@ def project_type(v: object) -> bool:
                 v32i4 = v32i['carry']
                 if not isinstance(v32i4, dict):
                     return False
-                if not v32i4.keys() >= _KEYS_51:
+                if not v32i4.keys() >= _KEYS_54:
                     return False
-                if not v32i4.keys() <= _KEYS_51:
+                if not v32i4.keys() <= _KEYS_54:
                     return False
                 v32i40 = v32i4['type']
                 if not isinstance(v32i40, str):
@@ -1247,7 +1321,7 @@ def project_type(v: object) -> bool:
     for v5v in v5.values():
         if not isinstance(v5v, dict):
             return False
-        if not v5v.keys() <= _KEYS_52:
+        if not v5v.keys() <= _KEYS_55:
             return False
         if 'tasks' in v5v:
             v5v0 = v5v['tasks']
@@ -1292,9 +1366,9 @@ def project_type(v: object) -> bool:
             v5v6 = v5v['completion']
             if not isinstance(v5v6, dict):
                 return False
-            if not v5v6.keys() >= _KEYS_53:
+            if not v5v6.keys() >= _KEYS_56:
                 return False
-            if not v5v6.keys() <= _KEYS_53:
+            if not v5v6.keys() <= _KEYS_56:
                 return False
             v5v60 = v5v6['artifact']
             if not isinstance(v5v60, str):
@@ -1307,7 +1381,7 @@ def project_type(v: object) -> bool:
     for v6v in v6.values():
         if not isinstance(v6v, dict):
             return False
-        if not v6v.keys() <= _KEYS_54:
+        if not v6v.keys() <= _KEYS_57:
             return False
         if 'phase' in v6v:
             v6v0 = v6v['phase']
@@ -1328,9 +1402,9 @@ def project_type(v: object) -> bool:
             for v6v2i in v6v2:
                 if not isinstance(v6v2i, dict):
                     return False
-                if not v6v2i.keys() >= _KEYS_55:
+                if not v6v2i.keys() >= _KEYS_58:
                     return False
-                if not v6v2i.keys() <= _KEYS_56:
+                if not v6v2i.keys() <= _KEYS_59:
                     return False
                 v6v2i0 = v6v2i['event']
                 if not isinstance(v6v2i0, str):
@@ -1355,9 +1429,9 @@ def project_type(v: object) -> bool:
                     for v6v2i3i in v6v2i3:
                         if not isinstance(v6v2i3i, dict):
                             return False
-                        if not v6v2i3i.keys() >= _KEYS_25:
+                        if not v6v2i3i.keys() >= _KEYS_26:
                             return False
-                        if not v6v2i3i.keys() <= _KEYS_57:
+                        if not v6v2i3i.keys() <= _KEYS_60:
                             return False
                         v6v2i3i0 = v6v2i3i['text']
                         if not isinstance(v6v2i3i0, str):
@@ -1368,9 +1442,9 @@ def project_type(v: object) -> bool:
                             v6v2i3i1 = v6v2i3i['metadata']
                             if not isinstance(v6v2i3i1, dict):
                                 return False
-                            if not v6v2i3i1.keys() >= _KEYS_58:
+                            if not v6v2i3i1.keys() >= _KEYS_61:
                                 return False
-                            if not v6v2i3i1.keys() <= _KEYS_59:
+                            if not v6v2i3i1.keys() <= _KEYS_62:
                                 return False
                             if 'phase' in v6v2i3i1:
                                 v6v2i3i10 = v6v2i3i1['phase']
@@ -1387,7 +1461,7 @@ def project_type(v: object) -> bool:
                             v6v2i3i2 = v6v2i3i['tasks']
                             if not isinstance(v6v2i3i2, dict):
                                 return False
-                            if not v6v2i3i2.keys() <= _KEYS_60:
+                            if not v6v2i3i2.keys() <= _KEYS_63:
                                 return False
                             if 'phase' in v6v2i3i2:
                                 v6v2i3i20 = v6v2i3i2['phase']
@@ -1418,9 +1492,9 @@ def project_type(v: object) -> bool:
                             v6v2i3i3 = v6v2i3i['artifacts']
                             if not isinstance(v6v2i3i3, dict):
                                 return False
-                            if not v6v2i3i3.keys() >= _KEYS_61:
+                            if not v6v2i3i3.keys() >= _KEYS_64:
                                 return False
-                            if not v6v2i3i3.keys() <= _KEYS_62:
+                            if not v6v2i3i3.keys() <= _KEYS_65:
                                 return False
                             if 'phase' in v6v2i3i3:
                                 v6v2i3i30 = v6v2i3i3['phase']
@@ -1457,9 +1531,9 @@ def project_type(v: object) -> bool:
                             v6v2i3i4 = v6v2i3i['task_metadata']
                             if not isinstance(v6v2i3i4, dict):
                                 return False
-                            if not v6v2i3i4.keys() >= _KEYS_58:
+                            if not v6v2i3i4.keys() >= _KEYS_61:
                                 return False
-                            if not v6v2i3i4.keys() <= _KEYS_63:
+                            if not v6v2i3i4.keys() <= _KEYS_66:
                                 return False
                             if 'phase' in v6v2i3i4:
                                 v6v2i3i40 = v6v2i3i4['phase']
@@ -1483,7 +1557,7 @@ def project_type(v: object) -> bool:
                             v6v2i3i5 = v6v2i3i['dependencies']
                             if not isinstance(v6v2i3i5, dict):
                                 return False
-                            if not v6v2i3i5.keys() <= _KEYS_49:
+                            if not v6v2i3i5.keys() <= _KEYS_52:
                                 return False
                             if 'phase' in v6v2i3i5:
                                 v6v2i3i50 = v6v2i3i5['phase']
@@ -1498,9 +1572,9 @@ def project_type(v: object) -> bool:
                     for v6v2i4i in v6v2i4:
                         if not isinstance(v6v2i4i, dict):
                             return False
-                        if not v6v2i4i.keys() >= _KEYS_49:
+                        if not v6v2i4i.keys() >= _KEYS_52:
                             return False
-                        if not v6v2i4i.keys() <= _KEYS_50:
+                        if not v6v2i4i.keys() <= _KEYS_53:
                             return False
                         v6v2i4i0 = v6v2i4i['phase']
                         if not isinstance(v6v2i4i0, str):
@@ -1525,9 +1599,9 @@ def project_type(v: object) -> bool:
                             v6v2i4i4 = v6v2i4i['carry']
                             if not isinstance(v6v2i4i4, dict):
                                 return False
-                            if not v6v2i4i4.keys() >= _KEYS_51:
+                            if not v6v2i4i4.keys() >= _KEYS_54:
                                 return False
-                            if not v6v2i4i4.keys() <= _KEYS_51:
+                            if not v6v2i4i4.keys() <= _KEYS_54:
                                 return False
                             v6v2i4i40 = v6v2i4i4['type']
                             if not isinstance(v6v2i4i40, str):
@@ -1544,7 +1618,7 @@ def project_type(v: object) -> bool:
 def repository_config(v: object) -> bool:
     if not isinstance(v, dict):
         return False
-    if not v.keys() <= _KEYS_64:
+    if not v.keys() <= _KEYS_67:
         return False
     if 'requires' in v:
         v0 = v['requires']
@@ -1564,7 +1638,7 @@ def repository_config(v: object) -> bool:
         v2 = v['state']
         if not isinstance(v2, dict):
             return False
-        if not v2.keys() <= _KEYS_65:
+        if not v2.keys() <= _KEYS_68:
             return False
         if 'commit' in v2:
             v20 = v2['commit']
@@ -1583,35 +1657,59 @@ def repository_config(v: object) -> bool:
                 return False
             if len(v4i) < 1:
                 return False
-    if 'environment' in v:
-        v5 = v['environment']
-        if not isinstance(v5, list):
+    if 'finish' in v:
+        v5 = v['finish']
+        if not isinstance(v5, dict):
             return False
-        for v5i in v5:
-            if not isinstance(v5i, str):
+        if not v5.keys() <= _KEYS_69:
+            return False
+        if 'forge' in v5:
+            v50 = v5['forge']
+            if not isinstance(v50, str):
                 return False
-            if len(v5i) < 1:
+            if len(v50) < 1:
+                return False
+        if 'push' in v5:
+            v51 = v5['push']
+            if not isinstance(v51, str):
+                return False
+            if len(v51) < 1:
+                return False
+        if 'target' in v5:
+            v52 = v5['target']
+            if not isinstance(v52, str):
+                return False
+            if len(v52) < 1:
+                return False
+    if 'environment' in v:
+        v6 = v['environment']
+        if not isinstance(v6, list):
+            return False
+        for v6i in v6:
+            if not isinstance(v6i, str):
+                return False
+            if len(v6i) < 1:
                 return False
     if 'grace_seconds' in v:
-        v6 = v['grace_seconds']
-        if not (isinstance(v6, (int, float)) and not isinstance(v6, bool)):
-            return False
-        if v6 <= 0:
-            return False
-    if 'silence_seconds' in v:
-        v7 = v['silence_seconds']
+        v7 = v['grace_seconds']
         if not (isinstance(v7, (int, float)) and not isinstance(v7, bool)):
             return False
-        if v7 < 0:
+        if v7 <= 0:
+            return False
+    if 'silence_seconds' in v:
+        v8 = v['silence_seconds']
+        if not (isinstance(v8, (int, float)) and not isinstance(v8, bool)):
+            return False
+        if v8 < 0:
             return False
     return True
 
 def result(v: object) -> bool:
     if not isinstance(v, dict):
         return False
-    if not v.keys() >= _KEYS_66:
+    if not v.keys() >= _KEYS_70:
         return False
-    if not v.keys() <= _KEYS_67:
+    if not v.keys() <= _KEYS_71:
         return False
     v0 = v['status']
     if not v0 in ('success', 'error'):
@@ -1643,7 +1741,7 @@ def result(v: object) -> bool:
         if 'details' in v:
             return False
     elif vc == 'error':
-        if not v.keys() >= _KEYS_68:
+        if not v.keys() >= _KEYS_72:
             return False
         if 'data' in v:
             return False
@@ -1652,9 +1750,9 @@ def result(v: object) -> bool:
 def task_error(v: object) -> bool:
     if not isinstance(v, dict):
         return False
-    if not v.keys() >= _KEYS_69:
+    if not v.keys() >= _KEYS_73:
         return False
-    if not v.keys() <= _KEYS_70:
+    if not v.keys() <= _KEYS_74:
         return False
     v0 = v['error_type']
     if not v0 in ('runtime', 'timeout', 'validation', 'resource', 'network', 'system', 'user', 'unknown'):
@@ -1686,9 +1784,9 @@ def task_error(v: object) -> bool:
 def task_state(v: object) -> bool:
     if not isinstance(v, dict):
         return False
-    if not v.keys() >= _KEYS_71:
+    if not v.keys() >= _KEYS_75:
         return False
-    if not v.keys() <= _KEYS_72:
+    if not v.keys() <= _KEYS_76:
         return False
     v0 = v['id']
     if not isinstance(v0, str):
@@ -1809,9 +1907,9 @@ def task_state(v: object) -> bool:
         v21 = v['answer']
         if not isinstance(v21, dict):
             return False
-        if not v21.keys() >= _KEYS_73:
+        if not v21.keys() >= _KEYS_77:
             return False
-        if not v21.keys() <= _KEYS_73:
+        if not v21.keys() <= _KEYS_77:
             return False
         v210 = v21['text']
         if not isinstance(v210, str):
@@ -1832,9 +1930,9 @@ def task_state(v: object) -> bool:
         v22 = v['approval']
         if not isinstance(v22, dict):
             return False
-        if not v22.keys() >= _KEYS_74:
+        if not v22.keys() >= _KEYS_78:
             return False
-        if not v22.keys() <= _KEYS_74:
+        if not v22.keys() <= _KEYS_78:
             return False
         v220 = v22['by']
         if not isinstance(v220, str):
@@ -1856,9 +1954,9 @@ def task_state(v: object) -> bool:
         v24 = v['question']
         if not isinstance(v24, dict):
             return False
-        if not v24.keys() >= _KEYS_75:
+        if not v24.keys() >= _KEYS_79:
             return False
-        if not v24.keys() <= _KEYS_76:
+        if not v24.keys() <= _KEYS_80:
             return False
         v240 = v24['text']
         if not isinstance(v240, str):
@@ -1928,13 +2026,13 @@ def task_state(v: object) -> bool:
 def user_config(v: object) -> bool:
     if not isinstance(v, dict):
         return False
-    if not v.keys() <= _KEYS_77:
+    if not v.keys() <= _KEYS_81:
         return False
     if 'agents' in v:
         v0 = v['agents']
         if not isinstance(v0, dict):
             return False
-        if not v0.keys() <= _KEYS_78:
+        if not v0.keys() <= _KEYS_82:
             return False
         if 'executors' in v0:
             v00 = v0['executors']
@@ -1943,9 +2041,9 @@ def user_config(v: object) -> bool:
             for v00v in v00.values():
                 if not isinstance(v00v, dict):
                     return False
-                if not v00v.keys() >= _KEYS_61:
+                if not v00v.keys() >= _KEYS_64:
                     return False
-                if not v00v.keys() <= _KEYS_79:
+                if not v00v.keys() <= _KEYS_83:
                     return False
                 v00v0 = v00v['type']
                 if not isinstance(v00v0, str):

@@ -215,7 +215,8 @@ EventType = Literal[
     "task.feedback", "task.abandoned", "task.retry_scheduled", "task.changed", "task.moved", "task.removed",
     "session.started", "attempt.started", "attempt.ended", "agent.message", "agent.tool", "usage.updated",
     "merge.done", "merge.conflict", "lock.broken", "run.started", "run.ended", "project.created",
-    "project.advanced", "project.split", "project.changed", "phase.changed", "tool.denied"
+    "project.advanced", "project.split", "project.changed", "project.continued", "project.finished",
+    "project.deleted", "phase.changed", "tool.denied"
 ]
 
 
@@ -314,6 +315,10 @@ class TaskResumed(TypedDict):
 
     by: str
     """Who let it go on. Set with the event."""
+
+    answer: NotRequired[str]
+    """What a person answered. Set with the event where the task was paused and it was an answer that let it
+    go on."""
 
 
 class TaskNeedsReview(TypedDict):
@@ -525,6 +530,54 @@ class ProjectChanged(TypedDict):
     """Their paths. Set with the event."""
 
 
+class ProjectContinued(TypedDict):
+    """A project whose branch came from elsewhere, or was left here, is gone on with."""
+
+    name: str
+    """The project's name. Set with the event."""
+
+    branch: str
+    """Its branch. Set with the event."""
+
+
+FinishHow = Literal["pr", "merge", "leave"]
+
+
+class ProjectFinished(TypedDict):
+    """A project was brought home, and its state was taken off its branch."""
+
+    name: str
+    """The project's name. Set with the event."""
+
+    branch: str
+    """Its branch. Set with the event."""
+
+    how: FinishHow
+    """By a pull request, by a merge, or by leaving the branch. Set with the event."""
+
+    target: NotRequired[str]
+    """The branch that the work goes to. Set with the event; absent where the branch was left."""
+
+    commit: NotRequired[str]
+    """The merge. Set with the event where there was one."""
+
+    pull_request: NotRequired[str]
+    """Where the pull request is. Set with the event where there is one."""
+
+    gates: list[str]
+    """The gates on the project's way to its end that were not passed. Set with the event."""
+
+
+class ProjectDeleted(TypedDict):
+    """A project was taken away without being brought home."""
+
+    name: str
+    """The project's name. Set with the event."""
+
+    branch: str
+    """Its branch. Set with the event."""
+
+
 class PhaseChanged(TypedDict):
     """Fields of a phase are another."""
 
@@ -550,8 +603,8 @@ EventPayload = (
     TaskCompleted | TaskFailed | TaskPaused | TaskResumed | TaskNeedsReview | TaskFeedback | TaskAbandoned |
     TaskRetryScheduled | TaskChanged | TaskMoved | TaskRemoved | SessionStarted | AttemptStarted |
     AttemptEnded | AgentMessage | AgentTool | UsageUpdated | MergeDone | MergeConflict | LockBroken |
-    RunStarted | RunEnded | ProjectCreated | ProjectAdvanced | ProjectSplit | ProjectChanged | PhaseChanged |
-    ToolDenied
+    RunStarted | RunEnded | ProjectCreated | ProjectAdvanced | ProjectSplit | ProjectChanged |
+    ProjectContinued | ProjectFinished | ProjectDeleted | PhaseChanged | ToolDenied
 )
 
 
@@ -1257,6 +1310,21 @@ class StateConfig(TypedDict):
 Isolation = Literal["task", "project"]
 
 
+class FinishConfig(TypedDict):
+    """How `sow project finish` brings work home. Set by a person; absent where the defaults suit."""
+
+    forge: NotRequired[str]
+    """What opens a pull request: gh, glab, none, or a shell command with the placeholders {title},
+    {body_file}, {branch} and {base}. Set by a person; by the remote's address where it is absent."""
+
+    push: NotRequired[str]
+    """The remote that the branch is pushed to. Set by a person; origin, or the only one there is, where it is
+    absent."""
+
+    target: NotRequired[str]
+    """The branch that the work goes to. Set by a person; the default branch where it is absent."""
+
+
 class RepositoryConfig(TypedDict):
     """A repository's settings: .sow/config.yaml, committed with it."""
 
@@ -1277,6 +1345,9 @@ class RepositoryConfig(TypedDict):
     checks: NotRequired[list[str]]
     """Shell commands that must succeed before work counts as done. Set by a person; none where it is
     absent."""
+
+    finish: NotRequired[FinishConfig]
+    """How `sow project finish` brings work home. Set by a person; absent where the defaults suit."""
 
     environment: NotRequired[list[str]]
     """Names of variables that agents get from the user's environment, as glob patterns (AWS_*). Set by a

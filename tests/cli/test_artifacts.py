@@ -22,7 +22,7 @@ def test_artifacts_are_listed_with_the_words_that_scripts_rely_on(who: Person) -
     assert added == "Added output [0] task_list: tasks.md to phase implementation\n"
     who.done(
         "output", "add", "--type", "review", "--path", "r.md", "--phase", "review", "--metadata", "n=1",
-        "--metadata", "by={who: ada, ok: true}",
+        "--metadata", "by.who=ada", "--metadata", "by.ok=true",
     )  # fmt: skip
     assert without_times(who.done("output", "list")) == (
         "[0]\n  Type: task_list\n  Path: tasks.md\n  Approved: true\n  Created: TIME\n"

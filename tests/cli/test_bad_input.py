@@ -54,7 +54,6 @@ MISUSED = [
         "--output: 'xml' is not one of 'yaml', 'json'",
         "see `sow project show --help`",
     ),
-    ("project new", "DESCRIPTION is missing", "see `sow project new --help`"),
     ("worktree remove", "ID|BRANCH|PATH is missing", "see `sow worktree remove --help`"),
     (
         "doctor me",
@@ -62,6 +61,44 @@ MISUSED = [
         "put quotes around words that belong together; see `sow doctor --help`",
     ),
     ("worktree lst", "no such command: sow worktree lst", "did you mean `sow worktree list`?"),
+    (
+        "project new",
+        "DESCRIPTION is missing",
+        "`sow project new DESCRIPTION`; with --type, --branch, --name, --from, --input as you like",
+    ),
+    (
+        "project new Other --input gone.md",
+        "--input: file 'gone.md' does not exist",
+        "see `sow project new --help`",
+    ),
+    ("project new Other --input .", "--input: file '.' is a directory", "see `sow project new --help`"),
+    ("project continue", "--branch is missing", "see `sow project continue --help`"),
+    (
+        "project continue feat/other --branch feat/other",
+        "got unexpected extra argument (feat/other)",
+        "put quotes around words that belong together; see `sow project continue --help`",
+    ),
+    ("project finsh", "no such command: sow project finsh", "did you mean `sow project finish`?"),
+    (
+        "project finish --merge --pr",
+        "--pr and --merge at once",
+        "say one of --pr, --merge and --leave",
+    ),
+    (
+        "project finish --leave --draft",
+        "--draft is for a pull request, not for --leave",
+        "leave it out, or say --pr",
+    ),
+    (
+        "project finish --pr-url there",
+        "--pr-url there: that is no address",
+        "such as --pr-url https://github.com/me/it/pull/7",
+    ),
+    (
+        "project delete add-login",
+        "nobody can be asked here whether to delete the project add-login",
+        "say --yes: `sow project delete add-login --yes`",
+    ),
     ("task add", "NAME is missing", "see `sow task add --help`"),
     ("task add Name", "--agent is missing", "see `sow task add --help`"),
     ("task add Name --agent", "option '--agent' requires an argument", "give it one: `--agent VALUE`"),
@@ -301,6 +338,18 @@ NOT_FOUND = [
         "there is no commit 'nowhere' in {repo}",
         "`git branch -a` shows what there is",
     ),
+    (
+        "project continue --branch nope",
+        "there is no branch 'nope' here",
+        "`git branch -a` shows what there is",
+    ),
+    (
+        "project continue --branch main",
+        "branch main has no project: there is no .sow/project/state.yaml on it",
+        "begin one on it: `sow project new DESCRIPTION --branch main`",
+    ),
+    ("project finish nope --yes", "project not found: nope", "the projects of {repo}: add-login"),
+    ("project delete nope --yes", "project not found: nope", "the projects of {repo}: add-login"),
     ("task add '\x1b[2J' --agent '\x1b[2J'", "agent not found: \\x1b[2J", "the agents here: {roles}"),
     ("--project '\udcff' status", "project not found: \\udcff", "the projects of {repo}: add-login"),
     (
@@ -673,6 +722,16 @@ REFUSED = [
         "put quotes around a text, such as --metadata 'title=\"a: b\"'",
     ),
     (
+        "input add --type notes --path a.md --metadata a=1 --metadata a.b=2",
+        "a.b: b can't be set inside 1",
+        "unset what is above it first: `--unset`",
+    ),
+    (
+        "task add Name --agent implementer --param a..b=2",
+        "a..b: a step between the dots is empty",
+        "write it like metadata.complexity.level",
+    ),
+    (
         "input add --type notes --path held.md",
         "held.md is input [0] of phase implementation already",
         "change that one: `sow input set --phase implementation --index 0 FIELD VALUE`",
@@ -757,6 +816,11 @@ REFUSED = [
         "project new Other --branch main",
         "main is the default branch and is checked out here",
         "choose another --branch, or --no-worktree to work right here",
+    ),
+    (
+        "project finish --merge --yes",
+        "project add-login can't end yet: task 010 is pending; task 020 is in_progress; task 030 is paused; task 040 is needs_review; task 070 is pending; and 1 more",
+        "have it done: `sow run`; or give it up: `sow task abandon 010`",
     ),
     (
         "project new Other --name Other",
@@ -1063,6 +1127,12 @@ PLACES = [
     "project new Name --branch @",
     "project new Name --from @",
     "project new Name --name @",
+    "project new Name --input @",
+    "project continue --branch @",
+    "project finish @ --leave",
+    "project finish --merge --target @ --yes",
+    "project finish --pr-url @ --yes",
+    "project delete @",
     "--project @ status",
     "events --since @",
     "events --type @",

@@ -127,6 +127,7 @@ def test_what_a_schema_calls_a_default_is_what_holds(who: Person) -> None:
     assert ours == {
         "requires": None,
         "jobs": held.jobs,
+        **dict.fromkeys(("finish.forge", "finish.push", "finish.target")),  # git tells
         "state.commit": "auto" if held.commit_state else "never",
         "isolation": held.isolation,
         "checks": list(held.checks),

@@ -80,6 +80,9 @@ JSON = {
     "status": ["status", "--json"],
     "project new": ["project", "new", "For JSON", "--json"],
     "project list": ["project", "list", "--json"],
+    "project continue": ["project", "continue", "--branch", "feat/for-json", "--json"],
+    "project finish": ["project", "finish", "for-json", "--leave", "--yes", "--json"],
+    "project delete": ["project", "delete", "here", "--yes", "--json"],
     "project status": ["project", "status", "--json"],
     "task add": ["task", "add", "Name", "--agent", "implementer", "--json"],
     "task list": ["task", "list", "--json"],
@@ -141,7 +144,8 @@ def test_json_is_all_that_stands_on_standard_output(tmp_path: Path) -> None:
     )
     who.done("task", "add", "First", "--agent", "implementer")
     who.done("task", "add", "Second", "--agent", "implementer")
-    last = ["agent resume", "run", "review", "project new", "config reset"]
+    ends = ["project new", "project continue", "project finish", "project delete"]
+    last = ["agent resume", "run", "review", *ends, "config reset"]
     order = sorted(JSON, key=lambda name: last.index(name) if name in last else -1)
     for name in order:
         said = who.sow(*JSON[name])

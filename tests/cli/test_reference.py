@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 import yaml
-from tests.cli.parts import ROOT, Person, with_project
+from tests.cli.parts import ROOT, Person, person, with_project
 from tests.cli.test_output import rehearse
 
 import sow_schemas
@@ -134,7 +134,10 @@ def told_files() -> list[str]:
 
 
 def test_every_file_that_a_project_leaves_is_told(tmp_path: Path) -> None:
-    who = with_project(tmp_path)
+    who = person(tmp_path)
+    who.write("notes.md", "n\n")
+    who.commit(a__txt="a\n")
+    who.done("project", "new", "Add login", "--input", "notes.md")
     rehearse(
         who,
         [{"log": "I begin."}, {"ask": {"question": "Which way?"}}],
@@ -149,6 +152,13 @@ def test_every_file_that_a_project_leaves_is_told(tmp_path: Path) -> None:
     who.done("task", "approve", "010")
     who.done("task", "add", "Second", "--agent", "implementer")
     who.done("task", "remove", "020")
+    assert untold(who) == []
+    who.done("project", "finish", "--merge", "--yes")
+    assert untold(who) == []
+
+
+def untold(who: Person) -> list[str]:
+    """The files below `.sow` that the page does not tell."""
     found = [
         os.path.relpath(os.path.join(above, name), who.folder)
         for above, _, names in os.walk(who.folder / ".sow")
@@ -157,8 +167,7 @@ def test_every_file_that_a_project_leaves_is_told(tmp_path: Path) -> None:
     ours = [path for path in found if not path.startswith(".sow/worktrees/") or "/.sow/project/" in path]
     assert len(ours) > 20
     patterns = told_files()
-    untold = [path for path in ours if not any(fnmatchcase(path, pattern) for pattern in patterns)]
-    assert untold == []
+    return [path for path in ours if not any(fnmatchcase(path, pattern) for pattern in patterns)]
 
 
 # Completion
@@ -222,6 +231,11 @@ def completed(who: Person, line: str) -> list[str]:
         ("sow task add Third --depends-on 01", ["010"]),
         ("sow --project add-login agent logs ", ["010", "020"]),
         ("sow --project ad", ["add-login"]),
+        ("sow project finish ", ["add-login"]),
+        ("sow project delete ad", ["add-login"]),
+        ("sow project continue --branch fe", ["feat/add-login"]),
+        ("sow project finish --target ma", ["main"]),
+        ("sow project new Third --type de", ["design"]),
         ("sow task add Third --agent im", ["implementer"]),
         ("sow task set pri", ["priority"]),
         ("sow task set status ne", ["needs_review"]),

@@ -61,11 +61,6 @@ def restore(store: Store) -> None:
     store.restore_last_good("010")
 
 
-def split(store: Store) -> None:
-    """An old project's first write: a file for every part of it, and a folder that moves."""
-    store.change_task("030", fields.setting("priority", "high", now=AT, worker=False))
-
-
 def set_phase(store: Store) -> None:
     """A phase's file and the project's as one: a status, with its times."""
     known = phase.of(store.type(), "review")
@@ -87,10 +82,15 @@ def remove_task(store: Store) -> None:
     store.remove_task("010", lambda task, others: None)
 
 
+def split(store: Store) -> None:
+    """An old project's first write: a file for every part of it, and a folder that moves."""
+    store.change_task("030", fields.setting("priority", "high", now=AT, worker=False))
+
+
 SCENARIOS: dict[str, Callable[[Store], None]] = {
     "change": change, "feedback": feedback, "settle": settle, "add": add_task, "restore": restore,
-    "split": split,
     "phase": set_phase, "output": add_output, "move": move_task, "remove": remove_task,
+    "split": split,
 }  # fmt: skip
 
 

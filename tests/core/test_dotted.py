@@ -108,6 +108,11 @@ def test_the_schema_is_not_asked_where_every_type_would_say_the_same() -> None:
     ("path", "message", "hint"),
     [
         ("nam", "unknown field: nam", "did you mean name?"),
+        (
+            "",
+            "unknown field: its name is empty",
+            "see the fields of a task: `sow schema task_state`",
+        ),
         ("qqq", "unknown field: qqq", "see the fields of a task: `sow schema task_state`"),
         ("id", "id can't be set: it is given once", "see `sow task set --help` for what can be"),
         ("id.x", "id can't be set: it is given once", "see `sow task set --help` for what can be"),

@@ -14,6 +14,7 @@ from click.shell_completion import CompletionItem
 
 from sow.cli import opening
 from sow.errors import SowError
+from sow.layout import is_task_branch
 from sow.store import Store
 
 if TYPE_CHECKING:
@@ -219,6 +220,18 @@ def artifact_values(of: str) -> Complete:
         return ()
 
     return values
+
+
+@_completing
+def branches(ctx: click.Context) -> Words:
+    """The branches of this repository, and those that its remotes have."""
+    from sow.git.repository import Git
+
+    git = Git(opening.repository().main)
+    here = git.run("for-each-ref", "--format=%(refname:lstrip=2)", "refs/heads")
+    there = git.run("for-each-ref", "--format=%(refname:lstrip=3)", "refs/remotes")
+    names = dict.fromkeys(name for name in f"{here}{there}".splitlines() if name != "HEAD")
+    return [(name, "") for name in names if not is_task_branch(name)]
 
 
 @_completing

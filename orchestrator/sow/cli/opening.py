@@ -14,11 +14,14 @@ from sow.store import Store
 from sow.value import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from sow.config import UserConfig
+    from sow.deleting import Deleter
+    from sow.finishing import Finisher
     from sow.git.places import Places
     from sow.layout import Layout
+    from sow.removal import Removed
     from sow.review import Reviewer
     from sow.splitting import Old
     from sow.task import Task
@@ -32,13 +35,26 @@ def layout(wanted: "str | None" = None) -> "Layout":
     return find.project(find.here(), os.environ, wanted)
 
 
-def settle_half_made() -> None:
-    """Completes or undoes the project that a killed `sow project new` left here; workers leave that alone."""
-    here = None if os.environ.get("SOW_ATTEMPT_ID") else places.find(find.here())
+def settle_half_made(at: "Places | None" = None) -> "list[Removed]":
+    """Completes or undoes the projects that a killed command half made or half took away here.
+
+    Gives those that went. Workers leave that alone. `at`: another repository than this folder's.
+    """
+    here = None if os.environ.get("SOW_ATTEMPT_ID") else at or places.find(find.here())
     if here and os.path.isdir(f"{here.main}/{RUNTIME}/new"):
         from sow import setup
 
-        setup.settle_half_made(here)
+        setup.settle_half_made(here, store_of)
+    if here and os.path.isdir(f"{here.main}/{RUNTIME}/.removal"):
+        from sow import removal
+
+        return removal.settle(here, store_of)
+    return []
+
+
+def store_of(layout: "Layout") -> Store:
+    """The state of a project for a person who begins or ends it."""
+    return Store(layout, EventLog(layout.events, run_id=os.environ.get("SOW_RUN_ID"), actor="person"))
 
 
 def store(wanted: "str | None" = None, *, actor: "Actor | None" = None, run_id: "str | None" = None) -> Store:
@@ -199,6 +215,35 @@ def reviewer(turns: "Turns") -> "Reviewer":
         workspace=turns.workspace,
         checks=turns.repository.checks,
         environment=turns.environment,
+    )
+
+
+def finisher(turns: "Turns", tell: "Callable[[str], None]") -> "Finisher":
+    """What ends the project, with the parts of `turns`. `tell`: is given a line about each step."""
+    from sow.finishing import Finisher
+
+    return Finisher(
+        layout=turns.layout,
+        places=find.repository(turns.layout.folder),
+        store=turns.store,
+        attempts=turns.attempts,
+        workspace=turns.workspace,
+        settings=turns.repository,
+        environment=turns.environment,
+        tell=tell,
+    )
+
+
+def deleter(turns: "Turns") -> "Deleter":
+    """What takes the project away, with the parts of `turns`."""
+    from sow.deleting import Deleter
+
+    return Deleter(
+        layout=turns.layout,
+        places=find.repository(turns.layout.folder),
+        store=turns.store,
+        attempts=turns.attempts,
+        settings=turns.repository,
     )
 
 

@@ -1,4 +1,4 @@
-"""`sow project`: begin, list, show and change projects."""
+"""`sow project`: begin, list, show and change projects, go on with one, end one."""
 
 from __future__ import annotations
 
@@ -8,16 +8,19 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sow import find, original, project_types, setup
+from sow import continuing, find, original, project_types, setup
 from sow import project as projects
-from sow.cli import completion, opening
+from sow.cli import completion, opening, terminal, wizard
 from sow.cli.commands import Group
+from sow.cli.delete import delete
+from sow.cli.finish import finish
+from sow.cli.wizard import Given
 from sow.cli.words import aside, columns, counted, overview
-from sow.errors import Refused, SowError
-from sow.eventlog import EventLog
+from sow.errors import Refused, SowError, Usage
+from sow.git.places import Places
 from sow.layout import Layout
+from sow.project import Plan
 from sow.project_types import ProjectType
-from sow.store import Store
 
 if TYPE_CHECKING:
     pass
@@ -25,11 +28,11 @@ if TYPE_CHECKING:
 
 @click.group(cls=Group)
 def project() -> None:
-    """Begin, list, show and change projects."""
+    """Begin, list, show, change and finish projects."""
 
 
 @project.command()
-@click.argument("description", nargs=-1, required=True)
+@click.argument("description", nargs=-1)
 @click.option("--branch", metavar="B", help="The project's branch; it may exist. [default: feat/<name>]")
 @click.option("--name", metavar="N", help="Its name. [default: from the description]")
 @click.option(
@@ -42,26 +45,39 @@ def project() -> None:
     help="Its type. [default: by the branch's prefix]",
     shell_complete=completion.project_types,
 )
+@click.option(
+    "--input", "inputs", multiple=True, metavar="FILE", type=click.Path(exists=True, dir_okay=False),
+    help="A file that its first phase takes in; repeatable.",
+)  # fmt: skip
 @click.option("--no-worktree", is_flag=True, help="Work in this checkout instead of a worktree of its own.")
 @click.option("--no-launch", is_flag=True, help="Accepted: nothing is launched anyway.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document.")
 @click.pass_obj
 def new(
     settings: dict[str, Any], description: tuple[str, ...], branch: str | None, name: str | None,
-    start: str | None, kind: str | None, no_worktree: bool, no_launch: bool, as_json: bool,
+    start: str | None, kind: str | None, inputs: tuple[str, ...], no_worktree: bool, no_launch: bool,
+    as_json: bool,
 ) -> None:  # fmt: skip
     """Begin a project: a branch, a worktree, a state file, all or nothing.
+
+    Without DESCRIPTION, on a terminal, it asks for whatever the options have not said.
 
     \b
     Example:  sow project new "Add OAuth login"
               sow project new "Faster search" --branch feat/search --from v2.1
-              sow project new "Which database?" --type exploration
+              sow project new "Which database?" --type exploration --input notes.md
+              sow project new
     """
     places = opening.repository(settings["project"])
-    chosen = _type(kind, branch, places.main)
-    prefix = next(iter(chosen.branch_prefixes), "feat/")
-    plan = projects.plan(" ".join(description), branch=branch, name=name, type=chosen.name, prefix=prefix)
-    made = setup.new_project(places, plan, start=start, worktree=not no_worktree, store_of=_store_of)
+    files = tuple(os.path.abspath(path) for path in inputs)
+    words = " ".join(description)
+    if description:
+        chosen = _type(kind, branch, places.main)
+        prefix = next(iter(chosen.branch_prefixes), "feat/")
+        plan = projects.plan(words, branch=branch, name=name, type=chosen.name, prefix=prefix, inputs=files)
+    else:
+        plan, start = _asked(places, Given(kind, branch, name, start, files, not no_worktree), as_json)
+    made = setup.new_project(places, plan, start=start, worktree=not no_worktree, store_of=opening.store_of)
     if as_json:
         held = {
             "name": plan.name,
@@ -90,7 +106,7 @@ def list_(settings: dict[str, Any], as_json: bool) -> None:
     Example:  sow project list
     """
     places = opening.repository(settings["project"])
-    setup.settle_half_made(places)
+    opening.settle_half_made(places)
     rows = [_row(layout) for layout in find.all_projects(places)]
     if as_json:
         click.echo(json.dumps(rows))
@@ -169,6 +185,57 @@ def set_(
     click.echo(json.dumps(after) if as_json else told(f"Project {after['name']}", after, field))
 
 
+@project.command("continue")
+@click.option(
+    "--branch", required=True, metavar="B", help="The project's branch, here or on a remote.",
+    shell_complete=completion.branches,
+)  # fmt: skip
+@click.option("--json", "as_json", is_flag=True, help="One JSON document.")
+@click.pass_obj
+def continue_(settings: dict[str, Any], branch: str, as_json: bool) -> None:
+    """Go on with a project whose branch is here or on a remote: its worktree is made, all or nothing.
+
+    For a project that somebody has begun on another machine, or whose worktree is gone. Sessions of
+    agents stay where they were: an agent begins anew, with what happened before told to it.
+
+    
+    Example:  sow project continue --branch feat/add-login
+    """
+    places = opening.repository(settings["project"])
+    opening.settle_half_made(places)
+    here = continuing.here(places, branch)
+    made = None if here else setup.continue_project(places, branch, store_of=opening.store_of)
+    layout = made.layout if made else here
+    assert layout
+    notes = list(made.notes) if made else []
+    if as_json:
+        held = {"name": layout.name, "branch": branch, "folder": layout.folder, "made": made is not None}
+        click.echo(json.dumps({**held, "notes": notes}))
+        return
+    for note in notes:
+        aside(settings, note)
+    click.echo(f"Project {layout.name} is here already" if here else f"Continuing project {layout.name}")
+    click.echo(f"Worktree: {layout.folder}")
+
+
+project.add_command(finish)
+project.add_command(delete)
+
+
+def _asked(places: Places, given: Given, as_json: bool) -> tuple[Plan, str | None]:
+    """The project that a person describes on their terminal, and where its branch starts."""
+    if as_json or not terminal.is_there():
+        raise Usage(
+            "DESCRIPTION is missing",
+            "`sow project new DESCRIPTION`; with --type, --branch, --name, --from, --input as you like",
+        )
+    asked = wizard.ask(places, given)
+    if asked is None:
+        click.echo("Nothing was made.", err=True)
+        raise click.exceptions.Exit(1)
+    return asked
+
+
 def _type(wanted: str | None, branch: str | None, main: str) -> ProjectType:
     """The type that was asked for by name, else by the branch's prefix."""
     if wanted is not None:
@@ -176,12 +243,8 @@ def _type(wanted: str | None, branch: str | None, main: str) -> ProjectType:
     return project_types.for_branch(branch or "", main)
 
 
-def _store_of(layout: Layout) -> Store:
-    return Store(layout, EventLog(layout.events, run_id=os.environ.get("SOW_RUN_ID"), actor="person"))
-
-
 def _row(layout: Layout) -> dict[str, Any]:
-    store = _store_of(layout)
+    store = opening.store_of(layout)
     try:
         held = store.project()
     except SowError as fault:

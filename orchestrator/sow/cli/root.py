@@ -21,7 +21,7 @@ from sow.cli.commands import Group, in_words, shared_options, with_shared_option
 COMMANDS = {
     "init": ("sow.cli.init:init", "Prepare this repository for sow."),
     "demo": ("sow.cli.demo:demo", "Watch four tasks get done in a scratch repository."),
-    "project": ("sow.cli.project:project", "Begin, list, show and change projects."),
+    "project": ("sow.cli.project:project", "Begin, list, show, change and finish projects."),
     "task": ("sow.cli.task:task", "Add, change, ask, answer, approve, move and remove tasks."),
     "phase": ("sow.cli.phase:phase", "See the phases of the project, and set their fields."),
     "input": ("sow.cli.artifact:input_", "Add, change and list what a phase takes in."),

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from sow import find, setup
+from sow import find
 from sow.cli import completion, opening
 from sow.cli.commands import Group
 from sow.cli.text import plain
@@ -107,7 +107,7 @@ def opened(settings: dict[str, Any], *, changes: bool = True) -> Worktrees:
     here = find.project(find.here(), {}, wanted) if wanted else None
     places = find.repository(here.folder) if here else opening.repository()
     if changes:
-        setup.settle_half_made(places)
+        opening.settle_half_made(places)
     stores = tuple(opening.store(layout.folder) for layout in find.all_projects(places))
     return Worktrees(places, stores, only=here.name if here else None)
 

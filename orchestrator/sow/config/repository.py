@@ -19,6 +19,15 @@ def repository_path(main: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class FinishConfig:
+    """How the repository's projects are brought home; what is empty is told by git."""
+
+    forge: str = ""
+    push: str = ""
+    target: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class RepositoryConfig:
     """What the file says, with what holds where it is silent."""
 
@@ -29,6 +38,7 @@ class RepositoryConfig:
     environment: tuple[str, ...] = ()
     grace_seconds: float = 8.0
     silence_seconds: float = 0.0
+    finish: FinishConfig = FinishConfig()
 
     @classmethod
     def read(cls, main: str) -> RepositoryConfig:
@@ -43,4 +53,5 @@ class RepositoryConfig:
             environment=tuple(held.get("environment", ())),
             grace_seconds=held.get("grace_seconds", default.grace_seconds),
             silence_seconds=held.get("silence_seconds", default.silence_seconds),
+            finish=FinishConfig(**held.get("finish", {})),
         )

@@ -122,6 +122,47 @@ def commit_paths(git: Git, paths: Sequence[str], message: str, *, branch: str | 
         return commit
 
 
+def without(git: Git, tip: str, path: str, message: str, *more_parents: str) -> str | None:
+    """A commit behind `tip` that is like it without `path`, and that no branch has yet; its id.
+
+    None where `tip` has no such path. `more_parents`: commits that it comes after, too.
+    """
+    git = git.at_top()
+    with index.beside(git) as env:
+        git.run("read-tree", tip, env=env)
+        if not _drop(git, path, env):
+            return None
+        return make(git, git.line("write-tree", env=env), (tip, *more_parents), message)
+
+
+def leave_out(git: Git, path: str, branch: str, old: str, new: str) -> bool:
+    """Moves the branch that is checked out here from `old` to `new`, which is `old` without `path`.
+
+    False, and nothing done, where it stands elsewhere by now. The files of
+    `path` are the caller's to take away; whatever else is changed or staged
+    stays so. Raises Astray if another branch is checked out, Busy.
+    """
+    git = git.at_top()
+    with index.held(git, dead_git=True) as mine:
+        _must_be_on(git, branch)
+        if git.tip(branch) not in (old, new):
+            return False
+        _drop(git, path, mine.env)
+        mine.keep()
+        if git.tip(branch) == old:
+            _advance(git, new, old)
+        return True
+
+
+def _drop(git: Git, path: str, env: Mapping[str, str]) -> bool:
+    """Takes `path` out of the index that `env` names; False where it has none such."""
+    names = git.names("ls-files", "-z", "--", path, env=env)
+    if names:
+        feed = "".join(f"{name}\0" for name in names)
+        git.run("update-index", "--force-remove", "-z", "--stdin", input=feed, env=env)
+    return bool(names)
+
+
 def stage_everything(git: Git, env: Mapping[str, str]) -> None:
     """Puts the whole working tree into the index that `env` names, as `commit_leftovers` counts it."""
     changed = set(git.names("ls-files", "-z", "--modified", env=env)) | set(unmerged(git, env))

@@ -61,7 +61,7 @@ def merge(
     intent: str,
     *,
     since: str | None = None,
-    keep_ours: str = KEEP,
+    keep_ours: str | None = KEEP,
     vet: Callable[[str], Fault | None] = lambda commit: None,
 ) -> Outcome | Fault:
     """Merges `commit` into the branch `into`, whoever has that checked out.
@@ -69,7 +69,8 @@ def merge(
     `trailers` are lines like `Sow-Task: demo/010/1`: a merge that bears them
     all is never made twice. `since` is a commit before which none can be.
     `intent` is the path of a file for `settle`, which the caller calls first
-    after a kill; one caller at a time, by a `GitLease`. `vet` is asked about
+    after a kill; one caller at a time, by a `GitLease`. `keep_ours` is the entry
+    of the top folder that stays as `into` has it; with None there is none such. `vet` is asked about
     the merge commit before the branch moves: what it gives, if not None, is
     given back, and nothing was changed. Raises NotFound for a
     missing branch or commit, Failed for a git that is too old or histories
@@ -116,7 +117,7 @@ def find_merge(git: Git, into: str, trailers: Sequence[str], since: str | None =
     return None
 
 
-def merge_check(git: Git, one: str, other: str, *, keep_ours: str = KEEP) -> list[str]:
+def merge_check(git: Git, one: str, other: str, *, keep_ours: str | None = KEEP) -> list[str]:
     """The files over which `one` and `other` would conflict; nothing is changed."""
     joined = _join(git, git.commit_of(one), git.commit_of(other), keep_ours)
     return joined.files if isinstance(joined, Conflict) else []
@@ -161,7 +162,7 @@ def bring(git: Git, branch: str, *, keep_ours: str = KEEP) -> list[str]:
     return left
 
 
-def _join(git: Git, ours: str, theirs: str, keep: str) -> str | Conflict:
+def _join(git: Git, ours: str, theirs: str, keep: str | None) -> str | Conflict:
     """The tree of both sides joined, or the files over which they can't be."""
     if git.version() < NEEDED:
         raise Failed(
@@ -172,14 +173,16 @@ def _join(git: Git, ours: str, theirs: str, keep: str) -> str | Conflict:
         raise Failed(
             f"can't merge {theirs[:12]} into {ours[:12]}: unrelated histories", "look at `git log --graph`"
         )
-    # `keep` is taken out of all sides first: so nothing in it can conflict, nor be renamed in or out of it.
-    roots = [_without(git, base, keep, _parents(git, base)) for base in bases]
-    sides = [_without(git, side, keep, roots) for side in (ours, theirs)]
+    sides = [ours, theirs]
+    if keep is not None:
+        # It is taken out of all sides first: so nothing in it can conflict, nor be renamed in or out of it.
+        roots = [_without(git, base, keep, _parents(git, base)) for base in bases]
+        sides = [_without(git, side, keep, roots) for side in sides]
     answer = git.ask("merge-tree", "--write-tree", "--name-only", "--no-messages", "-z", *sides, ok=(0, 1))
     tree, *files = answer.out.split("\0")
     if answer.code == 1:
         return Conflict(sorted({name for name in files if name}))
-    kept = _entry(git, ours, keep)
+    kept = _entry(git, ours, keep) if keep is not None else None
     return _tree(git, [*_entries(git, tree), kept]) if kept else tree
 
 

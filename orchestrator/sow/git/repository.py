@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -47,6 +48,8 @@ _SETTINGS = (
     "advice.resolveConflict=false",
 )
 
+_HOOKS_OFF = _SETTINGS[0]
+
 # Of git's own variables only those that say who and with which configuration; one that names a
 # repository, an index or a way to read paths comes from a hook, and is about another call.
 _KEPT = (
@@ -59,6 +62,29 @@ _KEPT = (
     "GIT_CONFIG_NOSYSTEM",
     "GIT_EXEC_PATH",
     "GIT_SSL_NO_VERIFY",
+)
+
+# What a git needs besides to reach another repository as the person's own git does.
+_KEPT_ABROAD = (
+    "GIT_ASKPASS",
+    "GIT_PROXY_COMMAND",
+    "GIT_SSH",
+    "GIT_SSH_COMMAND",
+    "GIT_SSH_VARIANT",
+)
+_KEPT_ABROAD_PREFIXES = ("GIT_CONFIG_COUNT", "GIT_CONFIG_KEY_", "GIT_CONFIG_VALUE_", "GIT_HTTP_", "GIT_SSL_")
+
+# Those that git gives to a hook, about the repository that it is called in.
+_OF_A_HOOK = (
+    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+    "GIT_COMMON_DIR",
+    "GIT_DIR",
+    "GIT_INDEX_FILE",
+    "GIT_NAMESPACE",
+    "GIT_OBJECT_DIRECTORY",
+    "GIT_PREFIX",
+    "GIT_QUARANTINE_PATH",
+    "GIT_WORK_TREE",
 )
 
 _NOBODY = {
@@ -169,6 +195,15 @@ class Git:
         if ok is not None and answer.code not in ok:
             raise GitFailed(args, self.folder, answer.code, answer.err)
         return answer
+
+    def talk(self, *args: str) -> Answer:
+        """Output and exit code of a `git <args>` that reaches another repository: no code is an error.
+
+        As the person's own git does: with their hooks (git-lfs sends its files by one), their keys, and
+        their terminal for a question where they have one. Ctrl-C reaches it. Raises Failed without git.
+        """
+        settings = [word for one in _SETTINGS if one != _HOOKS_OFF for word in ("-c", one)]
+        return _call(["git", "-C", self.folder, *settings, *args], None, _abroad(), in_front=True)
 
     # Where it is and who it is
 
@@ -358,11 +393,37 @@ def _environment(more: Mapping[str, str]) -> dict[str, str]:
     return {**mine, **more}
 
 
-def _call(argv: list[str], input: str | None, env: Mapping[str, str], seconds: float | None) -> Answer:
+def _abroad() -> dict[str, str]:
+    """The environment of a git that reaches another repository."""
+    mine = _environment({})
+    mine.update(
+        (key, value)
+        for key, value in os.environ.items()
+        if key in _KEPT_ABROAD or key.startswith(_KEPT_ABROAD_PREFIXES)
+    )
+    if sys.stdin is not None and sys.stdin.isatty():
+        del mine["GIT_TERMINAL_PROMPT"]
+    return mine
+
+
+def for_others() -> dict[str, str]:
+    """The environment for a program that itself asks git about the folder it is in: no variable in it
+    names another repository, as those of a hook do."""
+    return {key: value for key, value in os.environ.items() if key not in _OF_A_HOOK}
+
+
+def _call(
+    argv: list[str],
+    input: str | None,
+    env: Mapping[str, str],
+    seconds: float | None = None,
+    *,
+    in_front: bool = False,
+) -> Answer:
     # An interrupt in mid-spawn would leave a git that nobody knows of: it is heard right after.
     hear = _interrupts_held_back()
     try:
-        process = _spawn(argv, input, env)
+        process = _spawn(argv, input, env, in_front)
     except BaseException:
         hear()
         raise
@@ -396,9 +457,12 @@ def _interrupts_held_back() -> Callable[[], None]:
     return hear
 
 
-def _spawn(argv: list[str], input: str | None, env: Mapping[str, str]) -> subprocess.Popen[bytes]:
+def _spawn(
+    argv: list[str], input: str | None, env: Mapping[str, str], in_front: bool
+) -> subprocess.Popen[bytes]:
     try:
-        # A group of its own: Ctrl-C at the terminal reaches sow, and sow ends its git in order.
+        # A group of its own: Ctrl-C at the terminal reaches sow, and sow ends its git in order. One that may
+        # ask the person something stays in front: from behind, a look at the terminal would stop it.
         # cwd is / because the folder that sow was started in may be gone; -C says where.
         return subprocess.Popen(
             [_bytes(word) for word in argv],
@@ -407,7 +471,7 @@ def _spawn(argv: list[str], input: str | None, env: Mapping[str, str]) -> subpro
             stderr=subprocess.PIPE,
             cwd="/",
             env={_bytes(key): _bytes(value) for key, value in env.items()},
-            process_group=0,
+            process_group=None if in_front else 0,
         )
     except (FileNotFoundError, PermissionError) as fault:
         raise Failed(
