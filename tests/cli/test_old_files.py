@@ -277,6 +277,17 @@ def test_every_command_of_the_page_on_the_original_exists(tmp_path: Path) -> Non
         assert who.sow(*verbs, "--help").code == 0, words
 
 
+def test_an_old_project_on_a_branch_is_continued_in_a_worktree(tmp_path: Path) -> None:
+    who = with_old(tmp_path)
+    who.git("switch", "--quiet", "main")
+    done = who.sow("project", "continue", "--branch", "explore/which-queue")
+    assert (done.code, done.out.splitlines()[0]) == (0, "Continuing project which-queue"), done
+    assert "task 010 of phase finalization is 030 now" in done.err
+    assert who.done("task", "list").endswith("3 total tasks\n")
+    assert who.store().task("030").fresh, "its session is of another machine, maybe"
+    assert who.done("validate").startswith("Valid: ")
+
+
 def test_a_shell_is_offered_the_tasks_of_an_old_project(tmp_path: Path) -> None:
     who = with_old(tmp_path)
     before = everything(who.folder)
