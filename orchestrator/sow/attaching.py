@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from sow import artifacts, inside
+from sow import artifacts, inside, statechart
 from sow.artifacts import Act, Add, Outcome, Set, Shelf
 from sow.change import Change
 from sow.project_types import ProjectType
@@ -41,7 +41,7 @@ def change(
         return Change(task=task.replace(**both), events=(done.event,))
 
     def of_phase(held: Any) -> Step:
-        mine = _with_types(store.type(), shelf).replace(iteration=held.get("iteration", 1))
+        mine = _with_types(store.type(), shelf).replace(iteration=statechart.iteration(held))
         done = artifacts.after(held[shelf.of], act, mine, at=at or store.now())
         outcome[:] = [done]
         if done.event is None:

@@ -44,13 +44,13 @@ def project(start: str, environment: "Mapping[str, str]", wanted: "str | None" =
         return _wanted(start, wanted)
     if told := environment.get("SOW_PROJECT_DIR"):
         folder = told.removesuffix(f"/{PROJECT}")
-        return _layout(repository(folder).main, folder)
+        return in_folder(repository(folder).main, folder)
     here = repository(start)
     folder = _folder_of_task(here) or here.top
     if os.path.exists(f"{folder}/{PROJECT}/state.yaml") and not is_task_branch(_branch(here)):
-        return _layout(here.main, folder)
+        return in_folder(here.main, folder)
     if folder != here.top:
-        return _layout(here.main, folder)
+        return in_folder(here.main, folder)
     return _only(all_projects(here), here)
 
 
@@ -84,7 +84,7 @@ def _each_project(here: "Places") -> "Iterator[tuple[str, Layout | SowError]]":
         try:
             there = places.find(folder)
             if there is not None and not is_task_branch(_branch(there)):
-                yield folder, _layout(here.main, folder)
+                yield folder, in_folder(here.main, folder)
         except SowError as fault:
             yield folder, fault
 
@@ -125,7 +125,8 @@ def _only(known: "list[Layout]", here: "Places") -> Layout:
     raise NotFound(f"no active project in {here.main}", "begin one: `sow project new DESCRIPTION`")
 
 
-def _layout(main: str, folder: str) -> Layout:
+def in_folder(main: str, folder: str) -> Layout:
+    """The project in `folder`, the top of a worktree of the repository at `main`. Raises NotFound."""
     path = f"{folder}/{PROJECT}/state.yaml"
     try:
         held = document.read_file(path).value

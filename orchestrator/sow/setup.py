@@ -147,7 +147,7 @@ def _come_in(places: Places, intent: dict[str, str], store_of: StoreOf) -> tuple
     repository = Git(places.main)
     name, branch, folder = intent["name"], intent["branch"], intent["folder"]
     worktrees.add(repository, folder, branch, intent["base"])
-    layout = Layout(main=places.main, folder=folder, name=name)
+    layout = find.in_folder(places.main, folder)
     found = continuing.Found(name, intent["base"], intent["remote"])
     files.make_folder(layout.runtime)
     store = store_of(layout)

@@ -203,15 +203,21 @@ def _entered(phase: Mapping[str, Any], at: str) -> dict[str, Any]:
     held = {key: value for key, value in phase.items() if key not in ("completed_at", "failed_at")}
     if is_unset(held.get("started_at")):
         held["started_at"] = at
-    return {**held, "status": "in_progress", "iteration": _entries(phase) + 1}
+    before = 0 if "iteration" not in phase and is_unset(phase.get("started_at")) else iteration(phase)
+    return {**held, "status": "in_progress", "iteration": before + 1}
 
 
-def _entries(phase: Mapping[str, Any]) -> int:
-    """How often a phase was entered; the original does not always count it, and then its outputs tell."""
-    if "iteration" in phase or is_unset(phase.get("started_at")):
-        return int(phase.get("iteration", 0))
+def iteration(phase: Mapping[str, Any]) -> int:
+    """The iteration that a phase is in, from 1. The original does not always count: then its outputs tell."""
+    if "iteration" in phase:
+        return int(phase["iteration"])
     noted = [held.get("metadata", {}).get(ITERATION) for held in phase["outputs"]]
-    return max([1, *(number for number in noted if type(number) is int)])
+    last = max([1, *(number for number in noted if type(number) is int)])
+    failed = phase.get("failed_at")
+    if is_unset(failed) or phase["status"] == "failed":
+        return last
+    # It is gone into again: what came since is of this iteration, and until something did, it is the next.
+    return last + all(moment(held["created_at"]) <= moment(failed) for held in phase["outputs"])
 
 
 def with_status(phase: PhaseFile, status: str, at: str) -> PhaseFile:
@@ -317,7 +323,7 @@ def _artifacts_fault(guard: ArtifactsAre, whole: Whole) -> tuple[str, str] | Non
     ]
     word = guard.of[:-1]
     if not found:
-        now = f" of iteration {phase.get('iteration', 1)}" if guard.this_iteration else ""
+        now = f" of iteration {iteration(phase)}" if guard.this_iteration else ""
         return (
             f"there is no {word} of type {guard.type} in phase {guard.phase}{now}",
             f"`sow {word} add --type {guard.type} --path PATH --phase {guard.phase}`",
@@ -352,10 +358,7 @@ def _artifact_fault(guard: ArtifactsAre, index: int, held: ArtifactState) -> tup
 
 def _is_of_now(artifact: ArtifactState, phase: PhaseFile) -> bool:
     """Whether an artifact came in the phase's current iteration; one that says nothing came in the first."""
-    if "iteration" not in phase:
-        # The original did not count: what came before the phase failed is of an older one.
-        return moment(artifact["created_at"]) > moment(phase.get("failed_at"))
-    return bool(artifact.get("metadata", {}).get(ITERATION, 1) == phase.get("iteration", 1))
+    return bool(artifact.get("metadata", {}).get(ITERATION, 1) == iteration(phase))
 
 
 def _task_metadata_fault(guard: TaskMetadataIs, whole: Whole) -> tuple[str, str] | None:

@@ -332,6 +332,7 @@ class Store:
             after = before.replace(phase=phase, updated_at=self.now())
             text = _changed(held, after.document(), path)
             self._check_metadata("task_metadata", phase, after.metadata, path)
+            self._put({}, lock)
             steps: list[Write | Move] = [
                 # First the folder: who repeats it after a kill must not make the old one again.
                 Move(path=os.path.dirname(path), to=to),
@@ -354,6 +355,7 @@ class Store:
             path = self._task_file(task_id)
             task = Task.from_document(self._read_state(path).value)
             check(task, self.tasks().tasks)
+            self._put({}, lock)
             if task_id not in _text(self._ids_file()).split():
                 self._remember_id(task_id)
             kept = _free(f"{self.layout.removed}/{task_id}")
@@ -370,8 +372,7 @@ class Store:
     def _held_alone(self, task_id: str) -> Locked:
         """All locks that are about a task, its phases and what depends on it, for a `with` block."""
         self._task_file(task_id)  # before a lock is made for what is no task
-        self.split()
-        return self.journal.locked(IDS, PROJECT, task_lock(task_id))
+        return self._locked(IDS, PROJECT, task_lock(task_id))
 
     def restore_last_good(self, task_id: str) -> "Task | None":
         """Puts a task's last valid state back where its file is broken or gone.
@@ -421,7 +422,7 @@ class Store:
         # Twice: a task that is moved meanwhile may be missed in both of its phases.
         for _ in range(2) if _is_task_id(task_id) else ():
             old = self._old()
-            for phase in {*self._phase_folders(), *(old.phases if old else ())}:
+            for phase in (*self._phase_folders(), *(old.phases if old else ())):
                 path = self.layout.task_file(phase, task_id)
                 if self._is_there(path):
                     return path

@@ -47,7 +47,8 @@ LOOKS = [
     "project show", "project show -o json", "project show --strict", "project show --strict -o json",
     "task list", "task list --json", "task show 030", "task show 010 --json", "task status --id 020",
     "advance --list", "advance --list --json", "prompt", "validate", "review --json", "events", "agent list",
-    "run --dry-run", "worktree list",
+    "run --dry-run", "worktree list", "phase list", "phase list --json", "output list --phase exploration",
+    "input list --phase finalization", "task output list --id 010", "task input list --id 030 --json",
 ]  # fmt: skip
 
 
@@ -113,6 +114,16 @@ WRITES: dict[str, Callable[[Person], object]] = {
     "agent log": lambda who: who.at(".", SOW_TASK_ID="030").done("agent", "log", "moved"),
     "task set depends_on": lambda who: who.done("task", "set", "depends_on", "010", "--id", "030"),
     "task edit": lambda who: who.at(".", EDITOR="true").done("task", "edit", "030"),
+    "task move": lambda who: who.done("task", "move", "020", "--phase", "finalization"),
+    "task remove": lambda who: who.done("task", "remove", "020"),
+    "task input add": lambda who: who.done(
+        "task", "input", "add", "--id", "030", "--type", "reference", "--path", "a.txt"
+    ),
+    "output add": lambda who: who.done(
+        "output", "add", "--type", "pr", "--path", "../../a.txt", "--phase", "finalization"
+    ),
+    "phase set": lambda who: who.done("phase", "set", "metadata.pr_url", "x", "--phase", "finalization"),
+    "project set": lambda who: who.done("project", "set", "description", "Which one?"),
     "task abandon": lambda who: who.done("task", "abandon", "030"),
 }
 
@@ -156,7 +167,9 @@ def test_bad_input_splits_nothing(tmp_path: Path) -> None:
         "task add Name --agent nobody --phase finalization", "advance", "advance nowhere",
         "task add Name --agent implementer --phase nowhere",
         "task add Name --agent implementer --phase finalization --id 030",
-        "task answer 030 yes", "task set depends_on 030 --id 030",
+        "task answer 030 yes", "task set depends_on 030 --id 030", "task move 020 --phase nowhere",
+        "task remove 990", "output add --type nonsense --path a --phase finalization",
+        "phase set status nonsense --phase finalization", "project set branch x",
     ):  # fmt: skip
         said = who.sow(*words.split())
         assert said.code in (3, 4), (words, said)
@@ -262,6 +275,17 @@ def test_every_command_of_the_page_on_the_original_exists(tmp_path: Path) -> Non
     for words in called:
         verbs = words.split()[: 2 if words.split()[0] in ("task", "project", "config") else 1]
         assert who.sow(*verbs, "--help").code == 0, words
+
+
+def test_an_old_project_on_a_branch_is_continued_in_a_worktree(tmp_path: Path) -> None:
+    who = with_old(tmp_path)
+    who.git("switch", "--quiet", "main")
+    done = who.sow("project", "continue", "--branch", "explore/which-queue")
+    assert (done.code, done.out.splitlines()[0]) == (0, "Continuing project which-queue"), done
+    assert "task 010 of phase finalization is 030 now" in done.err
+    assert who.done("task", "list").endswith("3 total tasks\n")
+    assert who.store().task("030").fresh, "its session is of another machine, maybe"
+    assert who.done("validate").startswith("Valid: ")
 
 
 def test_a_shell_is_offered_the_tasks_of_an_old_project(tmp_path: Path) -> None:

@@ -54,7 +54,8 @@ def settle_half_made(at: "Places | None" = None) -> "list[Removed]":
 
 def store_of(layout: "Layout") -> Store:
     """The state of a project for a person who begins or ends it."""
-    return Store(layout, EventLog(layout.events, run_id=os.environ.get("SOW_RUN_ID"), actor="person"))
+    log = EventLog(layout.events, run_id=os.environ.get("SOW_RUN_ID"), actor="person")
+    return Store(layout, log, on_split=_tell_split)
 
 
 def store(wanted: "str | None" = None, *, actor: "Actor | None" = None, run_id: "str | None" = None) -> Store:
