@@ -146,7 +146,7 @@ def settle(intent: str) -> Merged | Blocked | None:
 
 
 def free(git: Git, branch: str) -> None:
-    """Takes away the lock that a `land` left in a branch's checkout, when it was killed with all else done."""
+    """Takes away the lock that a `land` left in a branch's checkout when it was killed with all else done."""
     for holder in worktrees.all_holding(git, branch):
         there = Git(holder.path)
         if os.path.exists(f"{there.places.git_dir}/index.lock"):
