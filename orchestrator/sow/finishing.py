@@ -370,6 +370,7 @@ class Finisher:
             note = self._ready(prospect)
             trailer = f"Sow-Project: {prospect.name}/{note.last[:12]}"
             if self._is_home(git, prospect):
+                landing.free(git, prospect.target)
                 return merges.find_merge(git, prospect.target, [trailer])
             checked = git.line("rev-parse", f"{note.last}^{{tree}}") if self.settings.checks else ""
 

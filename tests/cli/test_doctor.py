@@ -226,7 +226,7 @@ def cut_merge(who: Person) -> None:
 
 
 def half_made_project(who: Person) -> None:
-    folder = who.folder / ".sow/runtime/new"
+    folder = who.folder / ".sow/runtime/.new"
     folder.mkdir()
     intent = {
         "name": "later", "branch": "feat/later", "folder": f"{who.folder}/.sow/worktrees/feat/later",

@@ -13,7 +13,7 @@ from sow.errors import Busy, SowError
 from sow.git import alive, index, worktrees
 from sow.git.excludes import IGNORED
 from sow.git.places import Places
-from sow.layout import RUNTIME
+from sow.layout import MAKING, REMOVING, RUNTIME
 from sow.runner.local import Ended, LocalRunner, NeverStarted
 from sow.task import ABANDONED
 from sow.worktree import Owned, Worktrees
@@ -86,14 +86,18 @@ def ignored(scene: Scene) -> Iterator[Finding]:
 
 
 def half_made(scene: Scene) -> Iterator[Finding]:
-    """No project was left half made."""
-    folder = f"{scene.main}/{RUNTIME}/new"
-    for name in sorted(os.listdir(folder)) if scene.main and os.path.isdir(folder) else ():
-        if name.endswith(".json"):
-            yield warning(
-                f"project {name.removesuffix('.json')} is just being made, or its making was cut short",
-                "completed or undone by the next command: `sow project list`",
-            )
+    """No project was left half made, or half gone."""
+    for place, what, done in (
+        (MAKING, "being made, or its making", "completed or undone"),
+        (REMOVING, "going, or its end", "completed"),
+    ):
+        folder = f"{scene.main}/{place}"
+        for name in sorted(os.listdir(folder)) if scene.main and os.path.isdir(folder) else ():
+            if name.endswith(".json"):
+                yield warning(
+                    f"project {name.removesuffix('.json')} is just {what} was cut short",
+                    f"{done} by the next command: `sow project list`",
+                )
 
 
 def trees(scene: Scene) -> Iterator[Finding]:

@@ -81,6 +81,7 @@ def merge(
     for _ in range(_TRIES):
         ours = git.commit_of(f"refs/heads/{into}")
         if done := find_merge(git, into, trailers, since):
+            landing.free(git, into)
             return AlreadyMerged(done)
         if git.is_ancestor(theirs, ours):
             return Nothing()
