@@ -283,7 +283,7 @@ def _metadata_fault(guard: MetadataIs, whole: Whole) -> tuple[str, str] | None:
 def _unreadable(phase: str, whole: Whole) -> tuple[str, str] | None:
     """A task whose file is broken may have come to anything: no guard about tasks holds."""
     if broken := whole.tasks.broken_in(phase):
-        return f"{broken[0].message}", "`sow validate` names the place, `sow repair` mends what it can"
+        return broken[0].message, broken[0].hint
     return None
 
 
