@@ -21,20 +21,26 @@ FLOORS = {
     1: ("wings", "sow_executors sow_schemas"),
     2: (
         "values",
-        "sow sow.value sow.errors sow.clock sow.jsonlines sow.task sow.change sow.project sow.layout"
-        " sow.logs",
+        "sow sow.value sow.nearest sow.errors sow.clock sow.jsonlines sow.task sow.change sow.project"
+        " sow.layout sow.logs sow.state",
     ),
     3: (
         "hands",
-        "sow.files sow.document sow.process sow.runner sow.lease sow.git sow.config sow.find sow.eventlog"
-        " sow.shim",
+        "sow.files sow.document sow.process sow.runner sow.lease sow.git sow.roles sow.config sow.find"
+        " sow.eventlog sow.shim sow.project_types sow.inside sow.forge",
     ),
-    4: ("decisions", "sow.ready sow.progress sow.judgement sow.fields sow.prompts sow.recovery.policy"),
-    5: ("door", "sow.store sow.attempt"),
+    4: (
+        "decisions",
+        "sow.ready sow.progress sow.judgement sow.dotted sow.fields sow.statechart sow.phase sow.artifacts"
+        " sow.course sow.pull_request sow.original"
+        " sow.prompts sow.recovery.policy",
+    ),
+    5: ("door", "sow.journal sow.splitting sow.store sow.attempt"),
     6: (
         "engine",
-        "sow.report sow.adding sow.setup sow.validate sow.workspace sow.driving sow.turn sow.review"
-        " sow.scheduler sow.recovery.restore sow.recovery",
+        "sow.attaching sow.report sow.adding sow.moving sow.advancing sow.continuing sow.setup sow.removal"
+        " sow.validate sow.workspace sow.driving sow.turn sow.review sow.obstacles sow.finishing sow.deleting"
+        " sow.scheduler sow.worktree sow.doctor sow.recovery.restore sow.recovery",
     ),
     7: ("faces", "sow.cli sow.demo sow.__main__"),
 }
@@ -150,6 +156,12 @@ def test_a_module_with_a_private_name_is_imported_only_beside_it() -> None:
     for arrow in private:
         package = arrow.goal.rpartition(".")[0]
         assert arrow.source == package or arrow.source.startswith(f"{package}."), arrow.place
+
+
+def test_the_types_of_documents_cost_nothing_that_runs() -> None:
+    users = [arrow for arrow in arrows() if arrow.goal == "sow_schemas.documents"]
+    assert users
+    assert [arrow.place for arrow in users if arrow.at_once] == []
 
 
 def test_no_module_loads_itself_by_way_of_others() -> None:

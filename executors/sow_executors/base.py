@@ -245,3 +245,8 @@ class Executor(Protocol):
 
 class BadSettings(ValueError):
     """A setting of the user's that this executor can't work with; the message names it."""
+
+    def __init__(self, message: str, key: str = "") -> None:
+        """`key`: the setting, or `custom_args`; empty where several don't fit together."""
+        super().__init__(message)
+        self.key = key

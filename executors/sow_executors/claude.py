@@ -31,9 +31,17 @@ from sow_executors.base import (
     Turn,
     Used,
 )
+from sow_executors.extras import Answer, Login
 from sow_executors.lines import amount, count, detail, parse, table, tables, words
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+
+_VERSION = re.compile(r"(\d+\.\d+\.\d\S*) \(Claude Code\)")
+
+_NAME = re.compile(r"[A-Za-z_.]{1,40}")
+"""Names of ways to log in and of variables: no secret is of such letters only."""
+
+_QUIET = {"CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1", "DISABLE_AUTOUPDATER": "1"}
 
 _SETTINGS = ("yolo_mode", "model", "max_turns", "max_budget_usd", "program")
 
@@ -110,6 +118,29 @@ class Claude:
         from sow_executors.claude_trust import trust
 
         return trust(folder, env)
+
+    def asks_version(self, program: str, folder: str) -> Command:
+        return Command((program, "--version"), folder, env=_QUIET)
+
+    def version(self, answer: Answer) -> str:
+        found = _VERSION.search(answer.out)
+        return found[1] if found else ""
+
+    def asks_login(self, program: str, folder: str) -> Command:
+        """Answered without the network: that the key is a good one is not proved by it."""
+        return Command((program, "auth", "status"), folder, env=_QUIET)
+
+    def login(self, answer: Answer, env: Mapping[str, str]) -> Login:
+        told = parse(answer.out) or {}
+        there = told.get("loggedIn")
+        if not isinstance(there, bool):
+            return Login(None)
+        named = (words(told.get(key)) for key in ("authMethod", "apiKeySource"))
+        by = " from ".join(name for name in named if _NAME.fullmatch(name))
+        return Login(there, by if there else "")
+
+    def logs_in(self, program: str) -> tuple[str, ...]:
+        return (program, "auth", "login")
 
     def _headless(self, turn: Turn, opening: str) -> Command:
         argv = (

@@ -126,7 +126,7 @@ def template(given: Mapping[str, object]) -> Template:
     settings.flag(given, "yolo_mode")
     argv = _argv(given, "argv")
     if not argv:
-        raise BadSettings("command needs argv: the program and its arguments, as a list of texts")
+        raise BadSettings("command needs argv: the program and its arguments, as a list of texts", "argv")
     ways = ("file", "stdin") if _uses(argv, "prompt_file") else ("stdin", "file")
     found = Template(
         argv=argv,
@@ -146,23 +146,25 @@ def template(given: Mapping[str, object]) -> Template:
 def _argv(given: Mapping[str, object], name: str) -> tuple[str, ...]:
     argv = settings.strings(given, name)
     if name in given and (not argv or not argv[0]):
-        raise BadSettings(f"{name} begins with the program")
+        raise BadSettings(f"{name} begins with the program", name)
     for word in argv:
         for match in _PLACE.finditer(word):
             if match[2] and match[2] not in PLACEHOLDERS:
                 guess = settings.nearest(match[2], PLACEHOLDERS)
                 known = ", ".join(f"{{{each}}}" for each in PLACEHOLDERS)
-                raise BadSettings(f"{name} has an unknown placeholder {{{match[2]}}}{guess}; known: {known}")
+                raise BadSettings(
+                    f"{name} has an unknown placeholder {{{match[2]}}}{guess}; known: {known}", name
+                )
     return argv
 
 
 def _codes(given: Mapping[str, object]) -> tuple[int, ...]:
     codes = given.get("ok_codes", [0])
     if not isinstance(codes, list | tuple) or not codes:
-        raise BadSettings(f"ok_codes is a list of exit codes, not {codes!r}")
+        raise BadSettings(f"ok_codes is a list of exit codes, not {codes!r}", "ok_codes")
     for code in codes:
         if isinstance(code, bool) or not isinstance(code, int) or not 0 <= code <= 255:
-            raise BadSettings(f"ok_codes holds exit codes from 0 to 255, not {code!r}")
+            raise BadSettings(f"ok_codes holds exit codes from 0 to 255, not {code!r}", "ok_codes")
     return tuple(codes)
 
 

@@ -29,9 +29,16 @@ from sow_executors.base import (
     Turn,
     Used,
 )
+from sow_executors.extras import Answer, Login
 from sow_executors.lines import count, detail, one_line, parse, table, tables, words
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+
+_VERSION = re.compile(r"^20\d\d\.\d\d\.\d\d-\S+", re.MULTILINE)
+
+_ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+
+_KEYS = ("CURSOR_API_KEY", "CURSOR_AUTH_TOKEN")
 
 _SETTINGS = ("yolo_mode", "model", "program")
 
@@ -93,6 +100,29 @@ class Cursor:
         # One folder per workspace, named by a hash that we need not know.
         kept = (chat for home in homes for chat in (home / "chats").glob(f"*/{session_id}"))
         return self.accepts(session_id) and any(kept)
+
+    def asks_version(self, program: str, folder: str) -> Command:
+        return Command((program, "--version"), folder)
+
+    def version(self, answer: Answer) -> str:
+        found = _VERSION.search(answer.out)
+        return found[0] if found else ""
+
+    def asks_login(self, program: str, folder: str) -> Command:
+        return Command((program, "status"), folder, env={"NO_OPEN_BROWSER": "1"})
+
+    def login(self, answer: Answer, env: Mapping[str, str]) -> Login:
+        """By the words: it exits with 0 either way, and knows nothing of a key in a variable."""
+        if key := next((name for name in _KEYS if env.get(name)), ""):
+            return Login(True, f"api_key from {key}")
+        said = _ESCAPE.sub("", f"{answer.out}\n{answer.err}").lower()
+        # The first of them contains the second.
+        if "not logged in" in said or "authentication required" in said:
+            return Login(False)
+        return Login(True, "account") if "logged in" in said else Login(None)
+
+    def logs_in(self, program: str) -> tuple[str, ...]:
+        return (program, "login")
 
     def _headless(self, turn: Turn) -> Command:
         how = ("-p", "--output-format", "stream-json", "--trust")

@@ -6,7 +6,10 @@ Unlike the methods of `Executor`, these touch files of the CLI's own.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
+
+from sow_executors.base import Command
 
 
 @runtime_checkable
@@ -37,4 +40,60 @@ class RefusesCommands(Protocol):
 
     def refuses_commands(self, settings: Mapping[str, object]) -> bool:
         """Whether shell commands are refused under these settings, but for rules of the user's own."""
+        ...
+
+
+@runtime_checkable
+class ChecksSettings(Protocol):
+    """A task's params may complete its settings, so that a turn without them proves nothing."""
+
+    def check_settings(self, settings: Mapping[str, object], custom_args: tuple[str, ...]) -> None:
+        """Raises BadSettings for what is wrong for every task."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a CLI said to a question."""
+
+    out: str
+    err: str = ""
+    exit_code: int = 0
+    """A hint at the most: some CLIs exit with 0 whatever they say."""
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """Whether somebody is logged in to a CLI; None where it can't be told."""
+
+    there: bool | None
+    by: str = ""
+    """By what, in a word or two: `api_key from ANTHROPIC_API_KEY`. Never a secret, never an account."""
+
+
+@runtime_checkable
+class Examined(Protocol):
+    """Its CLI tells its version, and whether somebody is logged in, without a turn and without a person."""
+
+    environment: tuple[str, ...]
+    """As every executor has it: it is asked in the environment that its agents have."""
+
+    def asks_version(self, program: str, folder: str) -> Command:
+        """The command by which `program` tells its version; it runs in `folder`, if it matters."""
+        ...
+
+    def version(self, answer: Answer) -> str:
+        """The version in the answer to that; empty where the program is another one of the same name."""
+        ...
+
+    def asks_login(self, program: str, folder: str) -> Command:
+        """The command by which it tells whether somebody is logged in."""
+        ...
+
+    def login(self, answer: Answer, env: Mapping[str, str]) -> Login:
+        """What the answer to that means, under the environment `env`."""
+        ...
+
+    def logs_in(self, program: str) -> tuple[str, ...]:
+        """The words by which a person logs in, on a terminal."""
         ...

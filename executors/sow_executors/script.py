@@ -34,6 +34,7 @@ from sow_executors.settings import flag, only, spare, word
 
 AGENT = str(Path(__file__).with_name("script_agent.py"))
 SETTINGS = ("yolo_mode", "model", "script", "home")
+PLACEHOLDERS = ("task_id", "role")
 OWNED = frozenset({"--session-id", "--resume", "--script", "--task", "--model", "--terminal"})
 SESSION_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 KINDS: tuple[str, ...] = get_args(Kind)
@@ -58,6 +59,12 @@ class Script:
     def accepts(self, session_id: str) -> bool:
         return SESSION_ID.fullmatch(session_id) is not None
 
+    def check_settings(self, settings: Mapping[str, object], custom_args: tuple[str, ...]) -> None:
+        """The script may come with the task, so it may be missing here."""
+        _check(settings, custom_args)
+        if "script" in settings:
+            _template(settings["script"])
+
     def spawn(self, turn: Turn) -> Command:
         """Raises BadSettings, as `resume` and `attach` do."""
         return _command(turn, "--session-id")
@@ -75,8 +82,7 @@ class Script:
 def _command(turn: Turn, opening: str, terminal: bool = False) -> Command:
     if turn.session_id is None or not SESSION_ID.fullmatch(turn.session_id):
         raise ValueError(f"a script's session needs an id that it accepts, not {turn.session_id!r}")
-    only("script", turn.settings, SETTINGS)
-    flag(turn.settings, "yolo_mode")
+    _check(turn.settings, turn.custom_args)
     # -I keeps PYTHONPATH and the worktree's own modules out; the agent adds its package by its path.
     argv = [sys.executable, "-I", AGENT, opening, turn.session_id, "--script", _script_path(turn)]
     if turn.task_id:
@@ -86,33 +92,49 @@ def _command(turn: Turn, opening: str, terminal: bool = False) -> Command:
     if terminal:
         argv += ["--terminal"]
     return Command(
-        argv=(*argv, *spare("script", turn.custom_args, OWNED)),
+        argv=(*argv, *turn.custom_args),
         folder=turn.folder,
         stdin=None if terminal else turn.prompt,
         env=_environment(turn.settings),
     )
 
 
+def _check(settings: Mapping[str, object], custom_args: tuple[str, ...]) -> None:
+    """Raises BadSettings for whatever of them is wrong for every task."""
+    only("script", settings, SETTINGS)
+    flag(settings, "yolo_mode")
+    word(settings, "model")
+    _environment(settings)
+    spare("script", custom_args, OWNED)
+
+
 def _script_path(turn: Turn) -> str:
     """The script's absolute path: the task's own, or else the executor's."""
-    path = turn.params.get("script", turn.settings.get("script"))
+    path = _template(turn.params.get("script", turn.settings.get("script")))
+    known = {"task_id": turn.task_id, "role": turn.role}
+    filled = re.sub(r"\{(\w+)\}", lambda match: known[match[1]], path)
+    return os.path.normpath(os.path.join(turn.folder, os.path.expanduser(filled)))
+
+
+def _template(path: object) -> str:
+    """The path of a script with its placeholders, once it is one."""
     if not isinstance(path, str) or not path.strip() or "\0" in path:
         raise BadSettings(
             f"script is the path of a YAML file, not {path!r}; "
-            "set it in the executor's settings or in the task's params"
+            "set it in the executor's settings or in the task's params",
+            "script",
         )
-    known = {"task_id": turn.task_id, "role": turn.role}
     for name in re.findall(r"\{(\w*)\}", path):
-        if name not in known:
-            raise BadSettings(f"script has no placeholder {{{name}}}; it knows {{task_id}} and {{role}}")
-    filled = re.sub(r"\{(\w+)\}", lambda match: known[match[1]], path)
-    return os.path.normpath(os.path.join(turn.folder, os.path.expanduser(filled)))
+        if name not in PLACEHOLDERS:
+            known = " and ".join(f"{{{each}}}" for each in PLACEHOLDERS)
+            raise BadSettings(f"script has no placeholder {{{name}}}; it knows {known}", "script")
+    return path
 
 
 def _environment(settings: Mapping[str, object]) -> dict[str, str]:
     home = os.path.expanduser(word(settings, "home"))
     if home and not os.path.isabs(home):
-        raise BadSettings(f"home is the absolute path of a folder, not {home!r}")
+        raise BadSettings(f"home is the absolute path of a folder, not {home!r}", "home")
     return {"SOW_SCRIPT_HOME": home} if home else {}
 
 

@@ -23,14 +23,14 @@ def only(executor: str, settings: Settings, known: Iterable[str]) -> None:
     for name in settings:
         if name not in known:
             guess = nearest(str(name), known) or f"; it knows {', '.join(known)}"
-            raise BadSettings(f"{executor} has no setting {name}{guess}")
+            raise BadSettings(f"{executor} has no setting {name}{guess}", name)
 
 
 def flag(settings: Settings, name: str) -> bool:
     """A switch, off where it is not set."""
     value = settings.get(name, False)
     if not isinstance(value, bool):
-        raise BadSettings(f"{name} is true or false, not {value!r}")
+        raise BadSettings(f"{name} is true or false, not {value!r}", name)
     return value
 
 
@@ -40,9 +40,9 @@ def word(settings: Settings, name: str) -> str:
     if value is None:
         return ""
     if not isinstance(value, str) or not value.strip() or "\0" in value:
-        raise BadSettings(f"{name} is a text, not {value!r}")
+        raise BadSettings(f"{name} is a text, not {value!r}", name)
     if value.startswith("-"):
-        raise BadSettings(f"{name} can't begin with a dash: {value!r}")
+        raise BadSettings(f"{name} can't begin with a dash: {value!r}", name)
     return value
 
 
@@ -53,7 +53,7 @@ def number(settings: Settings, name: str, *, whole: bool) -> int | float | None:
         return None
     kinds = int if whole else (int, float)
     if isinstance(value, bool) or not isinstance(value, kinds) or not 0 < value < float("inf"):
-        raise BadSettings(f"{name} is a {'whole ' if whole else ''}number above 0, not {value!r}")
+        raise BadSettings(f"{name} is a {'whole ' if whole else ''}number above 0, not {value!r}", name)
     return value
 
 
@@ -61,7 +61,7 @@ def choice(settings: Settings, name: str, choices: tuple[str, ...]) -> str:
     """One of some words, the first where it is not set."""
     value = settings.get(name, choices[0])
     if value not in choices:
-        raise BadSettings(f"{name} is {' or '.join(choices)}, not {value!r}")
+        raise BadSettings(f"{name} is {' or '.join(choices)}, not {value!r}", name)
     return str(value)
 
 
@@ -71,7 +71,7 @@ def strings(settings: Settings, name: str) -> tuple[str, ...]:
     if value is None:
         return ()
     if not isinstance(value, list | tuple) or not all(isinstance(v, str) and "\0" not in v for v in value):
-        raise BadSettings(f"{name} is a list of texts, not {value!r}")
+        raise BadSettings(f"{name} is a list of texts, not {value!r}", name)
     return tuple(value)
 
 
@@ -80,5 +80,5 @@ def spare(executor: str, custom_args: tuple[str, ...], owned: frozenset[str]) ->
     for given in custom_args:
         if given.split("=", 1)[0] in owned:
             told = f"can't hold {given}: sow sets it or relies on its absence"
-            raise BadSettings(f"custom_args of {executor} {told}")
+            raise BadSettings(f"custom_args of {executor} {told}", "custom_args")
     return custom_args

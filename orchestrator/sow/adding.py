@@ -1,7 +1,7 @@
 """Adding a task: everything that can be wrong with it is said before anything is written."""
 
-from sow import config, fields
-from sow.errors import NotFound, Refused
+from sow import fields, phase, roles
+from sow.errors import Refused
 from sow.files import TEXT_BYTES
 from sow.ready import check_dependencies
 from sow.store import Store
@@ -11,7 +11,7 @@ from sow.value import TYPE_CHECKING, Value
 if TYPE_CHECKING:
     from typing import Any
 
-DEFAULT_PHASE = "implementation"
+    from sow_schemas import documents
 
 
 class Wish(Value):
@@ -23,7 +23,7 @@ class Wish(Value):
     task_id: "str | None" = None
     phase: "str | None" = None
     depends_on: "tuple[str, ...]" = ()
-    priority: "str | None" = None
+    priority: "documents.Priority | None" = None
     task_type: "str | None" = None
     params: "dict[str, Any] | None" = None
 
@@ -38,14 +38,14 @@ def add(store: Store, wish: Wish) -> Task:
             f"the description is {size:,} bytes long; it may have {TEXT_BYTES:,}",
             "keep what is long in a file of the repository, and name that file",
         )
-    config.check_role(wish.agent, store.layout.main)
-    phase = wish.phase or _phase(store)
+    roles.check(wish.agent, store.layout.main)
+    goal = _phase(store, wish.phase)
 
     def make(task_id: str, others: "tuple[Task, ...]") -> Task:
         check_dependencies(task_id, wish.depends_on, others)
         now = store.now()
         return Task(
-            id=task_id, name=name, phase=phase, status=PENDING, created_at=now,
+            id=task_id, name=name, phase=goal, status=PENDING, created_at=now,
             updated_at=now, iteration=1, assigned_agent=wish.agent, inputs=[], outputs=[],
             priority=wish.priority, depends_on=list(dict.fromkeys(wish.depends_on)) or None,
             task_type=wish.task_type, params=wish.params,
@@ -54,11 +54,13 @@ def add(store: Store, wish: Wish) -> Task:
     return store.add_task(make, description=wish.description, task_id=wish.task_id)
 
 
-def _phase(store: Store) -> str:
-    """The phase that new tasks go to: `implementation`, or the only one there is."""
-    phases = store.phases()
-    if DEFAULT_PHASE in phases:
-        return DEFAULT_PHASE
-    if len(phases) == 1:
-        return phases[0]
-    raise NotFound("which phase?", f"name one: --phase {' | '.join(phases)}")
+def _phase(store: Store, wanted: "str | None") -> str:
+    """The phase that a new task goes to."""
+    if wanted is not None:
+        store.phase(wanted)  # told as missing before it is told as one without tasks
+        phase.check_tasks(store.type(), wanted)
+        return wanted
+    kind = store.type()
+    having = kind.with_tasks()
+    # With one to choose from the project's state is not asked for, so that its file may be broken.
+    return having[0] if len(having) == 1 else phase.for_tasks(kind, store.project(), None)

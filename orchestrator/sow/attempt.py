@@ -16,14 +16,19 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sow_schemas
 from sow import document, files
-from sow.document import canonical
-from sow.errors import NotFound, Refused
+from sow.document import canonical, faults
+from sow.errors import Busy, NotFound, Refused
 from sow.layout import Layout
 from sow.value import Value
+
+if TYPE_CHECKING:
+    from typing import Self, Unpack
+
+    from sow_schemas import documents
 
 
 class Attempt(Value):
@@ -35,12 +40,11 @@ class Attempt(Value):
     executor: str
     session_id: str | None = None
     iteration: int
-    action: str
-    reason: str | None = None
-    """Why it was made: start, answer, feedback, nudge, restart, retry, interrupted, prompt."""
+    action: documents.Action
+    reason: documents.Reason | None = None
     run_id: str
     folder: str
-    argv: tuple[str, ...] | list[str] = ()
+    argv: list[str]
     created_at: str
     started_at: str | None = None
     ended_at: str | None = None
@@ -49,15 +53,25 @@ class Attempt(Value):
     boot_id: str | None = None
     exit_code: int | None = None
     signal: int | None = None
-    outcome: str | None = None
+    outcome: documents.Outcome | None = None
     error_class: str | None = None
     message: str | None = None
     cost_usd: float | None = None
     input_tokens: int | None = None
     output_tokens: int | None = None
     cached_tokens: int | None = None
-    denials: list[dict[str, str]] | None = None
+    denials: list[documents.Denial] | None = None
     turns: int | None = None
+
+    if TYPE_CHECKING:
+
+        def replace(self, **changes: Unpack[documents.AttemptChanges]) -> Self:  # type: ignore[override]
+            """A copy with some fields changed: those of the schema, where any `Value` takes its own."""
+
+    @classmethod
+    def from_document(cls, document: documents.Attempt) -> Attempt:
+        """The attempt of a document that the schema has accepted."""
+        return cls(**document)
 
     @property
     def ended(self) -> bool:
@@ -90,8 +104,7 @@ class Attempts:
         value["argv"] = [_text(word) for word in attempt.argv]
         path = f"{self.folder(attempt.id)}/attempt.yaml"
         if not sow_schemas.valid("attempt", value):
-            first = sow_schemas.problems("attempt", value)[0]
-            raise Refused(f"{path}: {'.'.join(map(str, first.path))}: {first.message}", first.hint)
+            raise faults.refusal("attempt", value, path)
         # A power cut ends the process too, so only its end has to survive one.
         files.write(path, canonical.emit(value), mode=0o600, flushed=attempt.ended)
         return attempt
@@ -100,13 +113,12 @@ class Attempts:
         """The record of an attempt. Raises NotFound where there is none, Refused for a broken one."""
         path = f"{self.folder(attempt)}/attempt.yaml"
         try:
-            value = document.read_file(path).value
+            held = document.read_file(path)
         except FileNotFoundError:
             raise NotFound(f"attempt not found: {attempt}", "see what ran: `sow agent list --all`") from None
-        if not sow_schemas.valid("attempt", value):
-            first = sow_schemas.problems("attempt", value)[0]
-            raise Refused(f"{path}: {'.'.join(map(str, first.path))}: {first.message}", first.hint)
-        return Attempt(**value)
+        if not sow_schemas.valid("attempt", held.value):
+            raise faults.refusal("attempt", held.value, path, held)
+        return Attempt.from_document(held.value)
 
     def all(self) -> Iterator[Attempt]:
         """Every attempt that has a readable record, by id."""
@@ -122,6 +134,15 @@ class Attempts:
     def open(self) -> list[Attempt]:
         """The attempts whose end is not recorded: they run, or ended unseen."""
         return [attempt for attempt in self.all() if not attempt.ended]
+
+    def check_at_rest(self, task_id: str) -> None:
+        """Raises Busy while a process is at work on the task: a decision about it waits for its end."""
+        running = [attempt for attempt in self.open() if attempt.task_id == task_id]
+        if running:
+            raise Busy(
+                f"the agent of task {task_id} is still at work (attempt {running[0].id})",
+                f"wait for it, or end it: `sow agent stop {task_id}`; if no `sow run` is on, start one",
+            )
 
     def of_task(self, task_id: str) -> list[Attempt]:
         """The attempts of a task, oldest first."""

@@ -5,14 +5,15 @@ from sow.value import TYPE_CHECKING, Value
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from typing import Any
+
+    from sow_schemas import documents
 
 
 class Event(Value):
     """Something that happened, told in the present tense of its `type`."""
 
-    type: str
-    payload: "dict[str, Any]"
+    type: "documents.EventType"
+    payload: "documents.EventPayload"
     task_id: "str | None" = None
 
 

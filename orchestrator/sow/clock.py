@@ -40,6 +40,11 @@ def seconds(stamped: str) -> float:
     return moment.timestamp()
 
 
+def moment(stamped: "str | None") -> float:
+    """The same for a time that may not be set, which is before any other: 0."""
+    return 0.0 if is_unset(stamped) else seconds(str(stamped))
+
+
 def is_unset(stamped: "str | None") -> bool:
     """Whether a time counts as not set: absent, or the zero date that Go programs write."""
     return not stamped or stamped.startswith("0001-01-01")

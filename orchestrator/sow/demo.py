@@ -19,7 +19,7 @@ from typing import Any
 
 import yaml
 
-from sow import project
+from sow import project, roles
 from sow.adding import Wish
 from sow.errors import NotFound, Refused
 from sow.git import commits
@@ -114,20 +114,15 @@ def wish(part: Part, place: Path) -> Wish:
     return part.wish.replace(params={"script": str(place / SCRIPTS / f"{part.name}.yaml")})
 
 
-def environment(given: Mapping[str, str], roles: tuple[str, ...]) -> dict[str, str]:
+def environment(given: Mapping[str, str], agents: tuple[str, ...]) -> dict[str, str]:
     """`given` without what it says about sow, so that each role is played from a script.
 
     This interpreter comes first on the PATH: the scripts call `python3`.
     """
     mine = {name: value for name, value in given.items() if not name.startswith("SOW_")}
-    mine |= {variable(role): "script" for role in roles}
+    mine |= {roles.variable(name): "script" for name in agents}
     mine["PATH"] = os.path.dirname(sys.executable) + os.pathsep + given.get("PATH", os.defpath)
     return mine
-
-
-def variable(role: str) -> str:
-    """The variable that chooses the executor of a role."""
-    return f"SOW_AGENTS_{role.upper().replace('-', '_')}"
 
 
 def run_tests(place: str) -> Tested:

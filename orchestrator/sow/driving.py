@@ -7,7 +7,10 @@ locks/session-<id>.lease     handed to the attempt's own process
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from sow import lease, process
 from sow.attempt import Attempt
@@ -16,6 +19,9 @@ from sow.errors import Busy
 from sow.lease import Lease
 from sow.process import Identity
 from sow.store import Store
+
+if TYPE_CHECKING:
+    from sow_schemas.documents import LockBroken
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +38,15 @@ class Drivers:
         """
         self._reserved[task_id] = lease.acquire(self._turn(task_id), f"the turn of task {task_id}")
 
+    @contextmanager
+    def kept_off(self, task_id: str) -> Iterator[None]:
+        """Nobody drives the task meanwhile, for a `with` block. Raises Busy where somebody does."""
+        held = lease.acquire(self._turn(task_id), f"the turn of task {task_id}")
+        try:
+            yield
+        finally:
+            held.release()
+
     def check_free(self, task_id: str) -> None:
         """Raises Busy where another process drives the task."""
         if task_id not in self._reserved and (held := self.driven(task_id)):
@@ -42,6 +57,16 @@ class Drivers:
         held = lease.holder(self._turn(task_id))
         return held if held and process.fate(held.holder) != "dead" else None
 
+    @contextmanager
+    def kept_still(self, task_id: str, what: str) -> Iterator[None]:
+        """Nobody begins a turn of the task in a `with` block. Raises Busy where somebody drives it."""
+        held = lease.acquire(self._turn(task_id), what)
+        try:
+            self._tell_broken(held, task_id)
+            yield
+        finally:
+            held.release()
+
     def take(self, task_id: str, session: str | None, attempt: str) -> tuple[Lease, ...]:
         """Takes the turn and the session for an attempt: both, or none and Busy is raised."""
         reserved = self._reserved.pop(task_id, None)
@@ -51,9 +76,7 @@ class Drivers:
             for path in paths[len(taken) :]:
                 held = lease.acquire(path, f"attempt {attempt}")
                 taken.append(held)
-                if held.broken:
-                    payload = {"lease": os.path.basename(path), "holder": held.broken.what}
-                    self.store.tell(Event(type="lock.broken", task_id=task_id, payload=payload))
+                self._tell_broken(held, task_id)
         except Busy:
             for held in taken:
                 held.release()
@@ -80,6 +103,11 @@ class Drivers:
         paths = [self._turn(attempt.task_id)]
         paths += [self._session(attempt.session_id)] if attempt.session_id else []
         return tuple(held for path in paths if (held := lease.holder(path)))
+
+    def _tell_broken(self, held: Lease, task_id: str) -> None:
+        if held.broken:
+            payload: LockBroken = {"lease": os.path.basename(held.path), "holder": held.broken.what}
+            self.store.tell(Event(type="lock.broken", task_id=task_id, payload=payload))
 
     def _turn(self, task_id: str) -> str:
         return f"{self.store.layout.locks}/turn-{task_id}.lease"

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any
 
+    from sow_schemas.documents import Actor
+    from sow_schemas.documents import Event as Document
+
 LINE_BYTES = 4096
 """An event stays below this, so that one `write` is one line, whoever else writes."""
 _LONGEST_TEXT = 900
@@ -27,7 +30,9 @@ _LONGEST_TEXT = 900
 class EventLog:
     """Appends to and reads the log in `folder`; it is made when first needed."""
 
-    def __init__(self, folder: str, *, run_id: "str | None", actor: str, clock: "Any" = time.time) -> None:
+    def __init__(
+        self, folder: str, *, run_id: "str | None", actor: "Actor", clock: "Any" = time.time
+    ) -> None:
         self._folder, self._run_id, self._actor, self._clock = folder, run_id, actor, clock
 
     def append(self, event: Event, seq: int) -> None:
@@ -59,7 +64,7 @@ class EventLog:
 
     def _line(self, event: Event, seq: int, now: float) -> bytes:
         def encoded(payload: "Any") -> bytes:
-            document = {
+            document: Document = {
                 "ts": stamp(now), "run_id": self._run_id, "task_id": event.task_id, "type": event.type,
                 "payload": payload, "seq": seq, "actor": self._actor,
             }  # fmt: skip

@@ -15,9 +15,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+    from sow.dotted import Form, Schema
+    from sow_schemas.documents import EventPayload, EventType
+
 KEPT = {
     "id": "an id is given once",
-    "phase": "a task's phase is where its folder lies",
+    "phase": "`sow task move` takes a task to another phase",
     "created_at": "sow keeps the times",
     "started_at": "sow keeps the times",
     "updated_at": "sow keeps the times",
@@ -35,48 +38,54 @@ KEPT = {
     "commit": "git knows it",
     "error": "sow records what failed",
     "error_detail": "sow records what failed",
-    "inputs": "a person edits the list in the state file, and `sow validate` checks it",
-    "outputs": "a person edits the list in the state file, and `sow validate` checks it",
+    "inputs": "`sow task input add|set|remove` changes them",
+    "outputs": "`sow task output add|set|remove` changes them",
 }
 """Fields that `sow task set` refuses, with what to do instead."""
 
 OPEN = ("metadata", "params")
+
+_PLAIN = frozenset(Task._fields) - {*KEPT, "name", "status", "depends_on"}
+"""Fields that take what they are given, once the schema accepts it."""
 
 LONGEST_NAME = 200
 """The most characters that the name of a task may have: it stands in one line of every list."""
 
 
 def setting(
-    path: str, value: str, *, now: str, worker: bool, text: bool = False
+    path: str,
+    value: str,
+    *,
+    now: str,
+    worker: bool,
+    text: bool = False,
+    metadata: "Callable[[Task], Schema | None]" = lambda task: None,
 ) -> "Callable[[Task], Change]":
     """The change that sets the field at `path` to `value`, for `Store.change_task`.
 
     `worker`: whether an agent asks for its own task. `text`: take the value as
-    text whatever it looks like. The change raises Refused for an unknown or
+    text whatever it looks like. `metadata`: gives the JSON Schema that the project's
+    type has for a task's metadata. The change raises Refused for an unknown or
     kept field, a bad value, an illegal transition.
     """
 
     def change(task: Task) -> Change:
         if path == "status":
             return move(task, value, now=now, worker=worker)
-        after = task.replace(**{_top(path): _with(task, path.split("."), value, text)})
-        return _told(task, after, path)
+        return _told(task, _with(task, path, value, text, lambda: metadata(task)), path)
 
     return change
 
 
 def unsetting(path: str) -> "Callable[[Task], Change]":
     """The change that removes the field at `path`. Raises Refused for one that a task needs."""
+    from sow import dotted
+
+    form = _form()
 
     def change(task: Task) -> Change:
-        top = _top(path)
-        needed = ("name", "status", "assigned_agent")
-        if path in needed:
-            raise Refused(
-                f"{path} can't be removed: every task has one", f"set it: `sow task set {path} VALUE`"
-            )
-        after = task.replace(**{top: _without(getattr(task, top), path.split(".")[1:])})
-        return _told(task, after, path)
+        top = dotted.top(path, form)
+        return _told(task, task.replace(**{top: dotted.without(getattr(task, top), path, form)}), path)
 
     return change
 
@@ -143,90 +152,38 @@ def _instead(task: Task, status: str) -> str:
     return ways.get(task.status, "a completed task stays completed: add another one with `sow task add`")
 
 
-def _top(path: str) -> str:
-    top = path.split(".", 1)[0]
-    if "" in path.split(".")[1:]:
-        raise Refused(f"{path}: a step between the dots is empty", "write it like metadata.complexity.level")
-    if top not in Task._fields:
-        from difflib import get_close_matches
+def _form() -> "Form":
+    from sow.dotted import Form
 
-        close = get_close_matches(top, Task._fields, n=1)
-        raise Refused(
-            f"unknown field: {top}",
-            f"did you mean {close[0]}?" if close else "see the fields of a task: `sow schema task_state`",
-        )
-    if top in KEPT:
-        raise Refused(f"{top} can't be set: {KEPT[top]}", "see `sow task set --help` for what can be")
-    return top
+    return Form(
+        thing="a task", schema="task_state", command="sow task set", shown_by="sow task show",
+        names=Task._fields, kept=KEPT, needed=("name", "status", "assigned_agent"), open=OPEN,
+    )  # fmt: skip
 
 
-def _with(task: Task, steps: "list[str]", value: str, text: bool) -> "Any":
-    """The new value of the top field once the leaf at `steps` is `value`."""
-    top = steps[0]
-    if len(steps) == 1:
-        return value if text else _typed(top, value)
+def _with(task: Task, path: str, value: str, text: bool, metadata: "Callable[[], Schema | None]") -> Task:
+    """The task once the leaf at `path` is `value`."""
+    if path in _PLAIN and value.isascii() and written(value) == value:
+        plain: Any = {path: value}
+        return task.replace(**plain)  # the same by every type: a worker need not pay for more
+    from sow import dotted
+
+    form = _form()
+    top = dotted.top(path, form)
+    if path == "name":
+        return task.replace(name=checked_name(value))
+    if path == "depends_on" and not text:
+        return task.replace(depends_on=_ids(value))
     held = getattr(task, top)
-    if held is None and top == "result":
+    if held is None and top == "result" and path != top:
         held = {"status": "success"}
-    leaf = (
-        value
-        if text or (top not in OPEN and steps[-1] in ("message", "status", "error_code"))
-        else as_yaml(value)
-    )
-    return _placed(held if held is not None else {}, steps[1:], leaf, ".".join(steps))
-
-
-def _placed(held: "Any", steps: "list[str]", leaf: "Any", path: str) -> "Any":
-    """`held` with `leaf` at `steps`; what is on the way is made, nothing is changed in place."""
-    if not steps:
-        return leaf
-    step, rest = steps[0], steps[1:]
-    if isinstance(held, list):
-        if not step.isdecimal() or int(step) > len(held):
-            raise Refused(
-                f"{path}: index out of range: {step}", f"there are {len(held)} items, counted from 0"
-            )
-        items = list(held)
-        below = items[int(step)] if int(step) < len(items) else {}
-        items[int(step) : int(step) + 1] = [_placed(below, rest, leaf, path)]
-        return items
-    if not isinstance(held, dict):
-        raise Refused(
-            f"{path}: {step} can't be set inside {held!r}", "unset what is above it first: `--unset`"
-        )
-    return {**held, step: _placed(held.get(step, {}), rest, leaf, path)}
-
-
-def _without(held: "Any", steps: "list[str]") -> "Any":
-    if not steps:
-        return None
-    if isinstance(held, dict) and steps[0] in held:
-        below = _without(held[steps[0]], steps[1:])
-        rest = {key: value for key, value in held.items() if key != steps[0]}
-        return rest if below is None else {**held, steps[0]: below}
-    if isinstance(held, list) and steps[0].isdecimal() and int(steps[0]) < len(held):
-        place = int(steps[0])
-        below = _without(held[place], steps[1:])
-        return [*held[:place], *([] if below is None else [below]), *held[place + 1 :]]
-    raise Refused(f"there is no {steps[0]} to remove", "see what is there: `sow task show`")
-
-
-def _typed(name: str, value: str) -> "Any":
-    """`value` by the type that the schema gives the field."""
-    if name == "name":
-        return checked_name(value)
-    if name == "depends_on":
-        return _ids(value)
-    if value.isascii() and written(value) == value:
-        return value  # the same by every type: the schema, which costs a worker `json`, isn't asked
-    from sow_schemas import fields
-
-    kind = fields("task_state")[name].get("type")
-    return value if kind == "string" or (kind is None and name == "priority") else as_yaml(value)
+    return task.replace(**{top: dotted.put(held, path, value, form, text=text, metadata=metadata)})
 
 
 def _ids(value: str) -> "list[str]":
     """The ids of tasks in `value`: `010`, `010, 020` or a YAML list."""
+    from sow.dotted import as_yaml
+
     ids = as_yaml(value) if "[" in value else value.replace(",", " ").split()
     if isinstance(ids, list):
         # An id that begins with no zero is a number to YAML.
@@ -262,22 +219,7 @@ def check_text(what: str, text: str) -> None:
         ) from None
 
 
-def as_yaml(value: str) -> "Any":
-    """`value` as YAML, but ` #` in it begins no comment. Raises Refused where it is none."""
-    from sow import document
-
-    try:
-        held = document.parse(f"value: {value}\n".encode("utf-8", "surrogateescape"), "value").value
-    except Refused as fault:
-        raise Refused(f"{value!r} is no YAML value: {fault}", "take it as text: --string") from None
-    if len(held) > 1:
-        raise Refused(f"{value!r} is more than one YAML value", "take it as text: --string")
-    # Who writes `see #12` means it: YAML would keep `see`.
-    plain = not isinstance(held["value"], dict | list) and value.lstrip()[:1] not in "\"'"
-    return value if plain and " #" in f" {value}" else held["value"]
-
-
-def _event(task: Task, kind: str, payload: "dict[str, Any]") -> Event:
+def _event(task: Task, kind: "EventType", payload: "EventPayload") -> Event:
     return Event(type=kind, task_id=task.id, payload=payload)
 
 

@@ -304,6 +304,52 @@ def _write_through(path: str, data: bytes, mode: int, flushed: bool) -> None:
         os.close(handle)
 
 
+def move(path: str, to: str) -> None:
+    """Moves a file or folder to a place that is free, also to another disk; nothing where it is gone.
+
+    Repeated after a kill in the middle it completes the move. Raises Failed where the disk refuses.
+    """
+    aside = f"{os.path.dirname(path)}/.moving-{os.path.basename(path)}"
+    try:
+        if os.path.lexists(aside):
+            _carry_over(aside, to)
+        elif os.path.lexists(path):
+            make_folder(os.path.dirname(to))
+            try:
+                os.rename(path, to)
+            except OSError as fault:
+                if fault.errno != errno.EXDEV:
+                    raise
+                # Readers of it see all of it or nothing: it goes before it is copied.
+                os.rename(path, aside)
+                _carry_over(aside, to)
+            flush_folder(os.path.dirname(path))
+            flush_folder(os.path.dirname(to))
+    except OSError as fault:
+        raise _refused(to, fault) from fault
+
+
+def _carry_over(aside: str, to: str) -> None:
+    """Copies what was put aside to another disk, whole, then removes it here."""
+    import shutil
+
+    beside = f"{os.path.dirname(to)}/.moving-{os.path.basename(to)}"
+    if not os.path.lexists(to):
+        make_folder(os.path.dirname(to))
+        shutil.rmtree(beside, ignore_errors=True)
+        if os.path.isdir(aside):
+            shutil.copytree(aside, beside, symlinks=True)
+        else:
+            shutil.copy2(aside, beside, follow_symlinks=False)
+        os.sync()  # all of it, at once: this is rare, and what was here is about to go
+        os.rename(beside, to)
+        flush_folder(os.path.dirname(to))
+    if os.path.isdir(aside):
+        shutil.rmtree(aside)
+    else:
+        os.unlink(aside)
+
+
 def flush_folder(folder: str) -> None:
     """Makes what was renamed, made or removed in `folder` survive a power cut."""
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -348,10 +394,10 @@ class Lock:
 
     def __enter__(self) -> "Lock":
         try:
-            self._handle = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            self._handle = self._open()
         except FileNotFoundError:
             make_folder(os.path.dirname(self.path))
-            self._handle = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            self._handle = self._open()
         except OSError as fault:
             raise _refused(self.path, fault) from fault
         try:
@@ -365,6 +411,9 @@ class Lock:
         self, kind: "type[BaseException] | None", fault: "BaseException | None", trace: "TracebackType | None"
     ) -> None:
         os.close(self._handle)
+
+    def _open(self) -> int:
+        return os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
 
     def _take(self) -> None:
         from fcntl import LOCK_EX, LOCK_NB, flock
@@ -397,3 +446,10 @@ class Lock:
         except OSError as fault:
             raise _refused(self.path, fault) from fault
         return number
+
+
+class FolderLock(Lock):
+    """The same on a folder of the user's that is there: it leaves no file behind, and can't count."""
+
+    def _open(self) -> int:
+        return os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)

@@ -15,7 +15,7 @@ from sow.layout import PROJECT, RUNTIME, WORKTREES, Layout, is_task_branch
 from sow.value import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from sow.git.places import Places
 
@@ -46,13 +46,13 @@ def project(start: str, environment: "Mapping[str, str]", wanted: "str | None" =
         return _wanted(start, wanted)
     if told := environment.get("SOW_PROJECT_DIR"):
         folder = told.removesuffix(f"/{PROJECT}")
-        return _layout(repository(folder).main, folder)
+        return in_folder(repository(folder).main, folder)
     here = repository(start)
     folder = _folder_of_task(here) or here.top
     if _holds_project(folder) and not is_task_branch(_branch(here)):
-        return _layout(here.main, folder)
+        return in_folder(here.main, folder)
     if folder != here.top:
-        return _layout(here.main, folder)
+        return in_folder(here.main, folder)
     return _only(here)
 
 
@@ -68,29 +68,27 @@ def task_id(start: str, environment: "Mapping[str, str]") -> "str | None":
 
 def all_projects(here: "Places") -> "list[Layout]":
     """Every project of the repository: that of the main checkout, and those of its worktrees."""
-    return _all(here)[0]
+    # A broken project is met when it is named or stood in; the others are listed.
+    found = [held for _, held in _each_project(here) if isinstance(held, Layout)]
+    return sorted(found, key=lambda layout: layout.name)
 
 
-def unknown_projects(here: "Places") -> "list[SowError]":
-    """Why projects of the repository are not among all of them: nothing tells their names."""
-    return _all(here)[1]
+def broken_projects(here: "Places") -> "dict[str, SowError]":
+    """The folders that hold a project of which nothing tells the name, each with what is wrong."""
+    return {folder: held for folder, held in _each_project(here) if not isinstance(held, Layout)}
 
 
-def _all(here: "Places") -> "tuple[list[Layout], list[SowError]]":
-    folders = [here.main, *(f for f in _worktrees(here.common) if f != here.main)]
-    found: list[Layout] = []
-    unknown: list[SowError] = []
-    for folder in folders:
+def _each_project(here: "Places") -> "Iterator[tuple[str, Layout | SowError]]":
+    """Every folder that holds a project's state, and the project, or what is wrong with it."""
+    for folder in (here.main, *(f for f in _worktrees(here.common) if f != here.main)):
         if not _holds_project(folder):
             continue
-        git_dir = places.find(folder)
-        if git_dir is None or is_task_branch(_branch(git_dir)):
-            continue
         try:
-            found.append(_layout(here.main, folder))
+            there = places.find(folder)
+            if there is not None and not is_task_branch(_branch(there)):
+                yield folder, in_folder(here.main, folder)
         except SowError as fault:
-            unknown.append(fault)
-    return sorted(found, key=lambda layout: layout.name), unknown
+            yield folder, fault
 
 
 def _wanted(start: str, wanted: str) -> Layout:
@@ -117,7 +115,7 @@ def _wanted(start: str, wanted: str) -> Layout:
 
 
 def _only(here: "Places") -> Layout:
-    known, unknown = _all(here)
+    known, unknown = all_projects(here), list(broken_projects(here).values())
     if len(known) == 1 and not unknown:
         return known[0]
     if len(unknown) == 1 and not known:
@@ -138,12 +136,17 @@ def _holds_project(folder: str) -> bool:
     return os.path.lexists(f"{path}/state.yaml") or os.path.isdir(f"{path}/phases")
 
 
-def _layout(main: str, folder: str) -> Layout:
+def in_folder(main: str, folder: str) -> Layout:
+    """The project in `folder`, the top of a worktree of the repository at `main`.
+
+    Raises NotFound where there is none, Refused where nothing tells which one it is.
+    """
     if not _holds_project(folder):
         raise NotFound(f"no project in {folder}", "see the projects there are: `sow project list`")
     fault: SowError | None = None
+    embedded = False
     try:
-        name = _name_in(f"{folder}/{PROJECT}/state.yaml", (folder, main))
+        name, embedded = _name_in(f"{folder}/{PROJECT}/state.yaml", (folder, main))
     except SowError as broken:
         fault, name = broken, ""
     # A name that this machine has not met may be a changed one: a project keeps its name.
@@ -156,18 +159,22 @@ def _layout(main: str, folder: str) -> Layout:
             f"failed to load project: {fault}",
             f"mend that; the last committed state: `git -C {folder} show HEAD:{PROJECT}/state.yaml`",
         )
-    return Layout(main=main, folder=folder, name=name)
+    return Layout(main=main, folder=folder, name=name, embedded=embedded)
 
 
-def _name_in(path: str, roots: "tuple[str, ...]") -> str:
-    """The name of the project whose state file is at `path`. Raises SowError where there is none."""
+def _name_in(path: str, roots: "tuple[str, ...]") -> "tuple[str, bool]":
+    """The name of the project whose state file is at `path`, and whether it holds the phases, too.
+
+    Raises SowError where there is none.
+    """
     try:
-        name = document.read_file(path, roots=roots).value.get("name")
+        held = document.read_file(path, roots=roots).value
     except FileNotFoundError:
         raise NotFound(f"{path} is gone") from None
+    name = held.get("name")
     if not _is_name(name):
         raise Refused(f"{path}: name: {name!r} is no name of a project")
-    return str(name)
+    return str(name), "phases" in held
 
 
 def _is_name(name: object) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from sow.change import Change, Event
 from sow.clock import stamp
 from sow.progress import End
@@ -9,7 +11,10 @@ from sow.recovery.policy import AskPerson, Decision, Later, Nothing, Nudge, Rest
 from sow.task import Task
 from sow_executors.base import Failed
 
-ERROR_TYPES = {
+if TYPE_CHECKING:
+    from sow_schemas.documents import ErrorType, TaskFeedback, TaskPaused, TaskRetryScheduled
+
+ERROR_TYPES: dict[str, ErrorType] = {
     "rate_limit": "network",
     "overloaded": "network",
     "server_error": "network",
@@ -54,23 +59,22 @@ def judged(task: Task, decision: Decision, end: End, now: float) -> Change:
             return Change(task=told)
 
 
-def sent_back(task: Task, words: str, *, by: str, at: str, folder: str) -> Change:
+def sent_back(task: Task, words: str, *, by: str, at: str, file: str) -> Change:
     """A task that comes back with feedback: the next iteration, and the file that says why.
 
-    `folder`: the task's own, absolute. Raises Refused for a task that is not to be reviewed.
+    `file`: its absolute path. Raises Refused for a task that is not to be reviewed.
     """
     back = task.send_back(words, by=by, at=at)
-    payload = {"iteration": back.iteration, "feedback": words}
+    payload: TaskFeedback = {"iteration": back.iteration, "feedback": words}
     event = Event(type="task.feedback", task_id=task.id, payload=payload)
-    path = f"{folder}/feedback/{task.iteration:03d}.md"
-    return Change(task=back, events=(event,), files={path: words.rstrip() + "\n"})
+    return Change(task=back, events=(event,), files={file: words.rstrip() + "\n"})
 
 
 def _asked(task: Task, ask: AskPerson, end: End, now: float) -> Change:
     paused = task.pause(ask.text, kind=ask.kind, by="orchestrator", at=stamp(now), options=ask.options)
     if isinstance(end.ending, Failed) and ask.kind == "failure":
         paused = _with_error(paused, end.ending, now)
-    payload = {"question": ask.text, "kind": ask.kind}
+    payload: TaskPaused = {"question": ask.text, "kind": ask.kind}
     return Change(task=paused, events=(Event(type="task.paused", task_id=task.id, payload=payload),))
 
 
@@ -79,7 +83,7 @@ def _later(task: Task, later: Later, end: End, now: float) -> Change:
     at = max(later.until, now) if later.until is not None else now + later.seconds
     not_before = stamp(at) if at > now else None
     waiting = _with_error(task.postpone(not_before=not_before), end.ending, now)
-    payload = {"not_before": not_before or stamp(now), "reason": end.ending.message}
+    payload: TaskRetryScheduled = {"not_before": not_before or stamp(now), "reason": end.ending.message}
     event = Event(type="task.retry_scheduled", task_id=task.id, payload=payload)
     return Change(task=waiting if later.counts else _without_a_try(waiting), events=(event,))
 
@@ -89,7 +93,7 @@ def _without_a_try(task: Task) -> Task:
 
 
 def _with_error(task: Task, failed: Failed, now: float) -> Task:
-    tries = int(task.error["retry_count"]) + 1 if task.error else 0
+    tries = task.error.get("retry_count", 0) + 1 if task.error else 0
     return task.replace(
         error={
             "error_type": ERROR_TYPES.get(failed.kind, "unknown"),

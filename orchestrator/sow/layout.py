@@ -1,7 +1,7 @@
 """Where everything of a project lies: the one place that knows names of files and folders.
 
 <main>/.sow/                      settings, agents; and of sow's own: runtime/, worktrees/
-<main>/.sow/runtime/<project>/    events, attempts, locks, journal, last-good
+<main>/.sow/runtime/<project>/    events, attempts, locks, journal, last-good; in the end, final
 <folder>/.sow/project/            the project's state, in the worktree of its branch
 """
 
@@ -11,6 +11,10 @@ RUNTIME = ".sow/runtime"
 WORKTREES = ".sow/worktrees"
 PROJECT = ".sow/project"
 
+# Beside the folders of projects, none of which can have such a name.
+MAKING = f"{RUNTIME}/.new"
+REMOVING = f"{RUNTIME}/.removal"
+
 
 class Layout(Value):
     """The paths of one project. `main`: top of the main checkout; `folder`: top of the
@@ -19,6 +23,8 @@ class Layout(Value):
     main: str
     folder: str
     name: str
+    embedded: bool = False
+    """Whether phases and tasks lay in the project's file when it was found: the original's form."""
 
     @property
     def project(self) -> str:
@@ -32,6 +38,11 @@ class Layout(Value):
     @property
     def phases(self) -> str:
         return f"{self.project}/phases"
+
+    @property
+    def type_file(self) -> str:
+        """The project's type as it was when the project began."""
+        return f"{self.project}/type.yaml"
 
     def phase_file(self, phase: str) -> str:
         return f"{self.phases}/{phase}/state.yaml"
@@ -75,9 +86,19 @@ class Layout(Value):
         return f"{self.runtime}/last-good"
 
     def good_copy(self, name: str) -> str:
-        """Where the last valid copy of a state file is kept: of a task by its id, of `project`, of
+        """Where the last valid copy of a state file is kept: of a task by its id, of `project`, `type`,
         `phase-<phase>`."""
         return f"{self.last_good}/{name}.yaml"
+
+    @property
+    def removed(self) -> str:
+        """Where removed tasks are kept, a folder each."""
+        return f"{self.runtime}/removed"
+
+    @property
+    def final(self) -> str:
+        """What the project had come to when it was finished or deleted."""
+        return f"{self.runtime}/final"
 
     def task_worktree(self, branch: str, task_id: str) -> str:
         return f"{self.main}/{WORKTREES}/{branch}--{task_id}"

@@ -1,15 +1,9 @@
-"""A project as a value: its name, its branch, its phases, the documents they begin as."""
+"""A project before it is made: its name, its branch, its type, from what a person says of it."""
 
 import unicodedata
 
 from sow.errors import Refused
-from sow.value import TYPE_CHECKING, Value
-
-if TYPE_CHECKING:
-    from typing import Any
-
-TYPE_BY_PREFIX = {"explore/": "exploration", "design/": "design", "breakdown/": "breakdown"}
-"""A branch's prefix names the type of its project; any other branch is a standard one."""
+from sow.value import Value
 
 LONGEST_NAME = 50
 
@@ -21,12 +15,23 @@ class Plan(Value):
     branch: str
     type: str
     description: str
+    inputs: "tuple[str, ...]" = ()
+    """The paths of files that its first phase takes in; absolute."""
 
 
-def plan(description: str, *, branch: "str | None", name: "str | None") -> Plan:
+def plan(
+    description: str,
+    *,
+    branch: "str | None",
+    name: "str | None",
+    type: str = "standard",
+    prefix: str = "feat/",
+    inputs: "tuple[str, ...]" = (),
+) -> Plan:
     """The new project that a description asks for; name and branch may be given.
 
-    Raises Refused for a name that no project can have, or a type that is not there yet.
+    `type`: its type's name; `prefix`: what a branch of that type begins with; `inputs`: paths
+    of files, absolute. Raises Refused for a name that no project can have.
     """
     words = " ".join(description.split())
     for what, given in (("the description", words), ("--branch", branch), ("--name", name)):
@@ -39,14 +44,9 @@ def plan(description: str, *, branch: "str | None", name: "str | None") -> Plan:
         raise Refused(
             what, "a name is lower-case letters, digits and dashes, two at least: give one with --name"
         )
-    on = branch or f"feat/{chosen}"
-    kind = next((kind for prefix, kind in TYPE_BY_PREFIX.items() if on.startswith(prefix)), "standard")
-    if kind != "standard":
-        raise Refused(
-            f"projects of type {kind} (branch {on}) are not there yet: only standard ones are",
-            "choose a branch with another prefix, such as feat/",
-        )
-    return Plan(name=chosen, branch=on, type=kind, description=words)
+    return Plan(
+        name=chosen, branch=branch or f"{prefix}{chosen}", type=type, description=words, inputs=inputs
+    )
 
 
 def _check_text(what: str, text: str) -> None:
@@ -75,23 +75,18 @@ def is_name(name: str) -> bool:
     return len(name) > 1 and set(name) <= letters and name[0] != "-" and name[-1] != "-"
 
 
-def first_documents(plan: Plan, at: str) -> "dict[str, dict[str, Any]]":
-    """The documents of a project that begins at `at`, by their path below `.sow/project`."""
-    phases = {"implementation": "in_progress", "review": "pending", "finalize": "pending"}
-    documents: dict[str, dict[str, Any]] = {
-        "state.yaml": {
-            "name": plan.name,
-            "type": plan.type,
-            "branch": plan.branch,
-            **({"description": plan.description} if plan.description else {}),
-            "created_at": at,
-            "updated_at": at,
-            "statechart": {"current_state": "ImplementationPlanning", "updated_at": at},
-        }
-    }
-    for phase, status in phases.items():
-        begun = {"started_at": at, "iteration": 1} if status == "in_progress" else {}
-        documents[f"phases/{phase}/state.yaml"] = {
-            "status": status, "enabled": True, "created_at": at, **begun, "inputs": [], "outputs": [],
-        }  # fmt: skip
-    return documents
+def input_names(paths: "tuple[str, ...]") -> "list[str]":
+    """Under which name, below `.sow/project/inputs`, each file of a project's first inputs is kept.
+
+    Raises Refused for a name that a state file can't hold.
+    """
+    taken: list[str] = []
+    for path in paths:
+        name = path.rstrip("/").rpartition("/")[2]
+        _check_text("the name of the input", name)
+        stem, dot, ending = name.rpartition(".") if "." in name[1:] else (name, "", "")
+        number = 2
+        while name in taken:
+            name, number = f"{stem}-{number}{dot}{ending}", number + 1
+        taken.append(name)
+    return taken

@@ -10,8 +10,9 @@ from __future__ import annotations
 import heapq
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from graphlib import CycleError, TopologicalSorter
 
-from sow.clock import is_unset, seconds
+from sow.clock import moment
 from sow.errors import Refused
 from sow.task import ABANDONED, COMPLETED, IN_PROGRESS, PENDING, PRIORITIES, Task
 
@@ -46,6 +47,12 @@ class Ready:
             for dependent in self._dependents[task.id]:
                 self._consider(dependent)
 
+    def drop(self, task_id: str) -> None:
+        """Takes in that a task is no longer there; what waits for it waits for ever."""
+        old = self.tasks.pop(task_id, None)
+        for needed in (old.depends_on or ()) if old else ():
+            self._dependents[needed].discard(task_id)
+
     def take(self, now: float, busy: Iterable[str] = ()) -> Task | None:
         """The task that starts next at `now` (seconds since the epoch), not one of `busy`."""
         self._wake(now)
@@ -53,8 +60,8 @@ class Ready:
         held, found = set(busy), None
         while self._heap and found is None:
             entry = heapq.heappop(self._heap)
-            task = self.tasks[entry[1]]
-            if entry[0] != _rank(task) or _start(task) > now or not self._startable(task):
+            task = self.tasks.get(entry[1])
+            if task is None or entry[0] != _rank(task) or _start(task) > now or not self._startable(task):
                 continue  # an older state of it: what it is now stands elsewhere
             if task.id in held:
                 passed.append(entry)
@@ -68,8 +75,8 @@ class Ready:
         """When the next waiting task may start, in seconds since the epoch; None for none."""
         while self._timed:
             at, task_id = self._timed[0]
-            task = self.tasks[task_id]
-            if not is_unset(task.not_before) and task.status in (PENDING, IN_PROGRESS) and at == _start(task):
+            task = self.tasks.get(task_id)
+            if task and self._startable(task) and at == _start(task) > 0:
                 return at
             heapq.heappop(self._timed)
         return None
@@ -87,8 +94,8 @@ class Ready:
     def _wake(self, now: float) -> None:
         while self._timed and self._timed[0][0] <= now:
             _, task_id = heapq.heappop(self._timed)
-            task = self.tasks[task_id]
-            if self._startable(task):
+            task = self.tasks.get(task_id)
+            if task and self._startable(task):
                 heapq.heappush(self._heap, (_rank(task), task_id))
 
     def _consider(self, task_id: str) -> None:
@@ -112,12 +119,12 @@ class Ready:
 
 
 def _start(task: Task) -> float:
-    return 0.0 if is_unset(task.not_before) else seconds(str(task.not_before))
+    return moment(task.not_before)
 
 
 def _rank(task: Task) -> Rank:
     priority = PRIORITIES.index(task.priority or "normal")
-    return (priority, 0 if task.status == IN_PROGRESS else 1, seconds(task.created_at), task.id)
+    return (priority, 0 if task.status == IN_PROGRESS else 1, moment(task.created_at), task.id)
 
 
 def check_dependencies(task_id: str, depends_on: Iterable[str], tasks: Iterable[Task]) -> None:
@@ -136,6 +143,17 @@ def check_dependencies(task_id: str, depends_on: Iterable[str], tasks: Iterable[
                 f"task {task_id} can't depend on {needed}: {' -> '.join([task_id, *circle])} is a circle",
                 "take one of these dependencies away",
             )
+
+
+def circle(tasks: Iterable[Task]) -> list[str]:
+    """The ids of tasks that depend on each other in a circle, the first one again at the end; or none."""
+    try:
+        TopologicalSorter({task.id: task.depends_on or () for task in tasks}).prepare()
+    except CycleError as fault:
+        # It gives each id before the one that depends on it.
+        found: list[str] = fault.args[1][::-1]
+        return found
+    return []
 
 
 def _path(start: str, goal: str, known: dict[str, Task]) -> list[str]:

@@ -17,13 +17,17 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
+    from sow.artifacts import Act, Outcome, Shelf
+
 LARGEST = 1024 * 1024
 """The most bytes that a report in an outbox may have."""
 
 
 def set_field(store: Store, task_id: str, path: str, value: str, *, attempt: str, text: bool = False) -> Task:
     """Sets a field of the worker's own task. `attempt`: the worker's, of which a late word is refused."""
-    change = fields.setting(path, value, now=store.now(), worker=True, text=text)
+    change = fields.setting(
+        path, value, now=store.now(), worker=True, text=text, metadata=store.task_metadata
+    )
 
     def checked(task: Task) -> Change:
         _check_turn(task, attempt)
@@ -55,6 +59,23 @@ def ask(store: Store, task_id: str, question: str, options: "tuple[str, ...]", *
         return Change(task=paused.replace(answer=None, error=None, error_detail=None), events=(event,))
 
     return store.change_task(task_id, change)
+
+
+def keep_artifact(store: Store, shelf: "Shelf", act: "Act", *, attempt: str, at: str = "") -> "Outcome":
+    """Does what a worker says of an artifact of its own task. `at`: when it said so, if that was earlier."""
+    from sow import artifacts, attaching
+
+    def check(task: Task, done: "Outcome") -> None:
+        _check_turn(task, attempt)
+        stays = not isinstance(act, artifacts.Remove)
+        if shelf.of == "outputs" and stays and done.event and done.artifact["approved"] is True:
+            raise Refused(
+                f"an agent can't approve its own output, or change one that is approved: "
+                f"[{done.index}] {done.artifact['path']}",
+                "report `sow task set status needs_review`: a person, or another agent, approves",
+            )
+
+    return attaching.change(store, shelf, act, at=at, check=check)
 
 
 def note(store: Store, task_id: str, text: str, *, at: str = "") -> None:
@@ -110,12 +131,32 @@ def _apply(store: Store, report: "dict[str, Any]", task_id: str, attempt: str, a
             text = report.get("text") is True
             set_field(store, task_id, field, value, attempt=attempt, text=text)
         case {"verb": "ask", "question": str(question), "options": list(options)}:
-            if (store.task(task_id).question or {}).get("text") != question:  # else: asked before a kill
+            asked = store.task(task_id).question
+            if asked is None or asked["text"] != question:  # else: asked before a kill
                 ask(store, task_id, question, tuple(map(str, options)), attempt=attempt)
         case {"verb": "log", "text": str(text)}:
             note(store, task_id, text, at=at)
+        case {"verb": "artifact", "of": "inputs" | "outputs" as side, "do": dict(act)}:
+            from sow.artifacts import Shelf
+
+            shelf = Shelf(of=side, task_id=task_id)
+            keep_artifact(store, shelf, _asked_for(act), attempt=attempt, at=at)
         case _:
-            raise Refused(f"no report: {report}", "a worker sets a field, asks or logs")
+            raise Refused(f"no report: {report}", "a worker sets a field, asks, logs or names an artifact")
+
+
+def _asked_for(report: "dict[str, Any]") -> "Act":
+    """What a report asks to be done with an artifact: nothing that would be done twice by a repetition."""
+    from sow.artifacts import Add, Set
+
+    match report:
+        case {"add": str(kind), "path": str(path), "metadata": dict() | None as metadata}:
+            return Add(
+                type=kind, path=path, approved=report.get("approved") is True, metadata=metadata or None
+            )
+        case {"set": str(field), "index": int(index), "value": str() | None as value}:
+            return Set(index=index, field=field, value=value, text=report.get("text") is True)
+    raise Refused(f"no report of an artifact: {report}", "a worker adds one, or sets a field of one")
 
 
 def _read(path: str) -> "dict[str, Any]":

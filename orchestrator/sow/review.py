@@ -10,19 +10,22 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from sow import fields
 from sow.attempt import Attempts
 from sow.change import Change, Event
-from sow.clock import seconds
-from sow.errors import Busy, Failed, Refused
+from sow.clock import is_unset, moment
+from sow.errors import Failed, Refused
 from sow.git import landing, merges
 from sow.judgement import sent_back
 from sow.layout import Layout
 from sow.store import Store
 from sow.task import COMPLETED, IN_PROGRESS, NEEDS_REVIEW, PAUSED, PENDING, Task
 from sow.workspace import Workspace
+
+if TYPE_CHECKING:
+    from sow_schemas.documents import EventPayload, EventType, MergeDone, TaskResumed, TaskRetryScheduled
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +35,8 @@ class Item:
     task: Task
     kind: Literal["question", "permission", "failure", "review", "merge"]
     text: str
-    since: str
-    """RFC 3339: when it began to wait."""
+    since: str | None
+    """RFC 3339: when it began to wait; None where its file does not tell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,18 +63,24 @@ def inbox(tasks: tuple[Task, ...]) -> list[Item]:
     """What waits for a person, the longest wait first; questions before reviews."""
     items = [item for task in tasks if (item := _item(task))]
     return sorted(
-        items, key=lambda item: (item.kind in ("review", "merge"), seconds(item.since), item.task.id)
+        items, key=lambda item: (item.kind in ("review", "merge"), moment(item.since), item.task.id)
     )
 
 
 def _item(task: Task) -> Item | None:
     if task.status == PAUSED:
-        asked = task.question or {"text": "It is paused, and nobody said why.", "kind": "question"}
-        return Item(task, asked["kind"], asked["text"], asked.get("asked_at", task.updated_at))
+        asked = task.question
+        if asked is None:
+            return Item(task, "question", "It is paused, and nobody said why.", _time(task.updated_at))
+        return Item(task, asked["kind"], asked["text"], _time(asked["asked_at"]))
     if task.status == NEEDS_REVIEW:
-        summary = str((task.result or {}).get("message", ""))
-        return Item(task, "merge" if task.approval else "review", summary, task.updated_at)
+        summary = task.result.get("message", "") if task.result else ""
+        return Item(task, "merge" if task.approval else "review", summary, _time(task.updated_at))
     return None
+
+
+def _time(stamped: str) -> str | None:
+    return None if is_unset(stamped) else stamped
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,18 +100,18 @@ class Reviewer:
 
         def change(task: Task) -> Change:
             answered = task.take_answer(text, by=by, at=self.store.now())
-            return Change(task=answered, events=(_event(task, "task.resumed", {"by": by}),))
+            payload: TaskResumed = {"by": by, "answer": text}
+            return Change(task=answered, events=(_event(task, "task.resumed", payload),))
 
         return self.store.change_task(task_id, change)
 
     def send_back(self, task_id: str, text: str, *, by: str) -> Task:
         """Sends a task back with feedback: its file, the next iteration and the state, all or nothing."""
         _not_empty(text, "feedback")
-        self._check_at_rest(task_id)
+        self.attempts.check_at_rest(task_id)
 
         def change(task: Task) -> Change:
-            folder = self.layout.task(task.phase, task.id)
-            return sent_back(task, text, by=by, at=self.store.now(), folder=folder)
+            return sent_back(task, text, by=by, at=self.store.now(), file=self.store.next_feedback(task))
 
         # Not while an approval of it is being merged.
         with self.workspace.lease():
@@ -115,17 +124,20 @@ class Reviewer:
         agent is still at work.
         """
         _not_its_own(task_id, by)
-        self._check_at_rest(task_id)
+        self.attempts.check_at_rest(task_id)
 
         def change(task: Task) -> Change:
-            return Change(task=task.approve(by=by, at=self.store.now()))
+            approved = task.approve(by=by, at=self.store.now())
+            # Now, not at its completion: by then it would be merged.
+            self.store.check_completion(task)
+            return Change(task=approved)
 
         return self.merge(self.store.change_task(task_id, change))
 
     def accept(self, task_id: str, *, by: str) -> Approved:
         """Takes what is there as the result, and approves it: for a task that is paused or unfinished."""
         _not_its_own(task_id, by)
-        self._check_at_rest(task_id)
+        self.attempts.check_at_rest(task_id)
 
         def change(task: Task) -> Change:
             if task.status == NEEDS_REVIEW:
@@ -148,7 +160,7 @@ class Reviewer:
                     f"task {task_id} was not completed: {done.how} {', '.join(done.files)}", done.detail
                 )
             return done.task
-        self._check_at_rest(task_id)
+        self.attempts.check_at_rest(task_id)
         now = self.store.now()
 
         def change(current: Task) -> Change:
@@ -159,7 +171,7 @@ class Reviewer:
 
     def abandon(self, task_id: str, *, reason: str) -> Task:
         """Abandons a task; its branch and worktree stay. Raises Busy while its agent is at work."""
-        self._check_at_rest(task_id)
+        self.attempts.check_at_rest(task_id)
 
         def change(task: Task) -> Change:
             gone = task.abandon(at=self.store.now())
@@ -170,13 +182,13 @@ class Reviewer:
 
     def retry(self, task_id: str, *, fresh: bool) -> Task:
         """Puts a task back among the waiting. Raises Busy while its agent is at work."""
-        self._check_at_rest(task_id)
+        self.attempts.check_at_rest(task_id)
 
         def change(task: Task) -> Change:
-            if task.status == PENDING and not (fresh or task.not_before):
+            if task.status == PENDING and not fresh and is_unset(task.not_before):
                 raise Refused(f"task {task.id} is pending already", "`sow run` starts it")
             again = task.retry(fresh=fresh)
-            payload = {"not_before": self.store.now(), "reason": "by a person"}
+            payload: TaskRetryScheduled = {"not_before": self.store.now(), "reason": "by a person"}
             return Change(task=again, events=(_event(task, "task.retry_scheduled", payload),))
 
         return self.store.change_task(task_id, change)
@@ -221,7 +233,7 @@ class Reviewer:
                 return Change(task=current)
             events = [fields.completed_event(current, now)]
             if commit:
-                payload = {"commit": commit, "branch": self.workspace.branch}
+                payload: MergeDone = {"commit": commit, "branch": self.workspace.branch}
                 events.insert(0, _event(current, "merge.done", payload))
             return Change(task=current.complete(at=now, commit=commit), events=tuple(events))
 
@@ -250,23 +262,14 @@ class Reviewer:
 
     def _take_back(self, task: Task, words: str) -> Task:
         def change(current: Task) -> Change:
-            folder = self.layout.task(task.phase, task.id)
-            return sent_back(current, words, by="sow", at=self.store.now(), folder=folder)
+            file = self.store.next_feedback(current)
+            return sent_back(current, words, by="sow", at=self.store.now(), file=file)
 
         return self.store.change_task(task.id, change)
 
     def _failed_check(self, folder: str) -> CheckFailed | None:
         """Runs the configured checks in `folder`; gives the first that fails."""
         return run_checks(self.checks, folder, self.environment)
-
-    def _check_at_rest(self, task_id: str) -> None:
-        """A decision about a task waits until its agent's process has ended."""
-        running = [a for a in self.attempts.open() if a.task_id == task_id]
-        if running:
-            raise Busy(
-                f"the agent of task {task_id} is still at work (attempt {running[0].id})",
-                f"wait for it, or end it: `sow agent stop {task_id}`; if no `sow run` is on, start one",
-            )
 
 
 def run_checks(checks: tuple[str, ...], folder: str, environment: Mapping[str, str]) -> CheckFailed | None:
@@ -282,7 +285,7 @@ def run_checks(checks: tuple[str, ...], folder: str, environment: Mapping[str, s
     return None
 
 
-def _event(task: Task, kind: str, payload: dict[str, Any]) -> Event:
+def _event(task: Task, kind: EventType, payload: EventPayload) -> Event:
     return Event(type=kind, task_id=task.id, payload=payload)
 
 

@@ -15,7 +15,7 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import structlog
 
@@ -33,6 +33,9 @@ from sow.runner.watch import Watcher
 from sow.task import ENDED, IN_PROGRESS, NEEDS_REVIEW, PAUSED, PENDING, Task
 from sow.turn import AFTER_RESULT_SECONDS, Live, Settled, Turns
 from sow_executors.base import Said, Started, Used
+
+if TYPE_CHECKING:
+    from sow_schemas.documents import AgentTool, LockBroken, Reason, SessionStarted
 
 log = structlog.get_logger()
 
@@ -121,7 +124,7 @@ class Scheduler:
         self.watcher.add_folder(self._events_folder())
         self._skip_told()
         self._scan()
-        live = self.turns.begin(task, prompt=prompt, reason="prompt" if prompt else "", agent=agent)
+        live = self.turns.begin(task, prompt=prompt, reason="prompt" if prompt else None, agent=agent)
         self._follow_from_now(live)
         self.watch(Note("started", self._put(task.id), live.attempt.reason or "", live.attempt))
         while self.live and not self._signals:
@@ -147,7 +150,10 @@ class Scheduler:
                 self.watch(Note("problem", None, f"waits: {fault}"))
                 self._wait_for(fault.lease, end)
         if held.broken:
-            payload = {"lease": "orchestrator", "holder": f"process {held.broken.holder.identity.pid}"}
+            payload: LockBroken = {
+                "lease": "orchestrator",
+                "holder": f"process {held.broken.holder.identity.pid}",
+            }
             self.turns.store.tell(Event(type="lock.broken", payload=payload))
         return held
 
@@ -212,7 +218,7 @@ class Scheduler:
             busy |= self._ready.tasks.keys() - {self.only}
         return self._ready.take(self.turns.clock(), busy)
 
-    def _begin(self, task: Task, *, reason: str = "", tried: tuple[str, ...] = ()) -> None:
+    def _begin(self, task: Task, *, reason: Reason | None = None, tried: tuple[str, ...] = ()) -> None:
         try:
             live = self.turns.begin(task, reason=reason, tried=tried)
         except Busy as fault:
@@ -341,7 +347,7 @@ class Scheduler:
                 case Said(text):
                     self.watch(Note("said", task, text, live.attempt))
                 case Used(tool, detail):
-                    payload = {"tool": tool, "detail": detail}
+                    payload: AgentTool = {"tool": tool, "detail": detail}
                     self.turns.store.tell(
                         Event(type="agent.tool", task_id=live.attempt.task_id, payload=payload)
                     )
@@ -356,7 +362,7 @@ class Scheduler:
         def change(current: Task) -> Change:
             if current.status in ENDED or current.session_id == session:
                 return Change(task=current)
-            payload = {"session_id": session, "executor": live.attempt.executor}
+            payload: SessionStarted = {"session_id": session, "executor": live.attempt.executor}
             event = Event(type="session.started", task_id=current.id, payload=payload)
             return Change(task=current.replace(session_id=session), events=(event,))
 
@@ -473,8 +479,11 @@ class Scheduler:
         """Takes in the task as its file has it now."""
         try:
             task = self.turns.store.task(task_id)
+        except NotFound:
+            self._ready.drop(task_id)
+            return None
         except SowError:
-            return None  # removed or broken: `sow status` shows it, and the others go on
+            return None  # broken: `sow status` shows it, and the others go on
         before = self._ready.tasks.get(task_id)
         self._ready.put(task)
         ours = any(live.attempt.task_id == task_id for live in self.live.values())

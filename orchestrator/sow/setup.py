@@ -5,21 +5,29 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
 
-from sow import files, find, jsonlines
+from sow import continuing, files, find, project_types, statechart
 from sow.change import Event
 from sow.document import canonical
-from sow.errors import BadFile, Busy, Refused, SowError
+from sow.errors import BadFile, Busy, Failed, Refused, SowError
 from sow.git import commits, worktrees
 from sow.git.excludes import ensure_excludes
 from sow.git.places import Places
 from sow.git.repository import Git
-from sow.layout import PROJECT, RUNTIME, Layout, project_worktree
-from sow.project import Plan, first_documents
+from sow.layout import MAKING, PROJECT, RUNTIME, Layout, project_worktree
+from sow.project import Plan, input_names
+from sow.project_types import ProjectType
 from sow.store import Store
+
+if TYPE_CHECKING:
+    from sow_schemas.documents import ArtifactState, PhaseFile, ProjectContinued
+
+INPUTS = "inputs"
+"""The folder of a project's first inputs, below `.sow/project`."""
 
 INTENT_BYTES = 1 << 16
 """The most bytes that the intent of a `new_project` may have."""
@@ -27,9 +35,9 @@ INTENT_BYTES = 1 << 16
 CONFIG = """\
 # Settings of this repository for sow; all of them, with their meaning: `sow schema repository_config`
 requires: ">=0.1"
-# jobs: 3                      agents at once
-# checks: ["make test"]        must pass before approved work is merged; agents may run them
-# environment: ["MY_APP_*"]    variables that agents get besides the usual ones
+# jobs: 3                      # agents at once
+# checks: ["make test"]        # must pass before approved work is merged; agents may run them
+# environment: ["MY_APP_*"]    # variables that agents get besides the usual ones
 """
 
 
@@ -58,9 +66,10 @@ class Made:
     notes: tuple[str, ...] = ()
 
 
-def new_project(
-    places: Places, plan: Plan, *, start: str | None, worktree: bool, store_of: Callable[[Layout], Store]
-) -> Made:
+StoreOf = Callable[[Layout], Store]
+
+
+def new_project(places: Places, plan: Plan, *, start: str | None, worktree: bool, store_of: StoreOf) -> Made:
     """Makes branch, worktree and state of a project; whatever is killed, all of it or nothing.
 
     1. nothing is in the way; 2. the repository is prepared; 3. what an earlier kill left is
@@ -69,18 +78,23 @@ def new_project(
     Raises Refused or NotFound, and then nothing was made.
     """
     repository = Git(places.main)
-    _check(places, repository, plan, start, worktree)
+    kind = project_types.named(plan.type, places.main)
+    check_new(places, plan, start=start, worktree=worktree)
     notes = prepare(places)
-    with _only_one(places):
-        settle_half_made_held(places)
-        _check(places, repository, plan, start, worktree)
+    with only_one(places):
+        settle_half_made_held(places, store_of)
+        check_new(places, plan, start=start, worktree=worktree)
+        _set_aside(places, plan.name)
         if commits.ensure_commit(repository):
             notes.append("the repository had no commit: made an empty first one")
         created = not repository.branch_exists(plan.branch)
         base = repository.commit_of(start or (repository.default_branch() if created else plan.branch))
         folder = project_worktree(places.main, plan.branch) if worktree else places.main
         layout = Layout(main=places.main, folder=folder, name=plan.name)
-        intent = _write_intent(places, repository, plan, folder, base, created, worktree)
+        intent = _write_intent(
+            places, name=plan.name, branch=plan.branch, folder=folder, base=base, created=created,
+            worktree=worktree, was=repository.current_branch(),
+        )  # fmt: skip
         try:
             if worktree:
                 notes += _step_aside(repository, plan)
@@ -88,7 +102,7 @@ def new_project(
             else:
                 _switch(repository, plan.branch, base)
             store = store_of(layout)
-            _place_state(layout, plan, store.now())
+            _place_state(layout, first_documents(plan, kind, store.now()), plan.inputs)
             store.keep_good_copies()
         except (SowError, KeyboardInterrupt):
             _undo(places, json.loads(files.contents(intent, INTENT_BYTES)))
@@ -100,18 +114,64 @@ def new_project(
     return Made(layout, tuple(notes))
 
 
-def settle_half_made(places: Places) -> None:
-    """Completes or undoes what a killed `new_project` left; leaves one that is under way alone."""
+def continue_project(places: Places, branch: str, *, store_of: StoreOf) -> Made:
+    """Makes the worktree of a project whose branch has its state; whatever is killed, all of it or nothing.
+
+    1. it is there and not here already; 2. the repository is prepared; 3. what an earlier kill left is
+    settled; 4. the intent; 5. branch and worktree; 6. its tasks are made ready for this machine.
+    Raises NotFound, Refused or Failed, and then nothing was made.
+    """
+    repository = Git(places.main)
+    found = continuing.look(repository, branch)
+    _check_name(places, found.name)
+    notes = prepare(places)
+    with only_one(places):
+        settle_half_made_held(places, store_of)
+        _check_name(places, found.name)
+        _set_aside(places, found.name)
+        folder = project_worktree(places.main, branch)
+        intent = _write_intent(
+            places, name=found.name, branch=branch, folder=folder, base=found.commit,
+            created=not repository.branch_exists(branch), worktree=True, was=None, remote=found.remote,
+        )  # fmt: skip
+        try:
+            layout, more = _come_in(places, json.loads(files.contents(intent, INTENT_BYTES)), store_of)
+        except (SowError, KeyboardInterrupt):
+            _undo(places, json.loads(files.contents(intent, INTENT_BYTES)))
+            _forget(intent)
+            raise
+        payload: ProjectContinued = {"name": found.name, "branch": branch}
+        store_of(layout).tell(Event(type="project.continued", payload=payload))
+        _forget(intent)
+    return Made(layout, (*notes, *more))
+
+
+def _come_in(places: Places, intent: dict[str, str], store_of: StoreOf) -> tuple[Layout, list[str]]:
+    """Makes branch and worktree of a project that is gone on with; done again, it does what is left of it."""
+    repository = Git(places.main)
+    name, branch, folder = intent["name"], intent["branch"], intent["folder"]
+    worktrees.add(repository, folder, branch, intent["base"])
+    layout = find.in_folder(places.main, folder)
+    found = continuing.Found(name, intent["base"], intent["remote"])
+    files.make_folder(layout.runtime)
+    store = store_of(layout)
+    store.settle()  # what an earlier call was killed at
+    return layout, continuing.settle_in(store, repository, found)
+
+
+def settle_half_made(places: Places, store_of: StoreOf) -> None:
+    """Completes or undoes what a killed `new_project` or `continue_project` left; leaves one that is under
+    way alone."""
     if not os.path.isdir(_intents(places)):
         return
     try:
-        with _only_one(places, wait_seconds=0.0):
-            settle_half_made_held(places)
+        with only_one(places, wait_seconds=0.0):
+            settle_half_made_held(places, store_of)
     except (Busy, worktrees.Occupied):
         return  # somebody is at it, maybe the git of the one that was killed: a later command sees to it
 
 
-def settle_half_made_held(places: Places) -> None:
+def settle_half_made_held(places: Places, store_of: StoreOf) -> None:
     """The same for a caller who is the only one."""
     folder = _intents(places)
     for name in sorted(os.listdir(folder)) if os.path.isdir(folder) else ():
@@ -119,11 +179,11 @@ def settle_half_made_held(places: Places) -> None:
         # What has another name is an intent that was not yet whole: nothing was done about it.
         intent = _intent(path) if name.endswith(".json") else {}
         if intent is None:
-            continue
-        if intent and os.path.exists(f"{intent['folder']}/{PROJECT}/state.yaml"):
-            commits.commit_paths(
-                Git(str(intent["folder"])), [PROJECT], f"sow: project {intent['name']} begins"
-            )
+            continue  # it keeps nobody from anything
+        if intent and "remote" in intent:
+            _come_in(places, intent, store_of)
+        elif intent and os.path.exists(f"{intent['folder']}/{PROJECT}/state.yaml"):
+            commits.commit_paths(Git(intent["folder"]), [PROJECT], f"sow: project {intent['name']} begins")
         elif intent:
             _undo(places, intent)
         _forget(path)
@@ -131,28 +191,30 @@ def settle_half_made_held(places: Places) -> None:
         os.rmdir(folder)
 
 
-def _intent(path: str) -> dict[str, object] | None:
-    """What a `new_project` was about to make; None where nobody can tell any more."""
+def _intent(path: str) -> dict[str, Any] | None:
+    """What a command was about to make; None where nobody can tell any more."""
     try:
         held = json.loads(files.contents(path, INTENT_BYTES))
     except (FileNotFoundError, BadFile, ValueError):
         return None
-    names = {"name", "branch", "folder", "base", "created", "worktree", "was"}
-    return held if isinstance(held, dict) and held.keys() >= names else None
+    return held if isinstance(held, dict) and held.keys() >= {"name", "folder"} else None
 
 
 def _intents(places: Places) -> str:
     """The folder where each `new_project` says what it is about to make."""
-    return f"{places.main}/{RUNTIME}/new"
+    return f"{places.main}/{MAKING}"
 
 
-def _only_one(places: Places, wait_seconds: float = files.LOCK_SECONDS) -> files.Lock:
+def only_one(places: Places, wait_seconds: float = files.LOCK_SECONDS) -> files.Lock:
+    """The lock under which projects are made: who has it meets no half-made one."""
     return files.Lock(f"{places.main}/{RUNTIME}/new.lock", wait_seconds=wait_seconds)
 
 
-def _check(places: Places, repository: Git, plan: Plan, start: str | None, worktree: bool) -> None:
+def check_new(places: Places, plan: Plan, *, start: str | None, worktree: bool) -> None:
     """Raises Refused or NotFound for whatever would be in the way of the new project."""
+    repository = Git(places.main)
     repository.check_branch_name(plan.branch)
+    _check_inputs(places, plan)
     _check_free(places, plan)
     if start:
         repository.commit_of(start)
@@ -160,7 +222,46 @@ def _check(places: Places, repository: Git, plan: Plan, start: str | None, workt
             raise Refused(
                 f"branch {plan.branch} exists already: it can't start from {start}", "leave --from out"
             )
+    _check_start(repository, plan, start)
     _check_checkout(repository, plan, worktree)
+
+
+def _check_inputs(places: Places, plan: Plan) -> None:
+    input_names(plan.inputs)
+    for path in plan.inputs:
+        if not os.path.isfile(path) or not os.access(path, os.R_OK):
+            raise Refused(f"{path} is no file that can be read", "give --input a file")
+    if plan.inputs and not project_types.named(plan.type, places.main).phases:
+        raise Refused(f"type {plan.type} has no phase that could take an input in", "leave --input out")
+
+
+def _check_start(repository: Git, plan: Plan, start: str | None) -> None:
+    """Raises Refused where the new branch would begin with the state of another project."""
+    known = repository.branch_exists(plan.branch)
+    if not known and start is None and repository.maybe_commit_of("HEAD") is None:
+        return
+    source = plan.branch if known else start or repository.default_branch()
+    commit = repository.maybe_commit_of(source)
+    if commit is None or (name := continuing.name_at(repository, commit)) is None:
+        return
+    if known:
+        raise Refused(
+            f"branch {plan.branch} has a project already: {name}",
+            f"go on with it: `sow project continue --branch {plan.branch}`",
+        )
+    raise Refused(
+        f"{source} has the state of a project in {PROJECT}: {name}",
+        f"take it off there (`git rm -r {PROJECT}`), or start elsewhere: --from REF",
+    )
+
+
+def _check_name(places: Places, name: str) -> None:
+    for layout in find.all_projects(places):
+        if layout.name == name:
+            raise Refused(
+                f"there is a project {name} already, in {layout.folder}",
+                f"finish or delete that one first: `sow project delete {name}`",
+            )
 
 
 def _check_free(places: Places, plan: Plan) -> None:
@@ -226,17 +327,22 @@ def _switch(repository: Git, branch: str, base: str) -> None:
         repository.run("switch", "--quiet", "--create", branch, base)
 
 
-def _write_intent(
-    places: Places, repository: Git, plan: Plan, folder: str, base: str, created: bool, worktree: bool
-) -> str:
+def _set_aside(places: Places, name: str) -> None:
+    """Moves what is kept of an earlier project of that name out of the new one's way."""
+    runtime = Layout(main=places.main, folder="", name=name).runtime
+    if os.path.isdir(f"{runtime}/final"):
+        number = 1
+        while os.path.exists(f"{runtime}~{number}"):  # no project has such a name
+            number += 1
+        os.rename(runtime, f"{runtime}~{number}")
+
+
+def _write_intent(places: Places, *, name: str, **more: object) -> str:
     above = _intents(places)
     files.make_folder(above)
-    path = f"{above}/{plan.name}.json"
-    intent = {
-        "name": plan.name, "branch": plan.branch, "folder": folder, "base": base, "created": created,
-        "worktree": worktree, "was": repository.current_branch(),
-    }  # fmt: skip
-    files.write(path, jsonlines.dump(intent) + "\n")
+    path = f"{above}/{name}.json"
+    # By `json`, whose escapes keep a path that is no text.
+    files.write(path, json.dumps({"name": name, **more}) + "\n")
     return path
 
 
@@ -267,10 +373,53 @@ def _undo(places: Places, intent: dict[str, object]) -> None:
         repository.run("update-ref", "-d", f"refs/heads/{branch}", base)
 
 
-def _place_state(layout: Layout, plan: Plan, at: str) -> None:
+def first_documents(plan: Plan, kind: ProjectType, at: str) -> dict[str, str]:
+    """The files of a project that begins at `at`, by their path below `.sow/project`."""
+    state, phases = statechart.first(kind, at=at)
+    project = {
+        "name": plan.name, "type": kind.name, "branch": plan.branch,
+        **({"description": plan.description} if plan.description else {}),
+        "created_at": at, "updated_at": at, "statechart": {"current_state": state, "updated_at": at},
+    }  # fmt: skip
+    if plan.inputs:
+        first = kind.states[state].phase or next(iter(kind.phases))
+        phases[first] = {**phases[first], "inputs": _artifacts(plan, kind, first, phases[first], at)}
+    return {
+        "state.yaml": canonical.emit(project),
+        "type.yaml": kind.text,
+        **{f"phases/{name}/state.yaml": canonical.emit(phase) for name, phase in phases.items()},
+    }
+
+
+def _artifacts(plan: Plan, kind: ProjectType, phase: str, held: PhaseFile, at: str) -> list[ArtifactState]:
+    """The first inputs of a project: of the type that its phase takes in, else plain ones."""
+    noted = {"metadata": {statechart.ITERATION: held["iteration"]}} if "iteration" in held else {}
+    what = next(iter(kind.phases[phase].inputs), "input")
+    return [
+        cast(
+            "ArtifactState",
+            {"type": what, "path": f"{INPUTS}/{name}", "approved": False, "created_at": at, **noted},
+        )
+        for name in input_names(plan.inputs)
+    ]
+
+
+def _place_state(layout: Layout, texts: Mapping[str, str], inputs: tuple[str, ...]) -> None:
     beside = f"{layout.folder}/.sow/.project-{os.getpid()}"
-    for name, value in first_documents(plan, at).items():
+    for name, text in texts.items():
         files.make_folder(os.path.dirname(f"{beside}/{name}"))
-        files.write(f"{beside}/{name}", canonical.emit(value))
+        files.write(f"{beside}/{name}", text)
+    for name, path in zip(input_names(inputs), inputs, strict=True):
+        files.make_folder(f"{beside}/{INPUTS}")
+        _copy(path, f"{beside}/{INPUTS}/{name}")
     os.rename(beside, layout.project)
     files.flush_folder(os.path.dirname(layout.project))
+
+
+def _copy(path: str, to: str) -> None:
+    try:
+        shutil.copyfile(path, to)
+        with open(to, "rb") as file:
+            os.fsync(file)
+    except OSError as fault:
+        raise Failed(f"can't copy {path}: {fault.strerror}", "mend that and repeat") from fault

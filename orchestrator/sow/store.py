@@ -5,92 +5,60 @@
 A change is a function of the state as it is now, so nobody writes from an old
 copy. The state is written before its events: a crash can lose the last line of
 the log, but the log never tells of a change that is not so. Reading never locks.
+
+A project of the original program has one file. It is read as if it were taken
+apart already, and the first write, whatever it is of, makes that so.
 """
 
 import os
 import time
 
 import sow_schemas
-from sow import document, files, jsonlines
+from sow import document, files
 from sow.change import Change, Event
 from sow.clock import stamp
 from sow.document import canonical
 from sow.errors import BadFile, Failed, NotFound, Refused, SowError
 from sow.eventlog import EventLog
+from sow.journal import IDS, PROJECT, TASKS, Journal, Locked, Move, Write, task_lock
 from sow.layout import Layout
-from sow.task import Task
-from sow.value import TYPE_CHECKING, Value
+from sow.nearest import did_you_mean
+from sow.state import Broken, Step, Tasks, Twice, Whole
+from sow.task import COMPLETED, HIGHEST_ID, Task, free_id
+from sow.value import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from typing import Any
 
     from sow.clock import Clock
-    from sow_schemas import Problem
+    from sow.project_types import ProjectType
+    from sow.splitting import Old
+    from sow_schemas.documents import PhaseFile, ProjectFile, ProjectSplit, TaskMoved
 
-HIGHEST_ID = 999
-JOURNAL_BYTES = 64 * 1024 * 1024
-"""The most bytes that a change of several files may have: a state, and texts of the largest size."""
-
-
-class Invalid(BadFile):
-    """A document that its schema refuses: in words its first problem, in `problems` all of them."""
-
-    def __init__(self, path: str, found: "list[Problem]", held: "document.Document | None") -> None:
-        places = held.places([each.path for each in found]) if held else [(0, 0)] * len(found)
-        told = [
-            BadFile(path, each.message, each.hint or "mend that field", line=line, field=each.where)
-            for each, (line, _) in zip(found, places, strict=True)
-        ]
-        self.problems = tuple(sorted(told, key=lambda problem: problem.line))
-        first = self.problems[0]
-        more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
-        super().__init__(path, first.what + more, first.hint, line=first.line, field=first.field)
-
-
-class Twice(BadFile):
-    """A whole file of a task with an id that another task has."""
-
-
-class Broken(Value):
-    """A state file that can't be taken as it is; the rest of the project goes on without it."""
-
-    path: str
-    fault: SowError
-    """Without the way to where it was raised, which would keep the files' texts in memory."""
-
-    @classmethod
-    def of(cls, path: str, fault: SowError) -> "Broken":
-        """The file at `path`, in which `fault` was met."""
-        fault.__cause__ = fault.__context__ = fault.__traceback__ = None
-        return cls(path=path, fault=fault)
-
-    @property
-    def message(self) -> str:
-        return str(self.fault)
-
-    @property
-    def hint(self) -> str:
-        return self.fault.hint
-
-
-class Tasks(Value):
-    """The tasks of a project, in the order of their ids, and the files that are none."""
-
-    tasks: "tuple[Task, ...]"
-    broken: "tuple[Broken, ...]" = ()
-
-    def by_id(self) -> "dict[str, Task]":
-        return {task.id: task for task in self.tasks}
+_LOOKS = 20
+"""How often is looked anew while others add and move tasks."""
 
 
 class Store:
     """The state of the project that `layout` lays out."""
 
-    def __init__(self, layout: Layout, log: EventLog, clock: "Clock" = time.time) -> None:
+    def __init__(
+        self,
+        layout: Layout,
+        log: EventLog,
+        clock: "Clock" = time.time,
+        *,
+        on_split: "Callable[[Old], None] | None" = None,
+    ) -> None:
+        """`on_split` is called once an old project was split, with what it was."""
         self.layout, self.log, self.clock = layout, log, clock
+        self.journal = Journal(layout)
         self.roots = (layout.folder, layout.main)
         """The folders out of which no link in the state may lead."""
+        self._on_split = on_split
+        self._embedded = layout.embedded
+        self._seen: tuple[tuple[int, int, int], Old] | None = None
 
     def now(self) -> str:
         """The time as state files hold it."""
@@ -100,91 +68,127 @@ class Store:
 
     def task(self, task_id: str) -> Task:
         """The task as it stands on disk. Raises NotFound, or Refused where its file is broken."""
-        path = self._task_file(task_id)
-        try:
-            return self._read_task(path)
-        except FileNotFoundError:
-            raise self._gone(f"task {task_id}", path, task_id) from None
+        for _ in range(_LOOKS):
+            path = self._task_file(task_id)
+            try:
+                return self._read_task(path)
+            except FileNotFoundError:
+                continue  # it was moved since it was found
+        raise self._gone(f"task {task_id}", path, task_id)
 
     def tasks(self) -> Tasks:
         """All tasks of all phases; what can't be read is listed as broken beside them."""
         found: dict[str, Task] = {}
-        broken: list[Broken] = []
-        for path in self._task_files(broken):
-            task_id = path.split("/")[-2]
+        unseen, paths = self._seen_files()
+        broken = list(unseen)
+        for path in paths:
             try:
-                task = self._read_task(path)
+                found[path] = self._read_task(path)
             except FileNotFoundError:
-                if os.path.isdir(os.path.dirname(path)):  # else: removed since the folder was listed
-                    broken.append(Broken.of(path, self._gone(f"task {task_id}", path, task_id)))
+                self._look_again(path, found, broken)
             except Refused as fault:
-                broken.append(Broken.of(path, fault))
-            else:
-                if task_id in found:
-                    broken.append(Broken.of(path, self._twice(task, found[task_id])))
-                found.setdefault(task_id, task)
-        ordered = sorted(found.values(), key=lambda task: task.id)
-        return Tasks(tasks=tuple(ordered), broken=tuple(broken))
+                broken.append(self._broken(path, fault))
+        first: dict[str, Task] = {}
+        for path, task in found.items():
+            if first.setdefault(task.id, task) != task:
+                broken.append(self._broken(path, self._twice(path, task, first[task.id])))
+        tasks = sorted(first.values(), key=lambda task: task.id)
+        return Tasks(tasks=tuple(tasks), broken=tuple(broken))
+
+    def _look_again(self, path: str, found: "dict[str, Task]", broken: "list[Broken]") -> None:
+        """Takes in a task whose file is gone since its folder was listed: moved, removed or lost."""
+        task_id = os.path.basename(os.path.dirname(path))
+        try:
+            task = self.task(task_id)
+            found[self.layout.task_file(task.phase, task_id)] = task
+        except (NotFound, Refused):
+            if os.path.isdir(os.path.dirname(path)):
+                broken.append(Broken.of(path, self._gone(f"task {task_id}", path, task_id)))
 
     def task_files(self) -> "list[str]":
         """The paths of all state files of tasks."""
-        return list(self._task_files([]))
+        return self._seen_files()[1]
 
-    def _task_files(self, broken: "list[Broken]") -> "Iterator[str]":
-        """The same, one by one; what can't be looked into, or is no task's folder, is added to `broken`."""
-        for phase, name in self._listed(broken):
-            path = self.layout.task_file(phase, name)
-            if _is_task_id(name):
-                yield path
-            elif not name.startswith(".") and os.path.lexists(path):
-                fault = BadFile(
-                    os.path.dirname(path),
-                    f"{name!r} is no task id, so nothing finds the task in it",
-                    "give the folder the three digits of its task, or move it out of tasks/",
-                )
-                broken.append(Broken.of(path, fault))
+    def _seen_files(self) -> "tuple[list[Broken], list[str]]":
+        """What can't be looked into or is no task's folder, and the paths of all state files of tasks."""
+        unseen, listed = self._listed()
+        # A task that is moved meanwhile may be missed in both of its phases: two looks must agree.
+        for _ in range(_LOOKS):
+            before = listed
+            unseen, listed = self._listed()
+            if listed == before:
+                break
+        there = [self.layout.task_file(phase, name) for phase, name in listed if _is_task_id(name)]
+        unseen += [self._misnamed(phase, name) for phase, name in listed if self._is_misnamed(phase, name)]
+        if old := self._old():
+            left = {*old.tasks, *(f"{folder}/state.yaml" for folder in old.moves.values())}
+            there = [*old.tasks, *(path for path in there if path not in left)]
+        return unseen, there
 
-    def _listed(self, broken: "list[Broken]") -> "Iterator[tuple[str, str]]":
-        """What lies in the phases' folders of tasks: (phase, name); what can't be listed goes to `broken`."""
+    def _listed(self) -> "tuple[list[Broken], list[tuple[str, str]]]":
+        """What lies in the phases' folders of tasks, (phase, name), and the ones that can't be listed."""
+        unseen: list[Broken] = []
+        listed: list[tuple[str, str]] = []
         for phase in self.phases():
             try:
-                names = self._names(self.layout.tasks(phase))
+                listed += [(phase, name) for name in sorted(self._names(self.layout.tasks(phase)))]
             except Refused as fault:
-                broken.append(Broken.of(f"{self.layout.phases}/{phase}", fault))
-            else:
-                yield from ((phase, name) for name in sorted(names))
+                unseen.append(Broken.of(os.path.dirname(self.layout.phase_file(phase)), fault))
+        return unseen, listed
 
-    def phases(self) -> "list[str]":
-        """The names of the phases. Raises Refused where they can't be listed."""
-        # A file with an ending is a note of somebody's; one without stands where a phase's folder was.
-        return sorted(
-            name
-            for name in self._names(self.layout.phases)
-            if not name.startswith(".") and ("." not in name or os.path.isdir(f"{self.layout.phases}/{name}"))
+    def _is_misnamed(self, phase: str, name: str) -> bool:
+        """Whether somebody's task lies in a folder that has no task's name."""
+        hidden = _is_task_id(name) or name.startswith(".")
+        return not hidden and os.path.lexists(self.layout.task_file(phase, name))
+
+    def _misnamed(self, phase: str, name: str) -> Broken:
+        what = f"{name!r} is no task id, so nothing finds the task in it"
+        hint = "give the folder the three digits of its task, or move it out of tasks/"
+        return Broken.of(
+            self.layout.task_file(phase, name), BadFile(self.layout.task(phase, name), what, hint)
         )
 
-    def project(self) -> "dict[str, Any]":
+    def phases(self) -> "list[str]":
+        """The names of the phases, also of those whose file is missing."""
+        old = self._old()
+        return sorted({*(old.phases if old else ()), *filter(self._is_phase, self._phase_folders())})
+
+    def project(self) -> "ProjectFile":
         """The project's own document, without its phases. Raises Refused where its file is broken or gone."""
-        return self._read_project().value
+        path = self.layout.project_file
+        try:
+            held = self._read(path, "project_file")
+        except FileNotFoundError:
+            raise self._gone("the project", path, "project") from None
+        if held.value["name"] != self.layout.name:
+            raise BadFile(
+                path,
+                f"name is {held.value['name']!r}, and this project is {self.layout.name!r}",
+                f"make name {self.layout.name!r}: a project keeps its name",
+                line=held.place(("name",))[0],
+            )
+        project: ProjectFile = held.value
+        return project
 
     def branch(self) -> str:
         """The project's branch, which it keeps: by its last good copy where its file is broken."""
         try:
-            return str(self.project()["branch"])
+            return self.project()["branch"]
         except SowError:
-            if (good := self.good_copy("project", "project_file")) is None:
+            if (good := self.good_copy("project")) is None:
                 raise
             return str(good.value["branch"])
 
-    def phase(self, phase: str) -> "dict[str, Any]":
+    def phase(self, phase: str) -> "PhaseFile":
         """A phase's own document, without its tasks. Raises NotFound for one that is not there."""
+        if phase not in self.phases():
+            raise self._no_phase(phase)  # whatever it is, it is no name of a folder here
         path = self.layout.phase_file(phase)
         try:
-            return self._read(path, "phase_file", f"phase-{phase}").value
+            held: PhaseFile = self._read(path, "phase_file").value
         except FileNotFoundError:
-            if phase not in self.phases():
-                raise self._no_phase(phase) from None
             raise self._gone(f"phase {phase}", path, f"phase-{phase}") from None
+        return held
 
     def broken_files(self) -> "tuple[Broken, ...]":
         """The project's and the phases' own files that can't be taken as they are."""
@@ -193,22 +197,58 @@ class Store:
             self.project()
         except SowError as fault:
             broken.append(Broken.of(self.layout.project_file, fault))
+        try:
+            if os.path.lexists(self.layout.type_file):
+                self.type()
+        except Refused as fault:
+            broken.append(Broken.of(self.layout.type_file, fault))
         for phase in self.phases():
+            path = self.layout.phase_file(phase)
             try:
                 self.phase(phase)
-            except SowError as fault:
-                broken.append(Broken.of(self.layout.phase_file(phase), fault))
+            except Refused as fault:
+                broken.append(self._broken(path, fault))
+            except NotFound:
+                pass  # removed since they were listed
         return tuple(broken)
+
+    def whole(self) -> Whole:
+        """The project as it stands. Raises Refused where its own file or that of a phase is broken."""
+        return Whole(
+            project=self.project(),
+            phases={phase: self.phase(phase) for phase in self._in_order(self.phases())},
+            tasks=self.tasks(),
+        )
+
+    def type(self) -> "ProjectType":
+        """The project's type, as it was when the project began. Raises Refused where it can't be read."""
+        from sow import project_types
+
+        try:
+            held = document.read_file(self.layout.type_file, roots=self.roots)
+            return project_types.read(held, self.layout.type_file)
+        except FileNotFoundError:
+            # A project from before types were kept with it, or one of the original program.
+            return project_types.named(str(self.project()["type"]), self.layout.main)
 
     def description(self, task: Task) -> str:
         """What the task's description.md says; empty where there is none. Raises Refused."""
-        return self._text(f"{self.layout.task(task.phase, task.id)}/description.md")
+        return self._text(f"{self._folder(task)}/description.md")
 
     def feedback(self, task: Task) -> "list[tuple[str, str]]":
         """The task's feedback files, oldest first: (file name, text). Raises Refused."""
-        folder = f"{self.layout.task(task.phase, task.id)}/feedback"
+        folder = f"{self._folder(task)}/feedback"
         names = sorted(name for name in self._names(folder) if name.endswith(".md"))
         return [(name, self._text(f"{folder}/{name}")) for name in names if not name.startswith(".")]
+
+    def next_feedback(self, task: Task) -> str:
+        """The path of the task's next feedback file: by its iteration, behind those that are there already.
+
+        The original program, and people, number theirs as they come.
+        """
+        numbers = [int(name[:-3]) for name, _ in self.feedback(task) if name[:-3].isdecimal()]
+        number = max([task.iteration, *(held + 1 for held in numbers)])
+        return f"{self.layout.task(task.phase, task.id)}/feedback/{number:03d}.md"
 
     # -- changing -----------------------------------------------------------------------------
 
@@ -218,48 +258,86 @@ class Store:
         A change that changes nothing writes nothing. Raises NotFound, Refused (a
         broken file, an illegal move, a value that the schema refuses), Busy.
         """
-        path = self._task_file(task_id)
-        with self._lock(f"task-{task_id}") as lock:
-            try:
-                held = self._read_state(path)
-            except FileNotFoundError:
-                raise self._gone(f"task {task_id}", path, task_id) from None
-            outcome = change(Task.from_document(held.value))
-            after = outcome.task
-            if outcome.files or not canonical.same(after.document(), held.value):
-                after = after.replace(updated_at=self.now())
-                self._write(path, held, after.document(), outcome.files, f"task-{task_id}")
-            for event in outcome.events:
-                self.log.append(event, lock.count())
-        return after
+        return self._change_task(task_id, change)
 
     def change_dependencies(self, task_id: str, change: "Callable[[Task], Change]") -> Task:
         """`change_task` for a change of `depends_on`: one at a time in a project.
 
         So that what is checked against the other tasks (no circle) still holds when it is written.
         """
-        with self._lock("ids"):
-            return self.change_task(task_id, change)
+        return self._change_task(task_id, change, IDS)
 
-    def change_project(self, change: "Callable[[dict[str, Any]], dict[str, Any]]") -> "dict[str, Any]":
-        """The same for the project's own document."""
-        path = self.layout.project_file
-        with self._lock("project"):
-            held = self._read_project()
-            after = change(dict(held.value))
-            if not canonical.same(after, held.value):
-                after["updated_at"] = self.now()
-                self._check("project_file", after, path)
-                text = _changed(held, after, path)
-                files.write(path, text)
-                self._keep_good("project", text)
+    def _change_task(self, task_id: str, change: "Callable[[Task], Change]", *more: str) -> Task:
+        path = self._task_file(task_id)
+        with self._locked(*more, task_lock(task_id)) as lock:
+            path = path if self._is_there(path) else self._task_file(task_id)  # it may have been moved
+            held = self._read_state(path)
+            before = Task.from_document(held.value)
+            outcome = change(before)
+            if not self._is_told_to_phase(before, outcome.task):
+                return self._keep(path, held, outcome, lock)
+        # Its completion is a matter of its phase, too: once more, under both locks.
+        with self._locked(*more, PROJECT, task_lock(task_id)) as lock:
+            path = self._task_file(task_id)
+            held = self._read_state(path)
+            outcome = change(Task.from_document(held.value))
+            return self._keep(path, held, self._with_phase(outcome), lock)
+
+    def change_project(self, change: "Callable[[ProjectFile], Step]") -> "ProjectFile":
+        """The same for the project's own document, whatever its phases are like."""
+        with self._locked(PROJECT) as lock:
+            project = self.project()
+            return self._make(change(project.copy()), project, lock)
+
+    def change_phase(self, phase: str, change: "Callable[[PhaseFile], Step]") -> "PhaseFile":
+        """The same for a phase's own document. Raises NotFound for a phase that is not there."""
+        with self._locked(PROJECT) as lock:
+            held = self.phase(phase)
+            step = change(held.copy())
+            self._make(step, self.project(), lock)
+        return step.phases.get(phase, held)
+
+    def change_whole(self, change: "Callable[[Whole], Step]") -> Whole:
+        """Makes a step of the project: its file, its phases' and the events, all or nothing; gives what is.
+
+        Raises Refused where a file of it is broken, Busy, and whatever `change` raises.
+        """
+        with self._locked(PROJECT) as lock:
+            whole = self.whole()
+            step = change(whole)
+            project = self._make(step, whole.project, lock)
+        return whole.replace(project=project, phases={**whole.phases, **step.phases})
+
+    def _make(self, step: Step, project: "ProjectFile", lock: Locked) -> "ProjectFile":
+        """Writes what a step changes and tells it; gives the project's document as it is then."""
+        texts = self._texts({"": step.project or project, **step.phases})
+        after = step.project or project
+        if texts:
+            after = {**after, "updated_at": self.now()}
+            self._put({**texts, **self._texts({"": after})}, lock)
+        for event in step.events:
+            self.log.append(event, lock.count(PROJECT))
         return after
+
+    def _texts(self, documents: "Mapping[str, ProjectFile | PhaseFile]") -> "dict[str, str]":
+        """The files of the project ("") and of phases that change, each with its text."""
+        texts = {}
+        for phase, value in documents.items():
+            path = self.layout.phase_file(phase) if phase else self.layout.project_file
+            schema = "phase_file" if phase else "project_file"
+            held = self._read(path, schema)
+            if not canonical.same(value, held.value):
+                self._check(schema, value, path)
+                if phase and not canonical.same(value.get("metadata"), held.value.get("metadata")):
+                    self._check_metadata("metadata", phase, value.get("metadata"), path)
+                texts[path] = _changed(held, value, path)
+        return texts
 
     def tell(self, event: Event) -> None:
         """Appends an event that no change of a state file brings with it."""
-        name = f"task-{event.task_id}" if event.task_id else "project"
-        with self._lock(name) as lock:
-            self.log.append(event, lock.count())
+        name = task_lock(event.task_id) if event.task_id else PROJECT
+        with self.journal.locked(name) as lock:
+            self.log.append(event, lock.count(name))
 
     def append_log(self, task: Task, text: str, *, by: str, at: str = "") -> bool:
         """Adds an entry to the task's log.md, in one write; gives whether it did.
@@ -267,7 +345,11 @@ class Store:
         `at`: when it was said, where that was earlier; the same words of then are not added twice.
         """
         entry = f"\n## {at or self.now()} {by}\n\n{text.rstrip()}\n"
-        path = f"{self.layout.task(task.phase, task.id)}/log.md"
+        self.split()
+        folder = self.layout.task(task.phase, task.id)
+        if not os.path.isdir(folder):  # moved since it was read
+            folder = os.path.dirname(self._task_file(task.id))
+        path = f"{folder}/log.md"
         if at and entry in self._text(path):
             return False
         files.append(path, entry.encode("utf-8", "replace"), self.roots)
@@ -286,24 +368,88 @@ class Store:
         project's lock for ids and never given twice. Raises Refused for an id that
         is taken or no id, or when all 999 are used; NotFound for an unknown phase.
         """
-        with self._lock("ids"):
+        with self._locked(IDS) as lock:
             self._sweep_half_added()
             held = self.tasks()
             new_id = self._new_id(task_id)
             task = make(new_id, held.tasks)
-            if task.phase not in self.phases() or not os.path.lexists(self.layout.phase_file(task.phase)):
+            if task.phase not in self.phases() or not self._is_there(self.layout.phase_file(task.phase)):
                 raise self._no_phase(task.phase)
+            if task.metadata:
+                self._check_metadata("task_metadata", task.phase, task.metadata, "the new task")
             path = self.layout.task_file(task.phase, new_id)
             self._check("task_state", task.document(), path)
-            self._place(task, _written(task.document(), path), description)
+            text = _written(task.document(), path)
+            self._put({}, lock)
+            self._place(task, text, description)
             self._remember_id(new_id)
             self.tell(Event(type="task.created", task_id=new_id, payload={"input": task.name}))
         return task
 
-    def good_copy(self, name: str, schema: str) -> "document.Document | None":
-        """The last valid copy of a state file: of a task by its id, of `project`, of `phase-<phase>`."""
+    def move_task(self, task_id: str, phase: str) -> Task:
+        """Takes a task to another phase: its folder and its state, all or nothing; gives the task.
+
+        Raises NotFound, Busy, and Refused where its metadata is none for that phase.
+        """
+        with self._held_alone(task_id) as lock:
+            path = self._task_file(task_id)
+            held = self._read_state(path)
+            before = Task.from_document(held.value)
+            if before.phase == phase:
+                return before
+            self.phase(phase)
+            to = self.layout.task(phase, task_id)
+            after = before.replace(phase=phase, updated_at=self.now())
+            text = _changed(held, after.document(), path)
+            self._check_metadata("task_metadata", phase, after.metadata, path)
+            self._put({}, lock)
+            steps: list[Write | Move] = [
+                # First the folder: who repeats it after a kill must not make the old one again.
+                Move(path=os.path.dirname(path), to=to),
+                Write(path=f"{to}/state.yaml", text=text),
+                Write(path=self.layout.good_copy(task_id), text=text),
+            ]
+            self.journal.carry_out(steps, lock.names)
+            moved: TaskMoved = {"source": before.phase, "target": phase}
+            self.log.append(
+                Event(type="task.moved", task_id=task_id, payload=moved), lock.count(task_lock(task_id))
+            )
+        return after
+
+    def remove_task(self, task_id: str, check: "Callable[[Task, tuple[Task, ...]], None]") -> str:
+        """Takes a task out of the project, all or nothing; gives the folder where it is kept.
+
+        `check`: raises where the task, among all there are, must stay. Its id is never given again.
+        """
+        with self._held_alone(task_id) as lock:
+            path = self._task_file(task_id)
+            task = Task.from_document(self._read_state(path).value)
+            check(task, self.tasks().tasks)
+            self._put({}, lock)
+            if task_id not in files.text(self._ids_file()).split():
+                self._remember_id(task_id)
+            kept = _free(f"{self.layout.removed}/{task_id}")
+            steps = [
+                # First the copy: without its folder, a task that has one would be told as gone.
+                Move(path=self.layout.good_copy(task_id), to=f"{kept}.last-good.yaml"),
+                Move(path=os.path.dirname(path), to=kept),
+            ]
+            self.journal.carry_out(steps, lock.names)
+            event = Event(type="task.removed", task_id=task_id, payload={"name": task.name})
+            self.log.append(event, lock.count(task_lock(task_id)))
+        return kept
+
+    def _held_alone(self, task_id: str) -> Locked:
+        """All locks that are about a task, its phases and what depends on it, for a `with` block."""
+        self._task_file(task_id)  # before a lock is made for what is no task
+        return self._locked(IDS, PROJECT, task_lock(task_id))
+
+    # -- good copies, and what kills left -------------------------------------------------------
+
+    def good_copy(self, name: str) -> "document.Document | None":
+        """The last valid copy of a state file: of a task by its id, of `project`, `type`, `phase-<phase>`."""
         try:
-            return self._taken(schema, document.read_file(self.layout.good_copy(name)))
+            return self._taken(document.read_file(self.layout.good_copy(name)), schema_of(name))
         except (FileNotFoundError, Refused):
             return None
 
@@ -321,46 +467,45 @@ class Store:
         Gives the path under which the broken one is kept, empty where none was there;
         None where there is no good copy, or nothing is broken.
         """
-        with self._lock(_lock_of(name)):
-            if name == "project":
-                return self._put_back(self.layout.project_file, name, "project_file", self.project)
-            if not _is_task_id(name):
-                phase = name.removeprefix("phase-")
-                path = self.layout.phase_file(phase)
-                return self._put_back(path, name, "phase_file", lambda: self.phase(phase))
-            good = self.good_copy(name, "task_state")
-            if good is None or good.value["id"] != name or "/" in good.value["phase"]:
+        if self._old():
+            return None  # nobody has broken it: its parts had no files yet
+        with self.journal.locked(_lock_of(name)):
+            good = self.good_copy(name)
+            if good is None:
                 return None
-            path = self.layout.task_file(good.value["phase"], name)
-            return self._put_back(path, name, "task_state", lambda: self._read_task(path))
+            if not _is_task_id(name):
+                path, read = self._own_file(name)
+            elif good.value["id"] == name and "/" not in good.value["phase"]:
+                path = self.layout.task_file(good.value["phase"], name)
+                read = self._reader(path)
+            else:
+                return None
+            return self._put_back(path, good.text, read)
 
     def keep_good_copies(self) -> None:
         """Keeps copies of the project's and the phases' own files, where they are valid: people edit them."""
-        kept = [("project", self.layout.project_file, "project_file")]
-        kept += [(f"phase-{phase}", self.layout.phase_file(phase), "phase_file") for phase in self.phases()]
-        for name, path, schema in kept:
-            with self._lock(_lock_of(name)):
+        if self._old():
+            return
+        for name in ("project", "type", *(f"phase-{phase}" for phase in self.phases())):
+            path = self._own_file(name)[0]
+            with self.journal.locked(PROJECT):
                 try:
-                    text = self._read(path, schema, name).text
+                    text = self._taken(document.read_file(path, roots=self.roots), schema_of(name)).text
                 except (FileNotFoundError, Refused):
                     continue
-                good = self.good_copy(name, schema)
+                good = self.good_copy(name)
                 if good is None or good.text != text:
                     self._keep_good(name, text)
 
     def settle(self) -> None:
         """Completes the changes of several files that killed writers left; removes their temporary files."""
+        self.journal.settle()
         for path, lock in self.left():
-            if path.endswith(".tmp"):
-                self._sweep(path, lock)
-            else:
-                with self._lock(lock):
-                    pass
+            self.sweep(path, lock)
 
     def left(self) -> "list[tuple[str, str]]":
-        """What killed writers, or such as live, have left to be settled: each path with the lock it needs."""
-        names = [name for name in _names_if_any(self.layout.journal) if name.endswith(".json")]
-        found = [(f"{self.layout.journal}/{name}", name.removesuffix(".json")) for name in sorted(names)]
+        """The temporary files of writers, killed or just at it: each path with the locks that it needs."""
+        found = []
         for lock, folder in self._folders_by_lock():
             for name in sorted(_names_if_any(folder)):
                 is_ours = name.startswith(".") and name.endswith(".tmp")
@@ -370,40 +515,62 @@ class Store:
 
     def half_added(self) -> "list[str]":
         """Folders of tasks that a killed `add_task` left, or that one makes just now."""
-        return [
-            f"{self.layout.tasks(phase)}/{name}"
-            for phase, name in self._listed([])
-            if name.startswith(".new-")
-        ]
+        listed = self._listed()[1]
+        return [f"{self.layout.tasks(phase)}/{name}" for phase, name in listed if name.startswith(".new-")]
 
     def sweep_half_added(self) -> None:
         """Removes what a killed `add_task` left; the next one does so as well."""
-        with self._lock("ids"):
+        with self.journal.locked(IDS):
             self._sweep_half_added()
 
     # -- helpers ------------------------------------------------------------------------------
 
     def _task_file(self, task_id: str) -> str:
-        if _is_task_id(task_id):
-            for phase in self.phases():
-                path = self.layout.task_file(phase, task_id)
-                if os.path.lexists(path):
-                    return path
-            raise self._missing(task_id)
-        raise _not_found(task_id)
+        if path := self._find(task_id):
+            return path
+        raise self._missing(task_id)
 
     def _missing(self, task_id: str) -> SowError:
         """Why there is no state file of a task."""
-        broken: list[Broken] = []
-        for phase, name in self._listed(broken):
+        none = NotFound(f"task not found: {task_id}", "see the tasks there are: `sow task list`")
+        if not _is_task_id(task_id):
+            return none
+        unseen, listed = self._listed()
+        for phase, name in listed:
             if name == task_id:
                 return self._gone(f"task {task_id}", self.layout.task_file(phase, task_id), task_id)
-        if broken:
-            return Refused(f"task {task_id} is not found, and {broken[0].message}", broken[0].hint)
+        if unseen:
+            return Refused(f"task {task_id} is not found, and {unseen[0].message}", unseen[0].hint)
         if os.path.exists(self.layout.good_copy(task_id)):
             what, hint = f"the folder of task {task_id} is gone", "see how to bring it back: `sow repair`"
             return BadFile(self.layout.phases, what, hint)
-        return _not_found(task_id)
+        return none
+
+    def _find(self, task_id: str) -> "str | None":
+        """The path of a task's state file; None where there is none."""
+        # Twice: a task that is moved meanwhile may be missed in both of its phases.
+        for _ in range(2) if _is_task_id(task_id) else ():
+            old = self._old()
+            for phase in (*self._phase_folders(), *(old.phases if old else ())):
+                path = self.layout.task_file(phase, task_id)
+                if self._is_there(path):
+                    return path
+        return None
+
+    def _phase_folders(self) -> "list[str]":
+        return sorted(name for name in self._names(self.layout.phases) if not name.startswith("."))
+
+    def _is_phase(self, name: str) -> bool:
+        """Whether the folder of that name is a phase's: the original leaves reports and notes beside them."""
+        tasks = self.layout.tasks(name)
+        if os.path.lexists(self.layout.phase_file(name)) or any(
+            os.path.exists(f"{tasks}/{task}/state.yaml") for task in _names_if_any(tasks)
+        ):
+            return True
+        try:
+            return name in self.type().phases
+        except (NotFound, Refused):
+            return False
 
     def _gone(self, whose: str, path: str, name: str) -> BadFile:
         good = self.layout.good_copy(name)
@@ -414,58 +581,74 @@ class Store:
             hint = f"its last good copy is {good}: `sow repair` brings it back"
         return BadFile(path, f"the state file of {whose} is gone", hint)
 
-    def _twice(self, task: Task, first: Task) -> Refused:
-        return Twice(
-            self.layout.task_file(task.phase, task.id),
-            f"there is a task {task.id} in phase {first.phase} too, and commands mean that one",
-            "give this one another id (folder and state.yaml), or move its folder away",
-        )
+    def _twice(self, path: str, task: Task, first: Task) -> Twice:
+        what = f"there is a task {task.id} in phase {first.phase} too, and commands mean that one"
+        return Twice(path, what, "give this one another id (folder and state.yaml), or move its folder away")
 
-    def _put_back(self, path: str, name: str, schema: str, read: "Callable[[], object]") -> "str | None":
-        """Replaces what lies at `path`, if `read` can't take it, by its good copy."""
-        good = self.good_copy(name, schema)
-        if good is None:
-            return None
+    def _own_file(self, name: str) -> "tuple[str, Callable[[], object]]":
+        """The path of the project's own file, its type's or a phase's, and what reads it."""
+        if name == "project":
+            return self.layout.project_file, self.project
+        if name == "type":
+            return self.layout.type_file, self.type
+        phase = name.removeprefix("phase-")
+        return self.layout.phase_file(phase), lambda: self.phase(phase)
+
+    def _reader(self, path: str) -> "Callable[[], object]":
+        return lambda: self._read_task(path)
+
+    def _put_back(self, path: str, text: str, read: "Callable[[], object]") -> "str | None":
+        """Writes `text` to `path` where `read` can't take what lies there."""
         files.check_inside(os.path.dirname(path), self.roots)
         try:
             read()
-            return None
+            if os.path.lexists(path):
+                return None
         except (FileNotFoundError, SowError):
             pass
         kept = files.set_aside(path) if os.path.lexists(path) else ""
         files.make_folder(os.path.dirname(path))
-        files.write(path, good.text)
+        files.write(path, text)
         # A file keeps its mode when it is replaced, and the mode may be what was broken.
         if (mode := os.stat(path).st_mode) & 0o600 != 0o600:
             os.chmod(path, mode & 0o777 | 0o600)
         return kept
 
+    def _in_order(self, phases: "list[str]") -> "list[str]":
+        """Phases in the order of the project's type; those that it does not know come last."""
+        try:
+            known = list(self.type().phases)
+        except (Refused, NotFound):
+            return phases
+        return sorted(phases, key=lambda name: (known.index(name) if name in known else len(known), name))
+
     def _no_phase(self, phase: str) -> NotFound:
-        there = ", ".join(self.phases()) or "none"
-        return NotFound(f"phase not found: {phase}", f"the phases of this project: {there}")
+        there = self._in_order(self.phases())
+        return NotFound(
+            f"phase not found: {phase or 'its name is empty'}",
+            f"{did_you_mean(phase, there)}the phases of this project: {', '.join(there) or 'none'}",
+        )
 
     def _read_task(self, path: str) -> Task:
-        return Task.from_document(self._read_state(path).value)
-
-    def _read_project(self) -> "document.Document":
-        path = self.layout.project_file
-        try:
-            held = self._read(path, "project_file", "project")
-        except FileNotFoundError:
-            raise self._gone("the project", path, "project") from None
-        if held.value["name"] != self.layout.name:
-            raise BadFile(
-                path,
-                f"name is {held.value['name']!r}, and this project is {self.layout.name!r}",
-                f"make name {self.layout.name!r}: a project keeps its name",
-                line=held.place(("name",))[0],
-            )
-        return held
+        """The task in a file, for a reader: one who comes in the middle of its move sees it moved."""
+        held = self._read(path, "task_state")
+        phase, _, task_id = path.split("/")[-4:-1]
+        if held.value["phase"] != phase and (text := self.journal.coming(path, task_lock(task_id))):
+            held = document.parse(text.encode(), path)
+        elif held.value["phase"] != phase:
+            held = self._read(path, "task_state")  # its move has come to its end since
+        self._check_place(held, path)
+        return Task.from_document(held.value)
 
     def _read_state(self, path: str) -> "document.Document":
-        """A task's document, which must belong where it lies: a copied folder would stand for two tasks."""
+        """A task's document, for a writer who holds its lock."""
+        held = self._read(path, "task_state")
+        self._check_place(held, path)
+        return held
+
+    def _check_place(self, held: "document.Document", path: str) -> None:
+        """A task must belong where it lies: a copied folder would stand for two tasks."""
         phase, _, task_id = path.split("/")[-4:-1]
-        held = self._read(path, "task_state", task_id)
         for field, place in (("id", task_id), ("phase", phase)):
             if held.value[field] != place:
                 raise BadFile(
@@ -474,45 +657,67 @@ class Store:
                     f"make {field} {place!r}, or move the folder to where it belongs",
                     line=held.place((field,))[0],
                 )
-        return held
 
-    def _read(self, path: str, schema: str, name: str) -> "document.Document":
-        """The document at `path`. `name`: of its good copy, to which a refusal points."""
+    def _read(self, path: str, schema: str) -> "document.Document":
+        old = self._old()
+        if old and path in old.faults:
+            raise old.faults[path]
+        held = old.documents.get(path) if old else None
+        if held:
+            return self._taken(held, schema)
         try:
-            return self._taken(schema, document.read_file(path, roots=self.roots))
+            return self._taken(document.read_file(path, roots=self.roots), schema)
         except BadFile as fault:
-            if os.path.exists(self.layout.good_copy(name)):
+            if os.path.exists(self.layout.good_copy(copy_of(path, self.layout))):
                 fault.hint += "; or put its last good copy back: `sow repair`"
             raise
 
-    def _taken(self, schema: str, held: "document.Document") -> "document.Document":
+    def _taken(self, held: "document.Document", schema: str) -> "document.Document":
         if not sow_schemas.valid(schema, held.value):
-            raise Invalid(held.where, sow_schemas.problems(schema, held.value), held)
+            raise _invalid(schema, held.value, held.where, held)
         return held
 
-    def _check(self, schema: str, value: "dict[str, Any]", path: str) -> None:
+    def _names(self, folder: str) -> "list[str]":
+        return files.names(folder, self.roots)
+
+    def _text(self, path: str) -> str:
+        return files.text(path, self.roots)
+
+    def _check(self, schema: str, value: "Mapping[str, Any]", path: str) -> None:
         if not sow_schemas.valid(schema, value):
-            raise Invalid(path, sow_schemas.problems(schema, value), None)
+            raise _invalid(schema, value, path, None)
 
-    def _write(
-        self,
-        path: str,
-        held: "document.Document",
-        after: "dict[str, Any]",
-        beside: "Mapping[str, str]",
-        lock: str,
-    ) -> None:
-        self._check("task_state", after, path)
-        text = _changed(held, after, path)
-        if beside:
-            for each in beside:
-                self._check_place(each)
-            self._write_all({**beside, path: text}, lock)
-        else:
-            files.write(path, text)
-        self._keep_good(after["id"], text)
+    def _keep(self, path: str, held: "document.Document", outcome: Change, lock: Locked) -> Task:
+        """Writes what a change made of a task, with all that goes with it, and tells it."""
+        after = outcome.task
+        if outcome.files or not canonical.same(after.document(), held.value):
+            after = after.replace(updated_at=self.now())
+            value = after.document()
+            self._check("task_state", value, path)
+            if not canonical.same(value.get("metadata"), held.value.get("metadata")):
+                self._check_metadata("task_metadata", after.phase, value.get("metadata"), path)
+            text = _changed(held, value, path)
+            self._put({**outcome.files, path: text}, lock)
+        for event in outcome.events:
+            self.log.append(event, lock.count(task_lock(after.id)))
+        return after
 
-    def _check_place(self, path: str) -> None:
+    def _put(self, texts: "Mapping[str, str]", lock: Locked) -> None:
+        """Writes files, all or nothing; of an old project all that it becomes with them."""
+        if old := self._old():
+            self._put_apart(old, texts, lock)
+            return
+        if len(texts) == 1:
+            files.write(*next(iter(texts.items())))
+        elif texts:
+            for path in texts:
+                self._check_writable(path)
+            self.journal.carry_out([Write(path=p, text=t) for p, t in texts.items()], lock.names)
+        for path, text in texts.items():
+            if name := copy_of(path, self.layout):
+                self._keep_good(name, text)
+
+    def _check_writable(self, path: str) -> None:
         """Raises Refused where no file can be written to `path`; what is journaled has to succeed."""
         folder = os.path.dirname(path)
         files.check_inside(folder, self.roots)
@@ -520,10 +725,127 @@ class Store:
         if os.path.isdir(path):
             raise files.Unreadable(path, "is a folder, and should be a file", "move it away")
 
+    # -- old projects ---------------------------------------------------------------------------
+
+    def split(self) -> None:
+        """Gives phases and tasks of an old project files of their own; nothing where they have them.
+
+        Any write does so. Raises Refused where something is wrong with the project's file.
+        """
+        if self._old():
+            with self._locked() as lock:
+                self._put({}, lock)
+
+    def _old(self) -> "Old | None":
+        """The project as the original keeps it, taken apart; None where its parts have files of their own."""
+        if not self._embedded:
+            return None
+        # One that is being split, or whose splitter was killed, is neither the one nor the other.
+        self.journal.settle(TASKS)
+        try:
+            status = os.stat(self.layout.project_file)
+        except FileNotFoundError:
+            return None
+        version = (status.st_ino, status.st_mtime_ns, status.st_size)
+        if self._seen is None or self._seen[0] != version:
+            from sow import splitting
+
+            held = document.read_file(self.layout.project_file)
+            self._embedded = splitting.is_old(held.value)
+            if not self._embedded:
+                return None
+            self._seen = version, splitting.taken_apart(held, self.layout, self._given_ids())
+        return self._seen[1]
+
+    def _locked(self, *names: str) -> Locked:
+        """The locks of a change; of an old project those of all, since its first write is of all."""
+        return self.journal.locked(*({IDS, PROJECT, TASKS, *names} if self._old() else names))
+
+    def _is_there(self, path: str) -> bool:
+        """Whether there is a state file, good or not; of an old project also one that is not made yet."""
+        old = self._old()
+        return bool(old and (path in old.documents or path in old.faults)) or os.path.lexists(path)
+
+    def _folder(self, task: Task) -> str:
+        """The folder in which a task's texts lie now."""
+        folder = self.layout.task(task.phase, task.id)
+        old = self._old()
+        return old.moves.get(folder, folder) if old else folder
+
+    def _broken(self, path: str, fault: Refused) -> Broken:
+        if not self._old():
+            return Broken.of(path, fault)
+        phase = path.removeprefix(f"{self.layout.phases}/").partition("/")[0]
+        return Broken.of(self.layout.project_file, fault, phase)
+
+    def _put_apart(self, old: "Old", texts: "Mapping[str, str]", lock: Locked) -> None:
+        """Gives an old project's parts their files, with others that are to be written; all or nothing."""
+        from sow import splitting
+
+        steps, new = splitting.steps(old, self.layout, {**self._type_text(), **texts})
+        self.journal.carry_out(steps, lock.names)
+        self._embedded = False
+        for path, text in new.items():
+            if name := copy_of(path, self.layout):
+                self._keep_good(name, text)
+        payload: ProjectSplit = {"tasks": len(old.tasks), "renumbered": old.renumbered}
+        self.log.append(Event(type="project.split", payload=payload), lock.count(PROJECT))
+        if self._on_split:
+            self._on_split(old)
+
+    def _type_text(self) -> "dict[str, str]":
+        """The file of the project's type, which an old project has not; none where its type is unknown."""
+        try:
+            return {} if os.path.exists(self.layout.type_file) else {self.layout.type_file: self.type().text}
+        except (NotFound, Refused):
+            return {}
+
+    # -- what the project's type asks for -------------------------------------------------------
+
+    def _type_with(self, word: str) -> "ProjectType | None":
+        """The project's type where its text has `word`; else nobody needs to pay for reading it."""
+        text = self._text(self.layout.type_file)
+        return self.type() if word in text or not text else None
+
+    def _check_metadata(self, key: str, phase: str, value: object, where: str) -> None:
+        """Raises Refused where the type has a schema for this metadata that it does not satisfy."""
+        kind = self._type_with("metadata:" if key == "metadata" else "task_metadata")
+        if kind and value is not None and phase in kind.phases:
+            from sow.project_types import metadata
+
+            metadata.check(getattr(kind.phases[phase], key), value, where)
+
+    def task_metadata(self, task: Task) -> "Mapping[str, Any] | None":
+        """The JSON Schema that the project's type has for a task's metadata; None for anything."""
+        kind = self._type_with("task_metadata")
+        return kind.phases[task.phase].task_metadata if kind and task.phase in kind.phases else None
+
+    def _is_told_to_phase(self, before: Task, after: Task) -> bool:
+        if after.status != COMPLETED or before.status == COMPLETED or not after.metadata:
+            return False
+        kind = self._type_with("completion")
+        return bool(kind and after.phase in kind.phases and kind.phases[after.phase].artifact_field)
+
+    def check_completion(self, task: Task) -> None:
+        """Raises Refused where the type does not let the task be completed as its phase stands now."""
+        self._with_phase(Change(task=task.replace(status=COMPLETED)))
+
+    def _with_phase(self, outcome: Change) -> Change:
+        """A task's change with what its completion makes of its phase."""
+        kind = self._type_with("completion")
+        if kind is None or outcome.task.status != COMPLETED:
+            return outcome
+        from sow.statechart import with_completed
+
+        phase = outcome.task.phase
+        after = with_completed(kind, self.phase(phase), outcome.task)
+        texts = self._texts({phase: after}) if after else {}
+        return outcome.replace(files={**outcome.files, **texts})
+
     def _keep_good(self, name: str, text: str) -> None:
         """Keeps a copy of what was just written, for the day an agent breaks the file."""
         # One name for all writers: they hold the file's lock, and what a kill leaves is used again.
-        beside = f"{self.layout.last_good}/.{_lock_of(name)}.yaml.tmp"
+        beside = f"{self.layout.last_good}/.{_lock_of(name)}.{name}.tmp"
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
         try:
             try:
@@ -542,32 +864,6 @@ class Store:
         except (OSError, Failed):
             pass  # a full disk, a folder in the way: the state itself is written, an older copy still good
 
-    def _names(self, folder: str) -> "list[str]":
-        return files.names(folder, self.roots)
-
-    def _text(self, path: str) -> str:
-        return files.text(path, self.roots)
-
-    def _lock(self, name: str) -> "_SettledLock":
-        return _SettledLock(self, name)
-
-    def _write_all(self, texts: "Mapping[str, str]", lock: str) -> None:
-        """Writes several files as one: from the moment the journal stands, they all will be."""
-        files.make_folder(self.layout.journal)
-        entry = f"{self.layout.journal}/{lock}.json"
-        # Below the project, so that it holds also where the repository was moved in between.
-        below = {os.path.relpath(path, self.layout.project): text for path, text in texts.items()}
-        files.write(entry, jsonlines.dump(below) + "\n")
-        self._replay(entry, below)
-
-    def _replay(self, entry: str, texts: "Mapping[str, str]") -> None:
-        for below, text in texts.items():
-            path = os.path.join(self.layout.project, below)
-            files.make_folder(os.path.dirname(path))
-            files.write(path, text)
-        os.unlink(entry)
-        files.flush_folder(self.layout.journal)
-
     def _new_id(self, wanted: "str | None") -> str:
         used = self._used_ids()
         if wanted is not None:
@@ -579,21 +875,28 @@ class Store:
                     "leave --id out for the next free one",
                 )
             return wanted
-        by_tens = (max(used, default=0) // 10 + 1) * 10
-        free = by_tens if by_tens <= HIGHEST_ID else _free_below(used)
-        if not free:
+        free = free_id(used)
+        if free is None:
             raise Refused(
                 f"all {HIGHEST_ID} task ids of this project are used",
                 "go on in another project: `sow project new`",
             )
-        return f"{free:03d}"
+        return free
 
     def _used_ids(self) -> "set[int]":
-        unseen: list[Broken] = []
-        used = {int(name) for _, name in self._listed(unseen) if _is_task_id(name)}
-        for folder in unseen:
-            raise Refused(f"{folder.message}: which ids are used can't be seen", folder.hint)
-        return used | {int(n) for n in files.text(self._ids_file()).split() if n.isdigit()}
+        old = self._old()
+        held = (path.split("/")[-2] for path in (old.tasks if old else ()))
+        return {*self._given_ids(), *(int(task_id) for task_id in held if _is_task_id(task_id))}
+
+    def _given_ids(self) -> "set[int]":
+        """The ids that were given here, also those of tasks that are gone, and of folders without a task."""
+        phases = [name for name in self._phase_folders() if os.path.isdir(f"{self.layout.phases}/{name}")]
+        try:
+            folders = [name for phase in phases for name in self._names(self.layout.tasks(phase))]
+        except Refused as fault:
+            raise Refused(f"{fault}: which ids are used can't be seen", fault.hint) from fault
+        noted = files.text(self._ids_file()).split()
+        return {*(int(n) for n in folders if _is_task_id(n)), *(int(n) for n in noted if n.isdigit())}
 
     def _remember_id(self, task_id: str) -> None:
         """Notes an id as given, so that it stays so when its task is removed."""
@@ -622,20 +925,20 @@ class Store:
 
     def _folders_by_lock(self) -> "Iterator[tuple[str, str]]":
         """The folders that writers write in, each with the lock that they hold; "" where files name it."""
-        yield "project", self.layout.project
+        yield PROJECT, self.layout.project
         for phase in self.phases():
-            yield f"phase-{phase}", f"{self.layout.phases}/{phase}"
+            yield PROJECT, os.path.dirname(self.layout.phase_file(phase))
         yield "", self.layout.journal
         yield "", self.layout.last_good
         for path in self.task_files():
             folder = os.path.dirname(path)
-            lock = f"task-{os.path.basename(folder)}"
+            lock = task_lock(os.path.basename(folder))
             yield lock, folder
             yield lock, f"{folder}/feedback"
 
-    def _sweep(self, path: str, lock: str) -> None:
-        """Removes what a writer was killed at; under its lock, so that it is not one that lives."""
-        with self._lock(lock):
+    def sweep(self, path: str, lock: str) -> None:
+        """Removes what a writer was killed at; under its locks, so that it is not one that lives."""
+        with self.journal.locked(*lock.split("+")):
             try:
                 os.unlink(path)
             except FileNotFoundError:
@@ -652,40 +955,14 @@ class Store:
                 os.unlink(path)
 
 
-class _SettledLock(files.Lock):
-    """A lock that, once held, first completes what its last holder was killed at."""
-
-    def __init__(self, store: Store, name: str) -> None:
-        super().__init__(f"{store.layout.locks}/{name}.lock")
-        self._store, self._entry = store, f"{store.layout.journal}/{name}.json"
-
-    def __enter__(self) -> "_SettledLock":
-        super().__enter__()
-        try:
-            # A journal that stands while its lock was free has a dead writer.
-            if os.path.exists(self._entry):
-                import json
-
-                try:
-                    texts = json.loads(files.contents(self._entry, JOURNAL_BYTES))
-                except ValueError as fault:
-                    what, hint = "is no journal entry: it was torn or edited", "put it aside: `sow repair`"
-                    raise BadFile(self._entry, what, hint) from fault
-                self._store._replay(self._entry, texts)
-        except BaseException:
-            os.close(self._handle)
-            raise
-        return self
-
-
-def _changed(held: "document.Document", after: "dict[str, Any]", path: str) -> str:
+def _changed(held: "document.Document", after: "Mapping[str, Any]", path: str) -> str:
     try:
         return held.changed(after)
     except canonical.Unwritable as fault:
         raise _unwritable(path, fault) from fault
 
 
-def _written(value: "dict[str, Any]", path: str) -> str:
+def _written(value: "Mapping[str, Any]", path: str) -> str:
     try:
         return canonical.emit(value)
     except canonical.Unwritable as fault:
@@ -696,8 +973,9 @@ def _unwritable(path: str, fault: ValueError) -> Refused:
     return Refused(f"{path}: {fault}", "give a value that a YAML file can hold")
 
 
-def _free_below(used: "set[int]") -> int:
-    return next((number for number in range(HIGHEST_ID, 0, -1) if number not in used), 0)
+def _free(path: str) -> str:
+    """`path`, or where there is something, the next one with a number behind it."""
+    return next(p for p in (path, *(f"{path}-{n}" for n in range(2, 10_000))) if not os.path.lexists(p))
 
 
 def _is_task_id(text: str) -> bool:
@@ -706,16 +984,40 @@ def _is_task_id(text: str) -> bool:
 
 def _lock_of(name: str) -> str:
     """The lock under which the state file of the good copy called `name` is written."""
-    return f"task-{name}" if _is_task_id(name) else name
+    return task_lock(name) if _is_task_id(name) else PROJECT
 
 
-def _not_found(task_id: str) -> NotFound:
-    return NotFound(f"task not found: {task_id}", "see the tasks there are: `sow task list`")
+def schema_of(name: str) -> str:
+    """The schema of the state file of the good copy called `name`."""
+    if _is_task_id(name):
+        return "task_state"
+    return {"project": "project_file", "type": "project_type"}.get(name, "phase_file")
 
 
-def _names_if_any(folder: str, roots: "tuple[str, ...]" = ()) -> "list[str]":
-    """What lies in a folder that is swept: nothing where it can't be looked into."""
+def copy_of(path: str, layout: Layout) -> str:
+    """The name of the good copy of the state file at `path`; empty for any other file."""
+    match path.removeprefix(f"{layout.project}/").split("/"):
+        case ["state.yaml"]:
+            return "project"
+        case ["type.yaml"]:
+            return "type"
+        case ["phases", phase, "state.yaml"]:
+            return f"phase-{phase}"
+        case ["phases", _, "tasks", task_id, "state.yaml"] if _is_task_id(task_id):
+            return task_id
+    return ""
+
+
+def _names_if_any(folder: str) -> "list[str]":
+    """What lies in a folder: nothing where it can't be looked into."""
     try:
-        return files.names(folder, roots)
+        return files.names(folder)
     except Refused:
         return []
+
+
+def _invalid(schema: str, value: "Mapping[str, Any]", path: str, held: "document.Document | None") -> BadFile:
+    """The refusal of a document, with the place of its first problem."""
+    from sow.document import faults
+
+    return faults.refusal(schema, value, path, held)

@@ -14,11 +14,12 @@ from sow.errors import Refused
 from sow.value import TYPE_CHECKING, Value
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from typing import Any, Literal, Self
+    from collections.abc import Sequence
+    from typing import Any, Self, Unpack
 
-    Status = Literal["pending", "in_progress", "paused", "needs_review", "completed", "abandoned"]
-    Document = Mapping[str, Any]
+    from sow_schemas import documents
+
+    Status = documents.Status
 
 PENDING: "Status" = "pending"
 IN_PROGRESS: "Status" = "in_progress"
@@ -28,8 +29,10 @@ COMPLETED: "Status" = "completed"
 ABANDONED: "Status" = "abandoned"
 
 STATUSES: "tuple[Status, ...]" = (PENDING, IN_PROGRESS, PAUSED, NEEDS_REVIEW, COMPLETED, ABANDONED)
+TIMES = ("started_at", "completed_at", "not_before")
+"""Times that a task may not have; to the original program a zero date is none."""
 ENDED: "tuple[Status, ...]" = (COMPLETED, ABANDONED)
-PRIORITIES = ("critical", "high", "normal", "low")
+PRIORITIES: "tuple[documents.Priority, ...]" = ("critical", "high", "normal", "low")
 
 TRANSITIONS: "dict[str, tuple[Status, ...]]" = {
     PENDING: (IN_PROGRESS, PAUSED, NEEDS_REVIEW, COMPLETED, ABANDONED),
@@ -40,6 +43,8 @@ TRANSITIONS: "dict[str, tuple[Status, ...]]" = {
     ABANDONED: (PENDING,),
 }
 """From a status to those that some move leads to. Anything else is refused."""
+
+HIGHEST_ID = 999
 
 
 _MOVES = {
@@ -71,41 +76,57 @@ class Task(Value):
     iteration: int
     assigned_agent: str
     session_id: "str | None" = None
-    inputs: "tuple[Document, ...] | list[Document]"
-    outputs: "tuple[Document, ...] | list[Document]"
-    metadata: "Document | None" = None
-    priority: "str | None" = None
-    depends_on: "tuple[str, ...] | list[str] | None" = None
+    inputs: "Sequence[documents.ArtifactState]"
+    outputs: "Sequence[documents.ArtifactState]"
+    metadata: "dict[str, Any] | None" = None
+    priority: "documents.Priority | None" = None
+    depends_on: "Sequence[str] | None" = None
     task_type: "str | None" = None
-    params: "Document | None" = None
+    params: "dict[str, Any] | None" = None
     executor: "str | None" = None
     not_before: "str | None" = None
     fresh: "bool | None" = None
-    answer: "Document | None" = None
-    approval: "Document | None" = None
+    answer: "documents.Answer | None" = None
+    approval: "documents.Approval | None" = None
     worktree: "str | None" = None
-    question: "Document | None" = None
-    error: "Document | None" = None
-    error_detail: "Document | None" = None
-    result: "Document | None" = None
+    question: "documents.Question | None" = None
+    error: "documents.TaskError | None" = None
+    error_detail: "dict[str, Any] | None" = None
+    result: "documents.Result | None" = None
     attempts: "int | None" = None
     base: "str | None" = None
     branch: "str | None" = None
     commit: "str | None" = None
 
+    if TYPE_CHECKING:
+
+        def replace(self, **changes: Unpack[documents.TaskStateChanges]) -> Self:  # type: ignore[override]
+            """A copy with some fields changed: those of the schema, where any `Value` takes its own."""
+
     @classmethod
-    def from_document(cls, document: "Document") -> "Task":
+    def from_document(cls, document: "documents.TaskState") -> "Task":
         """The task of a document that the schema has accepted."""
         return cls(**document)
 
-    def document(self) -> "dict[str, Any]":
+    def document(self) -> "documents.TaskState":
         """The task as its file holds it, in the schema's order, without what is not set."""
         held = ((name, getattr(self, name)) for name in self._fields)
-        return {
+        document: Any = {
             name: list(value) if isinstance(value, tuple) else value
             for name, value in held
             if value is not None
         }
+        return document  # type: ignore[no-any-return]
+
+    @property
+    def options(self) -> "list[str]":
+        """The answers that its question offers; none where it asks nothing or leaves it open."""
+        return self.question.get("options", []) if self.question else []
+
+    def shown(self) -> "dict[str, Any]":
+        """The same for whoever looks at it: without zero dates, which stand for times that are not set."""
+        held: dict[str, Any] = {**self.document()}
+        return {name: value for name, value in held.items() if name not in TIMES or not is_unset(value)}
 
     # -- moves: each names the statuses that it comes from ------------------------------------
 
@@ -138,13 +159,21 @@ class Task(Value):
             fresh=None,
         )
 
-    def pause(self, text: str, *, kind: str, by: str, at: str, options: "tuple[str, ...]" = ()) -> "Self":
+    def pause(
+        self,
+        text: str,
+        *,
+        kind: "documents.QuestionKind",
+        by: str,
+        at: str,
+        options: "tuple[str, ...]" = (),
+    ) -> "Self":
         """The task waits for a person, who finds this question in the inbox.
 
         An answer that has not reached the agent yet stays, to be delivered with the next.
         """
         self._only_from("pause", PENDING, IN_PROGRESS)
-        question: dict[str, Any] = {"text": text, "kind": kind, "by": by, "asked_at": at}
+        question: documents.Question = {"text": text, "kind": kind, "by": by, "asked_at": at}
         if options:
             question["options"] = list(options)
         return self.replace(status=PAUSED, question=question, not_before=None)
@@ -154,7 +183,7 @@ class Task(Value):
         self._only_from("answer", PAUSED)
         # An agent that failed before it heard the last answer hears both.
         undelivered = f"{self.answer['text']}\n\n" if self.answer else ""
-        answer = {"text": undelivered + text, "by": by, "at": at}
+        answer: documents.Answer = {"text": undelivered + text, "by": by, "at": at}
         return self.replace(
             status=IN_PROGRESS, question=None, answer=answer, attempts=0,
             error=_from_zero(self.error),
@@ -169,7 +198,9 @@ class Task(Value):
         self._only_from("hand in", IN_PROGRESS, PAUSED, PENDING)
         if self.status == PENDING and not self.session_id and is_unset(self.started_at):
             raise self._refused("hand in", "no agent has worked on it yet")
-        result = {"status": "success", "message": summary} if summary else self.result
+        result = self.result
+        if summary:
+            result = {"status": "success", "message": summary}
         return self.replace(
             status=NEEDS_REVIEW, question=None, answer=None, not_before=None, result=result, error=None,
             error_detail=None,
@@ -239,12 +270,20 @@ class Task(Value):
         return Refused(f"task {self.id} is {self.status} and can't become {goal}: {why}", _next_step(self))
 
 
+def free_id(used: "set[int]") -> "str | None":
+    """The next id: by tens behind those that are used, then one of the free numbers below; None for none."""
+    by_tens = (max(used, default=0) // 10 + 1) * 10
+    below = (number for number in range(HIGHEST_ID, 0, -1) if number not in used)
+    free = by_tens if by_tens <= HIGHEST_ID else next(below, 0)
+    return f"{free:03d}" if free else None
+
+
 def _either(statuses: "tuple[Status, ...]") -> str:
     *rest, last = statuses
     return f"{', '.join(rest)} or {last}" if rest else last
 
 
-def _from_zero(error: "Document | None") -> "Document | None":
+def _from_zero(error: "documents.TaskError | None") -> "documents.TaskError | None":
     """An answer or a new iteration gives an agent all its tries again."""
     return {**error, "retry_count": 0} if error else None
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from sow import files, lease, prompts, shim
+from sow import files, lease, prompts, roles, shim
 from sow.attempt import Attempt, Attempts
 from sow.change import Change, Event
 from sow.clock import is_unset
@@ -45,6 +45,15 @@ from sow_executors import base, extras
 
 if TYPE_CHECKING:
     from sow.clock import Clock
+    from sow_schemas.documents import (
+        Action,
+        AttemptEnded,
+        AttemptStarted,
+        Outcome,
+        Reason,
+        ToolDenied,
+        UsageUpdated,
+    )
 
 log = structlog.get_logger()
 
@@ -109,7 +118,13 @@ class Turns:
     # -- begin --------------------------------------------------------------------------------
 
     def begin(
-        self, task: Task, *, reason: str = "", tried: tuple[str, ...] = (), prompt: str = "", agent: str = ""
+        self,
+        task: Task,
+        *,
+        reason: Reason | None = None,
+        tried: tuple[str, ...] = (),
+        prompt: str = "",
+        agent: str = "",
     ) -> Live:
         """Starts an agent on a task that is pending, or in_progress and not running.
 
@@ -124,7 +139,7 @@ class Turns:
         if agent and agent != task.assigned_agent:
             task = task.replace(assigned_agent=agent)
         self.drivers.check_free(task.id)
-        choice = self._choice(task)
+        choice = self.choice(task)
         executor = executor_of(choice)
         folder, branch, start = self.workspace.prepare(task)
         session, action = self._session(task, executor, tried)
@@ -160,7 +175,7 @@ class Turns:
                 reason=reason,
                 run_id=self.run_id,
                 folder=folder,
-                argv=command.argv,
+                argv=list(command.argv),
                 created_at=self.store.now(),
             )
         )
@@ -215,12 +230,15 @@ class Turns:
             quiet_since=self.clock(),
         )
 
-    def _choice(self, task: Task) -> ExecutorChoice:
+    def choice(self, task: Task) -> ExecutorChoice:
+        """The executor of the task's next turn: the one that has its session, else its role's."""
         if task.executor and task.session_id and not task.fresh:
             return self.user.named(task.executor, f"task {task.id}")
         return self.user.for_role(task.assigned_agent, self.environment)
 
-    def _session(self, task: Task, executor: base.Executor, tried: tuple[str, ...]) -> tuple[str | None, str]:
+    def _session(
+        self, task: Task, executor: base.Executor, tried: tuple[str, ...]
+    ) -> tuple[str | None, Action]:
         """The session of this turn and how it is come by: an id that is there is resumed."""
         kept = task.session_id if task.session_id and not task.fresh and "mint" not in tried else None
         if kept is not None and not executor.accepts(kept):
@@ -237,7 +255,7 @@ class Turns:
             return True
         return executor.knows(session, self._passed(executor))
 
-    def _reason(self, task: Task, action: str) -> str:
+    def _reason(self, task: Task, action: Action) -> Reason:
         if task.answer:
             return "feedback" if self._is_feedback(task) else "answer"
         if action == "spawn" and not task.attempts:
@@ -254,7 +272,7 @@ class Turns:
 
     def _is_feedback(self, task: Task) -> bool:
         given = self.store.feedback(task)
-        return bool(given and task.answer and given[-1][1].strip() == str(task.answer["text"]).strip())
+        return bool(given and task.answer and given[-1][1].strip() == task.answer["text"].strip())
 
     def _by_file(self, executor: base.Executor, choice: ExecutorChoice, attempt: str) -> str:
         """How to report without `sow`, for an agent that may not be allowed to run it."""
@@ -263,7 +281,7 @@ class Turns:
         return f"\n\n{prompts.by_file(f'{self.attempts.folder(attempt)}/outbox')}"
 
     def _prompt(self, task: Task, action: str, reason: str) -> str:
-        words = str(task.answer["text"]) if task.answer else ""
+        words = task.answer["text"] if task.answer else ""
         is_feedback = self._is_feedback(task)
         if action == "spawn":
             note = f"A person answered an earlier question of yours: {words}" if words else ""
@@ -313,7 +331,8 @@ class Turns:
         now = self.store.now()
 
         def change(current: Task) -> Change:
-            if current.status != task.status or current.iteration != task.iteration:
+            now_at = (current.status, current.iteration, current.phase)
+            if now_at != (task.status, task.iteration, task.phase):
                 raise Busy(f"task {task.id} was changed by somebody else just now", "repeat the command")
             begun = current.replace(assigned_agent=task.assigned_agent).start(
                 session_id=session,
@@ -323,9 +342,12 @@ class Turns:
                 branch=branch,
                 base=current.base or start,
             )
-            kind = "task.resumed" if current.started_at else "task.started"
-            payload = {"by": "orchestrator"} if current.started_at else {"pipeline": [task.assigned_agent]}
-            events = [Event(type=kind, task_id=task.id, payload=payload)]
+            if is_unset(current.started_at):
+                pipeline = [task.assigned_agent]
+                told = Event(type="task.started", task_id=task.id, payload={"pipeline": pipeline})
+            else:
+                told = Event(type="task.resumed", task_id=task.id, payload={"by": "orchestrator"})
+            events = [told]
             if session and session != current.session_id:
                 events.append(
                     Event(
@@ -349,6 +371,8 @@ class Turns:
             "SOW_PROJECT_RUNTIME": self.layout.runtime,
             "SOW_RUN_ID": self.run_id,
             "SOW_ATTEMPT_ID": attempt,
+            # An agent that starts others is to choose as the user did.
+            **{name: value for name, value in self.environment.items() if name.startswith(roles.VARIABLES)},
         }
         return environment.build(
             self.environment, (*executor.environment, *self.repository.environment), mine
@@ -369,7 +393,7 @@ class Turns:
                 boot_id=identity.boot_id,
             )
         )
-        payload = {
+        payload: AttemptStarted = {
             "attempt": attempt.id,
             "pid": identity.pid,
             "executor": choice.name,
@@ -393,7 +417,7 @@ class Turns:
             raise Refused(
                 f"task {task.id} has no session to attach to", f"start its agent: `sow agent spawn {task.id}`"
             )
-        choice = self._choice(task)
+        choice = self.choice(task)
         executor = executor_of(choice)
         folder, _, _ = self.workspace.prepare(task)
         attempt_id = self.attempts.reserve(task.id, task.iteration)
@@ -423,7 +447,7 @@ class Turns:
                 reason="attach",
                 run_id=self.run_id,
                 folder=folder,
-                argv=command.argv,
+                argv=list(command.argv),
                 created_at=self.store.now(),
                 started_at=self.store.now(),
             )
@@ -542,8 +566,8 @@ class Turns:
 
     def _send_back(self, task: Task, words: str) -> Task:
         def change(current: Task) -> Change:
-            folder = self.layout.task(task.phase, task.id)
-            return sent_back(current, words, by="sow", at=self.store.now(), folder=folder)
+            file = self.store.next_feedback(current)
+            return sent_back(current, words, by="sow", at=self.store.now(), file=file)
 
         return self.store.change_task(task.id, change)
 
@@ -561,22 +585,14 @@ class Turns:
 
     def _record_end(self, live: Live, ending: base.Finished | base.Failed, status: Exit | None) -> Attempt:
         tally = live.tally
-        match ending:
-            case base.Failed(kind, message):
-                outcome, detail = (
-                    ("stopped" if live.stopped else "lost" if status is None else "failed"),
-                    {
-                        "error_class": kind,
-                        "message": message,
-                    },
-                )
-            case base.Finished(_, turns):
-                outcome, detail = "finished", {"turns": str(turns)}
+        outcome: Outcome = "finished"
+        if isinstance(ending, base.Failed):
+            outcome = "stopped" if live.stopped else "lost" if status is None else "failed"
         ended = live.attempt.replace(
             outcome=outcome,
-            error_class=detail.get("error_class"),
-            message=detail.get("message"),
-            turns=int(detail["turns"]) if "turns" in detail else None,
+            error_class=ending.kind if isinstance(ending, base.Failed) else None,
+            message=ending.message if isinstance(ending, base.Failed) else None,
+            turns=ending.turns if isinstance(ending, base.Finished) else None,
             session_id=tally.session_id or live.attempt.session_id,
             cost_usd=tally.usd,
             input_tokens=tally.input_tokens,
@@ -585,10 +601,10 @@ class Turns:
             denials=[{"tool": d.tool, "detail": d.detail, "reason": d.reason} for d in tally.denied] or None,
         )
         for denied in tally.denied:
-            payload = {"tool": denied.tool, "detail": denied.detail}
+            payload: ToolDenied = {"tool": denied.tool, "detail": denied.detail}
             self.store.tell(Event(type="tool.denied", task_id=ended.task_id, payload=payload))
         if tally.usd is not None or tally.input_tokens or tally.output_tokens:
-            used = {
+            used: UsageUpdated = {
                 "usd": tally.usd,
                 "input_tokens": tally.input_tokens,
                 "output_tokens": tally.output_tokens,
@@ -602,7 +618,7 @@ class Turns:
         attempt: Attempt,
         leases: tuple[lease.Lease, ...],
         *,
-        outcome: str,
+        outcome: Outcome,
         status: Exit | None = None,
         message: str = "",
     ) -> None:
@@ -618,7 +634,7 @@ class Turns:
         )
         for held in leases:
             held.release()
-        payload = {"attempt": attempt.id, "outcome": outcome, "exit_code": code}
+        payload: AttemptEnded = {"attempt": attempt.id, "outcome": outcome, "exit_code": code}
         self.store.tell(Event(type="attempt.ended", task_id=attempt.task_id, payload=payload))
 
 

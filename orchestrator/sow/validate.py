@@ -13,12 +13,13 @@ from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
-import sow_schemas
-from sow import config, document, eventlog, files
-from sow.errors import BadFile, NotFound, Refused, SowError
+from sow import document, eventlog, files
+from sow.config import check as checking
+from sow.document.faults import Invalid
+from sow.errors import BadFile, SowError
 from sow.eventlog import EventLog
 from sow.layout import Layout
-from sow.store import Invalid, Store
+from sow.store import Store
 from sow.task import Task
 
 MOST_CIRCLES = 20
@@ -82,45 +83,13 @@ def _told(fault: SowError, path: str) -> tuple[BadFile, ...]:
 
 
 def _settings(main: str, environment: Mapping[str, str]) -> Iterator[BadFile]:
-    """What is wrong with the user's settings and the repository's."""
-    path = config.user_path(environment)
-    try:
-        _check_document(path, "user_config")
-        user = config.user(environment)
-    except SowError as fault:
-        yield from _told(fault, path)
-    else:
-        yield from _executors(user)
-    path = f"{main}/.sow/config.yaml"
-    try:
-        _check_document(path, "repository_config")
-        config.repository(main)
-    except SowError as fault:
-        yield from _told(fault, path)
-
-
-def _check_document(path: str, schema: str) -> None:
-    """Raises all that is wrong with a file of settings by its schema."""
-    try:
-        held = document.read_file(path)
-    except FileNotFoundError:
-        return
-    # What a newer sow wrote is refused for that reason, and not for its keys.
-    if "requires" not in held.value and not sow_schemas.valid(schema, held.value):
-        raise Invalid(path, sow_schemas.problems(schema, held.value), held)
-
-
-def _executors(user: config.UserConfig) -> Iterator[BadFile]:
-    """Executors of a type that there is not, and roles bound to an executor that there is not."""
-    named: list[tuple[tuple[str, ...], str]]
-    named = [(("agents", "executors", name, "type"), name) for name in user.executors]
-    named += [(("agents", "bindings", role), name) for role, name in user.bindings.items()]
-    for path, name in named:
-        try:
-            user.named(name, user.path)
-        except (NotFound, Refused) as fault:
-            line = document.read_file(user.path).place(path)[0]
-            yield BadFile(user.path, str(fault), fault.hint, line=line, field=".".join(path))
+    """What is wrong with the user's settings, the repository's, and the variables that choose executors."""
+    for found in checking.everything(environment, main):
+        if not found.is_note:
+            at = found.source
+            what = found.message.removeprefix(f"{found.field}: ")
+            path = at.file or f"${at.variable}"
+            yield BadFile(path, what, found.hint, line=at.line, field=found.field if at.file else "")
 
 
 def _project(store: Store) -> tuple[BadFile, ...]:

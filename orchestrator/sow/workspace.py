@@ -207,6 +207,15 @@ class Workspace:
             return str(fault)
         return reason
 
+    def unmerged(self, task: Task) -> str | None:
+        """What of a task's work is nowhere else than on its branch; None for nothing."""
+        git = Git(self.layout.folder)
+        tip = git.tip(task.branch) if task.branch else None
+        if tip is None or git.is_ancestor(tip, f"refs/heads/{self.branch}"):
+            return None
+        count = git.line("rev-list", "--count", tip, f"^refs/heads/{self.branch}")
+        return f"commits of {task.branch} that are not in {self.branch}: {count}"
+
     def clear_up_left(self, completed: Iterable[Task]) -> None:
         """The same for completed tasks of which a kill left worktree or branch."""
         form = "--format=%(refname:short)"

@@ -13,13 +13,12 @@ if TYPE_CHECKING:
 
     from sow_schemas.explain import Problem
 
-__all__ = ["Problem", "fields", "load", "names", "problems", "valid"]
+__all__ = ["WITHOUT", "Problem", "fields", "load", "names", "problems", "valid"]
 
 _SUFFIX = ".schema.json"
 
-# On disk a phase's tasks and a project's phases are files of their own: the
-# same schema, without the field that holds them.
-_WITHOUT = {"phase_file": ("phase_state", "tasks"), "project_file": ("project_state", "phases")}
+WITHOUT = {"phase_file": ("phase_state", "tasks"), "project_file": ("project_state", "phases")}
+"""The schemas of files: each a whole document's, without the field that lies in files of its own."""
 
 _fields: "dict[str, dict[str, Any]]" = {}
 
@@ -27,7 +26,7 @@ _fields: "dict[str, dict[str, Any]]" = {}
 def names() -> list[str]:
     """The documents that have a schema, in alphabetical order."""
     written = [n[: -len(_SUFFIX)] for n in os.listdir(os.path.dirname(__file__)) if n.endswith(_SUFFIX)]
-    return sorted([*written, *_WITHOUT])
+    return sorted([*written, *WITHOUT])
 
 
 def load(name: str) -> "dict[str, Any]":
@@ -37,14 +36,14 @@ def load(name: str) -> "dict[str, Any]":
     """
     import json
 
-    source, left_out = _WITHOUT.get(name, (name, ""))
+    source, left_out = WITHOUT.get(name, (name, ""))
     if source not in names():
         raise KeyError(f"no schema is called {name!r}; there are {', '.join(names())}")
     with open(os.path.join(os.path.dirname(__file__), source + _SUFFIX), encoding="utf-8") as file:
         schema: dict[str, Any] = json.load(file)
     if left_out:
+        schema["description"] = f"A {schema['title']} as its file holds it: without `{left_out}`."
         schema["title"] = schema["title"].replace("State", "File")
-        schema["description"] = f"{schema['title']}: a {schema['title'][:-4]}State without `{left_out}`."
         del schema["properties"][left_out]
         schema["required"].remove(left_out)
     return schema

@@ -15,52 +15,81 @@ _KEYS_6 = frozenset(('input',))
 _KEYS_7 = frozenset(('pipeline',))
 _KEYS_8 = frozenset(('msg', 'progress', 'stage'))
 _KEYS_9 = frozenset(('kind', 'path'))
-_KEYS_10 = frozenset(('duration_sec',))
-_KEYS_11 = frozenset(('error', 'stack'))
-_KEYS_12 = frozenset(('kind', 'question'))
-_KEYS_13 = frozenset(('by',))
-_KEYS_14 = frozenset(('summary',))
-_KEYS_15 = frozenset(('feedback', 'iteration'))
-_KEYS_16 = frozenset(('reason',))
-_KEYS_17 = frozenset(('not_before', 'reason'))
-_KEYS_18 = frozenset(('fields',))
-_KEYS_19 = frozenset(('executor', 'session_id'))
-_KEYS_20 = frozenset(('action', 'attempt', 'executor', 'pid'))
-_KEYS_21 = frozenset(('attempt', 'exit_code', 'outcome'))
-_KEYS_22 = frozenset(('text',))
-_KEYS_23 = frozenset(('detail', 'tool'))
-_KEYS_24 = frozenset(('input_tokens', 'output_tokens', 'usd'))
-_KEYS_25 = frozenset(('branch', 'commit'))
-_KEYS_26 = frozenset(('files',))
-_KEYS_27 = frozenset(('holder', 'lease'))
-_KEYS_28 = frozenset(('jobs',))
-_KEYS_29 = frozenset(('branch', 'name'))
-_KEYS_30 = frozenset(('created_at', 'enabled', 'inputs', 'outputs', 'status'))
-_KEYS_31 = frozenset(('completed_at', 'created_at', 'enabled', 'failed_at', 'inputs', 'iteration', 'metadata', 'outputs', 'started_at', 'status'))
-_KEYS_32 = frozenset(('created_at', 'enabled', 'inputs', 'outputs', 'status', 'tasks'))
-_KEYS_33 = frozenset(('completed_at', 'created_at', 'enabled', 'failed_at', 'inputs', 'iteration', 'metadata', 'outputs', 'started_at', 'status', 'tasks'))
-_KEYS_34 = frozenset(('branch', 'created_at', 'name', 'statechart', 'type', 'updated_at'))
-_KEYS_35 = frozenset(('agent_sessions', 'branch', 'created_at', 'description', 'name', 'statechart', 'type', 'updated_at'))
-_KEYS_36 = frozenset(('current_state', 'updated_at'))
-_KEYS_37 = frozenset(('branch', 'created_at', 'name', 'phases', 'statechart', 'type', 'updated_at'))
-_KEYS_38 = frozenset(('agent_sessions', 'branch', 'created_at', 'description', 'name', 'phases', 'statechart', 'type', 'updated_at'))
-_KEYS_39 = frozenset(('checks', 'environment', 'grace_seconds', 'isolation', 'jobs', 'requires', 'silence_seconds', 'state'))
-_KEYS_40 = frozenset(('commit',))
-_KEYS_41 = frozenset(('status',))
-_KEYS_42 = frozenset(('data', 'details', 'error_code', 'message', 'status'))
-_KEYS_43 = frozenset(('error_code', 'message'))
-_KEYS_44 = frozenset(('error_type', 'message', 'timestamp'))
-_KEYS_45 = frozenset(('error_type', 'is_retryable', 'message', 'retry_count', 'timestamp', 'traceback'))
-_KEYS_46 = frozenset(('assigned_agent', 'created_at', 'id', 'inputs', 'iteration', 'name', 'outputs', 'phase', 'status', 'updated_at'))
-_KEYS_47 = frozenset(('answer', 'approval', 'assigned_agent', 'attempts', 'base', 'branch', 'commit', 'completed_at', 'created_at', 'depends_on', 'error', 'error_detail', 'executor', 'fresh', 'id', 'inputs', 'iteration', 'metadata', 'name', 'not_before', 'outputs', 'params', 'phase', 'priority', 'question', 'result', 'session_id', 'started_at', 'status', 'task_type', 'updated_at', 'worktree'))
-_KEYS_48 = frozenset(('at', 'by', 'text'))
-_KEYS_49 = frozenset(('at', 'by'))
-_KEYS_50 = frozenset(('asked_at', 'by', 'kind', 'text'))
-_KEYS_51 = frozenset(('asked_at', 'by', 'kind', 'options', 'text'))
-_KEYS_52 = frozenset(('agents',))
-_KEYS_53 = frozenset(('bindings', 'executors'))
-_KEYS_54 = frozenset(('type',))
-_KEYS_55 = frozenset(('custom_args', 'settings', 'type'))
+_KEYS_10 = frozenset(('fields', 'kind', 'path'))
+_KEYS_11 = frozenset(('duration_sec',))
+_KEYS_12 = frozenset(('error', 'stack'))
+_KEYS_13 = frozenset(('kind', 'question'))
+_KEYS_14 = frozenset(('by',))
+_KEYS_15 = frozenset(('answer', 'by'))
+_KEYS_16 = frozenset(('summary',))
+_KEYS_17 = frozenset(('feedback', 'iteration'))
+_KEYS_18 = frozenset(('reason',))
+_KEYS_19 = frozenset(('not_before', 'reason'))
+_KEYS_20 = frozenset(('fields',))
+_KEYS_21 = frozenset(('source', 'target'))
+_KEYS_22 = frozenset(('name',))
+_KEYS_23 = frozenset(('kept',))
+_KEYS_24 = frozenset(('executor', 'session_id'))
+_KEYS_25 = frozenset(('action', 'attempt', 'executor', 'pid'))
+_KEYS_26 = frozenset(('attempt', 'exit_code', 'outcome'))
+_KEYS_27 = frozenset(('text',))
+_KEYS_28 = frozenset(('detail', 'tool'))
+_KEYS_29 = frozenset(('input_tokens', 'output_tokens', 'usd'))
+_KEYS_30 = frozenset(('branch', 'commit'))
+_KEYS_31 = frozenset(('files',))
+_KEYS_32 = frozenset(('holder', 'lease'))
+_KEYS_33 = frozenset(('jobs',))
+_KEYS_34 = frozenset(('branch', 'name'))
+_KEYS_35 = frozenset(('event', 'source', 'target'))
+_KEYS_36 = frozenset(('renumbered', 'tasks'))
+_KEYS_37 = frozenset(('branch', 'gates', 'how', 'name'))
+_KEYS_38 = frozenset(('branch', 'commit', 'gates', 'how', 'name', 'pull_request', 'target'))
+_KEYS_39 = frozenset(('fields', 'phase'))
+_KEYS_40 = frozenset(('created_at', 'enabled', 'inputs', 'outputs', 'status'))
+_KEYS_41 = frozenset(('completed_at', 'created_at', 'enabled', 'failed_at', 'inputs', 'iteration', 'metadata', 'outputs', 'started_at', 'status'))
+_KEYS_42 = frozenset(('created_at', 'enabled', 'inputs', 'outputs', 'status', 'tasks'))
+_KEYS_43 = frozenset(('completed_at', 'created_at', 'enabled', 'failed_at', 'inputs', 'iteration', 'metadata', 'outputs', 'started_at', 'status', 'tasks'))
+_KEYS_44 = frozenset(('branch', 'created_at', 'name', 'statechart', 'type', 'updated_at'))
+_KEYS_45 = frozenset(('agent_sessions', 'branch', 'created_at', 'description', 'name', 'statechart', 'type', 'updated_at'))
+_KEYS_46 = frozenset(('current_state', 'updated_at'))
+_KEYS_47 = frozenset(('branch', 'created_at', 'name', 'phases', 'statechart', 'type', 'updated_at'))
+_KEYS_48 = frozenset(('agent_sessions', 'branch', 'created_at', 'description', 'name', 'phases', 'statechart', 'type', 'updated_at'))
+_KEYS_49 = frozenset(('initial', 'name', 'phases', 'states'))
+_KEYS_50 = frozenset(('branch_prefixes', 'description', 'final', 'initial', 'name', 'phases', 'states'))
+_KEYS_51 = frozenset(('state',))
+_KEYS_52 = frozenset(('effects', 'event', 'state'))
+_KEYS_53 = frozenset(('phase',))
+_KEYS_54 = frozenset(('carry', 'enter', 'metadata', 'phase', 'status'))
+_KEYS_55 = frozenset(('to', 'type'))
+_KEYS_56 = frozenset(('completion', 'inputs', 'metadata', 'outputs', 'statuses', 'task_metadata', 'tasks'))
+_KEYS_57 = frozenset(('artifact',))
+_KEYS_58 = frozenset(('phase', 'prompt', 'transitions'))
+_KEYS_59 = frozenset(('event', 'target'))
+_KEYS_60 = frozenset(('description', 'effects', 'event', 'guards', 'target'))
+_KEYS_61 = frozenset(('artifacts', 'dependencies', 'metadata', 'task_metadata', 'tasks', 'text'))
+_KEYS_62 = frozenset(('equals', 'field'))
+_KEYS_63 = frozenset(('equals', 'field', 'phase'))
+_KEYS_64 = frozenset(('all', 'at_least', 'completed', 'phase'))
+_KEYS_65 = frozenset(('type',))
+_KEYS_66 = frozenset(('approved', 'metadata', 'of', 'phase', 'this_iteration', 'type', 'which'))
+_KEYS_67 = frozenset(('equals', 'field', 'phase', 'statuses'))
+_KEYS_68 = frozenset(('checks', 'environment', 'finish', 'grace_seconds', 'isolation', 'jobs', 'requires', 'silence_seconds', 'state'))
+_KEYS_69 = frozenset(('commit',))
+_KEYS_70 = frozenset(('forge', 'push', 'target'))
+_KEYS_71 = frozenset(('status',))
+_KEYS_72 = frozenset(('data', 'details', 'error_code', 'message', 'status'))
+_KEYS_73 = frozenset(('error_code', 'message'))
+_KEYS_74 = frozenset(('error_type', 'message', 'timestamp'))
+_KEYS_75 = frozenset(('error_type', 'is_retryable', 'message', 'retry_count', 'timestamp', 'traceback'))
+_KEYS_76 = frozenset(('assigned_agent', 'created_at', 'id', 'inputs', 'iteration', 'name', 'outputs', 'phase', 'status', 'updated_at'))
+_KEYS_77 = frozenset(('answer', 'approval', 'assigned_agent', 'attempts', 'base', 'branch', 'commit', 'completed_at', 'created_at', 'depends_on', 'error', 'error_detail', 'executor', 'fresh', 'id', 'inputs', 'iteration', 'metadata', 'name', 'not_before', 'outputs', 'params', 'phase', 'priority', 'question', 'result', 'session_id', 'started_at', 'status', 'task_type', 'updated_at', 'worktree'))
+_KEYS_78 = frozenset(('at', 'by', 'text'))
+_KEYS_79 = frozenset(('at', 'by'))
+_KEYS_80 = frozenset(('asked_at', 'by', 'kind', 'text'))
+_KEYS_81 = frozenset(('asked_at', 'by', 'kind', 'options', 'text'))
+_KEYS_82 = frozenset(('agents',))
+_KEYS_83 = frozenset(('bindings', 'executors'))
+_KEYS_84 = frozenset(('custom_args', 'settings', 'type'))
 
 def artifact_state(v: object) -> bool:
     if not isinstance(v, dict):
@@ -371,7 +400,7 @@ def event(v: object) -> bool:
             v01 = v0['kind']
             if not isinstance(v01, str):
                 return False
-    elif vc == 'task.completed':
+    elif vc == 'artifact.changed':
         if 'payload' in v:
             v0 = v['payload']
             if not isinstance(v0, dict):
@@ -379,6 +408,42 @@ def event(v: object) -> bool:
             if not v0.keys() >= _KEYS_10:
                 return False
             if not v0.keys() <= _KEYS_10:
+                return False
+            v00 = v0['path']
+            if not isinstance(v00, str):
+                return False
+            v01 = v0['kind']
+            if not isinstance(v01, str):
+                return False
+            v02 = v0['fields']
+            if not isinstance(v02, list):
+                return False
+            for v02i in v02:
+                if not isinstance(v02i, str):
+                    return False
+    elif vc == 'artifact.removed':
+        if 'payload' in v:
+            v0 = v['payload']
+            if not isinstance(v0, dict):
+                return False
+            if not v0.keys() >= _KEYS_9:
+                return False
+            if not v0.keys() <= _KEYS_9:
+                return False
+            v00 = v0['path']
+            if not isinstance(v00, str):
+                return False
+            v01 = v0['kind']
+            if not isinstance(v01, str):
+                return False
+    elif vc == 'task.completed':
+        if 'payload' in v:
+            v0 = v['payload']
+            if not isinstance(v0, dict):
+                return False
+            if not v0.keys() >= _KEYS_11:
+                return False
+            if not v0.keys() <= _KEYS_11:
                 return False
             v00 = v0['duration_sec']
             if not (isinstance(v00, (int, float)) and not isinstance(v00, bool)):
@@ -390,9 +455,9 @@ def event(v: object) -> bool:
             v0 = v['payload']
             if not isinstance(v0, dict):
                 return False
-            if not v0.keys() >= _KEYS_11:
+            if not v0.keys() >= _KEYS_12:
                 return False
-            if not v0.keys() <= _KEYS_11:
+            if not v0.keys() <= _KEYS_12:
                 return False
             v00 = v0['error']
             if not isinstance(v00, str):
@@ -405,9 +470,9 @@ def event(v: object) -> bool:
             v0 = v['payload']
             if not isinstance(v0, dict):
                 return False
-            if not v0.keys() >= _KEYS_12:
+            if not v0.keys() >= _KEYS_13:
                 return False
-            if not v0.keys() <= _KEYS_12:
+            if not v0.keys() <= _KEYS_13:
                 return False
             v00 = v0['question']
             if not isinstance(v00, str):
@@ -420,21 +485,25 @@ def event(v: object) -> bool:
             v0 = v['payload']
             if not isinstance(v0, dict):
                 return False
-            if not v0.keys() >= _KEYS_13:
+            if not v0.keys() >= _KEYS_14:
                 return False
-            if not v0.keys() <= _KEYS_13:
+            if not v0.keys() <= _KEYS_15:
                 return False
             v00 = v0['by']
             if not isinstance(v00, str):
                 return False
+            if 'answer' in v0:
+                v01 = v0['answer']
+                if not isinstance(v01, str):
+                    return False
     elif vc == 'task.needs_review':
         if 'payload' in v:
             v0 = v['payload']
             if not isinstance(v0, dict):
                 return False
-            if not v0.keys() >= _KEYS_14:
+            if not v0.keys() >= _KEYS_16:
                 return False
-            if not v0.keys() <= _KEYS_14:
+            if not v0.keys() <= _KEYS_16:
                 return False
             v00 = v0['summary']
             if not isinstance(v00, str):
@@ -444,9 +513,9 @@ def event(v: object) -> bool:
             v0 = v['payload']
             if not isinstance(v0, dict):
                 return False
-            if not v0.keys() >= _KEYS_15:
+            if not v0.keys() >= _KEYS_17:
                 return False
-            if not v0.keys() <= _KEYS_15:
+            if not v0.keys() <= _KEYS_17:
                 return False
             v00 = v0['iteration']
             if not (isinstance(v00, int) and not isinstance(v00, bool)):
@@ -461,9 +530,9 @@ def event(v: object) -> bool:
             v0 = v['payload']
             if not isinstance(v0, dict):
                 return False
-            if not v0.keys() >= _KEYS_16:
+            if not v0.keys() >= _KEYS_18:
                 return False
-            if not v0.keys() <= _KEYS_16:
+            if not v0.keys() <= _KEYS_18:
                 return False
             v00 = v0['reason']
             if not isinstance(v00, str):
@@ -473,9 +542,9 @@ def event(v: object) -> bool:
             v0 = v['payload']
             if not isinstance(v0, dict):
                 return False
-            if not v0.keys() >= _KEYS_17:
+            if not v0.keys() >= _KEYS_19:
                 return False
-            if not v0.keys() <= _KEYS_17:
+            if not v0.keys() <= _KEYS_19:
                 return False
             v00 = v0['not_before']
             if not isinstance(v00, str):
@@ -490,9 +559,9 @@ def event(v: object) -> bool:
             v0 = v['payload']
             if not isinstance(v0, dict):
                 return False
-            if not v0.keys() >= _KEYS_18:
+            if not v0.keys() >= _KEYS_20:
                 return False
-            if not v0.keys() <= _KEYS_18:
+            if not v0.keys() <= _KEYS_20:
                 return False
             v00 = v0['fields']
             if not isinstance(v00, list):
@@ -500,14 +569,53 @@ def event(v: object) -> bool:
             for v00i in v00:
                 if not isinstance(v00i, str):
                     return False
+    elif vc == 'task.moved':
+        if 'payload' in v:
+            v0 = v['payload']
+            if not isinstance(v0, dict):
+                return False
+            if not v0.keys() >= _KEYS_21:
+                return False
+            if not v0.keys() <= _KEYS_21:
+                return False
+            v00 = v0['source']
+            if not isinstance(v00, str):
+                return False
+            v01 = v0['target']
+            if not isinstance(v01, str):
+                return False
+    elif vc == 'task.removed':
+        if 'payload' in v:
+            v0 = v['payload']
+            if not isinstance(v0, dict):
+                return False
+            if not v0.keys() >= _KEYS_22:
+                return False
+            if not v0.keys() <= _KEYS_22:
+                return False
+            v00 = v0['name']
+            if not isinstance(v00, str):
+                return False
+    elif vc == 'task.restored':
+        if 'payload' in v:
+            v0 = v['payload']
+            if not isinstance(v0, dict):
+                return False
+            if not v0.keys() >= _KEYS_23:
+                return False
+            if not v0.keys() <= _KEYS_23:
+                return False
+            v00 = v0['kept']
+            if not isinstance(v00, str):
+                return False
     elif vc == 'session.started':
         if 'payload' in v:
             v0 = v['payload']
             if not isinstance(v0, dict):
                 return False
-            if not v0.keys() >= _KEYS_19:
+            if not v0.keys() >= _KEYS_24:
                 return False
-            if not v0.keys() <= _KEYS_19:
+            if not v0.keys() <= _KEYS_24:
                 return False
             v00 = v0['session_id']
             if not isinstance(v00, str):
@@ -520,9 +628,9 @@ def event(v: object) -> bool:
             v0 = v['payload']
             if not isinstance(v0, dict):
                 return False
-            if not v0.keys() >= _KEYS_20:
+            if not v0.keys() >= _KEYS_25:
                 return False
-            if not v0.keys() <= _KEYS_20:
+            if not v0.keys() <= _KEYS_25:
                 return False
             v00 = v0['attempt']
             if not isinstance(v00, str):
@@ -543,9 +651,9 @@ def event(v: object) -> bool:
             v0 = v['payload']
             if not isinstance(v0, dict):
                 return False
-            if not v0.keys() >= _KEYS_21:
+            if not v0.keys() >= _KEYS_26:
                 return False
-            if not v0.keys() <= _KEYS_21:
+            if not v0.keys() <= _KEYS_26:
                 return False
             v00 = v0['attempt']
             if not isinstance(v00, str):
@@ -561,9 +669,9 @@ def event(v: object) -> bool:
             v0 = v['payload']
             if not isinstance(v0, dict):
                 return False
-            if not v0.keys() >= _KEYS_22:
+            if not v0.keys() >= _KEYS_27:
                 return False
-            if not v0.keys() <= _KEYS_22:
+            if not v0.keys() <= _KEYS_27:
                 return False
             v00 = v0['text']
             if not isinstance(v00, str):
@@ -573,9 +681,9 @@ def event(v: object) -> bool:
             v0 = v['payload']
             if not isinstance(v0, dict):
                 return False
-            if not v0.keys() >= _KEYS_23:
+            if not v0.keys() >= _KEYS_28:
                 return False
-            if not v0.keys() <= _KEYS_23:
+            if not v0.keys() <= _KEYS_28:
                 return False
             v00 = v0['tool']
             if not isinstance(v00, str):
@@ -588,9 +696,9 @@ def event(v: object) -> bool:
             v0 = v['payload']
             if not isinstance(v0, dict):
                 return False
-            if not v0.keys() >= _KEYS_24:
+            if not v0.keys() >= _KEYS_29:
                 return False
-            if not v0.keys() <= _KEYS_24:
+            if not v0.keys() <= _KEYS_29:
                 return False
             v00 = v0['usd']
             if not ((isinstance(v00, (int, float)) and not isinstance(v00, bool)) or v00 is None):
@@ -613,9 +721,9 @@ def event(v: object) -> bool:
             v0 = v['payload']
             if not isinstance(v0, dict):
                 return False
-            if not v0.keys() >= _KEYS_25:
+            if not v0.keys() >= _KEYS_30:
                 return False
-            if not v0.keys() <= _KEYS_25:
+            if not v0.keys() <= _KEYS_30:
                 return False
             v00 = v0['commit']
             if not isinstance(v00, str):
@@ -628,9 +736,9 @@ def event(v: object) -> bool:
             v0 = v['payload']
             if not isinstance(v0, dict):
                 return False
-            if not v0.keys() >= _KEYS_26:
+            if not v0.keys() >= _KEYS_31:
                 return False
-            if not v0.keys() <= _KEYS_26:
+            if not v0.keys() <= _KEYS_31:
                 return False
             v00 = v0['files']
             if not isinstance(v00, list):
@@ -643,9 +751,9 @@ def event(v: object) -> bool:
             v0 = v['payload']
             if not isinstance(v0, dict):
                 return False
-            if not v0.keys() >= _KEYS_27:
+            if not v0.keys() >= _KEYS_32:
                 return False
-            if not v0.keys() <= _KEYS_27:
+            if not v0.keys() <= _KEYS_32:
                 return False
             v00 = v0['lease']
             if not isinstance(v00, str):
@@ -658,9 +766,9 @@ def event(v: object) -> bool:
             v0 = v['payload']
             if not isinstance(v0, dict):
                 return False
-            if not v0.keys() >= _KEYS_28:
+            if not v0.keys() >= _KEYS_33:
                 return False
-            if not v0.keys() <= _KEYS_28:
+            if not v0.keys() <= _KEYS_33:
                 return False
             v00 = v0['jobs']
             if not (isinstance(v00, int) and not isinstance(v00, bool)):
@@ -672,9 +780,9 @@ def event(v: object) -> bool:
             v0 = v['payload']
             if not isinstance(v0, dict):
                 return False
-            if not v0.keys() >= _KEYS_16:
+            if not v0.keys() >= _KEYS_18:
                 return False
-            if not v0.keys() <= _KEYS_16:
+            if not v0.keys() <= _KEYS_18:
                 return False
             v00 = v0['reason']
             if not isinstance(v00, str):
@@ -684,9 +792,9 @@ def event(v: object) -> bool:
             v0 = v['payload']
             if not isinstance(v0, dict):
                 return False
-            if not v0.keys() >= _KEYS_29:
+            if not v0.keys() >= _KEYS_34:
                 return False
-            if not v0.keys() <= _KEYS_29:
+            if not v0.keys() <= _KEYS_34:
                 return False
             v00 = v0['name']
             if not isinstance(v00, str):
@@ -694,14 +802,151 @@ def event(v: object) -> bool:
             v01 = v0['branch']
             if not isinstance(v01, str):
                 return False
+    elif vc == 'project.advanced':
+        if 'payload' in v:
+            v0 = v['payload']
+            if not isinstance(v0, dict):
+                return False
+            if not v0.keys() >= _KEYS_35:
+                return False
+            if not v0.keys() <= _KEYS_35:
+                return False
+            v00 = v0['event']
+            if not isinstance(v00, str):
+                return False
+            v01 = v0['source']
+            if not isinstance(v01, str):
+                return False
+            v02 = v0['target']
+            if not isinstance(v02, str):
+                return False
+    elif vc == 'project.split':
+        if 'payload' in v:
+            v0 = v['payload']
+            if not isinstance(v0, dict):
+                return False
+            if not v0.keys() >= _KEYS_36:
+                return False
+            if not v0.keys() <= _KEYS_36:
+                return False
+            v00 = v0['tasks']
+            if not (isinstance(v00, int) and not isinstance(v00, bool)):
+                return False
+            if v00 < 0:
+                return False
+            v01 = v0['renumbered']
+            if not isinstance(v01, dict):
+                return False
+            for v01v in v01.values():
+                if not isinstance(v01v, str):
+                    return False
+    elif vc == 'project.changed':
+        if 'payload' in v:
+            v0 = v['payload']
+            if not isinstance(v0, dict):
+                return False
+            if not v0.keys() >= _KEYS_20:
+                return False
+            if not v0.keys() <= _KEYS_20:
+                return False
+            v00 = v0['fields']
+            if not isinstance(v00, list):
+                return False
+            for v00i in v00:
+                if not isinstance(v00i, str):
+                    return False
+    elif vc == 'project.continued':
+        if 'payload' in v:
+            v0 = v['payload']
+            if not isinstance(v0, dict):
+                return False
+            if not v0.keys() >= _KEYS_34:
+                return False
+            if not v0.keys() <= _KEYS_34:
+                return False
+            v00 = v0['name']
+            if not isinstance(v00, str):
+                return False
+            v01 = v0['branch']
+            if not isinstance(v01, str):
+                return False
+    elif vc == 'project.finished':
+        if 'payload' in v:
+            v0 = v['payload']
+            if not isinstance(v0, dict):
+                return False
+            if not v0.keys() >= _KEYS_37:
+                return False
+            if not v0.keys() <= _KEYS_38:
+                return False
+            v00 = v0['name']
+            if not isinstance(v00, str):
+                return False
+            v01 = v0['branch']
+            if not isinstance(v01, str):
+                return False
+            v02 = v0['how']
+            if not v02 in ('pr', 'merge', 'leave'):
+                return False
+            if 'target' in v0:
+                v03 = v0['target']
+                if not isinstance(v03, str):
+                    return False
+            if 'commit' in v0:
+                v04 = v0['commit']
+                if not isinstance(v04, str):
+                    return False
+            if 'pull_request' in v0:
+                v05 = v0['pull_request']
+                if not isinstance(v05, str):
+                    return False
+            v06 = v0['gates']
+            if not isinstance(v06, list):
+                return False
+            for v06i in v06:
+                if not isinstance(v06i, str):
+                    return False
+    elif vc == 'project.deleted':
+        if 'payload' in v:
+            v0 = v['payload']
+            if not isinstance(v0, dict):
+                return False
+            if not v0.keys() >= _KEYS_34:
+                return False
+            if not v0.keys() <= _KEYS_34:
+                return False
+            v00 = v0['name']
+            if not isinstance(v00, str):
+                return False
+            v01 = v0['branch']
+            if not isinstance(v01, str):
+                return False
+    elif vc == 'phase.changed':
+        if 'payload' in v:
+            v0 = v['payload']
+            if not isinstance(v0, dict):
+                return False
+            if not v0.keys() >= _KEYS_39:
+                return False
+            if not v0.keys() <= _KEYS_39:
+                return False
+            v00 = v0['phase']
+            if not isinstance(v00, str):
+                return False
+            v01 = v0['fields']
+            if not isinstance(v01, list):
+                return False
+            for v01i in v01:
+                if not isinstance(v01i, str):
+                    return False
     elif vc == 'tool.denied':
         if 'payload' in v:
             v0 = v['payload']
             if not isinstance(v0, dict):
                 return False
-            if not v0.keys() >= _KEYS_23:
+            if not v0.keys() >= _KEYS_28:
                 return False
-            if not v0.keys() <= _KEYS_23:
+            if not v0.keys() <= _KEYS_28:
                 return False
             v00 = v0['tool']
             if not isinstance(v00, str):
@@ -714,9 +959,9 @@ def event(v: object) -> bool:
 def phase_file(v: object) -> bool:
     if not isinstance(v, dict):
         return False
-    if not v.keys() >= _KEYS_30:
+    if not v.keys() >= _KEYS_40:
         return False
-    if not v.keys() <= _KEYS_31:
+    if not v.keys() <= _KEYS_41:
         return False
     v0 = v['status']
     if not isinstance(v0, str):
@@ -776,9 +1021,9 @@ def phase_file(v: object) -> bool:
 def phase_state(v: object) -> bool:
     if not isinstance(v, dict):
         return False
-    if not v.keys() >= _KEYS_32:
+    if not v.keys() >= _KEYS_42:
         return False
-    if not v.keys() <= _KEYS_33:
+    if not v.keys() <= _KEYS_43:
         return False
     v0 = v['status']
     if not isinstance(v0, str):
@@ -844,9 +1089,9 @@ def phase_state(v: object) -> bool:
 def project_file(v: object) -> bool:
     if not isinstance(v, dict):
         return False
-    if not v.keys() >= _KEYS_34:
+    if not v.keys() >= _KEYS_44:
         return False
-    if not v.keys() <= _KEYS_35:
+    if not v.keys() <= _KEYS_45:
         return False
     v0 = v['name']
     if not isinstance(v0, str):
@@ -884,9 +1129,9 @@ def project_file(v: object) -> bool:
     v6 = v['statechart']
     if not isinstance(v6, dict):
         return False
-    if not v6.keys() >= _KEYS_36:
+    if not v6.keys() >= _KEYS_46:
         return False
-    if not v6.keys() <= _KEYS_36:
+    if not v6.keys() <= _KEYS_46:
         return False
     v60 = v6['current_state']
     if not isinstance(v60, str):
@@ -910,9 +1155,9 @@ def project_file(v: object) -> bool:
 def project_state(v: object) -> bool:
     if not isinstance(v, dict):
         return False
-    if not v.keys() >= _KEYS_37:
+    if not v.keys() >= _KEYS_47:
         return False
-    if not v.keys() <= _KEYS_38:
+    if not v.keys() <= _KEYS_48:
         return False
     v0 = v['name']
     if not isinstance(v0, str):
@@ -956,9 +1201,9 @@ def project_state(v: object) -> bool:
     v7 = v['statechart']
     if not isinstance(v7, dict):
         return False
-    if not v7.keys() >= _KEYS_36:
+    if not v7.keys() >= _KEYS_46:
         return False
-    if not v7.keys() <= _KEYS_36:
+    if not v7.keys() <= _KEYS_46:
         return False
     v70 = v7['current_state']
     if not isinstance(v70, str):
@@ -979,10 +1224,414 @@ def project_state(v: object) -> bool:
                 return False
     return True
 
+def project_type(v: object) -> bool:
+    if not isinstance(v, dict):
+        return False
+    if not v.keys() >= _KEYS_49:
+        return False
+    if not v.keys() <= _KEYS_50:
+        return False
+    v0 = v['name']
+    if not isinstance(v0, str):
+        return False
+    if not is_project_type(v0):
+        return False
+    if has_line_break(v0):
+        return False
+    if 'description' in v:
+        v1 = v['description']
+        if not isinstance(v1, str):
+            return False
+        if len(v1) < 1:
+            return False
+    if 'branch_prefixes' in v:
+        v2 = v['branch_prefixes']
+        if not isinstance(v2, list):
+            return False
+        for v2i in v2:
+            if not isinstance(v2i, str):
+                return False
+            if len(v2i) < 1:
+                return False
+    v3 = v['initial']
+    if not isinstance(v3, dict):
+        return False
+    if not v3.keys() >= _KEYS_51:
+        return False
+    if not v3.keys() <= _KEYS_52:
+        return False
+    v30 = v3['state']
+    if not isinstance(v30, str):
+        return False
+    if len(v30) < 1:
+        return False
+    if 'event' in v3:
+        v31 = v3['event']
+        if not isinstance(v31, str):
+            return False
+        if len(v31) < 1:
+            return False
+    if 'effects' in v3:
+        v32 = v3['effects']
+        if not isinstance(v32, list):
+            return False
+        for v32i in v32:
+            if not isinstance(v32i, dict):
+                return False
+            if not v32i.keys() >= _KEYS_53:
+                return False
+            if not v32i.keys() <= _KEYS_54:
+                return False
+            v32i0 = v32i['phase']
+            if not isinstance(v32i0, str):
+                return False
+            if len(v32i0) < 1:
+                return False
+            if 'enter' in v32i:
+                v32i1 = v32i['enter']
+                if not isinstance(v32i1, bool):
+                    return False
+            if 'status' in v32i:
+                v32i2 = v32i['status']
+                if not isinstance(v32i2, str):
+                    return False
+                if len(v32i2) < 1:
+                    return False
+            if 'metadata' in v32i:
+                v32i3 = v32i['metadata']
+                if not isinstance(v32i3, dict):
+                    return False
+            if 'carry' in v32i:
+                v32i4 = v32i['carry']
+                if not isinstance(v32i4, dict):
+                    return False
+                if not v32i4.keys() >= _KEYS_55:
+                    return False
+                if not v32i4.keys() <= _KEYS_55:
+                    return False
+                v32i40 = v32i4['type']
+                if not isinstance(v32i40, str):
+                    return False
+                if len(v32i40) < 1:
+                    return False
+                v32i41 = v32i4['to']
+                if not isinstance(v32i41, str):
+                    return False
+                if len(v32i41) < 1:
+                    return False
+    if 'final' in v:
+        v4 = v['final']
+        if not isinstance(v4, list):
+            return False
+        for v4i in v4:
+            if not isinstance(v4i, str):
+                return False
+            if len(v4i) < 1:
+                return False
+    v5 = v['phases']
+    if not isinstance(v5, dict):
+        return False
+    for v5v in v5.values():
+        if not isinstance(v5v, dict):
+            return False
+        if not v5v.keys() <= _KEYS_56:
+            return False
+        if 'tasks' in v5v:
+            v5v0 = v5v['tasks']
+            if not isinstance(v5v0, bool):
+                return False
+        if 'inputs' in v5v:
+            v5v1 = v5v['inputs']
+            if not isinstance(v5v1, list):
+                return False
+            for v5v1i in v5v1:
+                if not isinstance(v5v1i, str):
+                    return False
+                if len(v5v1i) < 1:
+                    return False
+        if 'outputs' in v5v:
+            v5v2 = v5v['outputs']
+            if not isinstance(v5v2, list):
+                return False
+            for v5v2i in v5v2:
+                if not isinstance(v5v2i, str):
+                    return False
+                if len(v5v2i) < 1:
+                    return False
+        if 'statuses' in v5v:
+            v5v3 = v5v['statuses']
+            if not isinstance(v5v3, list):
+                return False
+            for v5v3i in v5v3:
+                if not isinstance(v5v3i, str):
+                    return False
+                if len(v5v3i) < 1:
+                    return False
+        if 'metadata' in v5v:
+            v5v4 = v5v['metadata']
+            if not isinstance(v5v4, dict):
+                return False
+        if 'task_metadata' in v5v:
+            v5v5 = v5v['task_metadata']
+            if not isinstance(v5v5, dict):
+                return False
+        if 'completion' in v5v:
+            v5v6 = v5v['completion']
+            if not isinstance(v5v6, dict):
+                return False
+            if not v5v6.keys() >= _KEYS_57:
+                return False
+            if not v5v6.keys() <= _KEYS_57:
+                return False
+            v5v60 = v5v6['artifact']
+            if not isinstance(v5v60, str):
+                return False
+            if len(v5v60) < 1:
+                return False
+    v6 = v['states']
+    if not isinstance(v6, dict):
+        return False
+    for v6v in v6.values():
+        if not isinstance(v6v, dict):
+            return False
+        if not v6v.keys() <= _KEYS_58:
+            return False
+        if 'phase' in v6v:
+            v6v0 = v6v['phase']
+            if not isinstance(v6v0, str):
+                return False
+            if len(v6v0) < 1:
+                return False
+        if 'prompt' in v6v:
+            v6v1 = v6v['prompt']
+            if not isinstance(v6v1, str):
+                return False
+            if len(v6v1) < 1:
+                return False
+        if 'transitions' in v6v:
+            v6v2 = v6v['transitions']
+            if not isinstance(v6v2, list):
+                return False
+            for v6v2i in v6v2:
+                if not isinstance(v6v2i, dict):
+                    return False
+                if not v6v2i.keys() >= _KEYS_59:
+                    return False
+                if not v6v2i.keys() <= _KEYS_60:
+                    return False
+                v6v2i0 = v6v2i['event']
+                if not isinstance(v6v2i0, str):
+                    return False
+                if len(v6v2i0) < 1:
+                    return False
+                v6v2i1 = v6v2i['target']
+                if not isinstance(v6v2i1, str):
+                    return False
+                if len(v6v2i1) < 1:
+                    return False
+                if 'description' in v6v2i:
+                    v6v2i2 = v6v2i['description']
+                    if not isinstance(v6v2i2, str):
+                        return False
+                    if len(v6v2i2) < 1:
+                        return False
+                if 'guards' in v6v2i:
+                    v6v2i3 = v6v2i['guards']
+                    if not isinstance(v6v2i3, list):
+                        return False
+                    for v6v2i3i in v6v2i3:
+                        if not isinstance(v6v2i3i, dict):
+                            return False
+                        if not v6v2i3i.keys() >= _KEYS_27:
+                            return False
+                        if not v6v2i3i.keys() <= _KEYS_61:
+                            return False
+                        v6v2i3i0 = v6v2i3i['text']
+                        if not isinstance(v6v2i3i0, str):
+                            return False
+                        if len(v6v2i3i0) < 1:
+                            return False
+                        if 'metadata' in v6v2i3i:
+                            v6v2i3i1 = v6v2i3i['metadata']
+                            if not isinstance(v6v2i3i1, dict):
+                                return False
+                            if not v6v2i3i1.keys() >= _KEYS_62:
+                                return False
+                            if not v6v2i3i1.keys() <= _KEYS_63:
+                                return False
+                            if 'phase' in v6v2i3i1:
+                                v6v2i3i10 = v6v2i3i1['phase']
+                                if not isinstance(v6v2i3i10, str):
+                                    return False
+                                if len(v6v2i3i10) < 1:
+                                    return False
+                            v6v2i3i11 = v6v2i3i1['field']
+                            if not isinstance(v6v2i3i11, str):
+                                return False
+                            if len(v6v2i3i11) < 1:
+                                return False
+                        if 'tasks' in v6v2i3i:
+                            v6v2i3i2 = v6v2i3i['tasks']
+                            if not isinstance(v6v2i3i2, dict):
+                                return False
+                            if not v6v2i3i2.keys() <= _KEYS_64:
+                                return False
+                            if 'phase' in v6v2i3i2:
+                                v6v2i3i20 = v6v2i3i2['phase']
+                                if not isinstance(v6v2i3i20, str):
+                                    return False
+                                if len(v6v2i3i20) < 1:
+                                    return False
+                            if 'at_least' in v6v2i3i2:
+                                v6v2i3i21 = v6v2i3i2['at_least']
+                                if not (isinstance(v6v2i3i21, int) and not isinstance(v6v2i3i21, bool)):
+                                    return False
+                                if v6v2i3i21 < 0:
+                                    return False
+                            if 'all' in v6v2i3i2:
+                                v6v2i3i22 = v6v2i3i2['all']
+                                if not isinstance(v6v2i3i22, list):
+                                    return False
+                                for v6v2i3i22i in v6v2i3i22:
+                                    if not v6v2i3i22i in ('pending', 'in_progress', 'paused', 'needs_review', 'completed', 'abandoned'):
+                                        return False
+                            if 'completed' in v6v2i3i2:
+                                v6v2i3i23 = v6v2i3i2['completed']
+                                if not (isinstance(v6v2i3i23, int) and not isinstance(v6v2i3i23, bool)):
+                                    return False
+                                if v6v2i3i23 < 0:
+                                    return False
+                        if 'artifacts' in v6v2i3i:
+                            v6v2i3i3 = v6v2i3i['artifacts']
+                            if not isinstance(v6v2i3i3, dict):
+                                return False
+                            if not v6v2i3i3.keys() >= _KEYS_65:
+                                return False
+                            if not v6v2i3i3.keys() <= _KEYS_66:
+                                return False
+                            if 'phase' in v6v2i3i3:
+                                v6v2i3i30 = v6v2i3i3['phase']
+                                if not isinstance(v6v2i3i30, str):
+                                    return False
+                                if len(v6v2i3i30) < 1:
+                                    return False
+                            if 'of' in v6v2i3i3:
+                                v6v2i3i31 = v6v2i3i3['of']
+                                if not v6v2i3i31 in ('inputs', 'outputs'):
+                                    return False
+                            v6v2i3i32 = v6v2i3i3['type']
+                            if not isinstance(v6v2i3i32, str):
+                                return False
+                            if len(v6v2i3i32) < 1:
+                                return False
+                            if 'which' in v6v2i3i3:
+                                v6v2i3i33 = v6v2i3i3['which']
+                                if not v6v2i3i33 in ('all', 'any', 'newest'):
+                                    return False
+                            if 'this_iteration' in v6v2i3i3:
+                                v6v2i3i34 = v6v2i3i3['this_iteration']
+                                if not isinstance(v6v2i3i34, bool):
+                                    return False
+                            if 'approved' in v6v2i3i3:
+                                v6v2i3i35 = v6v2i3i3['approved']
+                                if not isinstance(v6v2i3i35, bool):
+                                    return False
+                            if 'metadata' in v6v2i3i3:
+                                v6v2i3i36 = v6v2i3i3['metadata']
+                                if not isinstance(v6v2i3i36, dict):
+                                    return False
+                        if 'task_metadata' in v6v2i3i:
+                            v6v2i3i4 = v6v2i3i['task_metadata']
+                            if not isinstance(v6v2i3i4, dict):
+                                return False
+                            if not v6v2i3i4.keys() >= _KEYS_62:
+                                return False
+                            if not v6v2i3i4.keys() <= _KEYS_67:
+                                return False
+                            if 'phase' in v6v2i3i4:
+                                v6v2i3i40 = v6v2i3i4['phase']
+                                if not isinstance(v6v2i3i40, str):
+                                    return False
+                                if len(v6v2i3i40) < 1:
+                                    return False
+                            v6v2i3i41 = v6v2i3i4['field']
+                            if not isinstance(v6v2i3i41, str):
+                                return False
+                            if len(v6v2i3i41) < 1:
+                                return False
+                            if 'statuses' in v6v2i3i4:
+                                v6v2i3i43 = v6v2i3i4['statuses']
+                                if not isinstance(v6v2i3i43, list):
+                                    return False
+                                for v6v2i3i43i in v6v2i3i43:
+                                    if not v6v2i3i43i in ('pending', 'in_progress', 'paused', 'needs_review', 'completed', 'abandoned'):
+                                        return False
+                        if 'dependencies' in v6v2i3i:
+                            v6v2i3i5 = v6v2i3i['dependencies']
+                            if not isinstance(v6v2i3i5, dict):
+                                return False
+                            if not v6v2i3i5.keys() <= _KEYS_53:
+                                return False
+                            if 'phase' in v6v2i3i5:
+                                v6v2i3i50 = v6v2i3i5['phase']
+                                if not isinstance(v6v2i3i50, str):
+                                    return False
+                                if len(v6v2i3i50) < 1:
+                                    return False
+                if 'effects' in v6v2i:
+                    v6v2i4 = v6v2i['effects']
+                    if not isinstance(v6v2i4, list):
+                        return False
+                    for v6v2i4i in v6v2i4:
+                        if not isinstance(v6v2i4i, dict):
+                            return False
+                        if not v6v2i4i.keys() >= _KEYS_53:
+                            return False
+                        if not v6v2i4i.keys() <= _KEYS_54:
+                            return False
+                        v6v2i4i0 = v6v2i4i['phase']
+                        if not isinstance(v6v2i4i0, str):
+                            return False
+                        if len(v6v2i4i0) < 1:
+                            return False
+                        if 'enter' in v6v2i4i:
+                            v6v2i4i1 = v6v2i4i['enter']
+                            if not isinstance(v6v2i4i1, bool):
+                                return False
+                        if 'status' in v6v2i4i:
+                            v6v2i4i2 = v6v2i4i['status']
+                            if not isinstance(v6v2i4i2, str):
+                                return False
+                            if len(v6v2i4i2) < 1:
+                                return False
+                        if 'metadata' in v6v2i4i:
+                            v6v2i4i3 = v6v2i4i['metadata']
+                            if not isinstance(v6v2i4i3, dict):
+                                return False
+                        if 'carry' in v6v2i4i:
+                            v6v2i4i4 = v6v2i4i['carry']
+                            if not isinstance(v6v2i4i4, dict):
+                                return False
+                            if not v6v2i4i4.keys() >= _KEYS_55:
+                                return False
+                            if not v6v2i4i4.keys() <= _KEYS_55:
+                                return False
+                            v6v2i4i40 = v6v2i4i4['type']
+                            if not isinstance(v6v2i4i40, str):
+                                return False
+                            if len(v6v2i4i40) < 1:
+                                return False
+                            v6v2i4i41 = v6v2i4i4['to']
+                            if not isinstance(v6v2i4i41, str):
+                                return False
+                            if len(v6v2i4i41) < 1:
+                                return False
+    return True
+
 def repository_config(v: object) -> bool:
     if not isinstance(v, dict):
         return False
-    if not v.keys() <= _KEYS_39:
+    if not v.keys() <= _KEYS_68:
         return False
     if 'requires' in v:
         v0 = v['requires']
@@ -1002,7 +1651,7 @@ def repository_config(v: object) -> bool:
         v2 = v['state']
         if not isinstance(v2, dict):
             return False
-        if not v2.keys() <= _KEYS_40:
+        if not v2.keys() <= _KEYS_69:
             return False
         if 'commit' in v2:
             v20 = v2['commit']
@@ -1021,35 +1670,59 @@ def repository_config(v: object) -> bool:
                 return False
             if len(v4i) < 1:
                 return False
-    if 'environment' in v:
-        v5 = v['environment']
-        if not isinstance(v5, list):
+    if 'finish' in v:
+        v5 = v['finish']
+        if not isinstance(v5, dict):
             return False
-        for v5i in v5:
-            if not isinstance(v5i, str):
+        if not v5.keys() <= _KEYS_70:
+            return False
+        if 'forge' in v5:
+            v50 = v5['forge']
+            if not isinstance(v50, str):
                 return False
-            if len(v5i) < 1:
+            if len(v50) < 1:
+                return False
+        if 'push' in v5:
+            v51 = v5['push']
+            if not isinstance(v51, str):
+                return False
+            if len(v51) < 1:
+                return False
+        if 'target' in v5:
+            v52 = v5['target']
+            if not isinstance(v52, str):
+                return False
+            if len(v52) < 1:
+                return False
+    if 'environment' in v:
+        v6 = v['environment']
+        if not isinstance(v6, list):
+            return False
+        for v6i in v6:
+            if not isinstance(v6i, str):
+                return False
+            if len(v6i) < 1:
                 return False
     if 'grace_seconds' in v:
-        v6 = v['grace_seconds']
-        if not (isinstance(v6, (int, float)) and not isinstance(v6, bool)):
-            return False
-        if v6 <= 0:
-            return False
-    if 'silence_seconds' in v:
-        v7 = v['silence_seconds']
+        v7 = v['grace_seconds']
         if not (isinstance(v7, (int, float)) and not isinstance(v7, bool)):
             return False
-        if v7 < 0:
+        if v7 <= 0:
+            return False
+    if 'silence_seconds' in v:
+        v8 = v['silence_seconds']
+        if not (isinstance(v8, (int, float)) and not isinstance(v8, bool)):
+            return False
+        if v8 < 0:
             return False
     return True
 
 def result(v: object) -> bool:
     if not isinstance(v, dict):
         return False
-    if not v.keys() >= _KEYS_41:
+    if not v.keys() >= _KEYS_71:
         return False
-    if not v.keys() <= _KEYS_42:
+    if not v.keys() <= _KEYS_72:
         return False
     v0 = v['status']
     if not v0 in ('success', 'error'):
@@ -1081,7 +1754,7 @@ def result(v: object) -> bool:
         if 'details' in v:
             return False
     elif vc == 'error':
-        if not v.keys() >= _KEYS_43:
+        if not v.keys() >= _KEYS_73:
             return False
         if 'data' in v:
             return False
@@ -1090,9 +1763,9 @@ def result(v: object) -> bool:
 def task_error(v: object) -> bool:
     if not isinstance(v, dict):
         return False
-    if not v.keys() >= _KEYS_44:
+    if not v.keys() >= _KEYS_74:
         return False
-    if not v.keys() <= _KEYS_45:
+    if not v.keys() <= _KEYS_75:
         return False
     v0 = v['error_type']
     if not v0 in ('runtime', 'timeout', 'validation', 'resource', 'network', 'system', 'user', 'unknown'):
@@ -1124,9 +1797,9 @@ def task_error(v: object) -> bool:
 def task_state(v: object) -> bool:
     if not isinstance(v, dict):
         return False
-    if not v.keys() >= _KEYS_46:
+    if not v.keys() >= _KEYS_76:
         return False
-    if not v.keys() <= _KEYS_47:
+    if not v.keys() <= _KEYS_77:
         return False
     v0 = v['id']
     if not isinstance(v0, str):
@@ -1247,9 +1920,9 @@ def task_state(v: object) -> bool:
         v21 = v['answer']
         if not isinstance(v21, dict):
             return False
-        if not v21.keys() >= _KEYS_48:
+        if not v21.keys() >= _KEYS_78:
             return False
-        if not v21.keys() <= _KEYS_48:
+        if not v21.keys() <= _KEYS_78:
             return False
         v210 = v21['text']
         if not isinstance(v210, str):
@@ -1270,9 +1943,9 @@ def task_state(v: object) -> bool:
         v22 = v['approval']
         if not isinstance(v22, dict):
             return False
-        if not v22.keys() >= _KEYS_49:
+        if not v22.keys() >= _KEYS_79:
             return False
-        if not v22.keys() <= _KEYS_49:
+        if not v22.keys() <= _KEYS_79:
             return False
         v220 = v22['by']
         if not isinstance(v220, str):
@@ -1294,9 +1967,9 @@ def task_state(v: object) -> bool:
         v24 = v['question']
         if not isinstance(v24, dict):
             return False
-        if not v24.keys() >= _KEYS_50:
+        if not v24.keys() >= _KEYS_80:
             return False
-        if not v24.keys() <= _KEYS_51:
+        if not v24.keys() <= _KEYS_81:
             return False
         v240 = v24['text']
         if not isinstance(v240, str):
@@ -1366,13 +2039,13 @@ def task_state(v: object) -> bool:
 def user_config(v: object) -> bool:
     if not isinstance(v, dict):
         return False
-    if not v.keys() <= _KEYS_52:
+    if not v.keys() <= _KEYS_82:
         return False
     if 'agents' in v:
         v0 = v['agents']
         if not isinstance(v0, dict):
             return False
-        if not v0.keys() <= _KEYS_53:
+        if not v0.keys() <= _KEYS_83:
             return False
         if 'executors' in v0:
             v00 = v0['executors']
@@ -1381,9 +2054,9 @@ def user_config(v: object) -> bool:
             for v00v in v00.values():
                 if not isinstance(v00v, dict):
                     return False
-                if not v00v.keys() >= _KEYS_54:
+                if not v00v.keys() >= _KEYS_65:
                     return False
-                if not v00v.keys() <= _KEYS_55:
+                if not v00v.keys() <= _KEYS_84:
                     return False
                 v00v0 = v00v['type']
                 if not isinstance(v00v0, str):
@@ -1430,6 +2103,7 @@ CHECKS = {
     "phase_state": phase_state,
     "project_file": project_file,
     "project_state": project_state,
+    "project_type": project_type,
     "repository_config": repository_config,
     "result": result,
     "task_error": task_error,

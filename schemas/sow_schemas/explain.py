@@ -1,6 +1,5 @@
 """What is wrong with a document, in words: where, what, and what is allowed there."""
 
-import difflib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,33 +14,17 @@ from referencing import Registry
 from referencing.jsonschema import DRAFT202012
 
 import sow_schemas
+from sow_schemas import nearest, words
 from sow_schemas.formats import FORMATS
-
-MOST = 100
-"""How many problems of one document are looked for: whoever has more has to begin anew."""
-
-EMPTY = '""'
-"""How a key without a character is shown."""
 
 Path = tuple[str | int, ...]
 _Schema = Mapping[str, Any]
 
-_FORMS = {
-    r"^[0-9]{3}$": 'three digits in quotes, like "010"',
-    r"^[a-z0-9][a-z0-9-]*[a-z0-9]$": "small letters, digits and inner hyphens, like add-login",
-    r"^[a-z0-9_]+$": "small letters, digits and underscores, like standard",
-    r"^[A-Z][A-Z0-9]*(_[A-Z0-9]+)*$": "capitals, digits and underscores, like API_ERROR",
-}
-_TIME = "a time like 2026-11-20T08:30:00Z"
-_KINDS = {
-    "string": "a text",
-    "integer": "a whole number",
-    "number": "a number",
-    "boolean": "true or false",
-    "null": "null",
-    "array": "a list",
-    "object": "a mapping",
-}
+MOST = 100
+"""Who has so many problems in one document mends them all by one and the same step."""
+
+FEW = 12
+"""So many names are read at a glance."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,22 +36,40 @@ class Problem:
     value: object
     """What stands there; None for a field that is missing."""
     message: str
-    """What is wrong, with the field and its value."""
+    """What is wrong with the value, to be read behind the field's name."""
     hint: str
     """What is allowed there, the nearest name or value first."""
 
     @property
     def where(self) -> str:
-        """The path as people write it: `tasks[0].status`."""
-        return _joined(self.path)
+        """The path as `sow task set` takes it: `inputs.0.type`; empty for the whole document."""
+        return words.joined(self.path)
 
 
 def find(name: str, value: object) -> list[Problem]:
     """What is wrong with `value` by the schema called `name`, in the order of its fields; `MOST` at most.
 
-    Raises KeyError for a name that has no schema.
+    A place has one problem, and what follows from another one is none. Raises
+    KeyError for a name that has no schema.
     """
-    return [_told(error) for error in islice(_validator(name).iter_errors(value), MOST)]
+    validator = _validator(name)
+    return [_told(error, validator) for error in _chosen(islice(validator.iter_errors(value), MOST))]
+
+
+def _chosen(errors: Iterator[Any]) -> Iterator[Any]:
+    """The errors that are worth telling."""
+    by_place: dict[Path, Any] = {}
+    for error in errors:
+        place = tuple(error.absolute_path)
+        if place not in by_place or error.validator == "properties":
+            by_place[place] = error
+    misspelt = {(*place[:-1], error.meant) for place, error in by_place.items() if hasattr(error, "meant")}
+    gone = {place for place, error in by_place.items() if error.validator == "properties"}
+    for place, error in by_place.items():
+        below = any(place[:length] in gone for length in range(len(place)))
+        # A field is missing because its name is misspelt, or wrong inside of one that is to be removed.
+        if not below and not (error.validator == "required" and place in misspelt):
+            yield error
 
 
 @cache
@@ -80,9 +81,12 @@ def _validator(name: str) -> Any:
     # 1.0 is an integer to jsonschema, but CUE's `int` refuses it and a file name would show it.
     types = Draft202012Validator.TYPE_CHECKER.redefine("integer", _is_integer)
     keywords = {
-        "required": _required, "additionalProperties": _additional, "properties": _properties,
+        "required": _required,
+        "additionalProperties": _additional,
+        "properties": _properties,
         "uniqueItems": _unique,
-    }  # fmt: skip
+        "allOf": _all_of,
+    }
     extended: Any = extend
     validator = extended(Draft202012Validator, keywords, type_checker=types)
     return validator(_bare(name), registry=_registry(), format_checker=checker)
@@ -103,8 +107,10 @@ def _is_integer(_checker: object, value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
+# -- keywords: as jsonschema's own, but that each error stands at the place that is to be mended ------
+
+
 def _required(_validator: object, names: Sequence[str], value: Any, schema: _Schema) -> Iterator[_Error]:
-    """As jsonschema's, with an error at each missing field's own place."""
     for name in names:
         if isinstance(value, dict) and name not in value:
             wanted = schema.get("properties", {}).get(name, {})
@@ -112,123 +118,115 @@ def _required(_validator: object, names: Sequence[str], value: Any, schema: _Sch
 
 
 def _additional(validator: Any, allowed: Any, value: Any, schema: _Schema) -> Iterator[_Error]:
-    """As jsonschema's, with an error at each unknown field's own place."""
     known = schema.get("properties", {})
     for key in value if isinstance(value, dict) else ():
         if key in known:
             continue
         if allowed is False:
-            choices = {"enum": list(known)}
-            yield _Error("is not a known field", path=(key,), instance=value[key], schema=choices)
+            error: Any = _Error(
+                "is not known", path=(key,), instance=value[key], schema={"enum": list(known)}
+            )
+            error.meant = nearest.name(str(key), known)
+            yield error
         else:
             yield from validator.descend(value[key], allowed, path=key)
 
 
 def _properties(validator: Any, properties: _Schema, value: Any, _schema: object) -> Iterator[_Error]:
-    """As jsonschema's, with an error at the place of a field that may not be there."""
     for key, wanted in properties.items():
         if not isinstance(value, dict) or key not in value:
             continue
         if wanted is False:
-            yield _Error("has no place here", path=(key,), instance=value[key], schema={})
+            yield _Error("has no place", path=(key,), instance=value[key], schema={})
         else:
             yield from validator.descend(value[key], wanted, path=key, schema_path=key)
 
 
 def _unique(_validator: object, wanted: bool, value: Any, _schema: object) -> Iterator[_Error]:
-    """As jsonschema's, for texts (other items are no texts, and told as such), and never in square time."""
-    texts = [item for item in value if isinstance(item, str)] if wanted and isinstance(value, list) else []
-    if len(set(texts)) != len(texts):
-        yield _Error("has repetition", instance=value)
+    seen = set()
+    for place, item in enumerate(value if wanted and isinstance(value, list) else ()):
+        # As JSON, for which 1, 1.0 and true are three values.
+        text = json.dumps(item, sort_keys=True, default=str)
+        if text in seen:
+            yield _Error("is there already", path=(place,), instance=item, schema={})
+        seen.add(text)
 
 
-def _told(error: _Error) -> Problem:
-    path: Path = tuple(error.absolute_path)
-    place = f"`{_joined(path)}`" if path else "the document"
-    if error.validator == "additionalProperties":
-        hint = _nearest(path[-1], error.schema)
-        return Problem(path, error.instance, f"{place} is not a known field", hint)
-    return Problem(path, error.instance, f"{place} {_wrong(error)}", _hint(error))
+def _all_of(validator: Any, branches: Sequence[_Schema], value: Any, schema: _Schema) -> Iterator[_Error]:
+    """`allOf` as our schemas have it: the branch that holds, its condition noted in each error."""
+    for branch in branches:
+        if not validator.evolve(schema=branch["if"]).is_valid(value):
+            continue
+        ((field, given),) = branch["if"]["properties"].items()
+        for error in validator.descend(value, branch["then"]):
+            error.condition = f" where {field} is {given['const']}"
+            if error.validator == "required" and not error.schema:
+                error.schema = schema["properties"][error.path[0]]
+            yield error
 
 
-def _wrong(error: _Error) -> str:
-    """What is wrong, without the place: "is 'done', not one of pending, completed"."""
-    value = _shown(error.instance)
+# -- words ------------------------------------------------------------------------------------------
+
+
+def _told(error: Any, validator: Any) -> Problem:
+    condition = getattr(error, "condition", "")
+    path = tuple(error.absolute_path)
+    return Problem(path, error.instance, _wrong(error) + condition, _hint(error, validator))
+
+
+def _wrong(error: Any) -> str:
+    """What is wrong, behind the field's name: `"2" is a text, not a whole number`."""
+    value = words.shown(error.instance)
     match error.validator:
         case "required":
             return "is missing"
+        case "additionalProperties":
+            return "is not a known field"
         case "properties":
-            return f"has no place here (it is {value})"
-        case "minLength" | "minItems":
-            return "is empty"
-        case "uniqueItems":
-            return f"names one thing twice: {value}"
-        case "not" | "maxLength":
-            return f"is {value}, which is too long or holds a line break"
+            return f"{value} has no place"
         case "type":
-            return f"is {value}{_kind(error.instance)}, not {_wanted(error.schema)}"
+            kind = words.kind(error.instance)
+            return f"{value} is {kind + ', ' if kind else ''}not {words.kinds(error.schema)}"
+        case "minLength":
+            return "is empty"
+        case "minimum" | "exclusiveMinimum":
+            return f"{value} is too small"
+        case "maximum":
+            return f"{value} is too large"
+        case "uniqueItems":
+            return f"{value} stands here a second time"
+        case "format":
+            return f"{value} is no time"
+        case "not" | "pattern" | "maxLength":
+            broken = "\n" in error.instance
+            return f"{value} has a line break in it" if broken else f"{value} has the wrong form"
         case _:
-            return f"is {value}, not {_wanted(error.schema)}"
+            return f"{value} is not allowed"
 
 
-def _hint(error: _Error) -> str:
-    if error.validator == "properties":
-        return "remove it"
-    if error.validator == "required":
-        return f"add it: {_wanted(error.schema)}" if error.schema else "add it"
-    if error.validator == "enum":
-        return _nearest(error.instance, error.schema)
-    return f"give {_wanted(error.schema)}"
+def _hint(error: Any, validator: Any) -> str:
+    match error.validator:
+        case "required":
+            return f"add it: {words.wanted(error.schema)}" if error.schema else "add it"
+        case "additionalProperties":
+            return _known(error.meant, error.schema["enum"])
+        case "properties":
+            return "remove it"
+        case "uniqueItems":
+            return "keep one of the two"
+    fits = validator.evolve(schema=error.schema).is_valid
+    found = nearest.value(error.instance, error.schema, fits)
+    meant = "" if found is None else words.written(found)
+    allowed = words.wanted(error.schema).removeprefix("one of ")
+    return f"{_meant(meant) if len(meant) <= words.LONGEST else ''}allowed: {allowed}"
 
 
-def _nearest(given: object, schema: Any) -> str:
-    """The allowed name that looks most like `given`, and all that are allowed."""
-    allowed = [str(choice) for choice in schema["enum"]]
-    close = difflib.get_close_matches(_cut(str(given)).lower(), allowed, 1)
-    meant = f"did you mean `{close[0]}`? " if close else ""
-    return f"{meant}allowed: {', '.join(allowed)}" if allowed else "nothing is allowed here"
+def _known(meant: str, names: list[str]) -> str:
+    """What to do about a field that is not known: the list of those that are hides the one that is meant."""
+    if meant and len(names) > FEW:
+        return f"did you mean `{meant}`?"
+    return f"{_meant(meant)}allowed: {', '.join(names)}" if names else "nothing is allowed here: remove it"
 
 
-def _wanted(schema: Any) -> str:
-    """What a schema asks for, in words."""
-    if "enum" in schema:
-        return f"one of {', '.join(map(str, schema['enum']))}"
-    if "pattern" in schema:
-        return _FORMS[schema["pattern"]]
-    if schema.get("format") == "date-time":
-        return _TIME
-    kinds = schema.get("type", "object")
-    words = " or ".join(_KINDS[kind] for kind in ([kinds] if isinstance(kinds, str) else kinds))
-    return words + _bounds(schema)
-
-
-def _bounds(schema: Any) -> str:
-    words = {
-        "minLength": " that is not empty",
-        "minimum": f" of at least {schema.get('minimum')}",
-        "exclusiveMinimum": f" above {schema.get('exclusiveMinimum')}",
-        "maximum": f" and at most {schema.get('maximum')}",
-        "uniqueItems": " without repetition",
-    }
-    return "".join(said for keyword, said in words.items() if keyword in schema)
-
-
-def _kind(value: object) -> str:
-    """What a value is, in the words of the schemas' types; nothing where the value itself says it."""
-    kinds = {str: "string", int: "integer", float: "number", list: "array", dict: "object"}
-    name = kinds.get(type(value))
-    return f", {_KINDS[name]}" if name else ""
-
-
-def _shown(value: object) -> str:
-    """A value as JSON, cut where it is long."""
-    return _cut(json.dumps(value, ensure_ascii=False, default=str))
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= 60 else text[:57] + "..."
-
-
-def _joined(path: Path) -> str:
-    words = [f"[{part}]" if isinstance(part, int) else f".{_cut(part) or EMPTY}" for part in path]
-    return "".join(words).removeprefix(".")
+def _meant(name: str) -> str:
+    return f"did you mean `{name}`? " if name else ""

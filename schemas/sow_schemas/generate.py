@@ -1,10 +1,10 @@
-"""Writes `_generated.py`: the schemas as plain Python, one function a document.
+"""Writes the code that is made of the schemas: `_generated.py` (checks) and `documents.py` (types).
 
     python -m sow_schemas.generate
 
-A keyword, pattern or format that this does not know is an error and never
-passed over, so what it writes agrees with jsonschema (a test compares them on
-mutated documents).
+A check is plain Python, one function a document. A keyword, pattern or format
+that this does not know is an error and never passed over, so what it writes
+agrees with jsonschema (a test compares them on mutated documents).
 """
 
 import os
@@ -12,7 +12,9 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 import sow_schemas
+from sow_schemas import keywords, typed
 from sow_schemas.formats import FORMATS, PATTERNS
+from sow_schemas.keywords import Unknown
 
 _HEAD = '''"""The schemas as code, written by `python -m sow_schemas.generate`: do not edit."""
 
@@ -20,7 +22,6 @@ _HEAD = '''"""The schemas as code, written by `python -m sow_schemas.generate`: 
 # fmt: off
 '''
 
-_NOTES = {"$schema", "title", "description", "default"}
 _TESTS = {
     "string": "isinstance({0}, str)",
     "array": "isinstance({0}, list)",
@@ -31,19 +32,7 @@ _TESTS = {
     "integer": "(isinstance({0}, int) and not isinstance({0}, bool))",
     "number": "(isinstance({0}, (int, float)) and not isinstance({0}, bool))",
 }
-# The keywords that say something about one kind of value only.
-_ABOUT = {
-    "string": ("minLength", "maxLength", "pattern", "format", "not"),
-    "number": ("minimum", "maximum", "exclusiveMinimum"),
-    "array": ("items", "uniqueItems"),
-    "object": ("required", "additionalProperties", "properties", "allOf"),
-}
-_KNOWN = _NOTES | {"type", "enum", "$ref"} | {word for words in _ABOUT.values() for word in words}
 _COMPARED = {"minimum": "<", "maximum": ">", "exclusiveMinimum": "<="}
-
-
-class Unknown(ValueError):
-    """A schema has something that there is no code for; the message names it."""
 
 
 def source() -> str:
@@ -73,18 +62,17 @@ class _Writer:
         if schema is False:
             yield "return False"
             return
-        if unknown := set(schema) - _KNOWN:
-            raise Unknown(f"{place}: no code for {', '.join(sorted(unknown))}")
+        keywords.check(schema, place)
         if "$ref" in schema:
-            yield from _unless(f"{schema['$ref'].removesuffix('.schema.json')}({var})")
-        kinds = [schema["type"]] if isinstance(schema.get("type"), str) else schema.get("type", [])
+            yield from _unless(f"{keywords.referred(schema)}({var})")
+        kinds = keywords.kinds(schema)
         if kinds:
             yield from _unless(_any_of(kinds, var))
         kinds = kinds or [known]
         if "enum" in schema:
             yield from _unless(f"{var} in {_words(schema['enum'], place)}")
-        for kind, keywords in _ABOUT.items():
-            words = [word for word in keywords if word in schema]
+        for kind, about in keywords.ABOUT.items():
+            words = [word for word in about if word in schema]
             lines = [line for word in words for line in self.keyword(word, schema, var, place)]
             if kinds == [kind] or (kind == "number" and kinds == ["integer"]):
                 yield from lines
@@ -124,7 +112,7 @@ class _Writer:
             case "properties":
                 yield from self.properties(schema, var, place)
             case "allOf":
-                yield from self.choices(wanted, var, place)
+                yield from self.choices(schema, var, place)
 
     def additional(self, schema: Any, var: str, place: str) -> Iterator[str]:
         if schema["additionalProperties"] is False:
@@ -149,17 +137,14 @@ class _Writer:
                 yield f"if {key!r} in {var}:"
                 yield from _indented(lines)
 
-    def choices(self, branches: list[Any], var: str, place: str) -> Iterator[str]:
-        """`allOf` as a chain of "if this field is that, then ...", all about one field."""
-        conditions = [_condition(branch, place) for branch in branches]
-        fields, values = ({pair[i] for pair in conditions} for i in (0, 1))
-        if len(fields) != 1 or len(values) != len(branches):
-            raise Unknown(f"{place}: the branches of `allOf` must be about one field, each for its own value")
-        yield f"{var}c = {var}.get({conditions[0][0]!r})"
+    def choices(self, schema: Any, var: str, place: str) -> Iterator[str]:
+        """`allOf` as a chain of "if this field is that, then ..."."""
+        field, by_value = keywords.branches(schema, place)
+        yield f"{var}c = {var}.get({field!r})"
         word = "if"
-        for (_, value), branch in zip(conditions, branches, strict=True):
+        for value, then in by_value.items():
             yield f"{word} {var}c == {value!r}:"
-            yield from _indented(self.check(branch["then"], var, f"{place}.{value}", "object"))
+            yield from _indented(self.check(then, var, f"{place}.{value}", "object"))
             word = "elif"
 
     def predicate(self, table: Any, wanted: str, place: str) -> str:
@@ -186,17 +171,6 @@ def _words(choices: list[Any], place: str) -> str:
     return repr(tuple(choices))
 
 
-def _condition(branch: Any, place: str) -> tuple[str, str]:
-    """The field and the value that a branch is for."""
-    given = branch.get("if", {})
-    key = next(iter(given.get("properties", {})), "")
-    value = given.get("properties", {}).get(key, {}).get("const")
-    plain = {"properties": {key: {"const": value}}, "required": [key]}
-    if set(branch) != {"if", "then"} or given != plain or not isinstance(value, str):
-        raise Unknown(f"{place}: a branch must read: if a field is a text, then ...")
-    return key, value
-
-
 def _when(condition: str) -> Iterator[str]:
     yield f"if {condition}:"
     yield "    return False"
@@ -211,10 +185,16 @@ def _indented(lines: Iterable[str]) -> list[str]:
     return ["    " + line for line in lines]
 
 
+FILES = {"_generated.py": source, "documents.py": typed.source}
+"""The generated files of this package, and what gives the text of each."""
+
+
 def main() -> None:
-    """Write `_generated.py` beside this file."""
-    with open(os.path.join(os.path.dirname(__file__), "_generated.py"), "w", encoding="utf-8") as file:
-        file.write(source())
+    """Write the generated files beside this one: all of them, or none where a schema is refused."""
+    texts = {name: made() for name, made in FILES.items()}
+    for name, text in texts.items():
+        with open(os.path.join(os.path.dirname(__file__), name), "w", encoding="utf-8") as file:
+            file.write(text)
 
 
 if __name__ == "__main__":

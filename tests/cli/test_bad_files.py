@@ -41,6 +41,7 @@ class Desk:
         phase = self.folder / ".sow/project/phases/implementation"
         return {
             "project": self.folder / ".sow/project/state.yaml",
+            "type": self.folder / ".sow/project/type.yaml",
             "phase": phase / "state.yaml",
             "task": phase / "tasks/010/state.yaml",
         }[kind]
@@ -131,10 +132,16 @@ class Desk:
 
 def _refused(kind: str) -> list[list[str]]:
     """Commands that need the broken file."""
-    shown = [["project", "show"], ["project", "show", "-o", "json"], ["project", "status", "--json"]]
     if kind == "task":
-        return [*shown, ["task", "show", "010"], ["task", "set", "priority", "high", "--id", "010"]]
-    return [*shown, ["project", "status"]] if kind == "project" else shown
+        write = ["task", "set", "priority", "high", "--id", "010"]
+        return [["project", "show", "--strict"], ["task", "show", "010"], write]
+    shown = [["project", "show"], ["project", "show", "-o", "json"], ["project", "status", "--json"]]
+    match kind:
+        case "project":
+            return [*shown, ["project", "status"], ["project", "set", "description", "x"], ["advance"]]
+        case "type":
+            return [["advance", "--list"]]
+    return [*shown, ["phase", "set", "enabled", "true", "--phase", "implementation"], ["advance"]]
 
 
 def _is_told(said: Said, place: str) -> None:
@@ -239,7 +246,7 @@ PLACED: dict[str, Callable[[Path], object]] = {
     "a link to the whole file, outside": _link("{kept}"),
     "a link to nothing": _link("nothing.yaml"),
     "a link to nothing outside": _link("/nowhere/state.yaml"),
-    "a link to itself": _link("state.yaml"),
+    "a link to itself": lambda path: path.symlink_to(path.name),
     "a link to an endless device": _link("/dev/zero"),
     "a link to a terminal": _link("/dev/tty"),
     "a link to a file that is never at its end": _link("/proc/self/mem"),
@@ -255,6 +262,22 @@ def test_what_is_no_plain_file_of_the_repository_is_told_and_never_waited_for(
     path = desk.path(kind)
     with desk.broken(path, PLACED[placed]):
         desk.check(kind, path, has_line=False)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "nonsense", "name: [", "name: standard\nstates: {}\n", "name: a\nname: b\n"]
+)
+def test_a_broken_type_stops_only_what_asks_for_it(desk: Desk, text: str) -> None:
+    path = desk.path("type")
+    with desk.broken(path, lambda path: path.write_text(text)):
+        desk.check("type", path, has_line=True)
+
+
+@pytest.mark.parametrize("placed", PLACED)
+def test_what_is_no_plain_file_in_the_place_of_the_type_is_told_too(desk: Desk, placed: str) -> None:
+    path = desk.path("type")
+    with desk.broken(path, PLACED[placed]):
+        desk.check("type", path, has_line=False)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -378,7 +401,7 @@ def test_names_that_are_no_text_are_told_by_their_escape_and_hurt_nobody(tmp_pat
         assert len(said.err.splitlines()) == 2
         assert "is no task id" in said.out
     assert who.process("task", "set", "priority", "high", "--id", "010").code == 0
-    assert who.process("task", "add", "Second", "--agent", "implementer", "--phase", "review").code == 0
+    assert who.process("task", "add", "Second", "--agent", "implementer").code == 0
 
 
 # -- what this machine keeps --------------------------------------------------------------------------

@@ -22,9 +22,17 @@ from tests.cli.parts import (
 
 from sow import lease
 from sow.cli import LONGEST_LINE
-from sow.config import ROLES
+from sow.roles import BUILT_IN
 
 MISUSED = [
+    ("validate --jsn", "no such option: --jsn", "did you mean `--json`?"),
+    ("repair --dryrun", "no such option: --dryrun", "did you mean `--dry-run`?"),
+    ("repiar", "no such command: sow repiar", "did you mean `sow repair`?"),
+    (
+        "repair 010",
+        "got unexpected extra argument (010)",
+        "put quotes around words that belong together; see `sow repair --help`",
+    ),
     ("frobnicate", "no such command: sow frobnicate", "see all commands: `sow --help`"),
     ("statsu", "no such command: sow statsu", "did you mean `sow status`?"),
     ("task frobnicate", "no such command: sow task frobnicate", "see all commands: `sow task --help`"),
@@ -48,15 +56,57 @@ MISUSED = [
     ),
     ("run --jobs 0", "--jobs: 0 is no whole number from 1 to 256", "see `sow run --help`"),
     ("run --jobs many", "--jobs: many is no whole number from 1 to 256", "see `sow run --help`"),
-    ("validate --jsn", "no such option: --jsn", "did you mean `--json`?"),
-    ("repair --dryrun", "no such option: --dryrun", "did you mean `--dry-run`?"),
-    ("repiar", "no such command: sow repiar", "did you mean `sow repair`?"),
+    ("project show --strcit", "no such option: --strcit", "did you mean `--strict`?"),
     (
-        "repair 010",
-        "got unexpected extra argument (010)",
-        "put quotes around words that belong together; see `sow repair --help`",
+        "project show -o xml",
+        "--output: 'xml' is not one of 'yaml', 'json'",
+        "see `sow project show --help`",
     ),
-    ("project new", "DESCRIPTION is missing", "see `sow project new --help`"),
+    ("worktree remove", "ID|BRANCH|PATH is missing", "see `sow worktree remove --help`"),
+    (
+        "doctor me",
+        "got unexpected extra argument (me)",
+        "put quotes around words that belong together; see `sow doctor --help`",
+    ),
+    ("worktree lst", "no such command: sow worktree lst", "did you mean `sow worktree list`?"),
+    (
+        "project new",
+        "DESCRIPTION is missing",
+        "`sow project new DESCRIPTION`; with --type, --branch, --name, --from, --input as you like",
+    ),
+    (
+        "project new Other --input gone.md",
+        "--input: file 'gone.md' does not exist",
+        "see `sow project new --help`",
+    ),
+    ("project new Other --input .", "--input: file '.' is a directory", "see `sow project new --help`"),
+    ("project continue", "--branch is missing", "see `sow project continue --help`"),
+    (
+        "project continue feat/other --branch feat/other",
+        "got unexpected extra argument (feat/other)",
+        "put quotes around words that belong together; see `sow project continue --help`",
+    ),
+    ("project finsh", "no such command: sow project finsh", "did you mean `sow project finish`?"),
+    (
+        "project finish --merge --pr",
+        "--pr and --merge at once",
+        "say one of --pr, --merge and --leave",
+    ),
+    (
+        "project finish --leave --draft",
+        "--draft is for a pull request, not for --leave",
+        "leave it out, or say --pr",
+    ),
+    (
+        "project finish --pr-url there",
+        "--pr-url there: that is no address",
+        "such as --pr-url https://github.com/me/it/pull/7",
+    ),
+    (
+        "project delete add-login",
+        "nobody can be asked here whether to delete the project add-login",
+        "say --yes: `sow project delete add-login --yes`",
+    ),
     ("task add", "NAME is missing", "see `sow task add --help`"),
     ("task add Name", "--agent is missing", "see `sow task add --help`"),
     ("task add Name --agent", "option '--agent' requires an argument", "give it one: `--agent VALUE`"),
@@ -72,6 +122,44 @@ MISUSED = [
         "put quotes around words that belong together; see `sow task set --help`",
     ),
     ("task set priority high --unset --id 010", "--unset takes no VALUE", "`sow task set priority --unset`"),
+    (
+        "phase set status",
+        "status: the VALUE is missing",
+        "`sow phase set status VALUE`, or --unset to remove it",
+    ),
+    ("phase set status completed --unset", "--unset takes no VALUE", "`sow phase set status --unset`"),
+    (
+        "project set description",
+        "description: the VALUE is missing",
+        "`sow project set description VALUE`, or --unset to remove it",
+    ),
+    ("output add --path a.md", "--type is missing", "see `sow output add --help`"),
+    ("output add --type task_list", "--path is missing", "see `sow output add --help`"),
+    (
+        "output add --type task_list --path a.md --metadata x",
+        "--metadata x: that is no K=V",
+        "such as --metadata files=3",
+    ),
+    ("output set approved true", "--index is missing", "see `sow output set --help`"),
+    (
+        "output set --index first approved true",
+        "--index: 'first' is not a valid integer",
+        "see `sow output set --help`",
+    ),
+    (
+        "input set --index 0 approved",
+        "approved: the VALUE is missing",
+        "`sow input set --index 0 approved VALUE`, or --unset to remove it",
+    ),
+    ("input remove", "--index is missing", "see `sow input remove --help`"),
+    ("output ad", "no such command: sow output ad", "did you mean `sow output add`?"),
+    (
+        "task output list",
+        "which task? this is no task's worktree",
+        "name it by its id; see them: `sow task list`",
+    ),
+    ("task move 010", "--phase is missing", "see `sow task move --help`"),
+    ("task remove", "ID is missing", "see `sow task remove --help`"),
     (
         "task feedback 040",
         "give the feedback as TEXT or as --file, one of them",
@@ -113,6 +201,15 @@ MISUSED = [
         "config show extra",
         "got unexpected extra argument (extra)",
         "put quotes around words that belong together; see `sow config show --help`",
+    ),
+    ("config rest", "no such command: sow config rest", "did you mean `sow config reset`?"),
+    ("config validate --jsn", "no such option: --jsn", "did you mean `--json`?"),
+    ("config reset", "there is no terminal to ask at", "agree beforehand: `sow config reset --yes`"),
+    ("config edit", "there is no terminal for an editor", "name one that needs none: VISUAL or EDITOR"),
+    (
+        "config edit --draft gone.yaml",
+        "--draft: file 'gone.yaml' does not exist",
+        "see `sow config edit --help`",
     ),
     (
         "task add Name --agent implementer --priority hihg",
@@ -168,23 +265,100 @@ NOT_FOUND = [
     ("agent logs 099", "task not found: 099", "see the tasks there are: `sow task list`"),
     ("agent stop 099", "task not found: 099", "see the tasks there are: `sow task list`"),
     ("agent stop 010", "no agent of task 010 runs", "see those that do: `sow agent list`"),
+    (
+        "config show --project nowhere",
+        "no folder nowhere",
+        "this command takes a repository's folder as --project DIR",
+    ),
+    ("worktree remove 099", "task not found: 099", "see the tasks there are: `sow task list`"),
+    ("worktree remove 010", "task 010 has no worktree", "see those there are: `sow worktree list`"),
+    ("worktree remove nope", "worktree not found: nope", "see those there are: `sow worktree list`"),
+    (
+        "worktree remove ''",
+        "worktree not found: its name is empty",
+        "see those there are: `sow worktree list`",
+    ),
+    ("worktree remove .", "worktree not found: .", "see those there are: `sow worktree list`"),
+    ("worktree list --project nope", "project not found: nope", "the projects of {repo}: add-login"),
+    ("doctor --project nope", "project not found: nope", "the projects of {repo}: add-login"),
     ("run --task 099", "task not found: 099", "see the tasks there are: `sow task list`"),
     ("events --task 099", "task not found: 099", "see the tasks there are: `sow task list`"),
     (
         "task add Name --agent implementer --phase building",
         "phase not found: building",
-        "the phases of this project: finalize, implementation, review",
+        "the phases of this project: implementation, review, finalize",
     ),
+    (
+        "project new Other --type exploratoin",
+        "project type not found: exploratoin",
+        "did you mean exploration? the types: standard, exploration, design, breakdown",
+    ),
+    (
+        "phase set status completed --phase finalise",
+        "phase not found: finalise",
+        "did you mean finalize? the phases of this project: implementation, review, finalize",
+    ),
+    (
+        "phase set status completed --phase ../../../etc",
+        "phase not found: ../../../etc",
+        "the phases of this project: implementation, review, finalize",
+    ),
+    (
+        "phase set status completed --phase ''",
+        "phase not found: its name is empty",
+        "the phases of this project: implementation, review, finalize",
+    ),
+    (
+        "output add --type review --path a.md --phase nope",
+        "phase not found: nope",
+        "the phases of this project: implementation, review, finalize",
+    ),
+    (
+        "output list --phase nope",
+        "phase not found: nope",
+        "the phases of this project: implementation, review, finalize",
+    ),
+    (
+        "input remove --index 0 --phase nope",
+        "phase not found: nope",
+        "the phases of this project: implementation, review, finalize",
+    ),
+    (
+        "task output add --type log --path a.md --id 099",
+        "task not found: 099",
+        "see the tasks there are: `sow task list`",
+    ),
+    ("task input list --id 099", "task not found: 099", "see the tasks there are: `sow task list`"),
+    ("task move 099 --phase review", "task not found: 099", "see the tasks there are: `sow task list`"),
+    (
+        "task move 010 --phase nope",
+        "phase not found: nope",
+        "the phases of this project: implementation, review, finalize",
+    ),
+    ("task remove 099", "task not found: 099", "see the tasks there are: `sow task list`"),
+    ("task remove ../010", "task not found: ../010", "see the tasks there are: `sow task list`"),
     (
         "schema task",
         "schema not found: task",
-        "the schemas: artifact_state, attempt, event, phase_file, phase_state, project_file, project_state, repository_config, result, task_error, task_state, user_config",
+        "the schemas: artifact_state, attempt, event, phase_file, phase_state, project_file, project_state, project_type, repository_config, result, task_error, task_state, user_config",
     ),
     (
         "project new 'Fast search' --from nowhere",
         "there is no commit 'nowhere' in {repo}",
         "`git branch -a` shows what there is",
     ),
+    (
+        "project continue --branch nope",
+        "there is no branch 'nope' here",
+        "`git branch -a` shows what there is",
+    ),
+    (
+        "project continue --branch main",
+        "branch main has no project: there is no .sow/project/state.yaml on it",
+        "begin one on it: `sow project new DESCRIPTION --branch main`",
+    ),
+    ("project finish nope --yes", "project not found: nope", "the projects of {repo}: add-login"),
+    ("project delete nope --yes", "project not found: nope", "the projects of {repo}: add-login"),
     ("task add '\x1b[2J' --agent '\x1b[2J'", "agent not found: \\x1b[2J", "the agents here: {roles}"),
     ("--project '\udcff' status", "project not found: \\udcff", "the projects of {repo}: add-login"),
     (
@@ -218,8 +392,18 @@ REFUSED = [
         "see `sow task set --help` for what can be",
     ),
     (
+        "task set outputs x --id 010",
+        "outputs can't be set: `sow task output add|set|remove` changes them",
+        "see `sow task set --help` for what can be",
+    ),
+    (
+        "task set phase review --id 010",
+        "phase can't be set: `sow task move` takes a task to another phase",
+        "see `sow task set --help` for what can be",
+    ),
+    (
         "task set priority hihg --id 010",
-        '{tasks}/010/state.yaml: priority: `priority` is "hihg", not one of critical, high, normal, low',
+        '{tasks}/010/state.yaml: priority: "hihg" is not allowed',
         "did you mean `high`? allowed: critical, high, normal, low",
     ),
     (
@@ -239,8 +423,8 @@ REFUSED = [
     ),
     (
         "task set metadata 3 --id 010",
-        "{tasks}/010/state.yaml: metadata: `metadata` is 3, a whole number, not a mapping",
-        "give a mapping",
+        "{tasks}/010/state.yaml: metadata: 3 is a whole number, not a mapping",
+        "allowed: a mapping",
     ),
     (
         "task set metadata.a '{' --id 010",
@@ -260,8 +444,8 @@ REFUSED = [
     ),
     (
         "task set not_before soon --id 010",
-        '{tasks}/010/state.yaml: not_before: `not_before` is "soon", not a time like 2026-11-20T08:30:00Z',
-        "give a time like 2026-11-20T08:30:00Z",
+        '{tasks}/010/state.yaml: not_before: "soon" is no time',
+        "allowed: a time like 2026-11-20T08:30:00Z",
     ),
     (
         "task set name --unset --id 010",
@@ -385,7 +569,7 @@ REFUSED = [
     ("task add Name --agent implementer --id 7", "'7' is no task id", "an id is three digits: 010, 015, 020"),
     (
         "task add Name --agent implementer --depends-on 999",
-        "task 070 can't depend on 999: there is no such task",
+        "task 090 can't depend on 999: there is no such task",
         "see the tasks: `sow task list`",
     ),
     (
@@ -429,6 +613,190 @@ REFUSED = [
         "take it as text: --string",
     ),
     (
+        "task add Name --agent implementer --phase review",
+        "phase review has no tasks in projects of type standard",
+        "the phases that have: implementation",
+    ),
+    (
+        "task move 010 --phase review",
+        "phase review has no tasks in projects of type standard",
+        "the phases that have: implementation",
+    ),
+    (
+        "task remove 070",
+        "task 070 can't be removed: 080 depends on it",
+        "take that away first: `sow task set depends_on IDS --id 080`, or --unset",
+    ),
+    (
+        "phase set flavour sweet",
+        "unknown field: flavour",
+        "see the fields of a phase: `sow schema phase_file`",
+    ),
+    ("phase set enable true", "unknown field: enable", "did you mean enabled?"),
+    (
+        "phase set iteration 2",
+        "iteration can't be set: `sow advance` opens the next iteration",
+        "see `sow phase set --help` for what can be",
+    ),
+    (
+        "phase set outputs.0.approved true",
+        "outputs can't be set: `sow output add|set|remove` changes them",
+        "see `sow phase set --help` for what can be",
+    ),
+    (
+        "phase set status --unset",
+        "status can't be removed: every phase has one",
+        "set it: `sow phase set status VALUE`",
+    ),
+    (
+        "phase set status complted --phase review",
+        "status: 'complted' is none of phase review",
+        "did you mean completed? the statuses: pending, in_progress, completed, failed, skipped",
+    ),
+    (
+        "phase set enabled perhaps",
+        '{phases}/implementation/state.yaml: enabled: "perhaps" is a text, not true or false',
+        "allowed: true or false",
+    ),
+    (
+        "phase set metadata.planning_approved yes",
+        "{phases}/implementation/state.yaml: metadata.planning_approved: 'yes' is not of type 'boolean'",
+        "give a value of type boolean, as the project's type asks for",
+    ),
+    (
+        "phase set metadata.x '{'",
+        "'{' is no YAML value: value:2:1: did not find expected node content, while parsing a flow node",
+        "take it as text: --string",
+    ),
+    ("phase set metadata.x --unset", "there is no x to remove", "see what is there: `sow phase list --json`"),
+    ("project set descr x", "unknown field: descr", "did you mean description?"),
+    (
+        "project set branch main",
+        "branch can't be set: git knows it; `sow project new --branch` begins a project on another one",
+        "see `sow project set --help` for what can be",
+    ),
+    (
+        "project set statechart.current_state NoProject",
+        "statechart can't be set: `sow advance` takes the project to its next state",
+        "see `sow project set --help` for what can be",
+    ),
+    (
+        "project set description '\udcff'",
+        "{project}/state.yaml: half a character (a lone surrogate) in '\\udcff'",
+        "give a value that a YAML file can hold",
+    ),
+    (
+        "output add --type revew --path a.md --phase review",
+        "'revew' is no type of output of phase review",
+        "did you mean review? the types there: review",
+    ),
+    (
+        "output add --type review --path a.md",
+        "'review' is no type of output of phase implementation",
+        "it is one of phase review: `--phase review`; the types there: task_list",
+    ),
+    (
+        "output add --type '' --path a.md",
+        "the type of the artifact is empty",
+        "the types there: task_list",
+    ),
+    (
+        "output add --type task_list --path ''",
+        "the path is empty",
+        "name a file, from .sow/project/: --path phases/review/review.md",
+    ),
+    (
+        "output add --type task_list --path ../../../a.md",
+        "../../../a.md leaves the repository: it does not lie in {folder}",
+        "give a path from {project}, such as phases/review/review.md or ../../docs/login.md",
+    ),
+    (
+        "task output add --type log --path /etc/passwd --id 010",
+        "/etc/passwd leaves the repository: it does not lie in {folder}",
+        "give a path from {project}, such as phases/review/review.md or ../../docs/login.md",
+    ),
+    (
+        "output add --type task_list --path 'a\x07'",
+        "the path 'a\\x07' has a character in it that no artifact's path may have: '\\x07'",
+        "give the file another name",
+    ),
+    (
+        "input add --type notes --path a.md --metadata iteration=2",
+        "metadata.iteration can't be set: sow notes the iteration that an artifact came in",
+        "add the artifact again in the iteration that it is for",
+    ),
+    (
+        "input add --type notes --path a.md --metadata 'x={'",
+        "--metadata x: '{' is no YAML value: value:2:1: did not find expected node content, while parsing a flow node",
+        "put quotes around a text, such as --metadata 'title=\"a: b\"'",
+    ),
+    (
+        "input add --type notes --path a.md --metadata a=1 --metadata a.b=2",
+        "a.b: b can't be set inside 1",
+        "unset what is above it first: `--unset`",
+    ),
+    (
+        "task add Name --agent implementer --param a..b=2",
+        "a..b: a step between the dots is empty",
+        "write it like metadata.complexity.level",
+    ),
+    (
+        "input add --type notes --path held.md",
+        "held.md is input [0] of phase implementation already",
+        "change that one: `sow input set --phase implementation --index 0 FIELD VALUE`",
+    ),
+    (
+        "input set --index 1 approved true",
+        "index out of range: 1",
+        "phase implementation has 1 input, counted from 0: `sow input list --phase implementation`",
+    ),
+    (
+        "input set --index -1 approved true",
+        "index out of range: -1",
+        "phase implementation has 1 input, counted from 0: `sow input list --phase implementation`",
+    ),
+    (
+        "output remove --index 0",
+        "index out of range: 0",
+        "phase implementation has no outputs, counted from 0: `sow output list --phase implementation`",
+    ),
+    (
+        "task output remove --index 0 --id 010",
+        "index out of range: 0",
+        "task 010 has no outputs, counted from 0: `sow task output list --id 010`",
+    ),
+    ("input set --index 0 aproved true", "unknown field: aproved", "did you mean approved?"),
+    (
+        "input set --index 0 flavour true",
+        "unknown field: flavour",
+        "see the fields of an artifact: `sow schema artifact_state`",
+    ),
+    (
+        "input set --index 0 created_at 2026-01-01T00:00:00Z",
+        "created_at can't be set: sow keeps the times",
+        "see `sow input set --help` for what can be",
+    ),
+    (
+        "input set --index 0 metadata.iteration 2",
+        "metadata.iteration can't be set: sow notes the iteration that an artifact came in",
+        "see `sow input set --help` for what can be",
+    ),
+    (
+        "input set --index 0 approved yes",
+        '{phases}/implementation/state.yaml: inputs.0.approved: "yes" is a text, not true or false',
+        "did you mean `true`? allowed: true or false",
+    ),
+    (
+        "input set --index 0 path ../../../b.md",
+        "../../../b.md leaves the repository: it does not lie in {folder}",
+        "give a path from {project}, such as phases/review/review.md or ../../docs/login.md",
+    ),
+    (
+        "input set --index 0 path --unset",
+        "path can't be removed: every artifact has one",
+        "set it: `sow input set path VALUE`",
+    ),
+    (
         "project new 'Add login'",
         "there is a project add-login already, in {repo}/.sow/worktrees/feat/add-login",
         "give this one another --name",
@@ -459,9 +827,9 @@ REFUSED = [
         "choose another --branch, or --no-worktree to work right here",
     ),
     (
-        "project new Other --branch explore/other",
-        "projects of type exploration (branch explore/other) are not there yet: only standard ones are",
-        "choose a branch with another prefix, such as feat/",
+        "project finish --merge --yes",
+        "project add-login can't end yet: task 010 is pending; task 020 is in_progress; task 030 is paused; task 040 is needs_review; task 070 is pending; and 1 more",
+        "have it done: `sow run`; or give it up: `sow task abandon 010`",
     ),
     (
         "project new Other --name Other",
@@ -480,6 +848,11 @@ REFUSED = [
         "give it in UTF-8",
     ),
     (
+        "worktree remove feat/add-login",
+        "{repo}/.sow/worktrees/feat/add-login stays: it holds the state of project add-login",
+        "look at it: `git -C {repo}/.sow/worktrees/feat/add-login status`",
+    ),
+    (
         "agent resume 030 words",
         "executor script: script is the path of a YAML file, not None; set it in the executor's settings or in the task's params",
         "mend it in the file that `sow config path` names",
@@ -493,6 +866,9 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Person:
     """A project `add-login` with a task in every status; no test of the table changes it."""
     made = with_project(tmp_path_factory.mktemp("desk"))
     tasks_of_every_status(made)
+    made.done("task", "add", "First", "--agent", "implementer")
+    made.done("task", "add", "Second", "--agent", "implementer", "--depends-on", "070")
+    made.done("input", "add", "--type", "notes", "--path", "held.md")
     return made
 
 
@@ -517,8 +893,12 @@ def test_bad_input_is_told_in_two_lines_and_changes_nothing(
     desk: Person, words: str, code: int, wrong: str, to_do: str
 ) -> None:
     said = refused(desk, *shlex.split(words))
-    tasks = f"{desk.folder}/.sow/worktrees/feat/add-login/.sow/project/phases/implementation/tasks"
-    places = {"{repo}": str(desk.folder), "{tasks}": tasks, "{roles}": ", ".join(ROLES)}
+    folder = f"{desk.folder}/.sow/worktrees/feat/add-login"
+    project = f"{folder}/.sow/project"
+    places = {
+        "{repo}": str(desk.folder), "{folder}": folder, "{project}": project, "{phases}": f"{project}/phases",
+        "{tasks}": f"{project}/phases/implementation/tasks", "{roles}": ", ".join(BUILT_IN),
+    }  # fmt: skip
     for name, place in places.items():
         wrong, to_do = wrong.replace(name, place), to_do.replace(name, place)
     assert said.err.splitlines() == [f"sow: {wrong}", f"     {to_do}"]
@@ -529,7 +909,8 @@ def test_bad_input_is_told_in_two_lines_and_changes_nothing(
 
 
 @pytest.mark.parametrize(
-    "words", ["status", "task list", "run", "init", "project list", "validate", "repair", "events"]
+    "words",
+    ["status", "task list", "run", "init", "project list", "validate", "repair", "events", "worktree list"],
 )
 def test_outside_of_git_nothing_works(tmp_path: Path, words: str) -> None:
     (tmp_path / "plain").mkdir()
@@ -632,7 +1013,10 @@ def test_broken_settings_are_told_with_their_place(desk: Person) -> None:
     path = desk.home / ".config/sow/config.yaml"
     path.unlink()
     assert said.code == 4
-    assert said.err.startswith(f"sow: {path}: agents.bindings.implementer: ")
+    assert said.err.splitlines() == [
+        f'sow: {path}:3: agents.bindings.implementer: ["claude"] is a list, not a text',
+        "     did you mean `claude`? allowed: a text that is not empty",
+    ]
 
 
 def test_an_agent_whose_program_is_missing_is_not_started(desk: Person) -> None:
@@ -708,6 +1092,30 @@ PLACES = [
     "task add @ --agent implementer",
     "task add Name --agent @",
     "task add Name --agent implementer --phase @",
+    "phase set @ value",
+    "phase set metadata.key @",
+    "phase set metadata.@ value",
+    "phase set status @",
+    "phase set status pending --phase @",
+    "project set @ value",
+    "project set description @",
+    "output add --type @ --path a.md",
+    "output add --type task_list --path @",
+    "output add --type task_list --path a.md --phase @",
+    "input add --type @ --path b.md",
+    "input add --type notes --path c.md --metadata key=@",
+    "input add --type notes --path d.md --metadata @",
+    "input set --index @ approved true",
+    "input set --index 0 @ true",
+    "input set --index 0 path @",
+    "input set --index 0 metadata.key @",
+    "input remove --index @",
+    "task output add --type @ --path @ --id 010",
+    "task output set --index 0 path @ --id 010",
+    "task input list --id @",
+    "task move @ --phase review",
+    "task move 010 --phase @",
+    "task remove @",
     "task add Name --agent implementer --type @",
     "task add Name --agent implementer --description @",
     "task add Name --agent implementer --depends-on @",
@@ -729,10 +1137,19 @@ PLACES = [
     "project new Name --branch @",
     "project new Name --from @",
     "project new Name --name @",
+    "project new Name --input @",
+    "project continue --branch @",
+    "project finish @ --leave",
+    "project finish --merge --target @ --yes",
+    "project finish --pr-url @ --yes",
+    "project delete @",
     "--project @ status",
     "events --since @",
     "events --type @",
     "schema @",
+    "config edit --draft @",
+    "config show --project @",
+    "worktree remove @",
     "@",
     "task @",
 ]
@@ -752,7 +1169,9 @@ def test_odd_input_never_ends_in_a_traceback(tmp_path: Path, odd: str) -> None:
             assert len(lines) == 2, (place, said)
             assert lines[0].startswith("sow: "), (place, said)
             assert all(len(line) <= LONGEST_LINE + 20 and line.isprintable() for line in lines), (place, said)
-    for words in (["status"], ["task", "list"], ["task", "show", "010"], ["events"], ["project", "list"]):
+    looks = ("status", "task list", "task show 010", "events", "project list", "phase list", "input list",
+             "task output list --id 010")  # fmt: skip
+    for words in map(str.split, looks):
         shown = who.done(*words, *(["--project", "add-login"] if words[0] != "project" else []))
         assert "\x1b" not in shown
         assert "\N{RIGHT-TO-LEFT OVERRIDE}" not in shown

@@ -80,20 +80,51 @@ JSON = {
     "status": ["status", "--json"],
     "project new": ["project", "new", "For JSON", "--json"],
     "project list": ["project", "list", "--json"],
+    "project continue": ["project", "continue", "--branch", "feat/for-json", "--json"],
+    "project finish": ["project", "finish", "for-json", "--leave", "--yes", "--json"],
+    "project delete": ["project", "delete", "here", "--yes", "--json"],
     "project status": ["project", "status", "--json"],
     "task add": ["task", "add", "Name", "--agent", "implementer", "--json"],
     "task list": ["task", "list", "--json"],
     "task show": ["task", "show", "010", "--json"],
     "task status": ["task", "status", "--id", "010", "--json"],
+    "task move": ["task", "move", "010", "--phase", "implementation", "--json"],
+    "task remove": ["task", "remove", "020", "--json"],
+    "task input add": ["task", "input", "add", "--type", "x", "--path", "a.md", "--id", "010", "--json"],
+    "task input set": ["task", "input", "set", "--index", "0", "path", "b.md", "--id", "010", "--json"],
+    "task input list": ["task", "input", "list", "--id", "010", "--json"],
+    "task input remove": ["task", "input", "remove", "--index", "0", "--id", "010", "--json"],
+    "task output add": ["task", "output", "add", "--type", "x", "--path", "a.md", "--id", "010", "--json"],
+    "task output set": ["task", "output", "set", "--index", "0", "path", "b.md", "--id", "010", "--json"],
+    "task output list": ["task", "output", "list", "--id", "010", "--json"],
+    "task output remove": ["task", "output", "remove", "--index", "0", "--id", "010", "--json"],
+    "phase list": ["phase", "list", "--json"],
+    "phase set": ["phase", "set", "metadata.pr_url", "42", "--json"],
+    "project set": ["project", "set", "description", "Something else", "--json"],
+    "input add": ["input", "add", "--type", "x", "--path", "a.md", "--json"],
+    "input set": ["input", "set", "--index", "0", "approved", "true", "--json"],
+    "input list": ["input", "list", "--json"],
+    "input remove": ["input", "remove", "--index", "0", "--json"],
+    "output add": ["output", "add", "--type", "task_list", "--path", "a.md", "--json"],
+    "output set": ["output", "set", "--index", "0", "metadata.by", "ada", "--json"],
+    "output list": ["output", "list", "--json"],
+    "output remove": ["output", "remove", "--index", "0", "--json"],
+    "advance": ["advance", "--list", "--json"],
+    "prompt": ["prompt", "--json"],
     "events": ["events", "--json"],
     "validate": ["validate", "--json"],
     "repair": ["repair", "--json"],
     "config show": ["config", "show", "--json"],
+    "config validate": ["config", "validate", "--json"],
+    "config reset": ["config", "reset", "--yes", "--json"],
     "agent list": ["agent", "list", "--json"],
     "agent spawn": ["agent", "spawn", "010", "--json"],
     "agent resume": ["agent", "resume", "010", "go on", "--json"],
     "run": ["run", "--json"],
     "review": ["review", "--json"],
+    "doctor": ["doctor", "--json"],
+    "worktree list": ["worktree", "list", "--json"],
+    "worktree prune": ["worktree", "prune", "--json"],
 }
 
 
@@ -114,10 +145,10 @@ def test_json_is_all_that_stands_on_standard_output(tmp_path: Path) -> None:
         [{"edit": {"path": "a.txt", "content": "b\n"}}, {"report": "needs_review"}],
     )
     who.done("task", "add", "First", "--agent", "implementer")
-    order = sorted(
-        JSON,
-        key=lambda name: (name == "project new", name == "review", name == "run", name == "agent resume"),
-    )
+    who.done("task", "add", "Second", "--agent", "implementer")
+    ends = ["project new", "project continue", "project finish", "project delete"]
+    last = ["agent resume", "run", "review", *ends, "config reset"]
+    order = sorted(JSON, key=lambda name: last.index(name) if name in last else -1)
     for name in order:
         said = who.sow(*JSON[name])
         assert said.code in (0, 5), (name, said)

@@ -28,7 +28,7 @@ def is_whole(who: Person, folder: Path, branch: str = "feat/add-login") -> bool:
     assert there.git("status", "--porcelain", "--", ".sow/project") == ""
     assert yaml.safe_load(there.git("show", "HEAD:.sow/project/state.yaml"))["branch"] == branch
     assert not list(folder.glob(".sow/.project-*"))
-    assert not (who.folder / ".sow/runtime/new").exists()
+    assert not (who.folder / ".sow/runtime/.new").exists()
     return who.sow("validate", "--project", str(folder)).code == 0
 
 
@@ -72,6 +72,17 @@ def test_a_project_is_a_branch_a_worktree_and_a_state(tmp_path: Path) -> None:
     assert who.git("branch", "--show-current") == "main"
     assert who.git("status", "--porcelain", "--", ":!.sow") == ""
     assert who.sow("-q", "project", "new", "Quiet one").err == ""
+
+
+@pytest.mark.parametrize("name", ["new", "bin", "worktrees"])
+def test_a_project_may_have_the_name_of_one_of_sows_own_folders(tmp_path: Path, name: str) -> None:
+    who = person(tmp_path)
+    who.commit(a__txt="a\n")
+    who.done("project", "new", "Odd", "--name", name, "--branch", f"feat/{name}")
+    who.done("task", "add", "First", "--agent", "implementer")
+    assert [held["name"] for held in json.loads(who.done("project", "list", "--json"))] == [name]
+    assert who.sow("project", "delete", "--yes").code == 0
+    assert json.loads(who.done("project", "list", "--json")) == []
 
 
 def test_its_json_has_what_a_script_needs(tmp_path: Path) -> None:
@@ -276,7 +287,7 @@ def test_a_kill_in_the_middle_leaves_all_of_a_project_or_nothing(tmp_path: Path,
     kill_in_the_middle(who, random.Random(seed), *LOGIN, "--branch", "feat/login")
     # Any command settles what was left: it undoes or completes it.
     deadline = time.monotonic() + 20
-    while (who.folder / ".sow/runtime/new").exists():
+    while (who.folder / ".sow/runtime/.new").exists():
         who.done("project", "list")
         assert time.monotonic() < deadline
     listed = json.loads(who.done("project", "list", "--json"))
@@ -304,7 +315,7 @@ def test_a_git_that_outlives_the_killed_command_is_waited_for(tmp_path: Path) ->
     killed = who.at(".", PATH=f"{wrapper.parent}{os.pathsep}{who.environment['PATH']}").process(*LOGIN)
     assert killed.code == -signal.SIGKILL
     deadline = time.monotonic() + 20
-    while (who.folder / ".sow/runtime/new").exists():
+    while (who.folder / ".sow/runtime/.new").exists():
         assert who.done("project", "list") == ""
         assert time.monotonic() < deadline
     assert who.git("for-each-ref") == before
@@ -359,4 +370,4 @@ def test_two_that_begin_at_once_both_have_their_project(tmp_path: Path) -> None:
         assert command.returncode == 0, err
     for branch in ("feat/add-login", "feat/fast-search", "feat/dark-mode"):
         assert is_whole(who, worktree(who, branch), branch)
-    assert os.listdir(who.folder / ".sow/runtime/").count("new") == 0
+    assert os.listdir(who.folder / ".sow/runtime/").count(".new") == 0

@@ -5,25 +5,33 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from tests.cli.parts import ROOT, Person, with_project
+from tests.cli.parts import ROOT, Person, person, with_project
 from tests.cli.test_output import rehearse
 
 import sow_schemas
-from sow import config, errors
+from sow import errors, roles
 from sow.cli import INTERRUPTED, reference
+from sow.cli.config import config as settings_commands
+from sow.config import RepositoryConfig, check
 from sow.runner import environment
+from sow_schemas import page
 
 REFERENCE = ROOT / "docs/reference"
 
 
 def test_the_reference_of_commands_is_what_their_help_says() -> None:
     assert (REFERENCE / "cli.md").read_text() == reference.page(), "run scripts/docs"
+
+
+def test_the_reference_of_fields_is_what_the_schemas_say() -> None:
+    assert (REFERENCE / "fields.md").read_text() == page.text(), "run scripts/docs"
 
 
 # Exit codes
@@ -59,9 +67,28 @@ def test_every_setting_is_told_and_the_example_is_valid(schema: str) -> None:
     assert sow_schemas.problems(schema, yaml.safe_load(example[1])) == []
 
 
+def configurations() -> Iterator[Any]:
+    """The users' settings that our pages show, each with its page."""
+    for path in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]:
+        for block in re.findall(r"```yaml[^\n]*\n(.*?)```", path.read_text(), re.DOTALL):
+            if block.startswith("agents:"):
+                yield pytest.param(block, id=str(path.relative_to(ROOT)))
+
+
+@pytest.mark.parametrize("block", [*configurations()])
+def test_what_a_page_shows_as_settings_passes_the_check(block: str) -> None:
+    assert check.user_text(block.encode(), "page", roles.BUILT_IN) == []
+
+
+def test_every_command_about_settings_is_told() -> None:
+    page = (REFERENCE / "configuration.md").read_text()
+    for name in settings_commands.commands:
+        assert f"| `sow config {name}` |" in page, name
+
+
 def test_the_defaults_of_settings_are_as_told(tmp_path: Path) -> None:
     page = (REFERENCE / "configuration.md").read_text()
-    held = config.repository(str(tmp_path))
+    held = RepositoryConfig.read(str(tmp_path))
     for key, value in {
         "jobs": held.jobs,
         "isolation": f"`{held.isolation}`",
@@ -69,7 +96,7 @@ def test_the_defaults_of_settings_are_as_told(tmp_path: Path) -> None:
         "silence_seconds": f"{held.silence_seconds:g}",
     }.items():
         assert re.search(rf"^\| `{key}` \|.*\| {value} \|$", page, re.MULTILINE), key
-    assert all(f"`{role}`" in page for role in config.ROLES)
+    assert all(f"`{role}`" in page for role in roles.BUILT_IN)
 
 
 def test_the_variables_of_a_worker_are_all_named() -> None:
@@ -107,7 +134,10 @@ def told_files() -> list[str]:
 
 
 def test_every_file_that_a_project_leaves_is_told(tmp_path: Path) -> None:
-    who = with_project(tmp_path)
+    who = person(tmp_path)
+    who.write("notes.md", "n\n")
+    who.commit(a__txt="a\n")
+    who.done("project", "new", "Add login", "--input", "notes.md")
     rehearse(
         who,
         [{"log": "I begin."}, {"ask": {"question": "Which way?"}}],
@@ -120,6 +150,15 @@ def test_every_file_that_a_project_leaves_is_told(tmp_path: Path) -> None:
     who.done("task", "feedback", "010", "Once more.")
     assert who.sow("run").code == 5
     who.done("task", "approve", "010")
+    who.done("task", "add", "Second", "--agent", "implementer")
+    who.done("task", "remove", "020")
+    assert untold(who) == []
+    who.done("project", "finish", "--merge", "--yes")
+    assert untold(who) == []
+
+
+def untold(who: Person) -> list[str]:
+    """The files below `.sow` that the page does not tell."""
     found = [
         os.path.relpath(os.path.join(above, name), who.folder)
         for above, _, names in os.walk(who.folder / ".sow")
@@ -128,8 +167,7 @@ def test_every_file_that_a_project_leaves_is_told(tmp_path: Path) -> None:
     ours = [path for path in found if not path.startswith(".sow/worktrees/") or "/.sow/project/" in path]
     assert len(ours) > 20
     patterns = told_files()
-    untold = [path for path in ours if not any(fnmatchcase(path, pattern) for pattern in patterns)]
-    assert untold == []
+    return [path for path in ours if not any(fnmatchcase(path, pattern) for pattern in patterns)]
 
 
 # Completion
@@ -140,6 +178,10 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Person:
     made = with_project(tmp_path_factory.mktemp("desk"))
     made.done("task", "add", "First", "--agent", "implementer")
     made.done("task", "add", "Second", "--agent", "implementer")
+    branch = "feat/add-login--020"
+    made.git("worktree", "add", "--quiet", "-b", branch, f".sow/worktrees/{branch}", "feat/add-login")
+    made.done("input", "add", "--type", "notes", "--path", "notes.md")
+    made.done("task", "output", "add", "--type", "log", "--path", "log.md", "--id", "010")
     return made
 
 
@@ -155,21 +197,63 @@ def completed(who: Person, line: str) -> list[str]:
     [
         ("sow st", ["status"]),
         ("sow task a", ["add", "ask", "answer", "approve", "accept", "abandon"]),
+        ("sow task move 01", ["010"]),
+        ("sow task move 010 --phase ", ["implementation"]),
+        ("sow task remove 02", ["020"]),
+        ("sow task add Third --phase ", ["implementation"]),
+        ("sow phase ", ["list", "set"]),
+        ("sow phase set ", [
+            "status", "enabled", "metadata.planning_approved", "metadata.draft_pr_created", "metadata.pr_url",
+            "metadata.pr_number",
+        ]),
+        ("sow phase set --phase review ", ["status", "enabled", "metadata.iteration"]),
+        ("sow phase set status s", ["skipped"]),
+        ("sow phase set metadata.planning_approved ", ["true", "false"]),
+        ("sow phase set enabled --phase re", ["review"]),
+        ("sow project set ", ["description"]),
+        ("sow output ", ["add", "set", "remove", "list"]),
+        ("sow output add --type ", ["task_list"]),
+        ("sow output add --phase review --type ", ["review"]),
+        ("sow output list --phase fi", ["finalize"]),
+        ("sow input set --index ", ["0"]),
+        ("sow output set --index ", []),
+        ("sow input set --index 0 a", ["approved"]),
+        ("sow input set --index 0 approved ", ["true", "false"]),
+        ("sow output set --phase review --index 0 type ", ["review"]),
+        ("sow task output remove --id 010 --index ", ["0"]),
+        ("sow task output add --id 010 --type ", []),
+        ("sow task input list --id ", ["010", "020"]),
         ("sow run --dr", ["--dry-run"]),
+        ("sow project show --st", ["--strict"]),
+        ("sow project show -o ", ["yaml", "json"]),
         ("sow task show ", ["010", "020"]),
         ("sow run --task 02", ["020"]),
         ("sow task add Third --depends-on 01", ["010"]),
         ("sow --project add-login agent logs ", ["010", "020"]),
         ("sow --project ad", ["add-login"]),
+        ("sow project finish ", ["add-login"]),
+        ("sow project delete ad", ["add-login"]),
+        ("sow project continue --branch fe", ["feat/add-login"]),
+        ("sow project finish --target ma", ["main"]),
+        ("sow project new Third --type de", ["design"]),
         ("sow task add Third --agent im", ["implementer"]),
         ("sow task set pri", ["priority"]),
         ("sow task set status ne", ["needs_review"]),
         ("sow task set priority ", ["critical", "high", "normal", "low"]),
         ("sow events --type task.", ["task.created"]),
         ("sow schema task_", ["task_error", "task_state"]),
+        ("sow config ", ["init", "path", "show", "validate", "edit", "reset"]),
+        ("sow config reset --y", ["--yes"]),
+        ("sow config edit --dr", ["--draft"]),
+        ("sow worktree ", ["list", "remove", "prune"]),
+        ("sow worktree remove ", ["020", "feat/add-login--020"]),
+        ("sow worktree remove fe", ["feat/add-login--020"]),
+        ("sow --project nowhere worktree remove ", []),
         ("sow --project nowhere task show ", []),
+        ("sow --project nowhere phase set ", []),
+        ("sow --project nowhere output set --index ", []),
     ],
-)
+)  # fmt: skip
 def test_a_shell_is_offered_what_there_is(desk: Person, line: str, offered: list[str]) -> None:
     assert completed(desk, line) == offered
 

@@ -23,6 +23,7 @@ STATE = {
     "phase": "phases/implementation/state.yaml",
     "task": "phases/implementation/tasks/010/state.yaml",
 }
+TYPE = "type.yaml"
 
 
 @pytest.fixture
@@ -133,6 +134,18 @@ def test_a_state_file_that_is_gone_comes_back(who: Person, kind: str) -> None:
     whole = path.read_bytes()
     path.unlink()
     assert repaired(who)["mended"] == [{"path": str(path), "what": "from its last good copy", "kept": None}]
+    assert path.read_bytes() == whole
+    assert is_mended(who)
+
+
+@pytest.mark.parametrize("text", ["nonsense", "name: standard\nstates: {}\n", None])
+def test_the_type_of_the_project_comes_back_too(who: Person, text: str | None) -> None:
+    path = project(who) / TYPE
+    whole = path.read_bytes()
+    path.unlink()
+    if text is not None:
+        path.write_text(text)
+    assert [each["path"] for each in repaired(who)["mended"]] == [str(path)]
     assert path.read_bytes() == whole
     assert is_mended(who)
 
@@ -420,7 +433,7 @@ def test_a_person_reads_what_was_done_and_what_is_left(who: Person) -> None:
     config = who.folder / ".sow/config.yaml"
     config.write_text("cheks: []\n")
     would, did = who.sow("repair", "--dry-run"), who.sow("repair")
-    left = ["Left for you:", f"{config}:1: cheks: `cheks` is not a known field"]
+    left = ["Left for you:", f"{config}:1: cheks: is not a known field"]
     assert would.out.splitlines()[:3] == [f"Would mend {state}: from its last good copy", *left]
     assert did.out.splitlines()[:3] == [
         f"Mended {state}: from its last good copy; what was there is kept as {state}.broken",

@@ -113,6 +113,28 @@ def test_a_word_of_an_earlier_iteration_comes_too_late(who: Person) -> None:
     assert lines[0].startswith("sow: task 010 is in iteration 1, and attempt 010-7-1 is of an earlier one")
 
 
+@pytest.mark.parametrize("stand", [worker, without_environment])
+def test_a_worker_names_what_it_brings_out_and_leaves_the_approval_to_others(
+    who: Person, stand: object
+) -> None:
+    assert callable(stand)
+    agent: Person = stand(who)
+    added = agent.done("task", "output", "add", "--type", "log", "--path", "../../a.txt")
+    assert added == "Added output [0] log: ../../a.txt to task 010\n"
+    before = everything(who.folder)
+    for words in (
+        ("set", "--index", "0", "approved", "true"),
+        ("add", "--type", "x", "--path", "b", "--approved"),
+    ):
+        code, lines = agent.sow("task", "output", *words).told
+        assert (code, lines[0].startswith("sow: an agent can't approve its own output")) == (4, True)
+    assert changed(before, everything(who.folder)) == []
+    assert "Approved: false" in agent.done("task", "output", "list")
+    who.done("task", "output", "set", "--index", "0", "approved", "true", "--id", "010")
+    assert "  [0] log: ../../a.txt\n" in agent.done("task", "status")
+    assert agent.sow("task", "output", "remove", "--index", "0").code == 0
+
+
 def test_an_agent_that_orchestrates_names_another_task(who: Person) -> None:
     agent = worker(who)
     agent.done("task", "set", "priority", "high", "--id", "020")
@@ -162,11 +184,14 @@ def test_where_the_state_can_not_be_written_reports_lie_in_the_outbox_till_they_
     agent, store = worker(who), who.store()
     outbox = f"{store.layout.runtime}/attempts/010-1-1/outbox"
     os.makedirs(outbox)
+    who.done("task", "output", "add", "--type", "log", "--path", "b.txt", "--id", "010")
     before = everything(Path(store.layout.project))
     said = [
         ("agent", "log", "I looked."),
         ("task", "set", "metadata.count", "007", "--string"),
         ("task", "ask", "Which way?", "--option", "left"),
+        ("task", "output", "add", "--type", "log", "--path", "../../a.txt", "--metadata", "n=1", "-q"),
+        ("task", "output", "set", "--index", "0", "metadata.n", "2", "-q"),
     ]
     for words in said:
         ended = read_only(store.layout.project, [sys.executable, "-m", "sow", *words], agent)
@@ -178,6 +203,10 @@ def test_where_the_state_can_not_be_written_reports_lie_in_the_outbox_till_they_
     assert task.question
     assert task.question["text"] == "Which way?"
     assert task.metadata == {"count": "007"}
+    assert [(one["path"], one["metadata"]) for one in task.outputs] == [
+        ("b.txt", {"n": 2}),
+        ("../../a.txt", {"n": 1}),
+    ]
     assert "I looked." in Path(store.layout.task("implementation", "010"), "log.md").read_text()
 
 
@@ -185,7 +214,8 @@ def test_a_report_about_another_task_is_never_laid_down_as_ones_own(who: Person)
     agent, store = worker(who), who.store()
     outbox = f"{store.layout.runtime}/attempts/010-1-1/outbox"
     os.makedirs(outbox)
-    for words in (("task", "ask", "Now?", "--id", "020"), ("agent", "log", "Hm", "--id", "020")):
+    of_another = ("task", "output", "add", "--type", "log", "--path", "a.md", "--id", "020")
+    for words in (("task", "ask", "Now?", "--id", "020"), ("agent", "log", "Hm", "--id", "020"), of_another):
         ended = read_only(store.layout.project, [sys.executable, "-m", "sow", *words], agent)
         assert ended.returncode == 1
         assert len(ended.stderr.splitlines()) == 2

@@ -21,13 +21,14 @@ from typing import Any
 
 from tests.core.parts import AT, add, open_store
 
-from sow import fields
+from sow import attaching, fields, phase, project_types
+from sow.artifacts import Add, Shelf
 from sow.change import Change, Event
 from sow.recovery import repair as recovery
 from sow.store import Store
 from sow.task import Task
 
-CALLS = ("open", "write", "pwrite", "fsync", "rename", "link", "mkdir", "unlink", "rmdir", "chmod")
+CALLS = ("open", "write", "pwrite", "fsync", "rename", "mkdir", "unlink", "rmdir", "link", "chmod")
 """The system calls by which a writer changes what is on the disk; of `open`, those that make a file."""
 
 
@@ -63,6 +64,32 @@ def restore(store: Store) -> None:
     store.restore_last_good("010")
 
 
+def set_phase(store: Store) -> None:
+    """A phase's file and the project's as one: a status, with its times."""
+    known = phase.of(store.type(), "review")
+    store.change_phase("review", phase.setting(known, "status", "in_progress", at=AT))
+
+
+def add_output(store: Store) -> None:
+    """The same: an artifact of a phase."""
+    attaching.change(store, Shelf(of="outputs", phase="review"), Add(type="review", path="review.md"))
+
+
+def move_task(store: Store) -> None:
+    """A folder goes to another phase, and the state in it says so."""
+    store.move_task("010", "review")
+
+
+def remove_task(store: Store) -> None:
+    """A folder goes out of the project, and the task's last good copy with it."""
+    store.remove_task("010", lambda task, others: None)
+
+
+def split(store: Store) -> None:
+    """An old project's first write: a file for every part of it, and a folder that moves."""
+    store.change_task("030", fields.setting("priority", "high", now=AT, worker=False))
+
+
 def repair(store: Store) -> None:
     """Whatever is broken is mended."""
     recovery.repair(store, {"HOME": store.layout.main})
@@ -70,7 +97,8 @@ def repair(store: Store) -> None:
 
 SCENARIOS: dict[str, Callable[[Store], None]] = {
     "change": change, "feedback": feedback, "settle": settle, "add": add_task, "restore": restore,
-    "repair": repair,
+    "phase": set_phase, "output": add_output, "move": move_task, "remove": remove_task,
+    "split": split, "repair": repair,
 }  # fmt: skip
 
 
@@ -135,6 +163,7 @@ def run_and_kill(scenario: str, folder: str, fatal_step: int) -> str:
 
 
 def main(scenario: str, folder: str, stride: str = "1") -> None:
+    project_types.built_in("standard")  # what it loads, no child has to load again
     place, step = "", 1 - int(stride)
     while place != "survived":
         step += int(stride)

@@ -8,17 +8,22 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from sow import eventlog, project
+from sow import document, eventlog, project, project_types, setup, splitting
 from sow.change import Change
 from sow.document import canonical
+from sow.errors import BadFile
 from sow.eventlog import EventLog
-from sow.layout import Layout
+from sow.layout import PROJECT, Layout
 from sow.store import Store
 from sow.task import Task
+from sow_schemas.documents import Actor
 
 AT = "2026-11-21T10:00:00.000Z"
 NOON = 1795262400.0
 """2026-11-21 12:00 UTC, in seconds since the epoch."""
+
+OLD_STATES = Path(__file__).parents[1] / "states/original"
+"""State files as the original program and people with it left them, one of each kind."""
 
 
 class Ticking:
@@ -61,25 +66,43 @@ def in_status(status: str) -> Task:
 
 
 def layout(folder: Path) -> Layout:
-    return Layout(main=str(folder), folder=str(folder), name="demo")
+    place = Layout(main=str(folder), folder=str(folder), name="demo")
+    try:
+        held = document.read_file(place.project_file).value
+        return place.replace(name=held.get("name", "demo"), embedded=splitting.is_old(held))
+    except (FileNotFoundError, BadFile):
+        return place
 
 
-def open_store(folder: Path | str, *, actor: str = "person", clock: Any = None) -> Store:
+def open_store(folder: Path | str, *, actor: Actor = "person", clock: Any = None) -> Store:
     """The store of the project in `folder`, as each process opens it for itself."""
     place = layout(Path(folder))
     ticking = clock or Ticking()
     return Store(place, EventLog(place.events, run_id=None, actor=actor, clock=ticking), ticking)
 
 
-def new_store(folder: Path, *, clock: Any = None) -> Store:
-    """A new project in `folder`, with its three phases and no task."""
+def new_store(folder: Path, *, clock: Any = None, kind: str = "standard") -> Store:
+    """A new project in `folder`, with the phases of its type and no task."""
     store = open_store(folder, clock=clock)
     plan = project.plan("A demo of it all", branch="feat/demo", name="demo")
-    for path, document in project.first_documents(plan, AT).items():
+    for path, text in setup.first_documents(plan, project_types.built_in(kind), AT).items():
         whole = Path(store.layout.project, path)
         whole.parent.mkdir(parents=True, exist_ok=True)
-        whole.write_text(canonical.emit(document))
+        whole.write_text(text)
     return store
+
+
+def old_store(folder: Path, text: bytes) -> Store:
+    """A project as the original program keeps it, in one file that holds `text`."""
+    path = folder / PROJECT / "state.yaml"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(text)
+    return open_store(folder)
+
+
+def old_state(name: str) -> bytes:
+    """The old state file of that name."""
+    return (OLD_STATES / f"{name}.yaml").read_bytes()
 
 
 def add(store: Store, task_id: str | None = None, **fields: Any) -> Task:

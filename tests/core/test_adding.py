@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 from tests.core.parts import AT, files_below, new_store
 
 import sow_schemas
-from sow import adding, project
+from sow import adding, document, project, project_types, setup
 from sow.adding import Wish
 from sow.errors import NotFound, Refused
 from sow.files import TEXT_BYTES
+from sow.state import Step
 from sow.store import Store
 
 
@@ -32,10 +33,15 @@ def test_a_task_is_added_as_it_was_wished_for(store: Store) -> None:
     added = adding.add(
         store,
         wish(name="  two\n words ", description="Do it.\n\n", depends_on=("010", "010"), priority="high",
-             task_type="code", params={"files": 3}, task_id="015", phase="review"),
+             task_type="code", params={"files": 3}, task_id="015", phase="implementation"),
     )  # fmt: skip
     assert added == store.task("015")
-    assert (added.name, added.phase, added.depends_on, added.iteration) == ("two words", "review", ["010"], 1)
+    assert (added.name, added.phase, added.depends_on, added.iteration) == (
+        "two words",
+        "implementation",
+        ["010"],
+        1,
+    )
     assert (added.priority, added.task_type, added.params) == ("high", "code", {"files": 3})
     assert store.description(added) == "Do it.\n"
 
@@ -48,6 +54,9 @@ def test_a_task_is_added_as_it_was_wished_for(store: Store) -> None:
             {"agent": "implementor"}, NotFound, "agent not found: implementor", id="an unknown agent"
         ),
         pytest.param({"phase": "building"}, NotFound, "phase not found: building", id="an unknown phase"),
+        pytest.param(
+            {"phase": "review"}, Refused, "phase review has no tasks", id="a phase that may have no tasks"
+        ),
         pytest.param({"depends_on": ("900",)}, Refused, "no such task", id="an unknown dependency"),
         pytest.param({"task_id": "20"}, Refused, "is no task id", id="no id"),
         pytest.param({"priority": "urgent"}, Refused, "priority", id="no priority"),
@@ -66,6 +75,19 @@ def test_a_wish_that_can_t_be_is_refused_and_leaves_nothing_behind(
     assert adding.add(store, wish()).id == "010"
 
 
+def test_a_task_goes_to_the_phase_that_the_project_is_in(tmp_path: Path) -> None:
+    store = new_store(tmp_path, kind="exploration")
+    assert adding.add(store, wish()).phase == "exploration"
+
+    def finalizing(held: Any) -> Step:
+        project: Any = {**held, "statechart": {"current_state": "Finalizing", "updated_at": AT}}
+        return Step(project=project)
+
+    store.change_project(finalizing)
+    assert adding.add(store, wish()).phase == "finalization"
+    assert adding.add(store, wish(phase="exploration")).phase == "exploration"
+
+
 @given(st.text(max_size=80))
 def test_any_words_make_the_name_of_a_project_or_are_refused(words: str) -> None:
     if not project.is_name(project.slug(" ".join(words.split()))):
@@ -76,9 +98,10 @@ def test_any_words_make_the_name_of_a_project_or_are_refused(words: str) -> None
     plan = project.plan(words, branch=None, name=None)
     assert project.is_name(plan.name)
     assert len(plan.name) <= project.LONGEST_NAME
-    for path, document in project.first_documents(plan, AT).items():
-        schema = "project_file" if path == "state.yaml" else "phase_file"
-        assert sow_schemas.valid(schema, document), sow_schemas.problems(schema, document)
+    for path, text in setup.first_documents(plan, project_types.built_in("standard"), AT).items():
+        schema = {"state.yaml": "project_file", "type.yaml": "project_type"}.get(path, "phase_file")
+        held = document.parse(text.encode(), path).value
+        assert sow_schemas.valid(schema, held), sow_schemas.problems(schema, held)
 
 
 @pytest.mark.parametrize(
@@ -92,12 +115,6 @@ def test_any_words_make_the_name_of_a_project_or_are_refused(words: str) -> None
 )
 def test_a_description_is_shortened_to_a_name(words: str, name: str) -> None:
     assert project.slug(words) == name
-
-
-def test_a_prefix_of_the_branch_names_a_type_that_is_not_there_yet() -> None:
-    with pytest.raises(Refused, match="projects of type exploration"):
-        project.plan("Look around", branch="explore/x", name=None)
-    assert project.plan("Look around", branch="main2", name=None).type == "standard"
 
 
 @pytest.mark.parametrize("name", ["", "a", "-a", "a-", "A", "a_b", "a b", "../a", "a\n"])

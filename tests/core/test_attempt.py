@@ -68,6 +68,17 @@ def test_a_record_that_is_not_valid_is_never_written(attempts: Attempts) -> None
         attempts.read(name)
 
 
+def test_a_record_that_was_broken_by_hand_is_told_with_its_line(attempts: Attempts) -> None:
+    stored = kept(attempts, outcome="failed", ended_at=AT)
+    path = Path(attempts.folder(stored.id), "attempt.yaml")
+    path.write_text(path.read_text().replace("outcome: failed", "outcome: faild"))
+    line = path.read_text().splitlines().index("outcome: faild") + 1
+    with pytest.raises(Refused) as refused:
+        attempts.read(stored.id)
+    assert str(refused.value) == f'{path}:{line}: outcome: "faild" is not allowed'
+    assert refused.value.hint == "did you mean `failed`? allowed: finished, failed, stopped, lost, attached"
+
+
 def test_the_attempts_of_a_task_come_oldest_first_and_broken_ones_are_passed_over(attempts: Attempts) -> None:
     names = [kept(attempts, iteration).id for iteration in [2] + [1] * 11]
     kept(attempts, task_id="020")

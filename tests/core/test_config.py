@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from sow import __version__, config
-from sow.config import ROLES, UserConfig
+from sow import __version__
+from sow.config import RepositoryConfig, UserConfig, user_path
 from sow.errors import NotFound, Refused, SowError
+from sow.roles import BUILT_IN
 
 SETTINGS = """\
 agents:
@@ -29,13 +30,13 @@ def user(folder: Path, text: str = SETTINGS) -> UserConfig:
     path = folder / ".config" / "sow" / "config.yaml"
     path.parent.mkdir(parents=True)
     path.write_text(text)
-    return config.user({"HOME": str(folder)})
+    return UserConfig.read({"HOME": str(folder)})
 
 
-def repository(folder: Path, text: str) -> config.RepositoryConfig:
+def repository(folder: Path, text: str) -> RepositoryConfig:
     (folder / ".sow").mkdir()
     (folder / ".sow" / "config.yaml").write_text(text)
-    return config.repository(str(folder))
+    return RepositoryConfig.read(str(folder))
 
 
 def test_the_environment_goes_before_the_file_and_the_file_before_the_default(tmp_path: Path) -> None:
@@ -47,7 +48,7 @@ def test_the_environment_goes_before_the_file_and_the_file_before_the_default(tm
         "SOW_AGENTS_IMPLEMENTER",
     )
     by_file = held.for_role("implementer", {"SOW_AGENTS_IMPLEMENTER": "", "SOW_AGENTS_REVIEWER": "claude"})
-    assert (by_file.name, by_file.type, by_file.source) == ("cheap", "claude", held.path)
+    assert (by_file.name, by_file.type, by_file.source) == ("cheap", "claude", f"{held.path}:10")
     assert (by_file.settings, by_file.custom_args) == ({"model": "small", "yolo_mode": True}, ("--verbose",))
     by_default = held.for_role("planner", {})
     assert (by_default.name, by_default.type, by_default.source) == ("claude-code", "claude", "default")
@@ -62,8 +63,8 @@ def test_an_executor_of_the_user_s_goes_before_the_type_of_that_name(tmp_path: P
 
 
 def test_without_a_file_every_role_has_the_default(tmp_path: Path) -> None:
-    held = config.user({"HOME": str(tmp_path)})
-    assert {held.for_role(role, {}).name for role in ROLES} == {"claude-code"}
+    held = UserConfig.read({"HOME": str(tmp_path)})
+    assert {held.for_role(role, {}).name for role in BUILT_IN} == {"claude-code"}
 
 
 @pytest.mark.parametrize(
@@ -76,7 +77,7 @@ def test_without_a_file_every_role_has_the_default(tmp_path: Path) -> None:
     ],
 )
 def test_the_file_lies_where_the_xdg_specification_says(environment: dict[str, str], path: str) -> None:
-    assert config.user_path(environment) == path
+    assert user_path(environment) == path
 
 
 @pytest.mark.parametrize(
@@ -117,7 +118,7 @@ def test_an_unknown_executor_or_type_names_the_nearest_and_who_named_it(tmp_path
 
 
 def test_a_repository_without_settings_has_the_defaults(tmp_path: Path) -> None:
-    assert config.repository(str(tmp_path)) == config.RepositoryConfig()
+    assert RepositoryConfig.read(str(tmp_path)) == RepositoryConfig()
 
 
 def test_the_repository_s_settings_are_read(tmp_path: Path) -> None:
@@ -126,7 +127,7 @@ def test_the_repository_s_settings_are_read(tmp_path: Path) -> None:
         "jobs: 7\nisolation: project\nstate: {commit: never}\nchecks: [make test]\nenvironment: [AWS_*]\n"
         "grace_seconds: 1.5\nsilence_seconds: 60\nrequires: '>=0.1'\n",
     )
-    assert held == config.RepositoryConfig(
+    assert held == RepositoryConfig(
         jobs=7, commit_state=False, isolation="project", checks=("make test",), environment=("AWS_*",),
         grace_seconds=1.5, silence_seconds=60,
     )  # fmt: skip
@@ -143,16 +144,3 @@ def test_an_older_sow_says_so_before_it_refuses_the_keys_of_a_newer_one(tmp_path
 def test_a_wrong_setting_of_the_repository_is_refused(tmp_path: Path, text: str) -> None:
     with pytest.raises(Refused, match=text.partition(":")[0]):
         repository(tmp_path, text)
-
-
-def test_a_role_is_one_of_ours_or_described_in_the_repository(tmp_path: Path) -> None:
-    main = str(tmp_path)
-    config.check_role("implementer", main)
-    with pytest.raises(NotFound, match="agent not found: implementor") as unknown:
-        config.check_role("implementor", main)
-    assert unknown.value.hint.startswith("did you mean implementer? ")
-    (tmp_path / ".sow" / "agents").mkdir(parents=True)
-    (tmp_path / ".sow" / "agents" / "gardener.md").write_text("Weed.")
-    (tmp_path / ".sow" / "agents" / "planner.md").write_text("Plan otherwise.")
-    config.check_role("gardener", main)
-    assert config.roles(main) == (*ROLES, "gardener")

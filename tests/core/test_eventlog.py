@@ -125,7 +125,7 @@ def test_a_line_that_is_no_event_is_none(line: bytes) -> None:
         | st.lists(st.text(max_size=40), max_size=40).map(lambda items: items * 20),
     )
 )
-def test_an_event_stays_below_four_kibibytes_whatever_it_tells(payload: dict[str, Any]) -> None:
+def test_an_event_stays_below_four_kibibytes_whatever_it_tells(payload: Any) -> None:
     log = EventLog("/nowhere", run_id="run-1", actor="worker")
     line = log._line(Event(type="agent.message", task_id="010", payload=payload), 1, NOON)
     assert len(line) < LINE_BYTES
@@ -285,8 +285,9 @@ def dicts_by_name(function: ast.FunctionDef) -> dict[str, list[ast.Dict]]:
     """The dict literals of a function by the name that they are assigned to."""
     found: dict[str, list[ast.Dict]] = {}
     for node in ast.walk(function):
-        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Dict):
-            found.setdefault(getattr(node.targets[0], "id", ""), []).append(node.value)
+        if isinstance(node, ast.Assign | ast.AnnAssign) and isinstance(node.value, ast.Dict):
+            target = node.target if isinstance(node, ast.AnnAssign) else node.targets[0]
+            found.setdefault(getattr(target, "id", ""), []).append(node.value)
     return found
 
 

@@ -120,6 +120,12 @@ def test_a_path_goes_into_lists_by_place_and_one_past_the_end_adds(store: Store)
     assert unset(store, "metadata.items.1.x") == {"items": ["c", {}]}
 
 
+def test_a_name_is_a_name_also_where_it_is_taken_as_text(store: Store) -> None:
+    assert set_(store, "name", " two\nwords ", text=True) == "two words"
+    with pytest.raises(Refused, match="the name of the task is empty"):
+        set_(store, "name", " ", text=True)
+
+
 def test_a_path_into_a_plain_value_or_with_an_empty_step_is_refused(store: Store) -> None:
     set_(store, "metadata.a", "1")
     with pytest.raises(Refused, match=r"b can't be set inside 1"):

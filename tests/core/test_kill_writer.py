@@ -5,25 +5,32 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from itertools import cycle
 from pathlib import Path
 
 import pytest
 from tests.core import killed_writer
 from tests.core.parts import (
+    AT,
     add,
     events,
     files_below,
     in_status,
     keep,
     new_store,
+    old_state,
+    old_store,
     open_store,
     put,
     temporary,
 )
 
-from sow import lease, process
+from sow import document, lease, process, splitting
+from sow.errors import NotFound
 from sow.recovery.repair import Repaired, repair
+from sow.state import Step
 from sow.store import Store
 
 pytestmark = pytest.mark.slow
@@ -154,6 +161,166 @@ def test_a_broken_file_is_mended_also_after_a_kill_in_the_middle(tmp_path: Path)
         assert Path(f"{left.layout.task_file('implementation', '010')}.broken").read_text() == "nonsense"
         left.settle()
         assert temporary(left) == [], place
+
+
+def next_command(store: Store, name: str) -> None:
+    """What somebody does after a kill: any of it completes what was left."""
+    match name:
+        case "settle":
+            store.settle()
+        case "a change of the task":
+            with suppress(NotFound):
+                store.change_task("010", keep(priority="low"))
+        case "a change of the phase":
+            store.change_phase("review", lambda held: Step(phases={"review": {**held, "enabled": False}}))
+        case "an addition":
+            add(store, name="another")
+
+
+@pytest.mark.parametrize("scenario", ["phase", "output"])
+def test_a_change_of_a_phase_and_the_project_s_time_come_together_or_not_at_all(
+    tmp_path: Path, scenario: str
+) -> None:
+    template(tmp_path)
+    outcomes = set()
+    for number, (place, store) in enumerate(kill_everywhere(scenario, tmp_path)):
+        next_command(store, ("settle", "a change of the phase")[number % 2])
+        assert store.journal.left() == [], place
+        held, project = store.phase("review"), store.project()
+        done = held["status"] == "in_progress" if scenario == "phase" else bool(held["outputs"])
+        outcomes.add(done)
+        assert project["updated_at"] != AT or (not done and number % 2 == 0), place
+        if scenario == "phase" and done:
+            assert held["started_at"] == AT, place
+        kinds = {event["type"] for event in events(store)} - {"phase.changed"}
+        told = [
+            e
+            for e in events(store)
+            if e["type"] == ("phase.changed", "artifact.written")[scenario == "output"]
+        ]
+        assert done or not told, f"the log tells of what is not so, {place}"
+        assert kinds <= {"artifact.written"}
+        store.settle()
+        assert temporary(store) == [], place
+    assert outcomes == {True, False}
+
+
+SETTLE = ("settle",)
+OTHERS = ("a change of the task", "a change of the phase", "an addition")
+
+
+@pytest.mark.parametrize("commands", [SETTLE, OTHERS], ids=["settle", "others"])
+def test_a_task_is_moved_or_not_whatever_comes_next(tmp_path: Path, commands: tuple[str, ...]) -> None:
+    add(template(tmp_path))
+    outcomes = set()
+    for number, (place, store) in enumerate(kill_everywhere("move", tmp_path)):
+        seen, left = store.tasks(), store.journal.left()
+        assert ([task.id for task in seen.tasks], seen.broken) == (["010"], ()), place
+        assert store.task("010") == seen.tasks[0], place
+        next_command(store, commands[number % len(commands)])
+        held = store.tasks()
+        assert held.broken == (), place
+        task = held.by_id()["010"]
+        outcomes.add(task.phase)
+        assert left or task.phase == seen.tasks[0].phase, "what a reader saw was the end of it"
+        assert store.description(task) == "do it\n", place
+        told = any(event["type"] == "task.moved" for event in events(store))
+        assert task.phase == "review" or not told, f"the log tells of what is not so, {place}"
+        store.settle()
+        assert (store.journal.left(), temporary(store)) == ([], []), place
+        good = Path(store.layout.last_good, "010.yaml").read_text()
+        assert f"phase: {task.phase}\n" in good, place
+        check_log(store, place)
+    assert outcomes == {"implementation", "review"}
+
+
+@pytest.mark.parametrize("commands", [SETTLE, OTHERS], ids=["settle", "others"])
+def test_a_task_is_there_or_removed_and_kept_whatever_comes_next(
+    tmp_path: Path, commands: tuple[str, ...]
+) -> None:
+    add(template(tmp_path))
+    counts = set()
+    for number, (place, store) in enumerate(kill_everywhere("remove", tmp_path)):
+        assert store.tasks().broken == (), place
+        then = commands[number % len(commands)]
+        next_command(store, then)
+        store.settle()
+        held = store.tasks()
+        assert held.broken == (), place
+        there = "010" in held.by_id()
+        counts.add(there)
+        assert os.path.exists(f"{store.layout.removed}/010/state.yaml") is not there, place
+        if not there:
+            with pytest.raises(NotFound, match="task not found: 010"):
+                store.task("010")
+        told = any(event["type"] == "task.removed" for event in events(store))
+        assert not (there and told), f"the log tells of what is not so, {place}"
+        assert add(store).id == ("030" if then == "an addition" else "020"), place
+        assert (store.journal.left(), temporary(store)) == ([], []), place
+        check_log(store, place)
+    assert counts == {True, False}
+
+
+@pytest.mark.parametrize("scenario", ["move", "remove"])
+def test_who_completes_a_killed_move_may_be_killed_too(tmp_path: Path, scenario: str) -> None:
+    add(template(tmp_path))
+    left = next(
+        store for place, store in kill_everywhere(scenario, tmp_path) if place.startswith("after rename")
+        and "/journal/" in place
+    )  # fmt: skip
+    again = tmp_path / "again"
+    again.mkdir()
+    Path(left.layout.main).rename(again / "template")
+    for where, store in kill_everywhere("settle", again):
+        store.settle()
+        held = store.tasks()
+        assert held.broken == (), where
+        assert [task.phase for task in held.tasks] == (["review"] if scenario == "move" else []), where
+        assert (store.journal.left(), temporary(store)) == ([], []), where
+
+
+OLD = old_state("exploration-finalizing")
+
+
+def old_template(folder: Path) -> None:
+    """An old project with a task whose id is another once it is split, and a text beside it."""
+    store = old_store(folder / "template", OLD)
+    text = Path(store.layout.task("finalization", "010"), "description.md")
+    text.parent.mkdir(parents=True)
+    text.write_text("Move it.\n")
+
+
+def check_whole(store: Store, place: str) -> None:
+    """Every part of the old project is there, wherever it lies, and nothing is half done."""
+    held = store.tasks()
+    assert held.broken == (), place
+    assert [task.id for task in held.tasks][:3] == ["010", "020", "030"], place
+    assert store.description(store.task("030")) == "Move it.\n", place
+    assert [phase["iteration"] for phase in store.whole().phases.values()] == [1, 1], place
+
+
+def test_an_old_project_is_split_whole_or_not_at_all(tmp_path: Path) -> None:
+    old_template(tmp_path)
+    outcomes = set()
+    commands: list[Callable[[Store], object]] = [
+        lambda store: store.settle(),
+        lambda store: store.whole(),
+        lambda store: store.change_task("020", keep(name="changed")),
+    ]
+    for (place, store), command in zip(kill_everywhere("split", tmp_path), cycle(commands), strict=False):
+        command(store)
+        check_whole(store, place)
+        is_split = not splitting.is_old(document.read_file(store.layout.project_file).value)
+        changed = store.task("030").priority == "high"
+        assert is_split or (not changed and Path(store.layout.project_file).read_bytes() == OLD), place
+        if is_split:
+            assert Path(f"{store.layout.project_file}.pre-split").read_bytes() == OLD, place
+            assert Path(store.layout.type_file).exists(), place
+        assert changed or not any(event["type"] == "task.changed" for event in events(store)), place
+        store.settle()
+        assert (temporary(store), store.journal.left()) == ([], []), place
+        outcomes.add(changed)
+    assert outcomes == {True, False}, "it was killed on both sides of the moment that decides"
 
 
 def much_is_broken(store: Store) -> None:

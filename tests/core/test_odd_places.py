@@ -36,7 +36,7 @@ def folder(store: Store, task_id: str = "010") -> Path:
 
 def send_back(store: Store) -> Task:
     def change(task: Task) -> Change:
-        return sent_back(task, "better", by="ada", at=AT, folder=str(folder(store)))
+        return sent_back(task, "better", by="ada", at=AT, file=f"{folder(store)}/feedback/001.md")
 
     return store.change_task("010", change)
 

@@ -10,6 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.core.parts import in_status
 
+import sow_schemas
+from sow.judgement import judged
 from sow.progress import End, Tally, after, verdict
 from sow.recovery.policy import (
     LONGEST_WAIT,
@@ -254,3 +256,15 @@ def test_no_failure_is_tried_for_ever_or_waited_for_longer_than_half_an_hour(kin
     elif isinstance(decision, Later):
         assert 0 <= decision.seconds <= LONGEST_WAIT
         assert decision.seconds >= TRANSIENT.get(kind, 0.0)
+
+
+@pytest.mark.parametrize(("held", "counted"), [({}, 1), ({"retry_count": 2}, 3)])
+def test_a_failure_counts_on_from_what_an_error_by_hand_says_or_leaves_out(
+    held: dict[str, int], counted: int
+) -> None:
+    error: Any = {"error_type": "network", "message": "m", "timestamp": "2026-11-21T10:00:00Z", **held}
+    ended = end(Failed("network", "gone"))
+    change = judged(WORKING.replace(error=error), Later(30.0), ended, now=2e9)
+    assert change.task.error
+    assert change.task.error["retry_count"] == counted
+    assert sow_schemas.valid("task_state", change.task.document())

@@ -48,6 +48,7 @@ TASKS = st.builds(
 )  # fmt: skip
 STEPS = st.lists(
     st.tuples(st.just("put"), TASKS)
+    | st.tuples(st.just("drop"), st.sampled_from(IDS))
     | st.tuples(st.just("take"), st.sets(st.sampled_from(IDS), max_size=2))
     | st.tuples(st.just("later"), st.sampled_from([1.0, 10.0, 100.0])),
     max_size=25,
@@ -62,6 +63,10 @@ def test_it_takes_what_a_look_at_all_tasks_would_take(begin: list[Task], steps: 
     for step, given_value in [*steps, *[("take", set())] * 7]:
         if step == "later":
             now += given_value
+        elif step == "drop":
+            running.discard(given_value)
+            tasks.pop(given_value, None)
+            held.drop(given_value)
         elif step == "put":
             running.discard(given_value.id)
             tasks[given_value.id] = given_value
@@ -79,6 +84,8 @@ def test_it_takes_what_a_look_at_all_tasks_would_take(begin: list[Task], steps: 
 @given(st.lists(TASKS, max_size=6, unique_by=lambda task: task.id))
 def test_it_wakes_when_the_next_one_that_waits_may_start(begin: list[Task]) -> None:
     held = Ready(begin)
+    for gone in begin[4:]:
+        held.drop(gone.id)
     while task := held.take(NOW):
         held.put(task.replace(status="paused", not_before=None))
     wakes = held.wakes_at()

@@ -27,6 +27,7 @@ from sow.change import Change, Event
 from sow.document.canonical import SIZE, VALUES
 from sow.errors import Busy, Failed, NotFound, Refused
 from sow.files import Lock
+from sow.state import Step
 from sow.store import Store
 
 BY_HAND = """\
@@ -213,14 +214,14 @@ def test_a_lock_that_is_held_too_long_is_an_error_that_names_its_file(tmp_path: 
 def test_the_project_s_own_file_is_changed_by_its_lines_too(store: Store) -> None:
     path = Path(store.layout.project_file)
     path.write_text(f"# ours\n{path.read_text()}")
-    store.change_project(lambda held: {**held, "description": "another"})
+    store.change_project(lambda held: Step(project={**held, "description": "another"}))
     assert path.read_text().startswith("# ours\nname: demo\n")
     assert store.project()["description"] == "another"
     before = (os.stat(path).st_ino, path.read_bytes())
-    store.change_project(lambda held: held)
+    store.change_project(lambda held: Step(project=held))
     assert (os.stat(path).st_ino, path.read_bytes()) == before
     with pytest.raises(Refused, match="branch"):
-        store.change_project(lambda held: {**held, "branch": ""})
+        store.change_project(lambda held: Step(project={**held, "branch": ""}))
     assert path.read_bytes() == before[1]
 
 
@@ -234,7 +235,7 @@ def test_an_unknown_task_or_phase_is_named_with_where_to_look(store: Store) -> N
         assert "sow task list" in missing.value.hint
     with pytest.raises(NotFound, match="phase not found: building") as no_phase:
         store.phase("building")
-    assert "finalize, implementation, review" in no_phase.value.hint
+    assert "implementation, review, finalize" in no_phase.value.hint
     with pytest.raises(NotFound, match="phase not found: building"):
         add(store, phase="building")
     assert store.tasks().tasks == ()
@@ -307,6 +308,25 @@ def test_description_feedback_and_log_are_read_as_they_lie(store: Store) -> None
     store.append_log(task, "began\nwith it\n\n", by="implementer")
     log = Path(store.layout.task(task.phase, task.id), "log.md").read_text()
     assert log == "# 010 write it\n\n## 2026-11-21T12:00:02.000Z implementer\n\nbegan\nwith it\n"
+
+
+@pytest.mark.parametrize(
+    ("there", "iteration", "free"),
+    [
+        pytest.param((), 1, "001.md", id="none"),
+        pytest.param(("001.md",), 2, "002.md", id="one an iteration"),
+        pytest.param(("001.md", "002.md"), 1, "003.md", id="more files than iterations"),
+        pytest.param(("notes.md", "007.txt"), 3, "003.md", id="no numbers"),
+    ],
+)
+def test_a_feedback_file_never_takes_the_place_of_another(
+    store: Store, there: tuple[str, ...], iteration: int, free: str
+) -> None:
+    task = add(store).replace(iteration=iteration)
+    folder = Path(store.layout.task(task.phase, task.id), "feedback")
+    for name in there:
+        (folder / name).write_text("said before")
+    assert store.next_feedback(task) == f"{folder}/{free}"
 
 
 def test_a_note_that_says_when_is_added_once(store: Store) -> None:

@@ -95,6 +95,37 @@ def test_eight_processes_add_and_change_at_once_and_nothing_is_lost(tmp_path: Pa
     assert temporary(store) == []
 
 
+ADDER = """
+import sys
+from tests.core.parts import open_store
+from sow import attaching
+from sow.artifacts import Add, Set, Shelf
+shelf = Shelf(of="outputs", phase="review")
+store = open_store(sys.argv[1])
+for n in range(int(sys.argv[3])):
+    done = attaching.change(store, shelf, Add(type="review", path=f"{sys.argv[2]}-{n}.md"))
+    attaching.change(store, shelf, Set(index=done.index, field="metadata.by", value=sys.argv[2], text=True))
+"""
+
+
+def test_artifacts_that_many_processes_add_to_one_phase_are_all_there_once(tmp_path: Path) -> None:
+    store = new_store(tmp_path)
+    path = [ROOT / "orchestrator", ROOT / "executors", ROOT / "schemas", ROOT]
+    environment = {**os.environ, "HOME": str(tmp_path), "PYTHONPATH": os.pathsep.join(map(str, path))}
+    started = [
+        subprocess.Popen([sys.executable, "-c", ADDER, str(tmp_path), str(number), "5"], env=environment)
+        for number in range(WRITERS)
+    ]
+    assert [process.wait(timeout=120) for process in started] == [0] * WRITERS
+    held = store.phase("review")["outputs"]
+    assert sorted(one["path"] for one in held) == sorted(
+        f"{number}-{n}.md" for number in range(WRITERS) for n in range(5)
+    )
+    assert all(one["metadata"] == {"by": one["path"].split("-")[0], "iteration": 1} for one in held)
+    counts = [event["seq"] for event in events(store)]
+    assert counts == list(range(1, WRITERS * 5 * 2 + 1))
+
+
 def test_changes_of_one_field_by_processes_that_come_and_go(tmp_path: Path) -> None:
     store = new_store(tmp_path)
     add(store, metadata={"n": 0})

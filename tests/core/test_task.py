@@ -15,6 +15,7 @@ import sow_schemas
 from sow.document.canonical import same
 from sow.errors import Refused
 from sow.task import ENDED, IN_PROGRESS, PAUSED, PENDING, STATUSES, TRANSITIONS, Task
+from sow_schemas.documents import TaskError
 
 Move = Callable[[Task], Task]
 
@@ -146,7 +147,7 @@ def test_the_session_lives_through_everything_but_the_end() -> None:
 
 
 def test_a_task_sent_back_gains_an_iteration_and_loses_its_result_and_tries() -> None:
-    failed = {"error_type": "network", "message": "m", "timestamp": AT, "retry_count": 3}
+    failed: TaskError = {"error_type": "network", "message": "m", "timestamp": AT, "retry_count": 3}
     task = in_status("needs_review").replace(attempts=4, error=failed)
     back = task.send_back("handle empty input", by="ada", at=AT)
     assert (back.status, back.iteration, back.attempts, back.result) == (IN_PROGRESS, 2, 0, None)
@@ -213,7 +214,7 @@ class Life(RuleBasedStateMachine):
     @precondition(lambda self: self.task.status == IN_PROGRESS)
     @rule()
     def fail(self) -> None:
-        error = {"error_type": "network", "message": "m", "timestamp": AT, "retry_count": 1}
+        error: TaskError = {"error_type": "network", "message": "m", "timestamp": AT, "retry_count": 1}
         self.task = self.task.replace(error=error, error_detail={"class": "network"})
 
     @invariant()

@@ -264,3 +264,14 @@ value = canonical.read({TASK!r})
 print(canonical.emit(value), end="")
 """
     assert _run(program) == canonical.emit(_strict(TASK))
+
+
+@pytest.mark.parametrize("value", ['{"x', '"x', '["a", ]', "{1: 2}", '{"a": 1', "[NaN]", '{"a" 1}', '"\\q"'])
+def test_what_is_no_json_is_left_to_the_strict_reader_also_where_json_is_not_loaded(value: str) -> None:
+    """In a quick command: the tests' own interpreter has `json`, and with it the error's class."""
+    program = f"""
+from sow.document import canonical
+assert "json" not in sys.modules
+print(canonical.read({f"a: {value}" + chr(10)!r}))
+"""
+    assert _run(program) == "None\n"

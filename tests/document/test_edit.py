@@ -310,6 +310,12 @@ def test_comments_outlive_even_a_change_that_no_cut_can_make() -> None:
     assert changed == "# above\n# behind\na: words\nb: 1\n"
 
 
+def test_a_comment_before_an_empty_list_outlives_the_list_that_it_stands_in() -> None:
+    assert _with("a", 1, "a:\n- null\n# inside a\n- []  # behind a\nb: 2\n") == (
+        "# inside a\na: 1  # behind a\nb: 2\n"
+    )
+
+
 @given(VALUES)
 def test_a_value_behind_a_dash_is_the_same_value(value: Any) -> None:
     assert same(parse(f"a:\n - {written(value)}\n".encode(), "a").value, {"a": [value]})

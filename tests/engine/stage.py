@@ -21,9 +21,10 @@ import pytest
 import yaml
 
 import sow_schemas
-from sow import config, eventlog, lease, process, project, setup
+from sow import eventlog, lease, process, project, setup
 from sow.adding import Wish, add
 from sow.attempt import Attempt, Attempts
+from sow.config import RepositoryConfig
 from sow.eventlog import EventLog
 from sow.git import places
 from sow.layout import Layout
@@ -178,7 +179,7 @@ class Stage:
 
     @property
     def person(self) -> Reviewer:
-        settings = config.repository(str(self.main))
+        settings = RepositoryConfig.read(str(self.main))
         workspace = Workspace.of(self.store, settings)
         return Reviewer(
             layout=self.layout, store=self.store, attempts=self.attempts, workspace=workspace,

@@ -13,7 +13,7 @@ from tests.executors.bench import CANDIDATES, ID, Candidate, line, run, texts
 
 from sow_executors import catalog
 from sow_executors.base import BadSettings, Failed, Finished, Spent
-from sow_executors.extras import KnowsSessions, PreparesTerminal
+from sow_executors.extras import Answer, Examined, KnowsSessions, PreparesTerminal
 
 candidates = pytest.mark.parametrize("candidate", CANDIDATES, ids=lambda c: c.name)
 
@@ -163,8 +163,9 @@ def test_the_users_own_arguments_stand_behind_ours(candidate: Candidate) -> None
     ],
 )
 def test_a_setting_that_is_off_is_named(candidate: Candidate, settings: dict[str, Any], told: str) -> None:
-    with pytest.raises(BadSettings, match=told):
+    with pytest.raises(BadSettings, match=told) as raised:
         candidate.executor.spawn(candidate.turn(**settings))
+    assert [raised.value.key] == list(settings)
 
 
 @candidates
@@ -180,10 +181,54 @@ def test_the_bench_has_every_executor_that_sow_ships() -> None:
 
 def test_what_only_some_can_do_is_asked_by_protocol() -> None:
     able = {
-        c.name: [isinstance(c.executor, each) for each in (PreparesTerminal, KnowsSessions)]
+        c.name: [isinstance(c.executor, each) for each in (PreparesTerminal, KnowsSessions, Examined)]
         for c in CANDIDATES
     }
-    assert (able["claude"], able["cursor"], able["command"]) == ([True, False], [False, True], [False, False])
+    assert able == {
+        "claude": [True, False, True],
+        "cursor": [False, True, True],
+        "script": [False, False, False],
+        "command": [False, False, False],
+    }
+
+
+examined = pytest.mark.parametrize(
+    "candidate", [c for c in CANDIDATES if isinstance(c.executor, Examined)], ids=lambda c: c.name
+)
+
+
+def examiner(candidate: Candidate) -> Examined:
+    executor = candidate.executor
+    assert isinstance(executor, Examined)
+    return executor
+
+
+@examined
+def test_questions_are_asked_of_the_program_that_was_found(candidate: Candidate) -> None:
+    executor = examiner(candidate)
+    for command in (executor.asks_version("/x/it", "/tree"), executor.asks_login("/x/it", "/tree")):
+        assert (command.argv[0], command.folder, command.stdin) == ("/x/it", "/tree", None)
+        assert len(command.argv) > 1
+    assert executor.logs_in("it")[0] == "it"
+
+
+@examined
+@given(out=st.text() | json_values.map(json.dumps) | events.map(json.dumps), err=st.text())
+def test_no_answer_is_too_odd_and_none_of_it_is_repeated(candidate: Candidate, out: str, err: str) -> None:
+    executor, answer = examiner(candidate), Answer(out, err, 1)
+    version = executor.version(answer)
+    assert version.isprintable()
+    login = executor.login(answer, {})
+    assert login.there in (True, False, None)
+    assert not any(char.isdigit() or char == "-" for char in login.by), "no secret is without them"
+
+
+@examined
+@pytest.mark.parametrize("hostile", HOSTILE, ids=range(len(HOSTILE)))
+def test_a_hostile_answer_tells_nothing(candidate: Candidate, hostile: str) -> None:
+    executor = examiner(candidate)
+    assert executor.version(Answer(hostile, hostile)) == ""
+    assert executor.login(Answer(hostile, hostile), {}).there is None
 
 
 @candidates

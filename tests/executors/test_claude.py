@@ -30,6 +30,7 @@ from sow_executors.base import (
     Used,
 )
 from sow_executors.claude import Claude
+from sow_executors.extras import Answer, Login
 
 BENCH = Candidate("claude")
 HEADLESS = ("-p", "--output-format", "stream-json", "--verbose")
@@ -597,3 +598,44 @@ def test_eight_at_once_lose_nothing(tmp_path: Path) -> None:
         each.join(30)
     projects = json.loads((tmp_path / ".claude.json").read_text())["projects"]
     assert sorted(projects) == [f"/tree{n}" for n in range(8)]
+
+
+# Version and login
+
+
+def status(**told: object) -> Answer:
+    whole = {"loggedIn": True, "authMethod": "none", "apiProvider": "firstParty", "loginExpiresAt": None}
+    return Answer(json.dumps({**whole, **told}, indent=2), "", 0 if told.get("loggedIn", True) else 1)
+
+
+@pytest.mark.parametrize(
+    ("out", "version"),
+    [
+        pytest.param("2.1.329 (Claude Code)\n", "2.1.329", id="Claude Code"),
+        pytest.param("2.2.0-beta.1 (Claude Code)\n", "2.2.0-beta.1", id="a version to come"),
+        pytest.param("claude 0.3, a font viewer\n", "", id="another program"),
+        pytest.param("", "", id="nothing"),
+    ],
+)
+def test_a_version_is_known_by_its_name(out: str, version: str) -> None:
+    assert Claude().version(Answer(out)) == version
+
+
+@pytest.mark.parametrize(
+    ("answer", "login"),
+    [
+        pytest.param(status(loggedIn=False), Login(False), id="nobody"),
+        pytest.param(status(authMethod="claude.ai"), Login(True, "claude.ai"), id="an account"),
+        pytest.param(
+            status(authMethod="api_key", apiKeySource="ANTHROPIC_API_KEY"),
+            Login(True, "api_key from ANTHROPIC_API_KEY"),
+            id="a key in a variable",
+        ),
+        pytest.param(status(authMethod="oauth_token"), Login(True, "oauth_token"), id="a token"),
+        pytest.param(status(authMethod="sk-ant-1", apiKeySource="sk-2"), Login(True), id="a secret"),
+        pytest.param(status(loggedIn="yes"), Login(None), id="another shape"),
+        pytest.param(Answer("", "error: unknown command 'auth'", 1), Login(None), id="an older version"),
+    ],
+)
+def test_a_login_is_told_by_its_way_and_never_by_its_secret(answer: Answer, login: Login) -> None:
+    assert Claude().login(answer, {"ANTHROPIC_API_KEY": "sk-ant-1"}) == login

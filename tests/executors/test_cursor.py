@@ -31,6 +31,7 @@ from sow_executors.base import (
     Used,
 )
 from sow_executors.cursor import Cursor
+from sow_executors.extras import Answer, Login
 
 BENCH = Candidate("cursor")
 HEADLESS = ("-p", "--output-format", "stream-json", "--trust")
@@ -384,3 +385,49 @@ def test_the_stand_in_keeps_the_grammar(
     assert ran.returncode == code
     assert ran.stdout.startswith(out) if out else not ran.stdout
     assert err in ran.stderr
+
+
+# Version and login
+
+
+@pytest.mark.parametrize(
+    ("answer", "env", "login"),
+    [
+        pytest.param(Answer("Not logged in\n"), {}, Login(False), id="nobody"),
+        pytest.param(
+            Answer("\x1b[32m✓\x1b[39m Logged in as ada@example.org\n"),
+            {},
+            Login(True, "account"),
+            id="an account",
+        ),
+        pytest.param(
+            Answer("You are \x1b[1mnot\x1b[22m logged in as any account."), {}, Login(False), id="in colours"
+        ),
+        pytest.param(
+            Answer("", "Error: Authentication required.", 1), {}, Login(False), id="on standard error"
+        ),
+        pytest.param(Answer("Something went sideways."), {}, Login(None), id="other words"),
+        pytest.param(
+            Answer("Not logged in\n"),
+            {"CURSOR_API_KEY": "key_1"},
+            Login(True, "api_key from CURSOR_API_KEY"),
+            id="a key in a variable",
+        ),
+        pytest.param(Answer("Not logged in\n"), {"CURSOR_API_KEY": ""}, Login(False), id="an empty variable"),
+    ],
+)
+def test_a_login_is_told_by_its_words(answer: Answer, env: dict[str, str], login: Login) -> None:
+    assert Cursor().login(answer, env) == login
+
+
+def test_the_stand_in_tells_its_version_and_whether_somebody_is_logged_in(world: World) -> None:
+    def asked(command: Command, **env: str) -> Answer:
+        ran = world.run(*command.argv, env={**command.env, **env})
+        return Answer(ran.stdout, ran.stderr, ran.returncode)
+
+    cursor = Cursor()
+    assert cursor.version(asked(cursor.asks_version("cursor-agent", "/"))) == "2026.10.01-5bd0a1c"
+    question = cursor.asks_login("cursor-agent", "/")
+    assert cursor.login(asked(question), {}) == Login(True, "account")
+    assert cursor.login(asked(question, CURSOR_STANDIN_LOGIN="no"), {}) == Login(False)
+    assert cursor.version(Answer("Some other agent 3.1")) == ""

@@ -23,6 +23,7 @@ from sow_executors.base import (
     Turn,
     Used,
 )
+from sow_executors.extras import ChecksSettings
 from sow_executors.script import AGENT, Script
 
 FOLDER = "/tree"
@@ -112,6 +113,28 @@ def test_a_setting_that_is_off_is_named(settings: dict[str, object], words: str)
     with pytest.raises(BadSettings) as raised:
         Script().spawn(turn(settings))
     assert words in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("settings", "custom_args", "key"),
+    [
+        pytest.param({"script": 7}, (), "script", id="no path"),
+        pytest.param({"script": "{task}.yaml"}, (), "script", id="unknown placeholder"),
+        pytest.param({"home": "here"}, (), "home", id="relative home"),
+        pytest.param({"model": 4}, (), "model", id="model no name"),
+        pytest.param({}, ("--resume=x",), "custom_args", id="an argument of ours"),
+    ],
+)
+def test_settings_are_checked_without_a_task_but_for_the_script_that_a_task_may_bring(
+    settings: dict[str, object], custom_args: tuple[str, ...], key: str
+) -> None:
+    executor = Script()
+    assert isinstance(executor, ChecksSettings)
+    executor.check_settings({}, ())
+    executor.check_settings({"script": "{role}/{task_id}.yaml", "model": "m", "home": "/h"}, ("--own",))
+    with pytest.raises(BadSettings) as raised:
+        executor.check_settings(settings, custom_args)
+    assert raised.value.key == key
 
 
 def test_arguments_that_are_not_the_users_to_set_are_refused() -> None:

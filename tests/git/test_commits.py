@@ -1,6 +1,7 @@
 """sow's own commits: everything an agent left, exactly what was named, nothing of a person's."""
 
 import os
+import shutil
 import signal
 import time
 from pathlib import Path
@@ -290,3 +291,38 @@ def test_a_commit_cut_short_is_made_once(repo: Repo, tmp_path: Path, what: str, 
     assert repo.git("show", "--name-only", "--format=", "main").split() == ["a.txt", "new"]
     assert repo.status() == (["M  b.txt"] if what == "paths" else [])
     assert not (repo.folder / ".git/index.lock").exists()
+
+
+# A path that is left out
+
+
+def test_a_path_is_left_out_of_a_branch_and_the_rest_of_the_checkout_stays_as_it_is(repo: Repo) -> None:
+    tip = repo.commit("state", sow__project="s\n", **{"deep/inner": "i\n"})
+    made = commits.without(repo.sow, tip, "deep", "deep goes")
+    assert made
+    assert (repo.git("rev-parse", "main"), repo.status()) == (tip, [])
+    repo.write("a.txt", "changed\n")
+    repo.write("b.txt", "staged\n")
+    repo.git("add", "b.txt")
+    shutil.rmtree(repo.folder / "deep")
+    assert commits.leave_out(repo.sow, "deep", "main", tip, made)
+    assert commits.leave_out(repo.sow, "deep", "main", tip, made), "again, nothing is left to do"
+    assert repo.git("rev-parse", "main", "main^").split() == [made, tip]
+    assert sorted(repo.status()) == [" M a.txt", "M  b.txt"]
+    assert repo.git("diff-tree", "-r", "--name-only", "main^", "main") == "deep/inner"
+
+
+def test_where_there_is_no_such_path_no_commit_leaves_it_out(repo: Repo) -> None:
+    assert commits.without(repo.sow, repo.git("rev-parse", "HEAD"), "deep", "deep goes") is None
+
+
+def test_a_branch_that_has_moved_on_is_left_where_it_is(repo: Repo) -> None:
+    tip = repo.commit("state", **{"deep/inner": "i\n"})
+    made = commits.without(repo.sow, tip, "deep", "deep goes")
+    assert made
+    later = repo.commit("later", c__txt="c\n")
+    assert not commits.leave_out(repo.sow, "deep", "main", tip, made)
+    assert (repo.git("rev-parse", "main"), repo.status()) == (later, [])
+    repo.git("switch", "--quiet", "--create", "other")
+    with pytest.raises(commits.Astray):
+        commits.leave_out(repo.sow, "deep", "main", later, made)

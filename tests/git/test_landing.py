@@ -194,3 +194,28 @@ def test_a_merge_killed_anywhere_is_made_once(tmp_path: Path, git_too: bool) -> 
         outcome = stage.merge()
         assert isinstance(outcome, Merged | AlreadyMerged)
         stage.assert_merged_once()
+
+
+LAST_MOMENT = """
+import os, signal, sys
+from sow.git import merges
+from sow.git.repository import Git
+real = os.unlink
+def unlink(path, *more):
+    real(path, *more)
+    if path == sys.argv[2]:
+        os.kill(os.getpid(), signal.SIGKILL)
+os.unlink = unlink
+print(flush=True)
+sys.stdin.readline()
+merges.merge(Git(sys.argv[1]), "task", "main", "Merge 010", [sys.argv[3]], sys.argv[2])
+"""
+
+
+def test_a_lock_that_is_all_that_a_kill_left_goes_with_the_next_look(stage: Stage) -> None:
+    sow = python(LAST_MOMENT, str(stage.repo.folder), stage.intent, TRAILER)
+    sow.communicate(b"\n")
+    assert sow.returncode == -signal.SIGKILL
+    assert (stage.git_dir / "index.lock").exists()
+    assert isinstance(stage.merge(), AlreadyMerged)
+    stage.assert_merged_once()

@@ -354,3 +354,28 @@ def test_nothing_is_brought_over_uncommitted_work(repo: Repo, task: Repo) -> Non
     with pytest.raises(Refused, match=r"uncommitted changes: b\.txt"):
         merges.bring(task.sow, "main")
     assert task.status() == [" M b.txt"]
+
+
+def test_where_nothing_is_kept_settings_of_both_sides_come_together(repo: Repo, tmp_path: Path) -> None:
+    repo.commit("base", **{".sow/config.yaml": "jobs: 3\n", ".sow/agents/tester.md": "old\n"})
+    repo.git("switch", "--quiet", "--create", "work")
+    repo.commit("theirs", **{".sow/agents/tester.md": "new\n"})
+    repo.git("switch", "--quiet", "main")
+    repo.commit("ours", **{".sow/config.yaml": "jobs: 4\n"})
+    outcome = merges.merge(repo.sow, "work", "main", "Merge", [], str(tmp_path / "intent"), keep_ours=None)
+    assert isinstance(outcome, Merged)
+    assert (repo.read(".sow/config.yaml"), repo.read(".sow/agents/tester.md")) == ("jobs: 4\n", "new\n")
+
+
+def test_a_path_further_down_can_be_what_stays(repo: Repo, tmp_path: Path) -> None:
+    repo.commit("base", **{".sow/config.yaml": "jobs: 3\n", ".sow/project/state.yaml": "old\n"})
+    repo.git("switch", "--quiet", "--create", "work")
+    repo.git("rm", "-r", "--quiet", ".sow/project")
+    repo.commit("theirs", **{".sow/config.yaml": "jobs: 4\n"})
+    repo.git("switch", "--quiet", "main")
+    repo.commit("ours", **{".sow/project/more.yaml": "more\n"})
+    keep = ".sow/project"
+    outcome = merges.merge(repo.sow, "work", "main", "Merge", [], str(tmp_path / "intent"), keep_ours=keep)
+    assert isinstance(outcome, Merged)
+    assert repo.read(".sow/config.yaml") == "jobs: 4\n"
+    assert sorted(path.name for path in (repo.folder / keep).iterdir()) == ["more.yaml", "state.yaml"]

@@ -118,6 +118,14 @@ def test_an_interrupt_ends_the_git_that_was_started(repo: Repo) -> None:
     assert alive.bearing(TOKEN, mark) == []
 
 
+def test_a_git_that_takes_longer_than_it_may_is_ended_and_told(repo: Repo) -> None:
+    os.mkfifo(repo.folder / "fifo")
+    mark = str(repo.folder)
+    with pytest.raises(Failed, match=r"git hash-object fifo did not end within 0\.2 s in .*repo"):
+        Git(mark, seconds=0.2).at_top().run("hash-object", "fifo", env={TOKEN: mark})
+    assert alive.bearing(TOKEN, mark) == []
+
+
 # What git ignores
 
 

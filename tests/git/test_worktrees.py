@@ -1,17 +1,20 @@
 """A worktree is there after `add`, whatever was there before; and is gone only when nothing is lost."""
 
+import errno
 import os
 import shutil
 import signal
 import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.git.parts import Repo
+from tests.git.parts import Repo, python
 
-from sow.errors import Refused
+from sow.errors import Failed, Refused
 from sow.git import worktrees
+from sow.git.repository import GitFailed
 from sow.git.worktrees import Occupied
 
 
@@ -127,6 +130,23 @@ def test_a_tag_of_the_same_name_does_not_mislead(repo: Repo, path: Path) -> None
     assert (path / "c").exists()
 
 
+def test_a_registration_that_git_was_killed_over_is_in_nobodys_way(repo: Repo, path: Path) -> None:
+    left = repo.folder / ".git/worktrees/left"
+    left.mkdir(parents=True)
+    (left / "gitdir").write_text(f"{path}/.git\n")
+    (left / "locked").write_text("initializing")
+    (left / "commondir").write_text("")
+    assert worktrees.torn(f"{repo.folder}/.git") == [str(left)]
+    writes = "import sys; file = open(sys.argv[1]); print(flush=True); input()"
+    with python(writes, str(left / "commondir")) as writer:
+        with pytest.raises(GitFailed, match="commondir"):
+            worktrees.all_of(repo.sow)
+        assert left.exists(), "somebody may be just writing it"
+        writer.kill()
+    assert add(repo, path)
+    assert Repo(path).status() == []
+
+
 @pytest.mark.slow
 def test_a_worktree_is_there_after_any_kill(repo: Repo, tmp_path: Path) -> None:
     repo.commit(**{f"files/{number:03}": f"{number}\n" * 50 for number in range(400)})
@@ -183,6 +203,99 @@ def test_a_worktree_with_something_to_lose_stays(repo: Repo, path: Path) -> None
     (task.folder / "a.txt").unlink()
     assert reason() == "not committed: a.txt"
     assert worktrees.remove(repo.sow, str(repo.folder), "main") is not None
+
+
+def killed_at(step: int, repo: Repo, path: Path) -> bool:
+    """Removes a worktree in a process that is killed at its `step`-th change of the disk.
+
+    False if it came to its end before.
+    """
+    child = os.fork()
+    if child == 0:
+        left = [step]
+
+        def fatal(real: Callable[..., None]) -> Callable[..., None]:
+            def call(*words: object, **more: object) -> None:
+                left[0] -= 1
+                if left[0] == 0:
+                    os.kill(os.getpid(), signal.SIGKILL)
+                real(*words, **more)
+
+            return call
+
+        for name in ("rename", "unlink", "rmdir"):
+            setattr(os, name, fatal(getattr(os, name)))
+        os._exit(0 if worktrees.remove(repo.sow, str(path), "main") is None else 1)
+    status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    assert status in (0, -signal.SIGKILL)
+    return status != 0
+
+
+def test_a_removal_that_is_killed_anywhere_leaves_the_worktree_whole_or_gone(repo: Repo, path: Path) -> None:
+    step = 1
+    add(repo, path)
+    while killed_at(step, repo, path):
+        if (path / ".git").exists():
+            assert Repo(path).status() == []
+        if step % 2:
+            assert worktrees.remove(repo.sow, str(path), "main") is None
+            assert not path.exists()
+        else:
+            add(repo, path)
+            assert Repo(path).status() == []
+            assert worktrees.remove(repo.sow, str(path), "main") is None
+        assert len(worktrees.all_of(repo.sow)) == 1
+        assert list(path.parent.iterdir()) == []
+        step += 1
+        add(repo, path)
+    assert step > 10, "it changes the disk more often than that"
+
+
+def test_a_folder_that_only_lost_its_link_keeps_its_files(repo: Repo, path: Path) -> None:
+    add(repo, path)
+    (path / ".git").unlink()
+    (path / "precious").write_text("x")
+    assert worktrees.remove(repo.sow, str(path), "main") is None
+    assert (path / "precious").read_text() == "x"
+    assert len(worktrees.all_of(repo.sow)) == 1
+
+
+def test_why_it_would_stay_is_told_without_removing_it(repo: Repo, path: Path) -> None:
+    add(repo, path)
+    assert worktrees.reason_to_stay(repo.sow, str(path), "main") is None
+    assert path.exists()
+    Repo(path).write("new", "1")
+    assert worktrees.reason_to_stay(repo.sow, str(path), "main") == "not committed: new"
+    repo.git("worktree", "lock", "--reason", "on the stick", str(path))
+    shutil.rmtree(path)
+    why = "its folder is missing, and it is locked: on the stick"
+    assert worktrees.remove(repo.sow, str(path), "main") == why
+    assert len(worktrees.all_of(repo.sow)) == 2
+
+
+def test_the_worktree_of_the_repository_that_this_one_was_copied_from_stays(
+    repo: Repo, path: Path, tmp_path: Path
+) -> None:
+    add(repo, path)
+    shutil.copytree(repo.folder, tmp_path / "copy")
+    copy = Repo(tmp_path / "copy")
+    assert worktrees.remove(copy.sow, str(path), "main") == f"{path} leads to another repository"
+    assert Repo(path).status() == []
+    assert worktrees.remove(repo.sow, str(path), "main") is None
+
+
+def test_what_the_disk_does_not_let_go_is_told(
+    repo: Repo, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add(repo, path)
+
+    def refused(*words: object, **more: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", "/there/it")
+
+    monkeypatch.setattr(os, "rename", refused)
+    with pytest.raises(Failed, match="can't remove /there/it: Permission denied"):
+        worktrees.remove(repo.sow, str(path), "main")
+    assert Repo(path).status() == []
 
 
 def test_an_unmerged_branch_is_never_deleted(repo: Repo) -> None:

@@ -45,6 +45,7 @@ from sow_executors.base import (
     Used,
 )
 from sow_executors.claude import Claude
+from sow_executors.extras import Answer, Login
 
 pytestmark = [pytest.mark.real_cli, pytest.mark.slow]
 
@@ -345,3 +346,31 @@ class opened:
         self.child.kill(signal.SIGTERM)
         self.child.expect(pexpect.EOF, timeout=30)
         self.child.close(force=True)
+
+
+@pytest.mark.parametrize(
+    ("variable", "login"),
+    [
+        ("ANTHROPIC_API_KEY", Login(True, "api_key from ANTHROPIC_API_KEY")),
+        ("CLAUDE_CODE_OAUTH_TOKEN", Login(True, "oauth_token")),
+        ("", Login(False)),
+    ],
+)
+def test_its_version_and_login_are_told_without_a_call_of_the_model(
+    desk: Desk, variable: str, login: Login
+) -> None:
+    claude, program = Claude(), str(desk.binary)
+    secrets = ("ANTHROPIC_API_KEY", "CLAUDE_CODE_OAUTH_TOKEN")
+
+    def asked(command: Command) -> Answer:
+        env = {name: value for name, value in desk.env(command, "never").items() if name not in secrets}
+        if variable:
+            env[variable] = "sk-ant-no-real-key"
+        ran = subprocess.run(
+            command.argv, capture_output=True, text=True, cwd=command.folder, env=env, timeout=60, check=False
+        )
+        return Answer(ran.stdout, ran.stderr, ran.returncode)
+
+    assert claude.version(asked(claude.asks_version(program, str(desk.tree))))
+    assert claude.login(asked(claude.asks_login(program, str(desk.tree))), {}) == login
+    assert desk.server.seen("never") == []

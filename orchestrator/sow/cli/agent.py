@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from sow import config
+from sow import roles
 from sow.attempt import Attempt, Attempts
 from sow.cli import completion, opening, quick
 from sow.cli.commands import Group
@@ -19,7 +19,7 @@ from sow.cli.run import heard_signals
 from sow.cli.text import plain
 from sow.cli.watching import face
 from sow.cli.words import aside, columns
-from sow.config import executor_of
+from sow.config import UserConfig, executor_of
 from sow.errors import NotFound, Refused, SowError
 from sow.recovery.restore import Restored, take_up
 from sow.runner.local import LocalRunner, Running
@@ -79,7 +79,7 @@ def spawn(settings: dict[str, Any], task_id: str, role: str | None, prompt: str 
     if task.status not in (PENDING, IN_PROGRESS):
         raise Refused(f"task {task_id} is {task.status}: its agent can't be started", _next(task))
     if role:
-        config.check_role(role, turns.layout.main)
+        roles.check(role, turns.layout.main)
     opening.check_can_start(turns, task, role or "")
     return _drive(settings, turns, reviewer, task, prompt or "", role or "", as_json)
 
@@ -101,7 +101,7 @@ def resume(settings: dict[str, Any], task_id: str, prompt: str, role: str | None
     turns, reviewer = opening.decisions(settings["project"], verbose=settings["verbose"])
     task = turns.store.task(task_id)
     if role:
-        config.check_role(role, turns.layout.main)
+        roles.check(role, turns.layout.main)
     if task.status in (PAUSED, NEEDS_REVIEW, IN_PROGRESS):
         opening.check_can_start(turns, task, role or "")
         turns.drivers.reserve(task_id)
@@ -219,7 +219,7 @@ def _drive(
 
 def _print_transcript(attempts: Attempts, attempt: Attempt, *, follow: bool, raw: bool) -> None:
     try:
-        choice = config.user(os.environ).named(attempt.executor, f"attempt {attempt.id}")
+        choice = UserConfig.read(os.environ).named(attempt.executor, f"attempt {attempt.id}")
         reader = executor_of(choice).reader(attempt.session_id)
     except SowError as fault:
         sys.stderr.write(f"sow: {fault}\n")

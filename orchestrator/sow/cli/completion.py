@@ -7,13 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from functools import wraps
+from typing import TYPE_CHECKING, Any
 
 import click
 from click.shell_completion import CompletionItem
 
 from sow.cli import opening
 from sow.errors import SowError
+from sow.layout import is_task_branch
 from sow.store import Store
+
+if TYPE_CHECKING:
+    from sow.project_types import Phase
 
 Words = Iterable[tuple[str, str]]
 """Words, each with a line that tells what it stands for."""
@@ -48,11 +53,22 @@ def tasks(ctx: click.Context) -> Words:
 
 
 @_completing
+def worktrees(ctx: click.Context) -> Words:
+    """The worktrees that may be removed: tasks' by their ids, and all by their branches."""
+    from sow.cli import worktree
+
+    every = worktree.opened(ctx.find_object(dict) or {}, changes=False).all()
+    mine = [one for one in every if one.owner.kind != "project"]
+    words = [(one.owner.task.id, one.path) for one in mine if one.owner.task]
+    return dict([*words, *((one.at.branch, one.path) for one in mine if one.at.branch)]).items()
+
+
+@_completing
 def agents(ctx: click.Context) -> Words:
     """The roles that an agent can have here."""
-    from sow import config
+    from sow import roles
 
-    return [(role, "") for role in config.roles(opening.repository().main)]
+    return [(role, "") for role in roles.known(opening.repository().main)]
 
 
 @_completing
@@ -67,7 +83,7 @@ def fields(ctx: click.Context) -> Words:
 @_completing
 def values(ctx: click.Context) -> Words:
     """The values of the field that stands before, where it has a few."""
-    from sow import config
+    from sow import roles
     from sow.task import PRIORITIES, STATUSES
 
     match ctx.params.get("field"):
@@ -76,7 +92,7 @@ def values(ctx: click.Context) -> Words:
         case "priority":
             known = PRIORITIES
         case "assigned_agent":
-            known = config.roles(opening.repository().main)
+            known = roles.known(opening.repository().main)
         case _:
             known = ()
     return [(word, "") for word in known]
@@ -97,6 +113,128 @@ def event_types(ctx: click.Context) -> Words:
 
 
 @_completing
+def project_types(ctx: click.Context) -> Words:
+    """The types that a project can have here."""
+    from sow import project_types
+
+    main = opening.repository().main
+    return [(name, project_types.named(name, main).description) for name in project_types.names(main)]
+
+
+@_completing
+def events(ctx: click.Context) -> Words:
+    """The events that lead out of the project's current state."""
+    from sow import statechart
+
+    store = _store(ctx)
+    here = statechart.current(store.type(), store.whole())
+    return [(way.event, way.description) for way in here.transitions]
+
+
+@_completing
+def prompts(ctx: click.Context) -> Words:
+    """The names under which there is guidance for agents."""
+    from sow.cli import prompt
+
+    return prompt.names((ctx.find_object(dict) or {}).get("project"))
+
+
+@_completing
+def phases(ctx: click.Context) -> Words:
+    """The phases of the project."""
+    return [(name, "") for name in _store(ctx).phases()]
+
+
+@_completing
+def phases_with_tasks(ctx: click.Context) -> Words:
+    """The phases that may have tasks."""
+    return [(name, "") for name in _store(ctx).type().with_tasks()]
+
+
+@_completing
+def phase_fields(ctx: click.Context) -> Words:
+    """The fields of a phase that `sow phase set` sets, those of its metadata by the project's type."""
+    known = (_phase(ctx).metadata or {}).get("properties", {})
+    return [(name, "") for name in ("status", "enabled", *(f"metadata.{key}" for key in known))]
+
+
+@_completing
+def phase_values(ctx: click.Context) -> Words:
+    """The values of the field of a phase that stands before, where it has a few."""
+    field = str(ctx.params.get("field"))
+    if field == "status":
+        return [(status, "") for status in _phase(ctx).statuses]
+    said = (_phase(ctx).metadata or {}).get("properties", {}).get(field.removeprefix("metadata."), {})
+    if field == "enabled" or said.get("type") == "boolean":
+        return [("true", ""), ("false", "")]
+    return [(str(choice), "") for choice in said.get("enum", ())]
+
+
+@_completing
+def project_fields(ctx: click.Context) -> Words:
+    """The fields of the project that `sow project set` sets."""
+    import sow_schemas
+    from sow.phase import PROJECT
+
+    return [(name, "") for name in sow_schemas.fields(PROJECT.schema) if name not in PROJECT.kept]
+
+
+def artifact_types(of: str) -> Complete:
+    """The types of artifacts that may stand among the `inputs` or the `outputs` of the phase meant."""
+
+    @_completing
+    def types(ctx: click.Context) -> Words:
+        return [(name, "") for name in _types(ctx, of)]
+
+    return types
+
+
+def artifact_indices(of: str) -> Complete:
+    """The indices of the artifacts that stand there."""
+
+    @_completing
+    def indices(ctx: click.Context) -> Words:
+        return [
+            (str(index), f"{one['type']}: {one['path']}") for index, one in enumerate(_artifacts(ctx, of))
+        ]
+
+    return indices
+
+
+@_completing
+def artifact_fields(ctx: click.Context) -> Words:
+    """The fields of an artifact that can be set."""
+    return [(name, "") for name in ("type", "path", "approved", "metadata.")]
+
+
+def artifact_values(of: str) -> Complete:
+    """The values of the field of an artifact that stands before, where it has a few."""
+
+    @_completing
+    def values(ctx: click.Context) -> Words:
+        match ctx.params.get("field"):
+            case "approved":
+                return [("true", ""), ("false", "")]
+            case "type":
+                return [(name, "") for name in _types(ctx, of)]
+        return ()
+
+    return values
+
+
+@_completing
+def branches(ctx: click.Context) -> Words:
+    """The branches of this repository, and those that its remotes have."""
+    from sow.git.repository import Git
+
+    git = Git(opening.repository().main)
+    here = git.run("for-each-ref", "--format=%(refname:lstrip=2)", "refs/heads")
+    there = git.run("for-each-ref", "--format=%(refname:lstrip=3)", "refs/remotes")
+    names = dict.fromkeys(name for name in f"{here}{there}".splitlines() if name != "HEAD")
+    return [(name, "") for name in names if not is_task_branch(name)]
+
+
+@_completing
 def schemas(ctx: click.Context) -> Words:
     """The names of the schemas."""
     import sow_schemas
@@ -107,3 +245,37 @@ def schemas(ctx: click.Context) -> Words:
 def _store(ctx: click.Context) -> Store:
     """The state of the project that the line so far means."""
     return opening.store((ctx.find_object(dict) or {}).get("project"))
+
+
+def _phase(ctx: click.Context) -> Phase:
+    """What the project's type says of the phase that the line so far means."""
+    from sow import phase
+
+    store = _store(ctx)
+    return phase.of(store.type(), _phase_name(ctx, store))
+
+
+def _phase_name(ctx: click.Context, store: Store) -> str:
+    from sow import statechart
+
+    named = ctx.params.get("name") or ctx.params.get("owner")
+    return named or statechart.current_phase(store.type(), store.project())
+
+
+def _types(ctx: click.Context, of: str) -> tuple[str, ...]:
+    found: tuple[str, ...] = () if _is_of_task(ctx) else getattr(_phase(ctx), of)
+    return found
+
+
+def _artifacts(ctx: click.Context, of: str) -> list[dict[str, Any]]:
+    store = _store(ctx)
+    if _is_of_task(ctx):
+        return list(getattr(store.task(opening.own_task(ctx.params.get("owner"))), of))
+    held: Any = store.phase(_phase_name(ctx, store))
+    return list(held[of])
+
+
+def _is_of_task(ctx: click.Context) -> bool:
+    """Whether the line is about a task's artifacts, `sow task output`, and not about a phase's."""
+    above = ctx.parent and ctx.parent.parent
+    return bool(above and above.info_name == "task")

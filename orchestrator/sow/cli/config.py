@@ -1,110 +1,316 @@
-"""`sow config`: the user's settings, each with where it came from."""
+"""`sow config`: the settings, each with where it was given, what is wrong with them, and a change of them."""
 
 from __future__ import annotations
 
 import json
 import os
+import sys
+import time
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from sow import config as settings
-from sow import files, find
+from sow import find, roles
+from sow.cli import opening, terminal
 from sow.cli.commands import Group
-from sow.cli.words import columns
-from sow.errors import Refused, SowError
+from sow.cli.text import plain
+from sow.cli.words import aside, columns, counted
+from sow.config import UserConfig, user_path
+from sow.config.reading import Source
+from sow.config.repository import repository_path
+from sow.errors import Failed, Refused, SowError, Usage
+from sow.git import places
+from sow_executors import catalog
 
-EXAMPLE = """\
-# Which program plays which role. An executor has a name of yours, a type, settings and arguments.
-agents:
-  executors:
-    claude-code:
-      type: claude
-      settings:
-        yolo_mode: false      # true: the agent may do everything unasked
-        # model: opus
-    # cursor:
-    #   type: cursor
-  bindings:
-    # implementer: cursor
-"""
+if TYPE_CHECKING:
+    from sow.config.check import Finding
+    from sow.config.file import Draft
+    from sow.config.settings import Setting
+
+# What only some verbs need is imported by them: `config path` shall not pay for `config validate`.
 
 
 @click.group(cls=Group)
 def config() -> None:
-    """See the user's settings."""
+    """See, check and change your settings."""
 
 
 @config.command()
-def path() -> None:
-    """Print where the user's settings lie.
-
-    \b
-    Example:  $EDITOR "$(sow config path)"
-    """
-    click.echo(settings.user_path(os.environ))
-
-
-@config.command()
-def init() -> None:
+@click.pass_obj
+def init(settings: dict[str, Any]) -> None:
     """Write a file of settings to begin with, if there is none.
 
     \b
     Example:  sow config init
     """
-    target = settings.user_path(os.environ)
-    if os.path.exists(target):
-        raise Refused(f"{target} is there already", "edit it; nothing was changed")
-    files.make_folder(os.path.dirname(target))
-    files.write(target, EXAMPLE, mode=0o600)
+    from sow.config import file
+
+    target = user_path(os.environ)
+    file.begin(target)
     click.echo(f"Wrote {target}")
+    aside(settings, "Next: make it yours by `sow config edit`; `sow config show` tells what holds")
+
+
+@config.command()
+def path() -> None:
+    """Print where your settings lie.
+
+    \b
+    Example:  $EDITOR "$(sow config path)"
+    """
+    click.echo(user_path(os.environ))
 
 
 @config.command()
 @click.option("--json", "as_json", is_flag=True, help="One JSON document.")
-def show(as_json: bool) -> None:
-    """Show which executor plays which role, and where that is said.
+@click.pass_obj
+def show(settings: dict[str, Any], as_json: bool) -> None:
+    """Show every setting, yours and the repository's, with where it was given.
+
+    That is a variable, a line of a file, or the default. An executor that a role is bound to
+    and that is not there is told at the end.
 
     \b
     Example:  sow config show
+              SOW_AGENTS_REVIEWER=cursor sow config show --json
     """
-    user = settings.user(os.environ)
-    try:
-        roles = settings.roles(find.repository(find.here()).main)
-    except SowError:
-        roles = settings.ROLES
-    rows = []
-    for role in roles:
-        choice = user.for_role(role, os.environ)
-        rows.append(
-            {
-                "role": role,
-                "executor": choice.name,
-                "type": choice.type,
-                "settings": dict(choice.settings),
-                "custom_args": list(choice.custom_args),
-                "source": choice.source,
-            }
-        )
+    from sow.config import settings as every
+
+    main = _main(settings)
+    user = UserConfig.read(os.environ)
+    known = roles.known(main) if main else roles.BUILT_IN
+    mine = every.of_user(user, known, os.environ)
+    shared = every.of_repository(main) if main else []
+    cast = [_played(user, role) for role in known]
+    faults = [fault for _, fault in cast if fault]
     if as_json:
-        click.echo(json.dumps(rows))
-        return
-    click.echo(
-        columns([[r["role"], r["executor"], f"type {r['type']}", f"from {r['source']}"] for r in rows])
-    )
+        document = {
+            "user": _shown_file(user.path, mine),
+            "repository": _shown_file(repository_path(main), shared) if main else None,
+            "roles": [row for row, _ in cast],
+            "types": list(catalog.names()),
+        }
+        click.echo(json.dumps(document))
+    else:
+        click.echo(_page("Yours", user.path, mine, "write one: `sow config init`"))
+        if main:
+            click.echo(_page("The repository's", repository_path(main), shared, "write one: `sow init`"))
+        click.echo(f"Types of executors: {', '.join(catalog.names())}")
+    if faults:
+        raise faults[0]
 
 
 @config.command()
-def validate() -> None:
-    """Check the user's settings.
+@click.option("--json", "as_json", is_flag=True, help="One JSON document.")
+@click.pass_obj
+def validate(settings: dict[str, Any], as_json: bool) -> None:
+    """List all that is wrong with your settings, with the repository's and with the variables.
+
+    Executors check their own settings. A role that nobody has described here is a note and no
+    error: another repository may have it.
 
     \b
     Example:  sow config validate
     """
-    user = settings.user(os.environ)
-    for name in user.executors:
-        user.named(name, user.path)
-    for role, name in user.bindings.items():
-        user.named(name, f"{user.path}: agents.bindings.{role}")
-    click.echo(
-        f"{user.path} is valid" if os.path.exists(user.path) else "no settings of yours: the defaults hold"
-    )
+    from sow.config import check
+
+    main = _main(settings)
+    found = check.everything(os.environ, main)
+    wrong = [finding for finding in found if not finding.is_note]
+    paths = [user_path(os.environ), *([repository_path(main)] if main else [])]
+    if as_json:
+        click.echo(json.dumps({"valid": not wrong, "files": paths, "findings": [*map(_row, found)]}))
+    else:
+        for line in _lines(found):
+            click.echo(line)
+    if wrong:
+        raise Refused(f"{counted(len(wrong), 'setting')} not valid", "mend what is named above")
+    if not as_json:
+        for each in paths:
+            click.echo(f"Valid: {each}" if os.path.exists(each) else f"Not there: {each}; the defaults hold")
+
+
+@config.command()
+@click.option(
+    "--draft", "kept", type=click.Path(exists=True, dir_okay=False), metavar="FILE",
+    help="Go on with a draft that was kept.",
+)  # fmt: skip
+@click.pass_obj
+def edit(settings: dict[str, Any], kept: str | None) -> None:
+    """Change your settings in $VISUAL or $EDITOR.
+
+    You edit a draft. It is checked before it becomes the file: what is wrong with it is
+    listed, and on a terminal you may edit it again. Where you give up, the file stays as it is
+    and the draft is kept.
+
+    \b
+    Example:  sow config edit
+    """
+    from sow.config import check
+    from sow.config.file import Draft, drafts
+
+    if not terminal.is_there() and not terminal.has_editor():
+        raise Usage("there is no terminal for an editor", "name one that needs none: VISUAL or EDITOR")
+    target, main = user_path(os.environ), _main(settings)
+    known = roles.known(main) if main else roles.BUILT_IN
+    for earlier in [] if kept else drafts(target):
+        aside(settings, f"An earlier draft was kept: {earlier}")
+    draft = Draft.again(target, kept) if kept else Draft.begin(target)
+    while True:
+        held = _edited(draft)
+        if not draft.is_new(held):
+            draft.drop()
+            aside(settings, "Nothing was changed")
+            return
+        found = check.user_text(held, draft.path, known)
+        for line in _lines(found):
+            click.echo(line, err=True)
+        if all(finding.is_note for finding in found):
+            _put(draft, held)
+            return
+        if not (terminal.is_there() and _wants_to_go_on(draft)):
+            raise Refused(f"{target} stays as it is, for the draft is not valid", _kept(draft))
+
+
+@config.command()
+@click.option("--yes", "agreed", is_flag=True, help="Don't ask.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document.")
+@click.pass_obj
+def reset(settings: dict[str, Any], agreed: bool, as_json: bool) -> None:
+    """Go back to the defaults; your file is kept beside, under a name that says when.
+
+    \b
+    Example:  sow config reset --yes
+    """
+    from sow.config import file
+
+    if not agreed and not terminal.is_there():
+        raise Usage("there is no terminal to ask at", "agree beforehand: `sow config reset --yes`")
+    target = user_path(os.environ)
+    if os.path.lexists(target) and not (agreed or terminal.yes(f"Set {target} aside?")):
+        raise Refused(f"{target} stays as it is", "see what holds: `sow config show`")
+    kept = file.set_aside(target, time.time())
+    if as_json:
+        click.echo(json.dumps({"path": target, "kept": kept}))
+    elif kept:
+        click.echo(f"The defaults hold; your settings are kept in {kept}")
+    else:
+        click.echo(f"The defaults hold already: there is no {target}")
+
+
+# -- showing -------------------------------------------------------------------------------------
+
+
+def _main(settings: dict[str, Any]) -> str | None:
+    """The main checkout of the repository that is meant; None outside of one."""
+    if wanted := settings["project"]:
+        return opening.repository(wanted).main
+    found = places.find(find.here())
+    return found.main if found else None
+
+
+def _played(user: UserConfig, role: str) -> tuple[dict[str, Any], SowError | None]:
+    """Who plays a role; with the complaint where nobody can."""
+    name, source = user.bound(role, os.environ)
+    row: dict[str, Any] = {"role": role, "executor": name, "source": _where(source)}
+    try:
+        choice = user.named(name, str(source))
+    except SowError as fault:
+        return {**row, "type": None, "settings": {}, "custom_args": [], "error": str(fault)}, fault
+    more = {"settings": dict(choice.settings), "custom_args": list(choice.custom_args), "error": None}
+    return {**row, "type": choice.type, **more}, None
+
+
+def _page(whose: str, path: str, shown: Sequence[Setting], how: str) -> str:
+    """The settings of one file under its name."""
+    there = "" if os.path.exists(path) else f" (not there; {how})"
+    rows = [[f"  {each.key}", _value(each.value), each.source] for each in shown]
+    return f"{plain(whose)}: {plain(path)}{there}\n{columns(rows)}\n"
+
+
+def _value(value: Any) -> str:
+    """A value as it would stand in the file."""
+    from sow.document import canonical
+
+    if value is None:
+        return "not set"
+    try:
+        return canonical.written(value)
+    except canonical.Unwritable:  # a variable that is no text
+        return repr(value)
+
+
+def _shown_file(path: str, shown: Iterable[Setting]) -> dict[str, Any]:
+    rows = [{"key": each.key, "value": each.value, "source": _where(each.source)} for each in shown]
+    return {"path": path, "exists": os.path.exists(path), "settings": rows}
+
+
+def _where(source: Source) -> dict[str, Any]:
+    """A source for programs."""
+    if source.variable:
+        return {"kind": "environment", "variable": source.variable}
+    if source.file:
+        return {"kind": "file", "path": source.file, "line": source.line or None}
+    return {"kind": "default"}
+
+
+def _lines(found: Iterable[Finding]) -> list[str]:
+    """What a check found, each in two lines."""
+    lines = []
+    for finding in found:
+        place = f"{finding.source}: " if finding.source.file else ""
+        lines.append(plain(f"{place}{'note: ' if finding.is_note else ''}{finding.message}"))
+        lines.append(plain(f"    {finding.hint}"))
+    return lines
+
+
+def _row(finding: Finding) -> dict[str, Any]:
+    """One thing that a check found, for programs."""
+    return {
+        "severity": "note" if finding.is_note else "error",
+        "source": _where(finding.source),
+        "field": finding.field or None,
+        "value": finding.value,
+        "message": finding.message,
+        "hint": finding.hint,
+    }
+
+
+# -- editing -------------------------------------------------------------------------------------
+
+
+def _edited(draft: Draft) -> bytes:
+    """What the draft holds once the person has left the editor."""
+    try:
+        terminal.edit(draft.path)
+    except Failed as fault:
+        if draft.is_new(draft.read()):
+            raise Failed(str(fault), _kept(draft)) from fault
+        draft.drop()
+        raise
+    return draft.read()
+
+
+def _put(draft: Draft, held: bytes) -> None:
+    try:
+        draft.put(held)
+    except Failed as fault:
+        raise Failed(str(fault), f"{fault.hint}; {_kept(draft)}") from fault
+    click.echo(f"{'Wrote' if draft.before is None else 'Changed'} {draft.target}")
+
+
+def _wants_to_go_on(draft: Draft) -> bool:
+    """Whether the person edits the draft again, or gives up."""
+    try:
+        while (pressed := terminal.key("\n[e]dit again, [g]ive up and keep the draft\n> ")) != "e":
+            if pressed in ("g", "q", None):
+                return False
+    except KeyboardInterrupt:
+        sys.stderr.write(f"\n{_kept(draft)}\n")
+        raise
+    return True
+
+
+def _kept(draft: Draft) -> str:
+    return f"the draft is kept; go on with it: {draft.way_on}"

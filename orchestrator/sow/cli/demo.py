@@ -14,10 +14,11 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from sow import adding, find, setup
+from sow import adding, find, roles, setup
 from sow import demo as scratch
 from sow.cli import INTERRUPTED, opening, terminal
 from sow.cli import run as running
@@ -36,6 +37,9 @@ from sow.scheduler import Outcome, Scheduler
 from sow.store import Store
 from sow.task import COMPLETED
 from sow.turn import Turns
+
+if TYPE_CHECKING:
+    from sow_schemas.documents import Actor
 
 
 @click.command()
@@ -243,9 +247,9 @@ class Show:
 
     def _exports(self) -> Iterator[str]:
         for role in self.roles:
-            yield f"export {scratch.variable(role)}=script"
+            yield f"export {roles.variable(role)}=script"
 
-    def _parts(self, layout: Layout, actor: str) -> tuple[Turns, Reviewer]:
+    def _parts(self, layout: Layout, actor: Actor) -> tuple[Turns, Reviewer]:
         """The engine for this project: with the demo's environment, and none of the user's own settings."""
         turns = opening.turns(
             layout.folder, actor=actor, user=UserConfig("the demo's settings"), environment=self.environment

@@ -7,21 +7,27 @@ import os
 import time
 
 from sow import find
+from sow.errors import BadFile
 from sow.eventlog import EventLog
 from sow.git import places
-from sow.layout import RUNTIME
+from sow.layout import MAKING, REMOVING
 from sow.store import Store
 from sow.value import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from sow.config import UserConfig
+    from sow.deleting import Deleter
+    from sow.finishing import Finisher
     from sow.git.places import Places
     from sow.layout import Layout
+    from sow.removal import Removed
     from sow.review import Reviewer
+    from sow.splitting import Old
     from sow.task import Task
     from sow.turn import Turns
+    from sow_schemas.documents import Actor
 
 
 def layout(wanted: "str | None" = None) -> "Layout":
@@ -30,21 +36,62 @@ def layout(wanted: "str | None" = None) -> "Layout":
     return find.project(find.here(), os.environ, wanted)
 
 
-def settle_half_made() -> None:
-    """Completes or undoes the project that a killed `sow project new` left here; workers leave that alone."""
-    here = None if os.environ.get("SOW_ATTEMPT_ID") else places.find(find.here())
-    if here and os.path.isdir(f"{here.main}/{RUNTIME}/new"):
+def settle_half_made(at: "Places | None" = None) -> "list[Removed]":
+    """Completes or undoes the projects that a killed command half made or half took away here.
+
+    Gives those that went. Workers leave that alone. `at`: another repository than this folder's.
+    """
+    here = None if os.environ.get("SOW_ATTEMPT_ID") else at or places.find(find.here())
+    if here and os.path.isdir(f"{here.main}/{MAKING}"):
         from sow import setup
 
-        setup.settle_half_made(here)
+        setup.settle_half_made(here, store_of)
+    if here and os.path.isdir(f"{here.main}/{REMOVING}"):
+        from sow import removal
+
+        return removal.settle(here, store_of)
+    return []
 
 
-def store(wanted: "str | None" = None, *, actor: "str | None" = None, run_id: "str | None" = None) -> Store:
+def store_of(layout: "Layout") -> Store:
+    """The state of a project for a person who begins or ends it."""
+    log = EventLog(layout.events, run_id=os.environ.get("SOW_RUN_ID"), actor="person")
+    return Store(layout, log, on_split=_tell_split)
+
+
+def store(wanted: "str | None" = None, *, actor: "Actor | None" = None, run_id: "str | None" = None) -> Store:
     """The state of that project. `actor`: who changes it, for the event log."""
     place = layout(wanted)
-    who = actor or ("worker" if os.environ.get("SOW_ATTEMPT_ID") else "person")
+    who = actor or _actor()
     log = EventLog(place.events, run_id=run_id or os.environ.get("SOW_RUN_ID"), actor=who)
-    return Store(place, log)
+    held = Store(place, log, on_split=_tell_split)
+    if held.journal.left() and not os.environ.get("SOW_ATTEMPT_ID"):
+        try:
+            held.journal.settle()  # a killed writer's change is completed before anybody looks
+        except BadFile:
+            pass  # an intent that nobody can read: whoever changes what it is about is told
+    return held
+
+
+def _actor() -> "Actor":
+    return "worker" if os.environ.get("SOW_ATTEMPT_ID") else "person"
+
+
+def _tell_split(old: "Old") -> None:
+    """Says what became of an old project, and sees to it that git ignores what it has now."""
+    import click
+
+    from sow.cli.words import aside
+    from sow.git.excludes import ensure_excludes
+
+    if here := places.find(os.path.dirname(old.path)):
+        ensure_excludes(here.common)
+    context = click.get_current_context(silent=True)
+    settings = (context and context.find_object(dict)) or {"quiet": False}
+    aside(settings, f"phases and tasks of {old.path} have files of their own now; the old one is kept beside")
+    for task, new_id in old.renumbered.items():
+        phase, _, old_id = task.partition("/")
+        aside(settings, f"task {old_id} of phase {phase} is {new_id} now: another phase has a {old_id}, too")
 
 
 def person() -> str:
@@ -86,7 +133,7 @@ def is_own(task_id: "str | None") -> bool:
 def turns(
     wanted: "str | None" = None,
     *,
-    actor: str = "orchestrator",
+    actor: "Actor" = "orchestrator",
     run_id: "str | None" = None,
     verbose: bool = False,
     user: "UserConfig | None" = None,
@@ -98,8 +145,9 @@ def turns(
     """
     import uuid
 
-    from sow import config, logs
+    from sow import logs
     from sow.attempt import Attempts
+    from sow.config import RepositoryConfig, UserConfig
     from sow.driving import Drivers
     from sow.runner.local import LocalRunner
     from sow.turn import Turns
@@ -108,7 +156,7 @@ def turns(
     logs.set_up(verbose=verbose)
     run = run_id or os.environ.get("SOW_RUN_ID") or f"run-{uuid.uuid4().hex[:12]}"
     held = store(wanted, actor=actor, run_id=run)
-    settings = config.repository(held.layout.main)
+    settings = RepositoryConfig.read(held.layout.main)
     return Turns(
         layout=held.layout,
         store=held,
@@ -116,7 +164,7 @@ def turns(
         workspace=Workspace.of(held, settings),
         drivers=Drivers(held),
         runner=LocalRunner(base_env={}),
-        user=user or config.user(os.environ),
+        user=user or UserConfig.read(os.environ),
         repository=settings,
         environment=dict(os.environ if environment is None else environment),
         run_id=run,
@@ -137,10 +185,7 @@ def check_can_start(turns: "Turns", task: "Task", role: str = "") -> None:
     from sow_executors.base import BadSettings, Turn
 
     role = role or task.assigned_agent
-    kept = task.executor if task.session_id and not task.fresh else None
-    choice = (
-        turns.user.named(kept, f"task {task.id}") if kept else turns.user.for_role(role, turns.environment)
-    )
+    choice = turns.choice(task.replace(assigned_agent=role))
     executor = executor_of(choice)
     # What a start would say is found by asking for its command: an executor starts nothing itself.
     rehearsal = Turn(
@@ -178,6 +223,35 @@ def reviewer(turns: "Turns") -> "Reviewer":
     )
 
 
+def finisher(turns: "Turns", tell: "Callable[[str], None]") -> "Finisher":
+    """What ends the project, with the parts of `turns`. `tell`: is given a line about each step."""
+    from sow.finishing import Finisher
+
+    return Finisher(
+        layout=turns.layout,
+        places=find.repository(turns.layout.folder),
+        store=turns.store,
+        attempts=turns.attempts,
+        workspace=turns.workspace,
+        settings=turns.repository,
+        environment=turns.environment,
+        tell=tell,
+    )
+
+
+def deleter(turns: "Turns") -> "Deleter":
+    """What takes the project away, with the parts of `turns`."""
+    from sow.deleting import Deleter
+
+    return Deleter(
+        layout=turns.layout,
+        places=find.repository(turns.layout.folder),
+        store=turns.store,
+        attempts=turns.attempts,
+        settings=turns.repository,
+    )
+
+
 def decisions(wanted: "str | None" = None, *, verbose: bool = False) -> "tuple[Turns, Reviewer]":
     """The parts for a person's decision, after what a killed orchestrator left was completed.
 
@@ -186,8 +260,7 @@ def decisions(wanted: "str | None" = None, *, verbose: bool = False) -> "tuple[T
     from sow import lease
     from sow.recovery.restore import RESTORING, restore
 
-    actor = "worker" if os.environ.get("SOW_ATTEMPT_ID") else "person"
-    parts = turns(wanted, actor=actor, verbose=verbose)
+    parts = turns(wanted, actor=_actor(), verbose=verbose)
     deciding = reviewer(parts)
     try:
         held = lease.acquire(f"{parts.layout.locks}/orchestrator.lease", RESTORING)

@@ -61,12 +61,14 @@ def set_field(
     chosen = opening.own_task(task_id)
     store = opening.store(wanted)
     if opening.is_own(task_id):
-        _reported(
-            lambda: report.set_field(store, chosen, field, value, attempt=_attempt(), text=text),
+        reported(
+            lambda: report.set_field(store, chosen, field, value, attempt=attempt(), text=text),
             {"verb": "set", "field": field, "value": value, "text": text},
         )
     else:
-        change = fields.setting(field, value, now=store.now(), worker=False, text=text)
+        change = fields.setting(
+            field, value, now=store.now(), worker=False, text=text, metadata=store.task_metadata
+        )
         store.change_task(chosen, change)
 
 
@@ -88,7 +90,7 @@ def log(text: str, task_id: "str | None" = None, *, wanted: "str | None" = None)
             ) from fault
 
     if opening.is_own(task_id):
-        _reported(note, {"verb": "log", "text": text})
+        reported(note, {"verb": "log", "text": text})
     else:
         note()
 
@@ -103,8 +105,8 @@ def ask(
     chosen = opening.own_task(task_id)
     store = opening.store(wanted)
     if opening.is_own(task_id):
-        _reported(
-            lambda: report.ask(store, chosen, question, options, attempt=_attempt()),
+        reported(
+            lambda: report.ask(store, chosen, question, options, attempt=attempt()),
             {"verb": "ask", "question": question, "options": list(options)},
         )
     else:
@@ -112,12 +114,14 @@ def ask(
     return chosen
 
 
-def _attempt() -> str:
+def attempt() -> str:
+    """The attempt that this worker is; empty for a person."""
     return os.environ.get("SOW_ATTEMPT_ID", "")
 
 
-def _reported(say: "Callable[[], object]", report: "dict[str, object]") -> None:
-    """Reports to the state, or where a sandbox forbids that, to the attempt's outbox."""
+def reported(say: "Callable[[], object]", report: "dict[str, object]") -> bool:
+    """Reports to the state, or where a sandbox forbids that, to the attempt's outbox; gives whether it
+    was to the state."""
     try:
         say()
     except (OSError, Failed) as fault:
@@ -127,6 +131,8 @@ def _reported(say: "Callable[[], object]", report: "dict[str, object]") -> None:
         from sow.report import lay_down
 
         lay_down(outbox, report)
+        return False
+    return True
 
 
 def _outbox() -> "str | None":

@@ -117,7 +117,7 @@ def _row(item: Item) -> dict[str, Any]:
         "name": task.name,
         "kind": item.kind,
         "text": item.text,
-        "options": list((task.question or {}).get("options", ())),
+        "options": task.options,
         "since": item.since,
         "iteration": task.iteration,
         "agent": task.assigned_agent,
@@ -145,14 +145,14 @@ def _circumstances(item: Item, now: float) -> str:
     task = item.task
     what = "approved, its merge waits" if item.kind == "merge" else item.kind
     by = f"{task.assigned_agent} on {task.executor}" if task.executor else task.assigned_agent
-    return f"  {what} · waits {age(now - seconds(item.since))} · iteration {task.iteration} · {by}"
+    waits = f" · waits {age(now - seconds(item.since))}" if item.since else ""
+    return f"  {what}{waits} · iteration {task.iteration} · {by}"
 
 
 def _question(item: Item) -> str:
     lines = ["", wrapped(plain(item.text))] if item.text.strip() else []
-    options = (item.task.question or {}).get("options", ())
-    if options:
-        lines += ["", *(f"    {n}  {plain(str(o))}" for n, o in enumerate(options, 1))]
+    if options := item.task.options:
+        lines += ["", *(f"    {n}  {plain(option)}" for n, option in enumerate(options, 1))]
     return "\n".join([*lines, ""])
 
 
@@ -281,6 +281,7 @@ class Session:
                 self._check(task)
             case _:
                 layout = self.turns.layout
+                self.turns.store.split()  # else the task may have no folder
                 terminal.edit(f"{layout.task(task.phase, task.id)}/description.md")
 
     def _log(self, task: Task) -> Iterator[str]:
@@ -352,7 +353,7 @@ class Session:
                 return self._abandon(item.task)
 
     def _answer(self, item: Item) -> Callable[[], None] | None:
-        options = [str(option) for option in (item.task.question or {}).get("options", ())]
+        options = item.task.options
         how = f"1-{len(options)}, or your words" if options else "Your words"
         typed = terminal.line(f"{how} (empty: your editor): ")
         if typed is None:

@@ -107,7 +107,7 @@ def _plan(turns: Turns, task_id: str | None) -> list[Task]:
 def _tell_plan(turns: Turns, task_id: str | None, as_json: bool) -> int:
     order = []
     for task in _plan(turns, task_id):
-        choice = turns.user.for_role(task.assigned_agent, turns.environment)
+        choice = turns.choice(task)
         order.append(
             {"id": task.id, "name": task.name, "agent": task.assigned_agent, "executor": choice.name}
         )

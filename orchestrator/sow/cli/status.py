@@ -12,7 +12,7 @@ from sow.attempt import Attempts, summed
 from sow.cli import opening
 from sow.cli.text import plain
 from sow.cli.words import age, standing, tell_unknown
-from sow.clock import seconds
+from sow.clock import is_unset, seconds
 from sow.errors import NotFound, SowError
 from sow.review import inbox
 from sow.runner.local import LocalRunner, Running
@@ -36,7 +36,7 @@ def status(settings: dict[str, Any], everything: bool, as_json: bool) -> None:
         if not layouts:
             raise NotFound("no active project", "begin one: `sow project new DESCRIPTION`")
         stores = [opening.store(layout.folder) for layout in layouts]
-        tell_unknown(find.unknown_projects(opening.repository(settings["project"])))
+        tell_unknown(find.broken_projects(opening.repository(settings["project"])).values())
     else:
         stores = [opening.store(settings["project"])]
     pages = [page(store) for store in stores]
@@ -91,7 +91,8 @@ def text(held: dict[str, Any]) -> str:
 
 
 def _waiting(item: dict[str, Any], now: float) -> str:
-    head = f"  [{item['id']}] {item['kind']}, {age(now - seconds(item['since']))}"
+    since = f", {age(now - seconds(item['since']))}" if item["since"] else ""
+    head = f"  [{item['id']}] {item['kind']}{since}"
     return f"{head}: {_first(item['text'])}" if item["text"] else head
 
 
@@ -105,7 +106,7 @@ def _row(task: Task, attempt: str | None) -> dict[str, Any]:
         "iteration": task.iteration,
         "priority": task.priority or "normal",
         "depends_on": list(task.depends_on or ()),
-        "not_before": task.not_before,
+        "not_before": None if is_unset(task.not_before) else task.not_before,
         "error": task.error["message"] if task.error else None,
     }
 

@@ -1,4 +1,4 @@
-"""`sow task`: add, change, ask, answer, approve; for persons, and for agents about their own."""
+"""`sow task`: add, change, ask, answer, approve ...; for persons, and for agents about their own."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import click
 
 from sow import fields
 from sow.change import Change
-from sow.cli import completion, opening, quick
+from sow.cli import artifact, completion, opening, pairs, quick
 from sow.cli.commands import Group
 from sow.cli.words import details, overview, tell_broken
 from sow.errors import Failed, Refused, Usage
@@ -20,6 +20,7 @@ from sow.task import COMPLETED, PRIORITIES, Task
 
 if TYPE_CHECKING:
     from sow.review import Approved
+    from sow_schemas.documents import Priority
 
 # What only some verbs need is imported by them: `task show` shall not pay for `task approve`.
 
@@ -43,7 +44,7 @@ def _json_option(command: F) -> F:
 
 @click.group(cls=Group)
 def task() -> None:
-    """Add, change, ask, answer and approve tasks."""
+    """Add, change, ask, answer, approve, move and remove tasks."""
 
 
 @task.command()
@@ -57,7 +58,12 @@ def task() -> None:
 )
 @click.option("--description", metavar="D|-", help="What to do; - reads standard input. [default: the name]")
 @click.option("--id", "task_id", metavar="ID", help="Three digits. [default: the next free ten]")
-@click.option("--phase", metavar="P", help="Where it goes. [default: implementation]")
+@click.option(
+    "--phase",
+    metavar="P",
+    help="Where it goes. [default: that of the project's state, or the first with tasks]",
+    shell_complete=completion.phases_with_tasks,
+)
 @click.option(
     "--depends-on",
     multiple=True,
@@ -74,7 +80,7 @@ def task() -> None:
 @click.pass_obj
 def add(
     settings: dict[str, Any], name: str, agent: str, description: str | None, task_id: str | None,
-    phase: str | None, depends_on: tuple[str, ...], priority: str | None, task_type: str | None,
+    phase: str | None, depends_on: tuple[str, ...], priority: Priority | None, task_type: str | None,
     params: tuple[str, ...], as_json: bool,
 ) -> None:  # fmt: skip
     """Add a task to the project.
@@ -87,7 +93,7 @@ def add(
 
     wish = adding.Wish(
         name=name, agent=agent, description=_text(description) or "", task_id=task_id, phase=phase,
-        depends_on=depends_on, priority=priority, task_type=task_type, params=_params(params),
+        depends_on=depends_on, priority=priority, task_type=task_type, params=pairs.read("--param", params),
     )  # fmt: skip
     added = adding.add(opening.store(settings["project"]), wish)
     click.echo(json.dumps(added.document()) if as_json else f"Added task [{added.id}] {added.name}")
@@ -127,9 +133,9 @@ def set_(
         reviewer.complete(opening.own_task(task_id), by=opening.person())
         return
     if field == "assigned_agent":
-        from sow import config
+        from sow import roles
 
-        config.check_role(value, store.layout.main)
+        roles.check(value, store.layout.main)
     if field == "depends_on":
         _set_dependencies(store, opening.own_task(task_id), value)
         return
@@ -148,7 +154,7 @@ def list_(settings: dict[str, Any], as_json: bool) -> None:
     held = opening.store(settings["project"]).tasks()
     if as_json:
         tell_broken(held)
-        click.echo(json.dumps([t.document() for t in held.tasks]))
+        click.echo(json.dumps([t.shown() for t in held.tasks]))
     else:
         click.echo(overview(held))
 
@@ -157,7 +163,7 @@ def _show(settings: dict[str, Any], task_id: str | None, as_json: bool) -> None:
     store = opening.store(settings["project"])
     shown = store.task(opening.own_task(task_id))
     if as_json:
-        click.echo(json.dumps({**shown.document(), "description": store.description(shown)}))
+        click.echo(json.dumps({**shown.shown(), "description": store.description(shown)}))
         return
     click.echo(details(shown))
     if text := store.description(shown).strip():
@@ -306,6 +312,50 @@ def retry(settings: dict[str, Any], task_id: str, fresh: bool) -> None:
 
 
 @task.command()
+@_id_argument
+@click.option(
+    "--phase", required=True, metavar="P", help="Where it goes.", shell_complete=completion.phases_with_tasks
+)
+@_json_option
+@click.pass_obj
+def move(settings: dict[str, Any], task_id: str, phase: str, as_json: bool) -> None:
+    """Move a task to another phase, while no agent is at work on it.
+
+    \b
+    Example:  sow task move 020 --phase finalization
+    """
+    from sow import moving
+
+    turns, _ = opening.decisions(settings["project"])
+    moved = moving.move(turns, task_id, phase)
+    click.echo(json.dumps(moved.document()) if as_json else f"Task [{moved.id}] is in phase {moved.phase}")
+
+
+@task.command()
+@_id_argument
+@_json_option
+@click.pass_obj
+def remove(settings: dict[str, Any], task_id: str, as_json: bool) -> None:
+    """Take a task out of the project; its folder is kept, and its id is never given again.
+
+    Refused while an agent is at work on it, while other tasks depend on it, and while it has work
+    that is not merged: abandon it then.
+
+    \b
+    Example:  sow task remove 040
+    """
+    from sow import moving
+
+    turns, _ = opening.decisions(settings["project"])
+    kept = moving.remove(turns, task_id)
+    click.echo(
+        json.dumps({"id": task_id, "kept": kept})
+        if as_json
+        else f"Removed task [{task_id}]: it is kept in {kept}"
+    )
+
+
+@task.command()
 @click.argument("task_id", metavar="[ID]", required=False, shell_complete=completion.tasks)
 @click.pass_obj
 def edit(settings: dict[str, Any], task_id: str | None) -> None:
@@ -316,10 +366,15 @@ def edit(settings: dict[str, Any], task_id: str | None) -> None:
     """
     store = opening.store(settings["project"])
     edited = store.task(opening.own_task(task_id))
-    store.description(edited)  # refused where it is no text file of the repository's
     from sow.cli import terminal
 
+    store.split()  # else the task may have no folder
+    store.description(edited)  # refused where it is no text file of the repository's
     terminal.edit(f"{store.layout.task(edited.phase, edited.id)}/description.md")
+
+
+task.add_command(artifact.group("inputs", of_task=True))
+task.add_command(artifact.group("outputs", of_task=True))
 
 
 def tell_approved(done: Approved) -> None:
@@ -358,21 +413,6 @@ def _set_dependencies(store: Store, task_id: str, value: str) -> None:
         return outcome
 
     store.change_dependencies(task_id, change)
-
-
-def _params(pairs: tuple[str, ...]) -> dict[str, Any] | None:
-    found: dict[str, Any] = {}
-    for pair in pairs:
-        key, equals, value = pair.partition("=")
-        if not (key and equals):
-            raise Usage(f"--param {pair}: that is no K=V", "such as --param files=3")
-        try:
-            found[key] = fields.as_yaml(value)
-        except Refused as fault:
-            raise Refused(
-                f"--param {key}: {fault}", "put quotes around a text, such as --param 'title=\"a: b\"'"
-            ) from None
-    return found or None
 
 
 def _text(given: str | None) -> str | None:

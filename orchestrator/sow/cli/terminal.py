@@ -76,23 +76,33 @@ def written(about: str) -> str:
     """
     shown = about.replace("-->", "-- >")
     note = f"<!-- sow: {shown}\n\nThis comment is taken out. Write nothing to go back. -->\n"
-    try:
+    with _editor():
         text = click.edit(f"\n\n{note}", extension=".md")
-    except click.ClickException as fault:
-        raise _no_editor(fault) from fault
     return _NOTE.sub("", text or "").strip()
 
 
 def edit(path: str) -> None:
     """Opens a file in the person's editor. Raises Failed where that can't be run."""
-    try:
+    with _editor():
         click.edit(filename=path)
-    except click.ClickException as fault:
-        raise _no_editor(fault) from fault
 
 
-def _no_editor(fault: click.ClickException) -> Failed:
-    return Failed(f"the editor could not be used: {fault.format_message()}", "set EDITOR to one that is here")
+def has_editor() -> bool:
+    """Whether the person has said which editor is theirs; else one is guessed, which needs a terminal."""
+    return any(os.environ.get(name) for name in ("VISUAL", "EDITOR"))
+
+
+@contextmanager
+def _editor() -> Iterator[None]:
+    """Ctrl-C is the editor's meanwhile; that it can't be run is told as Failed."""
+    try:
+        with _deaf_to_interrupts():
+            yield
+    except (click.ClickException, ValueError) as fault:  # ValueError: quotes that don't match
+        what = fault.format_message() if isinstance(fault, click.ClickException) else str(fault)
+        raise Failed(
+            f"the editor could not be used: {what}", "set VISUAL or EDITOR to one that is here"
+        ) from fault
 
 
 # -- showing -------------------------------------------------------------------------------------

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from sow.cli import complain
 from sow.cli.text import plain
+from sow.clock import is_unset
+from sow.document.canonical import as_json
 from sow.errors import SowError
-from sow.store import Store, Tasks
+from sow.state import Tasks
+from sow.store import Store
 from sow.task import Task
 
 
@@ -25,7 +28,7 @@ def standing(store: Store) -> dict[str, str]:
     try:
         project = store.project()
     except SowError:
-        good = store.good_copy("project", "project_file")
+        good = store.good_copy("project")
         return {"branch": str(good.value["branch"]) if good else "", "state": "broken"}
     return {"branch": project["branch"], "state": project["statechart"]["current_state"]}
 
@@ -36,7 +39,7 @@ def tell_broken(held: Tasks) -> None:
         complain(f"left out: {broken.message}", broken.hint)
 
 
-def tell_unknown(faults: Sequence[SowError]) -> None:
+def tell_unknown(faults: Iterable[SowError]) -> None:
     """Says on standard error which projects are left out because nothing tells their names."""
     for fault in faults:
         complain(f"left out: {fault}", fault.hint)
@@ -59,24 +62,44 @@ def details(task: Task) -> str:
         "Branch": task.branch,
         "Worktree": task.worktree,
         "Commit": task.commit,
-        "Not before": task.not_before,
+        "Not before": None if is_unset(task.not_before) else task.not_before,
         "Attempts": task.attempts,
         "Approved by": task.approval["by"] if task.approval else None,
     }
     lines += [f"{name}: {value}" for name, value in optional.items() if value]
     if task.question:
         lines.append(f"Question ({task.question['kind']}): {task.question['text']}")
-        lines += [f"  - {option}" for option in task.question.get("options", ())]
+        lines += [f"  - {option}" for option in task.options]
     if task.error:
         lines.append(f"Error ({task.error['error_type']}): {task.error['message']}")
     if task.result:
         lines.append(f"Result ({task.result['status']}): {task.result.get('message', '')}".rstrip())
-    lines += [f"metadata.{path}: {value}" for path, value in _leaves(task.metadata or {})]
-    lines += [f"params.{path}: {value}" for path, value in _leaves(task.params or {})]
+    lines += [f"metadata.{path}: {shown(value)}" for path, value in leaves(task.metadata or {})]
+    lines += [f"params.{path}: {shown(value)}" for path, value in leaves(task.params or {})]
     for title, artifacts in (("Inputs", task.inputs), ("Outputs", task.outputs)):
         lines.append(f"{title} ({len(artifacts)}):")
         lines += [f"  [{number}] {held['type']}: {held['path']}" for number, held in enumerate(artifacts)]
     return plain("\n".join(lines))
+
+
+def artifacts(held: Sequence[dict[str, Any]]) -> str:
+    """The artifacts of a list, each with its index and its fields; scripts rely on these words."""
+    lines = []
+    for index, one in enumerate(held):
+        lines += [
+            f"[{index}]",
+            f"  Type: {one['type']}",
+            f"  Path: {one['path']}",
+            f"  Approved: {shown(one['approved'])}",
+            f"  Created: {one['created_at']}",
+        ]
+        lines += [f"  metadata.{path}: {shown(value)}" for path, value in leaves(one.get("metadata", {}))]
+    return plain("\n".join(lines))
+
+
+def shown(value: object) -> str:
+    """A value of a document in a line: a text as it is, all else as JSON."""
+    return value if isinstance(value, str) else as_json(value)
 
 
 def columns(rows: Sequence[Sequence[object]]) -> str:
@@ -100,10 +123,11 @@ def aside(settings: dict[str, Any], text: str) -> None:
         sys.stderr.write(f"{text}\n")
 
 
-def _leaves(value: object, path: str = "") -> list[tuple[str, object]]:
+def leaves(value: object, path: str = "") -> list[tuple[str, object]]:
+    """What stands in a mapping, each with its dotted path."""
     if not isinstance(value, dict):
         return [(path, value)]
-    return [leaf for key, held in value.items() for leaf in _leaves(held, f"{path}.{key}" if path else key)]
+    return [leaf for key, held in value.items() for leaf in leaves(held, f"{path}.{key}" if path else key)]
 
 
 def age(seconds: float) -> str:

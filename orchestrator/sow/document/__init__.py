@@ -11,7 +11,10 @@ from sow.errors import BadFile
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import Any
+
+    from sow.document.strict import Loaded
 
 __all__ = ["SIZE", "BadDocument", "Document", "parse", "read_file"]
 
@@ -30,16 +33,18 @@ class BadDocument(BadFile):
 class Document:
     """What stands in a file: its text, and its value (plain dicts, lists, texts, numbers)."""
 
-    __slots__ = ("canonical", "text", "value", "where")
+    __slots__ = ("_places", "canonical", "text", "value", "where")
 
-    def __init__(self, text: str, value: "dict[str, Any]", canonical: bool, where: str) -> None:
+    def __init__(self, text: str, value: "Any", canonical: bool, where: str) -> None:
         self.text = text
         self.value = value
+        """Of the type that `sow_schemas.documents` has for the schema that it was checked by."""
         self.canonical = canonical
         """Whether the text is in the form that sow writes, and cheap to read."""
         self.where = where
+        self._places: Loaded | None = None
 
-    def changed(self, new: "dict[str, Any]") -> str:
+    def changed(self, new: "Mapping[str, Any]") -> str:
         """The text that holds `new`, with other lines only where `value` is another.
 
         Raises `canonical.Unwritable` (a ValueError) for a value that has no place in a document.
@@ -50,14 +55,11 @@ class Document:
 
     def place(self, path: "tuple[str | int, ...]") -> tuple[int, int]:
         """Line and column (from 1) of the field at `path`, or of the last field above it that is there."""
-        return self.places([path])[0]
-
-    def places(self, paths: "list[tuple[str | int, ...]]") -> list[tuple[int, int]]:
-        """The same for many fields: the text is read once."""
         from sow.document import strict
 
-        loaded = strict.load(self.text.encode(), self.where)
-        return [loaded.place(path) for path in paths]
+        if self._places is None:
+            self._places = strict.load(self.text.encode(), self.where)
+        return self._places.place(path)
 
 
 def read_file(path: str, where: str | None = None, roots: "tuple[str, ...]" = ()) -> Document:

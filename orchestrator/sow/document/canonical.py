@@ -18,6 +18,7 @@ from sow_schemas.formats import is_time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import Any
 
 
@@ -75,7 +76,7 @@ class Unwritable(ValueError):
     """A value that has no place in a document; the message says which and why."""
 
 
-def emit(value: "dict[str, Any]") -> str:
+def emit(value: "Mapping[str, Any]") -> str:
     """The canonical text of `value`: YAML 1.1 and 1.2, with one meaning to all readers.
 
     Raises Unwritable for what JSON has no word for (other types, infinities,
@@ -144,7 +145,7 @@ def read(text: str) -> "dict[str, Any] | None":
             if key in value:
                 return None
             value[key] = _value(written_value)
-    # The scanner of `json` is in C, and without `json` it has no exception to raise: a SystemError.
+    # The C half of json looks for its error in a module that is not loaded here: it fails without one.
     except (ValueError, RecursionError, StopIteration, SystemError):
         return None
     # A value takes two characters at least, so that small texts need no look.

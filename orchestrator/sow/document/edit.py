@@ -16,13 +16,13 @@ from sow.document.canonical import as_json, quoted, same, written
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Mapping
     from typing import Any
 
     from sow.document.strict import Node
 
 
-def edit(text: str, old: "dict[str, Any]", new: "dict[str, Any]") -> str:
+def edit(text: str, old: "Mapping[str, Any]", new: "Mapping[str, Any]") -> str:
     """The text of a document that held `old`, changed so that it holds `new`.
 
     Comments, order, quoting, empty lines and line endings stay as they are
@@ -39,7 +39,7 @@ def edit(text: str, old: "dict[str, Any]", new: "dict[str, Any]") -> str:
     return edited if same(canonical.read(edited), new) else canonical.emit(new)
 
 
-def _edit_lines(text: str, current: "dict[str, Any]", new: "dict[str, Any]") -> str:
+def _edit_lines(text: str, current: "dict[str, Any]", new: "Mapping[str, Any]") -> str:
     """The change of a canonical text: one line a field."""
     if not current:
         return _emptied(text) + canonical.emit(new)
@@ -75,7 +75,7 @@ def _emptied(text: str) -> str:
     return "" if text == "{}\n" or not text else text.removesuffix("\n") + "\n"
 
 
-def _edit_any(text: str, new: "dict[str, Any]") -> str:
+def _edit_any(text: str, new: "Mapping[str, Any]") -> str:
     """The change of a text that people wrote."""
     from sow.document import BadDocument, strict
 
@@ -115,7 +115,7 @@ class _Cuts:
         self.newline = "\r\n" if "\r\n" in text else "\n"
         self.cuts: list[tuple[int, int, str]] = []
 
-    def made(self, root: "Node", new: "dict[str, Any]") -> str:
+    def made(self, root: "Node", new: "Mapping[str, Any]") -> str:
         """The text once all cuts are made. Raises _TooHard where two of them overlap."""
         self.change(root, new, -1)
         parts: list[str] = []
@@ -278,7 +278,7 @@ class _Cuts:
     def comments(self, start: int, key: "Node | None", node: "Node") -> list[str]:
         """The comments between `start` and the last leaf of `node`."""
         found: list[str] = []
-        for leaf in ([key] if key else []) + list(_leaves(node)):
+        for leaf in ([key] if key else []) + list(node.leaves()):
             # Between leaves there are only signs, spaces and comments.
             gaps = [self.text[start : leaf.start]]
             if leaf.style in ("|", ">"):
@@ -286,7 +286,7 @@ class _Cuts:
             for gap in gaps:
                 found += _comments(gap)
             start = leaf.end
-        return found + (_comments(self.text[start : node.end]) if node.flow else [])
+        return found + _comments(self.text[start : node.end])
 
     # Places in the text.
 
@@ -325,13 +325,3 @@ class _Cuts:
 
 def _comments(gap: str) -> list[str]:
     return ["#" + line.partition("#")[2] for line in gap.splitlines() if "#" in line]
-
-
-def _leaves(node: "Node") -> "Iterator[Node]":
-    """The scalars in `node`, keys among them, in the order of the text."""
-    if node.kind == "scalar":
-        yield node
-    for index, item in enumerate(node.items):
-        if node.keys:
-            yield from _leaves(node.keys[index])
-        yield from _leaves(item)

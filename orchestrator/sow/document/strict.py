@@ -78,6 +78,15 @@ class Node:
         self.keys: list[Node] = []
         self.items: list[Node] = []
 
+    def leaves(self) -> "Iterator[Node]":
+        """The scalars in it, keys among them, in the order of the text."""
+        if self.kind == "scalar":
+            yield self
+        for index, item in enumerate(self.items):
+            if self.keys:
+                yield from self.keys[index].leaves()
+            yield from item.leaves()
+
 
 class Loaded:
     """The value of a document and the nodes that it was read from."""

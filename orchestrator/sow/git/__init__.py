@@ -6,7 +6,9 @@
     index       the index of a checkout, held and changed beside
     worktrees   made, found again, removed when nothing is lost by it
     commits     the first commit, an agent's leftovers, exact paths
+    trees       taken apart and put together
     merges      computed beside every working tree, made once
+    remotes     which one work goes to, pushes and fetches
     landing     how a branch moves under a person's feet, and what a kill leaves of it
     review      what a person reads before a merge
     lease       one git at a time in a worktree

@@ -11,7 +11,7 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 
 from sow.errors import Refused
-from sow.git import index
+from sow.git import index, trees
 from sow.git.excludes import is_ignored
 from sow.git.repository import Git
 
@@ -121,6 +121,36 @@ def commit_paths(git: Git, paths: Sequence[str], message: str, *, branch: str | 
         commit = make(git, tree, [head] if head else [], message)
         _advance(git, commit, head)
         return commit
+
+
+def without(git: Git, tip: str, path: str, message: str, *more_parents: str) -> str | None:
+    """A commit behind `tip` that is like it without `path`, and that no branch has yet; its id.
+
+    None where `tip` has no such path. `more_parents`: commits that it comes after, too.
+    """
+    tree = trees.without(git, tip, path)
+    return None if tree is None else make(git, tree, (tip, *more_parents), message)
+
+
+def leave_out(git: Git, path: str, branch: str, old: str, new: str) -> bool:
+    """Moves the branch that is checked out here from `old` to `new`, which is `old` without `path`.
+
+    False, and nothing done, where it stands elsewhere by now. The files of
+    `path` are the caller's to take away; whatever else is changed or staged
+    stays so. Raises Astray if another branch is checked out, Busy.
+    """
+    git = git.at_top()
+    with index.held(git, dead_git=True) as mine:
+        _must_be_on(git, branch)
+        if git.tip(branch) not in (old, new):
+            return False
+        if names := git.names("ls-files", "-z", "--", path, env=mine.env):
+            feed = "".join(f"{name}\0" for name in names)
+            git.run("update-index", "--force-remove", "-z", "--stdin", input=feed, env=mine.env)
+        mine.keep()
+        if git.tip(branch) == old:
+            _advance(git, new, old)
+        return True
 
 
 def stage_everything(git: Git, env: Mapping[str, str]) -> None:

@@ -65,14 +65,18 @@ class _Holder:
     namespace: int
     intent: str
 
-    def is_dead(self) -> bool:
-        """Whether neither the sow that took the lock nor a git that it started lives."""
-        if self.boot == process.boot_id():
-            mine = Identity(boot_id=self.boot, pid=self.pid, start_ticks=self.start)
-            if self.namespace != process.pid_namespace() or process.alive(mine):
-                return False
-            return alive.wait_for_end(TOKEN, self.token, END_SECONDS)
-        return True
+    def is_dead(self, seconds: float = END_SECONDS) -> bool:
+        """Whether neither the sow that took the lock nor, within `seconds`, a git that it started lives."""
+        if not self.has_gone():
+            return False
+        return self.boot != process.boot_id() or alive.wait_for_end(TOKEN, self.token, seconds)
+
+    def has_gone(self) -> bool:
+        """Whether the sow that wanted the lock has ended."""
+        if self.boot != process.boot_id():
+            return True
+        mine = Identity(boot_id=self.boot, pid=self.pid, start_ticks=self.start)
+        return self.namespace == process.pid_namespace() and not process.alive(mine)
 
 
 @contextmanager
@@ -109,6 +113,7 @@ def held(
         yield index
     finally:
         _sweep(index.copy)
+        _sweep_unlinked(lock)
         # Whoever removed our lock by hand may have let another git take it.
         found = _holder(lock)
         if found is not None and found.token == token:
@@ -125,6 +130,12 @@ def beside(git: Git) -> Iterator[dict[str, str]]:
         yield {"GIT_INDEX_FILE": copy}
     finally:
         _sweep(copy)
+
+
+def dead_sow(lock: str) -> bool | None:
+    """Whether the sow that took an `index.lock` is dead, and every git of it; None where no sow took it."""
+    found = _holder(lock)
+    return None if found is None else found.is_dead(0.0)
 
 
 def forget_dead(git_dir: str, path: str) -> None:
@@ -145,20 +156,33 @@ def _create(lock: str, token: str, intent: str) -> bool:
         "namespace": process.pid_namespace(),
         "intent": intent,
     }
-    beside = f"{lock}.{token}"
-    with open(beside, "w", encoding="utf-8", errors="surrogateescape") as file:
+    # A name that nobody had: what a holder with this token was killed over may be the lock itself, linked.
+    beside = f"{lock}.{token}.{secrets.token_hex(4)}"
+    with open(beside, "x", encoding="utf-8", errors="surrogateescape") as file:
         file.write(json.dumps(holder) + "\n")
     try:
         os.link(beside, lock)
-    except FileExistsError:
+    except (FileExistsError, FileNotFoundError):  # it is taken; or swept by who took the lock from the dead
         return False
     except OSError as fault:
         if fault.errno not in (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS):
             raise
         return _create_without_links(beside, lock)
     finally:
-        os.unlink(beside)
+        with suppress(FileNotFoundError):
+            os.unlink(beside)
     return True
+
+
+def _sweep_unlinked(lock: str) -> None:
+    """Removes what sows that died left on their way to the lock; the caller holds it."""
+    folder, name = os.path.split(lock)
+    for entry in os.listdir(folder):
+        if entry.startswith(f"{name}."):
+            left = _holder(f"{folder}/{entry}")
+            if left is not None and left.has_gone():
+                with suppress(FileNotFoundError):
+                    os.unlink(f"{folder}/{entry}")
 
 
 def _create_without_links(beside: str, lock: str) -> bool:
@@ -193,6 +217,7 @@ def _clear(git: Git, lock: str, intent: str, dead_git: bool) -> bool:
             )
         else:
             _sweep(f"{git.places.git_dir}/index.sow-{holder.token}")
+            _sweep(f"{lock}.{holder.token}")
         with suppress(FileNotFoundError):
             os.unlink(lock)
         return True

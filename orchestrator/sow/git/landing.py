@@ -145,6 +145,15 @@ def settle(intent: str) -> Merged | Blocked | None:
     return None if isinstance(outcome, Moved) else outcome
 
 
+def free(git: Git, branch: str) -> None:
+    """Takes away the lock that a `land` left in a branch's checkout when it was killed with all else done."""
+    for holder in worktrees.all_holding(git, branch):
+        there = Git(holder.path)
+        if os.path.exists(f"{there.places.git_dir}/index.lock"):
+            with suppress(Busy), index.held(there):
+                pass
+
+
 def _carry_out(there: Git, plan: _Intent, intent: str, again: bool = False) -> Merged | Blocked | Moved:
     with index.held(there, token=plan.token, intent=intent) as mine:
         if again:

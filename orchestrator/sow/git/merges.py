@@ -15,16 +15,18 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from sow.errors import Failed, Refused
-from sow.git import commits, landing
+from sow.git import commits, landing, trees
 from sow.git.landing import Blocked, Merged
 from sow.git.repository import Git
 
 KEEP = ".sow"
-"""The entry of the top folder that always stays as the branch that is merged into has it."""
+"""What stays as the branch that is merged into has it, when a task's work is merged."""
 
 Fault = TypeVar("Fault")
 
-_NEEDED = (2, 38)
+NEEDED = (2, 38)
+"""The git that can merge without a working tree."""
+
 _TRIES = 50
 
 
@@ -59,7 +61,7 @@ def merge(
     intent: str,
     *,
     since: str | None = None,
-    keep_ours: str = KEEP,
+    keep_ours: str | None = KEEP,
     vet: Callable[[str], Fault | None] = lambda commit: None,
 ) -> Outcome | Fault:
     """Merges `commit` into the branch `into`, whoever has that checked out.
@@ -67,7 +69,8 @@ def merge(
     `trailers` are lines like `Sow-Task: demo/010/1`: a merge that bears them
     all is never made twice. `since` is a commit before which none can be.
     `intent` is the path of a file for `settle`, which the caller calls first
-    after a kill; one caller at a time, by a `GitLease`. `vet` is asked about
+    after a kill; one caller at a time, by a `GitLease`. `keep_ours` is the path
+    that stays as `into` has it; with None there is none such. `vet` is asked about
     the merge commit before the branch moves: what it gives, if not None, is
     given back, and nothing was changed. Raises NotFound for a
     missing branch or commit, Failed for a git that is too old or histories
@@ -78,6 +81,7 @@ def merge(
     for _ in range(_TRIES):
         ours = git.commit_of(f"refs/heads/{into}")
         if done := find_merge(git, into, trailers, since):
+            landing.free(git, into)
             return AlreadyMerged(done)
         if git.is_ancestor(theirs, ours):
             return Nothing()
@@ -114,7 +118,7 @@ def find_merge(git: Git, into: str, trailers: Sequence[str], since: str | None =
     return None
 
 
-def merge_check(git: Git, one: str, other: str, *, keep_ours: str = KEEP) -> list[str]:
+def merge_check(git: Git, one: str, other: str, *, keep_ours: str | None = KEEP) -> list[str]:
     """The files over which `one` and `other` would conflict; nothing is changed."""
     joined = _join(git, git.commit_of(one), git.commit_of(other), keep_ours)
     return joined.files if isinstance(joined, Conflict) else []
@@ -159,9 +163,9 @@ def bring(git: Git, branch: str, *, keep_ours: str = KEEP) -> list[str]:
     return left
 
 
-def _join(git: Git, ours: str, theirs: str, keep: str) -> str | Conflict:
+def _join(git: Git, ours: str, theirs: str, keep: str | None) -> str | Conflict:
     """The tree of both sides joined, or the files over which they can't be."""
-    if git.version() < _NEEDED:
+    if git.version() < NEEDED:
         raise Failed(
             f"this git is {'.'.join(map(str, git.version()))}, and merging needs 2.38 or later", "update git"
         )
@@ -170,49 +174,32 @@ def _join(git: Git, ours: str, theirs: str, keep: str) -> str | Conflict:
         raise Failed(
             f"can't merge {theirs[:12]} into {ours[:12]}: unrelated histories", "look at `git log --graph`"
         )
-    # `keep` is taken out of all sides first: so nothing in it can conflict, nor be renamed in or out of it.
-    roots = [_without(git, base, keep, _parents(git, base)) for base in bases]
-    sides = [_without(git, side, keep, roots) for side in (ours, theirs)]
+    sides = [ours, theirs]
+    if keep is not None:
+        # It is taken out of all sides first: so nothing in it can conflict, nor be renamed in or out of it.
+        roots = [_without(git, base, keep, _parents(git, base)) for base in bases]
+        sides = [_without(git, side, keep, roots) for side in sides]
     answer = git.ask("merge-tree", "--write-tree", "--name-only", "--no-messages", "-z", *sides, ok=(0, 1))
     tree, *files = answer.out.split("\0")
     if answer.code == 1:
         return Conflict(sorted({name for name in files if name}))
-    kept = _entry(git, ours, keep)
-    return _tree(git, [*_entries(git, tree), kept]) if kept else tree
+    kept = trees.at(git, ours, keep) if keep is not None else None
+    return trees.placed(git, tree, str(keep), kept) if kept else tree
 
 
-def _without(git: Git, commit: str, name: str, parents: Sequence[str]) -> str:
-    """A commit like `commit` with other parents, and without `name` in its top folder."""
-    entries = [entry for entry in _entries(git, commit) if _name(entry) != name]
-    return commits.make(git, _tree(git, entries), parents, f"{commit} without {name}")
+def _without(git: Git, commit: str, path: str, parents: Sequence[str]) -> str:
+    """A commit like `commit` with other parents, and without `path`."""
+    tree = trees.without(git, commit, path) or f"{commit}^{{tree}}"
+    return commits.make(git, tree, parents, f"{commit} without {path}")
 
 
 def _parents(git: Git, commit: str) -> list[str]:
     return git.line("rev-list", "--parents", "--max-count=1", commit).split()[1:]
 
 
-def _entry(git: Git, commit: str, name: str) -> str | None:
-    """The entry of the commit's top folder that is called `name`; None where it has none."""
-    return next((entry for entry in _entries(git, commit) if _name(entry) == name), None)
-
-
-def _entries(git: Git, tree: str) -> list[str]:
-    """The entries of the top folder of a tree or commit, as `git ls-tree` writes them."""
-    return git.names("ls-tree", "-z", "--full-tree", tree)
-
-
-def _name(entry: str) -> str:
-    return entry.split("\t", 1)[1]
-
-
-def _tree(git: Git, entries: Sequence[str]) -> str:
-    # Missing objects are none of our business: a partial clone has them elsewhere.
-    return git.line("mktree", "-z", "--missing", input="".join(f"{entry}\0" for entry in entries))
-
-
 def _take(git: Git, commit: str, name: str) -> None:
     """Makes `name` in index and working tree what it is in `commit`; what git ignores there stays."""
-    if _entry(git, commit, name):
+    if trees.at(git, commit, name):
         git.run("checkout", "--no-overlay", "--quiet", commit, "--", name)
     else:
         git.run("rm", "-r", "-f", "--quiet", "--ignore-unmatch", "--", name)

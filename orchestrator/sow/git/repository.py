@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -47,6 +48,8 @@ _SETTINGS = (
     "advice.resolveConflict=false",
 )
 
+_HOOKS_OFF = _SETTINGS[0]
+
 # Of git's own variables only those that say who and with which configuration; one that names a
 # repository, an index or a way to read paths comes from a hook, and is about another call.
 _KEPT = (
@@ -59,6 +62,29 @@ _KEPT = (
     "GIT_CONFIG_NOSYSTEM",
     "GIT_EXEC_PATH",
     "GIT_SSL_NO_VERIFY",
+)
+
+# What a git needs besides to reach another repository as the person's own git does.
+_KEPT_ABROAD = (
+    "GIT_ASKPASS",
+    "GIT_PROXY_COMMAND",
+    "GIT_SSH",
+    "GIT_SSH_COMMAND",
+    "GIT_SSH_VARIANT",
+)
+_KEPT_ABROAD_PREFIXES = ("GIT_CONFIG_COUNT", "GIT_CONFIG_KEY_", "GIT_CONFIG_VALUE_", "GIT_HTTP_", "GIT_SSL_")
+
+# Those that git gives to a hook, about the repository that it is called in.
+_OF_A_HOOK = (
+    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+    "GIT_COMMON_DIR",
+    "GIT_DIR",
+    "GIT_INDEX_FILE",
+    "GIT_NAMESPACE",
+    "GIT_OBJECT_DIRECTORY",
+    "GIT_PREFIX",
+    "GIT_QUARANTINE_PATH",
+    "GIT_WORK_TREE",
 )
 
 _NOBODY = {
@@ -110,10 +136,14 @@ class Change:
 
 
 class Git:
-    """One checkout (or worktree) folder. Names of files may hold any byte: they come as `surrogateescape`."""
+    """One checkout (or worktree) folder. Names of files may hold any byte: they come as `surrogateescape`.
 
-    def __init__(self, folder: str) -> None:
+    `seconds`: how long one command may take, for who only looks; without it, as long as it needs.
+    """
+
+    def __init__(self, folder: str, seconds: float | None = None) -> None:
         self.folder = os.path.abspath(folder)
+        self.seconds = seconds
         self._identity: dict[str, str] | None = None
         self._places: Places | None = None
 
@@ -145,11 +175,18 @@ class Git:
         """Output and exit code of `git <args>`; without `ok` no code is an error.
 
         Raises GitFailed for a code that is not in `ok`, NotFound outside a
-        repository, Failed without a git program.
+        repository, Failed without a git program, or for one that takes longer
+        than `seconds`.
         """
         settings = [word for setting in _SETTINGS for word in ("-c", setting)]
         argv = ["git", "-C", self.folder, *settings, "--literal-pathspecs", *args]
-        answer = _call(argv, input, _environment(env or {}))
+        try:
+            answer = _call(argv, input, _environment(env or {}), self.seconds)
+        except subprocess.TimeoutExpired as fault:
+            raise Failed(
+                f"git {' '.join(args[:2])} did not end within {self.seconds:g} s in {self.folder}",
+                f"see for yourself: `cd {self.folder} && git {' '.join(args)}`",
+            ) from fault
         if answer.code == 128 and "not a git repository" in answer.err:
             raise NotFound(
                 f"{self.folder} is in no git repository",
@@ -158,6 +195,15 @@ class Git:
         if ok is not None and answer.code not in ok:
             raise GitFailed(args, self.folder, answer.code, answer.err)
         return answer
+
+    def talk(self, *args: str) -> Answer:
+        """Output and exit code of a `git <args>` that reaches another repository: no code is an error.
+
+        As the person's own git does: with their hooks (git-lfs sends its files by one), their keys, and
+        their terminal for a question where they have one. Ctrl-C reaches it. Raises Failed without git.
+        """
+        settings = [word for one in _SETTINGS if one != _HOOKS_OFF for word in ("-c", one)]
+        return _call(["git", "-C", self.folder, *settings, *args], None, _abroad(), in_front=True)
 
     # Where it is and who it is
 
@@ -175,7 +221,7 @@ class Git:
 
     def at_top(self) -> Git:
         """The same checkout, where names of files are relative to its top."""
-        return self if self.folder == self.places.top else Git(self.places.top)
+        return self if self.folder == self.places.top else Git(self.places.top, self.seconds)
 
     def version(self) -> tuple[int, ...]:
         """The git program's version, (2, 39, 5)."""
@@ -236,7 +282,8 @@ class Git:
         for name in (remote.removeprefix("origin/"), configured, "main", "master"):
             if name and self.branch_exists(name):
                 return name
-        current = Git(self.places.main).current_branch() if not self.places.bare else self.current_branch()
+        main = self if self.places.bare else Git(self.places.main, self.seconds)
+        current = main.current_branch()
         if current is None:
             raise NotFound(
                 f"can't tell which branch of {self.folder} is the main one",
@@ -346,18 +393,44 @@ def _environment(more: Mapping[str, str]) -> dict[str, str]:
     return {**mine, **more}
 
 
-def _call(argv: list[str], input: str | None, env: Mapping[str, str]) -> Answer:
+def _abroad() -> dict[str, str]:
+    """The environment of a git that reaches another repository."""
+    mine = _environment({})
+    mine.update(
+        (key, value)
+        for key, value in os.environ.items()
+        if key in _KEPT_ABROAD or key.startswith(_KEPT_ABROAD_PREFIXES)
+    )
+    if sys.stdin is not None and sys.stdin.isatty():
+        del mine["GIT_TERMINAL_PROMPT"]
+    return mine
+
+
+def for_others() -> dict[str, str]:
+    """The environment for a program that itself asks git about the folder it is in: no variable in it
+    names another repository, as those of a hook do."""
+    return {key: value for key, value in os.environ.items() if key not in _OF_A_HOOK}
+
+
+def _call(
+    argv: list[str],
+    input: str | None,
+    env: Mapping[str, str],
+    seconds: float | None = None,
+    *,
+    in_front: bool = False,
+) -> Answer:
     # An interrupt in mid-spawn would leave a git that nobody knows of: it is heard right after.
     hear = _interrupts_held_back()
     try:
-        process = _spawn(argv, input, env)
+        process = _spawn(argv, input, env, in_front)
     except BaseException:
         hear()
         raise
     with process:
         try:
             hear()
-            out, err = process.communicate(None if input is None else _bytes(input))
+            out, err = process.communicate(None if input is None else _bytes(input), seconds)
         except BaseException:
             _end(process)
             raise
@@ -384,9 +457,12 @@ def _interrupts_held_back() -> Callable[[], None]:
     return hear
 
 
-def _spawn(argv: list[str], input: str | None, env: Mapping[str, str]) -> subprocess.Popen[bytes]:
+def _spawn(
+    argv: list[str], input: str | None, env: Mapping[str, str], in_front: bool
+) -> subprocess.Popen[bytes]:
     try:
-        # A group of its own: Ctrl-C at the terminal reaches sow, and sow ends its git in order.
+        # A group of its own: Ctrl-C at the terminal reaches sow, and sow ends its git in order. One that may
+        # ask the person something stays in front: from behind, a look at the terminal would stop it.
         # cwd is / because the folder that sow was started in may be gone; -C says where.
         return subprocess.Popen(
             [_bytes(word) for word in argv],
@@ -395,7 +471,7 @@ def _spawn(argv: list[str], input: str | None, env: Mapping[str, str]) -> subpro
             stderr=subprocess.PIPE,
             cwd="/",
             env={_bytes(key): _bytes(value) for key, value in env.items()},
-            process_group=0,
+            process_group=None if in_front else 0,
         )
     except (FileNotFoundError, PermissionError) as fault:
         raise Failed(

@@ -5,18 +5,20 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 
-from sow.errors import Refused
-from sow.git import alive, index
-from sow.git.repository import Git, gist
+from sow.errors import Failed, NotFound, Refused
+from sow.git import alive, index, places
+from sow.git.repository import Git, GitFailed
 
 SALVAGE = "refs/sow/salvage"
 """Where commits stay that only a vanished worktree still knew of."""
 
 # What git writes into a worktree's `locked` while it makes it, and no longer.
 _HALF_MADE = "initializing"
+
+_REMOVED = ".sow-removed"
 
 
 class Occupied(Refused):
@@ -41,7 +43,7 @@ class Worktree:
 
 def all_of(git: Git) -> list[Worktree]:
     """All worktrees of the repository, the main one first."""
-    records = git.run("worktree", "list", "--porcelain", "-z").split("\0\0")
+    records = _listed(git).split("\0\0")
     found = [_parsed(record) for record in records if record.strip("\0")]
     if not found[0].bare:
         # Git guesses the main one from its git folder's path; in a submodule it names that folder itself.
@@ -66,6 +68,34 @@ def _parsed(record: str) -> Worktree:
 def _fact(field: str) -> tuple[str, str]:
     name, _, value = field.partition(" ")
     return name, value
+
+
+def torn(common: str) -> list[str]:
+    """The registrations, by their folders, that a git was killed over before it had written them.
+
+    While there is one, git lists no worktree at all. Nobody was told of it yet.
+    """
+    folder = f"{common}/worktrees"
+    found = [f"{folder}/{name}" for name in sorted(_names(folder))]
+    return [one for one in found if _is_empty(f"{one}/commondir") and _read(f"{one}/gitdir")]
+
+
+def _listed(git: Git) -> str:
+    listing = ("worktree", "list", "--porcelain", "-z")
+    try:
+        return git.run(*listing)
+    except GitFailed:
+        if not _forget_torn(git.places.common):
+            raise
+        return git.run(*listing)
+
+
+def _forget_torn(common: str) -> bool:
+    """Takes the torn registrations away, but for one that a git may be just writing; whether any went."""
+    dead = [folder for folder in torn(common) if not alive.in_use(common, f"{folder}/commondir")]
+    for folder in dead:
+        shutil.rmtree(folder, ignore_errors=True)
+    return bool(dead)
 
 
 def holding(git: Git, branch: str) -> Worktree | None:
@@ -120,6 +150,7 @@ def add(git: Git, path: str, branch: str, base: str) -> bool:
         )
     if mine is not None:
         _forget(git, path)
+        shutil.rmtree(_aside(path), ignore_errors=True)
     # Forced, because a registration elsewhere whose folder is gone must not hold the branch.
     git.run("worktree", "add", "--force", "--quiet", path, branch)
     return True
@@ -130,27 +161,97 @@ def remove(git: Git, path: str, into: str) -> str | None:
 
     It stays while anything in it is uncommitted or untracked, or a commit of
     it is not in the branch `into`. What git ignores goes with it. Its branch
-    stays.
+    stays. A kill leaves it whole or gone. Raises Failed where the disk refuses.
     """
+    path = os.path.realpath(path)
+    reason = reason_to_stay(git, path, into)
+    if reason is None:
+        _take_away(git, path)
+    return reason
+
+
+def reason_to_stay(git: Git, path: str, into: str) -> str | None:
+    """Why `remove` would leave a worktree where it is; None where it would go, or is gone already."""
     path = os.path.realpath(path)
     mine = _at(git, path)
     if mine is None:
-        return None if not os.path.lexists(path) else f"{path} is no worktree of this repository"
+        return f"{path} is no worktree of this repository" if os.path.lexists(path) else None
     if mine.gone:
+        return f"its folder is missing, and it is locked{_because(mine)}" if mine.locked is not None else None
+    if not belongs(git, path):
+        # Of a repository that was copied: git has the original's worktrees noted in the copy.
+        return f"{path} leads to another repository"
+    return _reason_to_stay(Git(path, git.seconds), mine, into)
+
+
+def belongs(git: Git, path: str) -> bool:
+    """Whether what is at `path` leads back to this repository."""
+    try:
+        there = places.find(path)
+    except NotFound:
+        return False
+    return there is not None and there.common == git.places.common
+
+
+def _take_away(git: Git, path: str) -> None:
+    """Removes folder and registration of a worktree, or what a kill in the middle of that left."""
+    # A rename first: a folder that is half there would look like somebody's uncommitted work.
+    aside = _aside(path)
+    with _told(aside):
+        _remove_tree(aside)
+        if os.path.lexists(f"{path}/.git"):
+            os.rename(path, aside)
         _forget(git, path)
-        return None
-    reason = _reason_to_stay(Git(path), mine, into)
-    if reason is None:
-        answer = git.ask("worktree", "remove", path)
-        reason = f"git keeps it: {gist(answer.err)}" if answer.code else None
-    return reason
+        _remove_tree(aside)
+
+
+@contextmanager
+def _told(path: str) -> Iterator[None]:
+    """What the disk does not let go, in words."""
+    try:
+        yield
+    except OSError as fault:
+        # What is removed inside of a folder comes by its bare name.
+        place = fault.filename if os.path.isabs(fault.filename or "") else path
+        raise Failed(
+            f"can't remove {place}: {fault.strerror}",
+            f"give yourself the right to, and repeat; or remove it: `rm -r {place}`",
+        ) from fault
+
+
+def _aside(path: str) -> str:
+    """Where a worktree is moved to be removed."""
+    return f"{os.path.dirname(path)}/.{os.path.basename(path)}{_REMOVED}"
+
+
+def half_removed(above: str) -> list[str]:
+    """The folders below `above` that a kill left in the middle of a removal."""
+    found = []
+    for folder, names, files in os.walk(above):
+        left = [name for name in names if name.startswith(".") and name.endswith(_REMOVED)]
+        found += [f"{folder}/{name}" for name in left]
+        names[:] = [] if ".git" in (*names, *files) else [name for name in names if name not in left]
+    return sorted(found)
+
+
+def remove_rest(folder: str) -> None:
+    """Completes a removal that was cut short: `folder` is one of `half_removed`. Raises Failed."""
+    with _told(folder):
+        _remove_tree(folder)
+
+
+def _remove_tree(folder: str) -> None:
+    while os.path.lexists(folder):
+        # Two that remove the same meet files that are gone; each goes on till nothing is left.
+        with suppress(FileNotFoundError):
+            shutil.rmtree(folder)
 
 
 def _reason_to_stay(git: Git, mine: Worktree, into: str) -> str | None:
     if git.places.git_dir == git.places.common:
         return f"{mine.path} is the main checkout"
     if mine.locked is not None:
-        return "it is locked" + (f": {mine.locked}" if mine.locked else "")
+        return f"it is locked{_because(mine)}"
     if doing := git.unfinished():
         return f"a {doing} is not finished in it"
     if dirty := git.dirty_files():
@@ -163,6 +264,10 @@ def _reason_to_stay(git: Git, mine: Worktree, into: str) -> str | None:
     if inner := _repositories_in(git):
         return f"a repository of its own in it: {inner[0]}"
     return None
+
+
+def _because(mine: Worktree) -> str:
+    return f": {mine.locked}" if mine.locked else ""
 
 
 def _repositories_in(git: Git) -> list[str]:
@@ -251,16 +356,29 @@ def _git_dirs(git: Git) -> Iterator[tuple[str, str]]:
     """Git folder and top of every worktree, the main one first."""
     common = git.places.common
     yield common, git.places.main
-    with suppress(FileNotFoundError):
-        for name in sorted(os.listdir(f"{common}/worktrees")):
-            git_dir = f"{common}/worktrees/{name}"
-            target = _read(f"{git_dir}/gitdir")
-            if target:
-                yield git_dir, os.path.dirname(os.path.join(git_dir, target))
+    for name in sorted(_names(f"{common}/worktrees")):
+        git_dir = f"{common}/worktrees/{name}"
+        target = _read(f"{git_dir}/gitdir")
+        if target:
+            yield git_dir, os.path.dirname(os.path.join(git_dir, target))
 
 
 def _git_dir_of(git: Git, path: str) -> str | None:
     return next((git_dir for git_dir, top in _git_dirs(git) if os.path.realpath(top) == path), None)
+
+
+def _names(folder: str) -> list[str]:
+    try:
+        return os.listdir(folder)
+    except FileNotFoundError:
+        return []
+
+
+def _is_empty(path: str) -> bool:
+    try:
+        return os.stat(path).st_size == 0
+    except FileNotFoundError:
+        return False
 
 
 def _read(path: str) -> str:

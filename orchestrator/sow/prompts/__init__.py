@@ -7,10 +7,12 @@ on a resume. Every `sow` command named here exists (a test walks them).
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import resources
 
 from sow import files
+from sow.project_types import State
+from sow.statechart import Way
 from sow.task import Task
 
 REPORT = """\
@@ -42,6 +44,27 @@ def role_text(role: str, main: str) -> str:
     return (
         own.read_text(encoding="utf-8").strip() if own.is_file() else f"You are the {role} of this project."
     )
+
+
+def state_text(project: Mapping[str, object], here: State, ways: Sequence[Way]) -> str:
+    """What is to be done in the state that a project is in, and what leads out of it.
+
+    `project`: the project's own document.
+    """
+    parts = [f"# Project {project['name']}: {here.name}"]
+    if project.get("description"):
+        parts.append(str(project["description"]))
+    parts.append(here.prompt.strip() or "This state asks for nothing in particular.")
+    if ways:
+        parts += ["## What leads on", "\n".join(_leading_on(way) for way in ways)]
+    return "\n\n".join(parts)
+
+
+def _leading_on(way: Way) -> str:
+    line = f"- `sow advance {way.transition.event}` to {way.transition.target}"
+    if not way.unmet:
+        return f"{line}: open"
+    return "\n".join([f"{line}:", *(f"  - {u.text}: {u.detail}; {u.remedy}" for u in way.unmet)])
 
 
 def first(

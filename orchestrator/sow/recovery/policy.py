@@ -7,9 +7,13 @@ survive a restart. What no try can mend is asked of a person, with what to do.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from sow.task import Task
 from sow_executors.base import Failed
+
+if TYPE_CHECKING:
+    from sow_schemas.documents import QuestionKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +49,7 @@ class AskPerson:
     """Pause, with this question."""
 
     text: str
-    kind: str
+    kind: QuestionKind
     options: tuple[str, ...] = ()
 
 

@@ -14,6 +14,7 @@ import os
 import stat
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import sow_schemas
 from sow import document, files, lease, process
@@ -21,9 +22,13 @@ from sow.change import Event
 from sow.errors import BadFile, SowError
 from sow.git.repository import Git
 from sow.lease import Lease
-from sow.store import Store, Twice
+from sow.state import Twice
+from sow.store import Store, copy_of, schema_of
 from sow.task import Task
 from sow.validate import check
+
+if TYPE_CHECKING:
+    from sow_schemas.documents import TaskRestored
 
 TEXTS = ("description.md", "log.md")
 """What a task's folder has beside its state, and could do without."""
@@ -62,7 +67,7 @@ class PutBack:
 
     path: str
     copy: str
-    """`project`, `phase-<phase>`, or the id of a task."""
+    """`project`, `type`, `phase-<phase>`, or the id of a task."""
 
     what = "from its last good copy"
 
@@ -152,18 +157,20 @@ def _rights(store: Store) -> Iterator[Step]:
 
 def _kills(store: Store) -> Iterator[Step]:
     """What killed writers left: journals, temporary files, half-added tasks."""
+    yield from (Settle(f"{store.layout.journal}/{entry}") for entry in store.journal.left())
     yield from (Settle(path) for path, _ in store.left())
     yield from (ClearHalfAdded(path) for path in store.half_added())
 
 
 def _own_files(store: Store) -> Iterator[Step]:
-    """The project's and the phases' own files that are broken or gone, and have a good copy."""
+    """The files of project, type and phases that are broken or gone, and have a good copy."""
     for broken in store.broken_files():
-        is_project = broken.path == store.layout.project_file
-        name = "project" if is_project else f"phase-{broken.path.split('/')[-2]}"
-        schema = "project_file" if is_project else "phase_file"
-        if _may_be_judged(broken.path) and store.good_copy(name, schema):
+        name = copy_of(broken.path, store.layout)
+        if name and _may_be_judged(broken.path) and store.good_copy(name):
             yield PutBack(broken.path, name)
+    kind = store.layout.type_file
+    if not os.path.lexists(kind) and store.good_copy("type"):
+        yield PutBack(kind, "type")
 
 
 def _tasks(store: Store) -> Iterator[Step]:
@@ -172,7 +179,7 @@ def _tasks(store: Store) -> Iterator[Step]:
         phase, _, task_id = broken.path.split("/")[-4:-1]
         if isinstance(broken.fault, Twice) or not _may_be_judged(broken.path):
             continue
-        good = store.good_copy(task_id, "task_state")
+        good = store.good_copy(task_id)
         if good and (good.value["id"], good.value["phase"]) == (task_id, phase):
             yield PutBack(broken.path, task_id)
 
@@ -272,21 +279,24 @@ def _mend(store: Store, step: Step) -> str | None:
 
 
 def _settle(store: Store, path: str) -> str:
-    try:
-        store.settle()
-    except BadFile as fault:
-        if fault.path == path:
-            # A journal that nobody can read does not say what was begun.
+    if os.path.dirname(path) == store.layout.journal and not path.endswith(".tmp"):
+        try:
+            store.journal.complete(os.path.basename(path))
+        except BadFile:
+            # An intent that nobody can read does not say what was begun.
             return files.set_aside(path, leave=False)
-        if os.path.lexists(path):
-            raise
+        return ""
+    for left, lock in store.left():
+        if left == path:
+            store.sweep(path, lock)
     return ""
 
 
 def _put_back(store: Store, path: str, copy: str) -> str | None:
     kept = store.put_back(copy)
     if kept is not None and copy.isdigit():
-        store.tell(Event(type="task.restored", task_id=copy, payload={"kept": os.path.basename(kept)}))
+        told: TaskRestored = {"kept": os.path.basename(kept)}
+        store.tell(Event(type="task.restored", task_id=copy, payload=told))
     return kept
 
 
@@ -328,8 +338,9 @@ def _still_wrong(store: Store, environment: Mapping[str, str]) -> Iterator[BadFi
 
 def _with_way_back(store: Store, problem: BadFile) -> BadFile:
     """A problem with a broken state file, with the command that brings back one that was committed whole."""
-    path, schema = problem.path, _schema_of(store, problem.path)
-    if not schema or _is_whole(lambda: document.read_file(path), schema):
+    path, name = problem.path, copy_of(problem.path, store.layout)
+    schema = schema_of(name)
+    if not name or _is_whole(lambda: document.read_file(path), schema):
         return problem
     if not _is_whole(lambda: document.parse(_committed(store, path).encode(), path), schema):
         return problem
@@ -337,18 +348,6 @@ def _with_way_back(store: Store, problem: BadFile) -> BadFile:
     back = f"`git -C {folder} checkout HEAD -- {os.path.relpath(path, folder)}`"
     hint = f"{problem.hint}; or take the last committed one, which is whole: {back}"
     return BadFile(path, problem.what, hint, line=problem.line, column=problem.column, field=problem.field)
-
-
-def _schema_of(store: Store, path: str) -> str:
-    """The schema of the state file at `path`; empty for any other file."""
-    if path == store.layout.project_file:
-        return "project_file"
-    match path.removeprefix(f"{store.layout.phases}/").split("/"):
-        case [_, "state.yaml"]:
-            return "phase_file"
-        case [_, "tasks", _, "state.yaml"]:
-            return "task_state"
-    return ""
 
 
 def _is_whole(read: Callable[[], document.Document], schema: str) -> bool:
@@ -363,7 +362,7 @@ def _gone_tasks(store: Store) -> Iterator[BadFile]:
     there = {path.split("/")[-2] for path in store.task_files()}
     for name in sorted(files.names(store.layout.last_good)):
         task_id = name.removesuffix(".yaml")
-        good = store.good_copy(task_id, "task_state") if name[:1].isdigit() and task_id not in there else None
+        good = store.good_copy(task_id) if name[:1].isdigit() and task_id not in there else None
         if good is not None:
             copy = store.layout.good_copy(task_id)
             folder = store.layout.task(str(good.value["phase"]), task_id)

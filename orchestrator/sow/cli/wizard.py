@@ -1,0 +1,169 @@
+"""A new project, asked for question by question: what a bare `sow project new` does on a terminal.
+
+Enter takes what stands in brackets. Nothing is made before the last question,
+and whoever leaves by Ctrl-D or Ctrl-C leaves nothing.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+import click
+
+from sow import project, project_types, setup
+from sow.cli import complain, terminal
+from sow.cli.text import plain, styled
+from sow.cli.words import columns
+from sow.errors import Refused, SowError
+from sow.git.places import Places
+from sow.git.repository import Git
+from sow.layout import project_worktree
+from sow.project import Plan
+from sow.project_types import ProjectType
+
+Answer = TypeVar("Answer")
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What the command line has said already; it is not asked again."""
+
+    kind: str | None = None
+    branch: str | None = None
+    name: str | None = None
+    start: str | None = None
+    inputs: tuple[str, ...] = ()
+    worktree: bool = True
+
+
+class _Left(Exception):
+    """The person thought better of it."""
+
+
+def ask(places: Places, given: Given) -> tuple[Plan, str | None] | None:
+    """The project that the person describes, and where its branch starts; None where they leave."""
+    try:
+        return _Wizard(places, given).plan()
+    except _Left:
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class _Wizard:
+    places: Places
+    given: Given
+
+    def plan(self) -> tuple[Plan, str | None]:
+        click.echo(
+            "A new project. Enter takes what stands in brackets; Ctrl-D leaves, and nothing is made.\n"
+        )
+        kind = self._type()
+        description = _line("What is to be done? ", _described)
+        plan, start = self._place(kind, description)
+        plan = plan.replace(inputs=self.given.inputs or self._inputs(kind))
+        click.echo(f"\n{self._summary(plan, start)}")
+        if not terminal.yes("Make it?"):
+            raise _Left
+        return plan, start
+
+    def _type(self) -> ProjectType:
+        main = self.places.main
+        if self.given.kind is not None:
+            return project_types.named(self.given.kind, main)
+        if self.given.branch is not None:
+            return project_types.for_branch(self.given.branch, main)
+        names = project_types.names(main)
+        kinds = [project_types.named(name, main) for name in names]
+        click.echo("Its type:")
+        rows = [[f"  {n}", kind.name, kind.description] for n, kind in enumerate(kinds, 1)]
+        click.echo(columns(rows))
+
+        def chosen(typed: str) -> ProjectType:
+            if typed.isascii() and typed.isdecimal() and 1 <= int(typed) <= len(kinds):
+                return kinds[int(typed) - 1]
+            return project_types.named(typed, main)
+
+        return _line("Number or name [1]: ", chosen, "1")
+
+    def _place(self, kind: ProjectType, description: str) -> tuple[Plan, str | None]:
+        """Branch, name and start: asked together again where they don't fit what there is."""
+        git = Git(self.places.main)
+        prefix = next(iter(kind.branch_prefixes), "feat/")
+        branch, name, start = self.given.branch, self.given.name, self.given.start
+        slug = project.slug(description) or "project"
+        while True:
+            branch = self.given.branch or _word("Branch", branch or f"{prefix}{slug}")
+            name = self.given.name or _word("Name", name or slug)
+            if self.given.start is None and not git.branch_exists(branch):
+                start = _word("Starts from", start or _default(git))
+            try:
+                plan = project.plan(description, branch=branch, name=name, type=kind.name, prefix=prefix)
+                begins = None if git.branch_exists(branch) or start == _default(git) else start
+                setup.check_new(self.places, plan, start=begins, worktree=self.given.worktree)
+                return plan, begins
+            except SowError as fault:
+                if self.given.branch:
+                    raise  # it may be that which doesn't fit, and it is not asked
+                complain(str(fault), fault.hint)
+
+    def _inputs(self, kind: ProjectType) -> tuple[str, ...]:
+        """Files that the first phase takes in, as many as the person names."""
+        found: list[str] = []
+        while kind.phases:
+            prompt = "Input file (Enter: none): " if not found else "Another (Enter: no more): "
+            typed = _line(prompt, str)
+            if not typed:
+                break
+            path = os.path.abspath(os.path.expanduser(typed))
+            if os.path.isfile(path) and os.access(path, os.R_OK):
+                found.append(path)
+            else:
+                complain(f"{path} is no file that can be read", "give the path of one, or go on with Enter")
+        return tuple(found)
+
+    def _summary(self, plan: Plan, start: str | None) -> str:
+        git = Git(self.places.main)
+        begins = "is there" if git.branch_exists(plan.branch) else f"new, from {start or _default(git)}"
+        folder = project_worktree(self.places.main, plan.branch) if self.given.worktree else self.places.main
+        rows = [
+            ["  Project", plan.name],
+            ["  For", plan.description],
+            ["  Type", plan.type],
+            ["  Branch", f"{plan.branch} ({begins})"],
+            ["  Worktree", folder],
+            *(["  Input", path] for path in plan.inputs),
+        ]
+        return f"{styled('This will be made:', bold=True)}\n{columns(rows)}\n"
+
+
+def _line(prompt: str, read: Callable[[str], Answer], default: str = "") -> Answer:
+    """What `read` makes of a line; asked again, with its reason, where that raises."""
+    while True:
+        typed = terminal.line(prompt)
+        if typed is None:
+            raise _Left
+        try:
+            return read(typed.strip() or default)
+        except SowError as fault:
+            complain(plain(str(fault)), fault.hint)
+
+
+def _word(what: str, default: str) -> str:
+    return _line(f"{what} [{default}]: ", str, default)
+
+
+def _described(typed: str) -> str:
+    if not typed:
+        raise Refused("the description is empty", "say in a few words what is to be done")
+    return " ".join(typed.split())
+
+
+def _default(git: Git) -> str:
+    """The branch that a new one starts from; HEAD where git can't tell."""
+    try:
+        return git.default_branch()
+    except SowError:
+        return "HEAD"

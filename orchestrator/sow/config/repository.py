@@ -1,0 +1,57 @@
+"""The repository's settings, `.sow/config.yaml` in its main checkout."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sow.config import reading
+
+if TYPE_CHECKING:
+    from sow_schemas import documents
+
+SCHEMA = "repository_config"
+
+
+def repository_path(main: str) -> str:
+    """Where the settings of the repository lie whose main checkout is at `main`."""
+    return f"{main}/.sow/config.yaml"
+
+
+@dataclass(frozen=True, slots=True)
+class FinishConfig:
+    """How the repository's projects are brought home; what is empty is told by git."""
+
+    forge: str = ""
+    push: str = ""
+    target: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RepositoryConfig:
+    """What the file says, with what holds where it is silent."""
+
+    jobs: int = 3
+    commit_state: bool = True
+    isolation: documents.Isolation = "task"
+    checks: tuple[str, ...] = ()
+    environment: tuple[str, ...] = ()
+    grace_seconds: float = 8.0
+    silence_seconds: float = 0.0
+    finish: FinishConfig = FinishConfig()
+
+    @classmethod
+    def read(cls, main: str) -> RepositoryConfig:
+        """The settings of the repository whose main checkout is at `main`. Raises Refused for bad ones."""
+        held: documents.RepositoryConfig = reading.read(repository_path(main), SCHEMA).value
+        default = cls()
+        return cls(
+            jobs=held.get("jobs", default.jobs),
+            commit_state=held.get("state", {}).get("commit", "auto") == "auto",
+            isolation=held.get("isolation", default.isolation),
+            checks=tuple(held.get("checks", ())),
+            environment=tuple(held.get("environment", ())),
+            grace_seconds=held.get("grace_seconds", default.grace_seconds),
+            silence_seconds=held.get("silence_seconds", default.silence_seconds),
+            finish=FinishConfig(**held.get("finish", {})),
+        )

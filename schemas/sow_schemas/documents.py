@@ -1,0 +1,1403 @@
+"""The documents of the state as types, written by `python -m sow_schemas.generate`: do not edit.
+
+For type checkers: what runs imports this under `TYPE_CHECKING` only.
+"""
+
+# ruff: noqa
+# fmt: off
+
+from typing import Any, Literal, NotRequired, TypedDict
+
+
+class ArtifactState(TypedDict):
+    """A file that a phase or a task takes in or brings out."""
+
+    type: str
+    """What the file is to the project: reference, feedback, log ... Set when the artifact is added, never
+    cleared."""
+
+    path: str
+    """Where the file lies, relative to .sow/project/. Set when the artifact is added, never cleared."""
+
+    approved: bool
+    """Whether it was accepted. Set when the artifact is added, to true by an approval, back to false when
+    that is withdrawn."""
+
+    created_at: str
+    """When the artifact was added. Set once, never changed."""
+
+    metadata: NotRequired[dict[str, Any]]
+    """Open: shaped by the artifact's type. Set by whoever adds the artifact, kept until they remove it. In a
+    phase, sow sets `iteration` to the phase's when the artifact is added, and never changes it."""
+
+
+Action = Literal["spawn", "resume", "attach"]
+
+
+Reason = Literal[
+    "start", "answer", "feedback", "nudge", "restart", "retry", "interrupted", "prompt", "attach"
+]
+
+
+Outcome = Literal["finished", "failed", "stopped", "lost", "attached"]
+
+
+class Denial(TypedDict):
+    """One refused call. Set when it is reported, never cleared."""
+
+    tool: str
+    """The tool. Set with the denial."""
+
+    detail: str
+    """What it was called with, in a line. Set with the denial, empty where it is not told."""
+
+    reason: str
+    """Why it was refused. Set with the denial, empty where it is not told."""
+
+
+class Attempt(TypedDict):
+    """One run of an executor's program: attempt.yaml in the attempt's own folder."""
+
+    id: str
+    """The attempt's name, unique in the project. Set when it is made, never changed."""
+
+    task_id: str
+    """The task that it works on. Set when it is made, never changed."""
+
+    agent: str
+    """The role. Set when it is made, never changed."""
+
+    executor: str
+    """The executor's name in the settings. Set when it is made, never changed."""
+
+    session_id: NotRequired[str]
+    """The conversation. Set before the start, or once the program names it where it chooses; never
+    cleared."""
+
+    iteration: int
+    """The task's iteration. Set when it is made, never changed."""
+
+    action: Action
+    """Whether a session is opened, gone on with, or shown to a person. Set when it is made, never changed."""
+
+    reason: NotRequired[Reason]
+    """Why it was made: the task's first start, a person's answer or feedback, a question to a silent agent,
+    another way into the same session, a try after a failure, an interruption, a prompt given by hand, or a
+    person on a terminal. Set when it is made, never changed."""
+
+    run_id: str
+    """The run of the orchestrator that made it. Set when it is made, never changed."""
+
+    folder: str
+    """Absolute path of the folder in which the program works. Set when it is made, never changed."""
+
+    argv: list[str]
+    """The command as it is run. Set when it is made, never changed."""
+
+    created_at: str
+    """When it was made. Set once, never changed."""
+
+    started_at: NotRequired[str]
+    """When the program was started. Set then; absent in an attempt that never was."""
+
+    ended_at: NotRequired[str]
+    """When its end was recorded. Set then, never cleared."""
+
+    pid: NotRequired[int]
+    """The process id. Set at the start, never cleared; it names a process only together with `start_ticks`
+    and `boot_id`."""
+
+    start_ticks: NotRequired[int]
+    """The process's start, in clock ticks since the boot. Set with `pid`, never cleared."""
+
+    boot_id: NotRequired[str]
+    """The boot of the machine in which `pid` is meant. Set with `pid`, never cleared."""
+
+    exit_code: NotRequired[int]
+    """The program's exit code. Set at its end where it exited by itself, never cleared."""
+
+    signal: NotRequired[int]
+    """The number of the signal that ended the program. Set at its end where one did, never cleared."""
+
+    outcome: NotRequired[Outcome]
+    """How the attempt ended. Set with `ended_at`, never cleared."""
+
+    error_class: NotRequired[str]
+    """The class of the failure. Set at the end of a failed attempt, never cleared."""
+
+    message: NotRequired[str]
+    """The last word of the agent, or what failed. Set at the end where there is one, never cleared."""
+
+    cost_usd: NotRequired[float]
+    """US dollars spent. Set once the program names a price, raised with it, never cleared."""
+
+    input_tokens: NotRequired[int]
+    """Tokens read, without cached ones. Set once the program tells, raised with it, never cleared."""
+
+    output_tokens: NotRequired[int]
+    """Tokens written. Set once the program tells, raised with it, never cleared."""
+
+    cached_tokens: NotRequired[int]
+    """Tokens read from the cache. Set once the program tells, raised with it, never cleared."""
+
+    denials: NotRequired[list[Denial]]
+    """Tool calls that the agent was refused. Set at the first of them, added to, never cleared."""
+
+    turns: NotRequired[int]
+    """Exchanges with the model. Set at the end where the program tells, never cleared."""
+
+
+class AttemptChanges(TypedDict, total=False):
+    """Some fields of Attempt, as `replace` takes them; None takes away one that need not be there."""
+
+    id: str
+    task_id: str
+    agent: str
+    executor: str
+    session_id: str | None
+    iteration: int
+    action: Action
+    reason: Reason | None
+    run_id: str
+    folder: str
+    argv: list[str]
+    created_at: str
+    started_at: str | None
+    ended_at: str | None
+    pid: int | None
+    start_ticks: int | None
+    boot_id: str | None
+    exit_code: int | None
+    signal: int | None
+    outcome: Outcome | None
+    error_class: str | None
+    message: str | None
+    cost_usd: float | None
+    input_tokens: int | None
+    output_tokens: int | None
+    cached_tokens: int | None
+    denials: list[Denial] | None
+    turns: int | None
+
+
+Actor = Literal["person", "orchestrator", "worker", "policy", "executor"]
+
+
+class Event(TypedDict):
+    """One line of the event log. The types below have the payload that is written here; a type that is not
+    known may have any."""
+
+    ts: str
+    """When it happened, in UTC with milliseconds. Set when the line is written, never changed."""
+
+    run_id: str | None
+    """The run of the orchestrator. Set when the line is written, null outside a run."""
+
+    task_id: str | None
+    """The task. Set when the line is written, null for what concerns the project."""
+
+    type: str
+    """What happened. Set when the line is written, never changed."""
+
+    payload: dict[str, Any]
+    """What is to be known of it, by type. Set when the line is written, never changed."""
+
+    seq: int
+    """A task's own count of events. Set when the line is written, under the task's lock; never changed."""
+
+    actor: Actor
+    """Who did it. Set when the line is written, never changed."""
+
+
+EventType = Literal[
+    "task.created", "task.started", "stage.progress", "artifact.written", "artifact.changed",
+    "artifact.removed", "task.completed", "task.failed", "task.paused", "task.resumed", "task.needs_review",
+    "task.feedback", "task.abandoned", "task.retry_scheduled", "task.changed", "task.moved", "task.removed",
+    "task.restored", "session.started", "attempt.started", "attempt.ended", "agent.message", "agent.tool",
+    "usage.updated", "merge.done", "merge.conflict", "lock.broken", "run.started", "run.ended",
+    "project.created", "project.advanced", "project.split", "project.changed", "project.continued",
+    "project.finished", "project.deleted", "phase.changed", "tool.denied"
+]
+
+
+class TaskCreated(TypedDict):
+    """A task came to be."""
+
+    input: str
+    """What to do, or the path of the file that says it. Set with the event."""
+
+
+class TaskStarted(TypedDict):
+    """A task began its work."""
+
+    pipeline: list[str]
+    """The stages that it goes through, in order. Set with the event."""
+
+
+class StageProgress(TypedDict):
+    """A stage got on."""
+
+    stage: str
+    """The stage. Set with the event."""
+
+    progress: float
+    """How much of it is done, from 0 to 1. Set with the event."""
+
+    msg: str
+    """What is being done. Set with the event."""
+
+
+class ArtifactWritten(TypedDict):
+    """A file came out."""
+
+    path: str
+    """Where it lies. Set with the event."""
+
+    kind: str
+    """What it is. Set with the event."""
+
+
+class ArtifactChanged(TypedDict):
+    """Fields of an artifact are another."""
+
+    path: str
+    """Where it lies. Set with the event."""
+
+    kind: str
+    """What it is. Set with the event."""
+
+    fields: list[str]
+    """Their paths. Set with the event."""
+
+
+class ArtifactRemoved(TypedDict):
+    """A file is no artifact any longer; it stays where it lies."""
+
+    path: str
+    """Where it lies. Set with the event."""
+
+    kind: str
+    """What it was. Set with the event."""
+
+
+class TaskCompleted(TypedDict):
+    """A task was completed."""
+
+    duration_sec: float
+    """Seconds from its first start to its end. Set with the event."""
+
+
+class TaskFailed(TypedDict):
+    """A task failed."""
+
+    error: str
+    """What failed. Set with the event."""
+
+    stack: str
+    """Where in a program it failed; empty where that is not known. Set with the event."""
+
+
+QuestionKind = Literal["question", "permission", "failure"]
+
+
+class TaskPaused(TypedDict):
+    """A task waits for a person."""
+
+    question: str
+    """What is asked. Set with the event."""
+
+    kind: QuestionKind
+    """What is wanted. Set with the event."""
+
+
+class TaskResumed(TypedDict):
+    """A paused task goes on."""
+
+    by: str
+    """Who let it go on. Set with the event."""
+
+    answer: NotRequired[str]
+    """What a person answered. Set with the event where the task was paused and it was an answer that let it
+    go on."""
+
+
+class TaskNeedsReview(TypedDict):
+    """A task's work waits for its review."""
+
+    summary: str
+    """What was done. Set with the event."""
+
+
+class TaskFeedback(TypedDict):
+    """A review asked for changes."""
+
+    iteration: int
+    """The iteration that it opens. Set with the event."""
+
+    feedback: str
+    """What to do better, or the path of the file that says it. Set with the event."""
+
+
+class TaskAbandoned(TypedDict):
+    """A task was given up."""
+
+    reason: str
+    """Why. Set with the event."""
+
+
+class TaskRetryScheduled(TypedDict):
+    """A task is tried again later."""
+
+    not_before: str
+    """When at the earliest. Set with the event."""
+
+    reason: str
+    """Why. Set with the event."""
+
+
+class TaskChanged(TypedDict):
+    """Fields of a task were changed."""
+
+    fields: list[str]
+    """Their names. Set with the event."""
+
+
+class TaskMoved(TypedDict):
+    """A task went to another phase."""
+
+    source: str
+    """The phase that it left. Set with the event."""
+
+    target: str
+    """The phase that it is in. Set with the event."""
+
+
+class TaskRemoved(TypedDict):
+    """A task was taken out of the project; its folder is kept."""
+
+    name: str
+    """What it was called. Set with the event."""
+
+
+class TaskRestored(TypedDict):
+    """Its last good copy took the place of a state file that was broken or gone."""
+
+    kept: str
+    """The name under which the broken file lies beside; empty where there was none. Set with the event."""
+
+
+class SessionStarted(TypedDict):
+    """An agent's conversation began."""
+
+    session_id: str
+    """Its id. Set with the event."""
+
+    executor: str
+    """The executor that owns it. Set with the event."""
+
+
+class AttemptStarted(TypedDict):
+    """An executor's program was started."""
+
+    attempt: str
+    """The attempt. Set with the event."""
+
+    pid: int
+    """Its process id. Set with the event."""
+
+    executor: str
+    """The executor. Set with the event."""
+
+    action: Action
+    """What it does with the session. Set with the event."""
+
+
+class AttemptEnded(TypedDict):
+    """An executor's program ended."""
+
+    attempt: str
+    """The attempt. Set with the event."""
+
+    outcome: Outcome
+    """How it ended. Set with the event."""
+
+    exit_code: int | None
+    """The exit code, negative for a signal. Set with the event, null where it is lost."""
+
+
+class AgentMessage(TypedDict):
+    """An agent said something."""
+
+    text: str
+    """Its words. Set with the event."""
+
+
+class AgentTool(TypedDict):
+    """An agent called a tool."""
+
+    tool: str
+    """The tool. Set with the event."""
+
+    detail: str
+    """What it was called with, in a line. Set with the event."""
+
+
+class UsageUpdated(TypedDict):
+    """An agent used up something."""
+
+    usd: float | None
+    """US dollars. Set with the event, null where the program names no price."""
+
+    input_tokens: int
+    """Tokens read. Set with the event."""
+
+    output_tokens: int
+    """Tokens written. Set with the event."""
+
+
+class MergeDone(TypedDict):
+    """A task's work was merged."""
+
+    commit: str
+    """The merge. Set with the event."""
+
+    branch: str
+    """The branch that was merged. Set with the event."""
+
+
+class MergeConflict(TypedDict):
+    """A task's work could not be merged."""
+
+    files: list[str]
+    """The files in conflict. Set with the event."""
+
+
+class LockBroken(TypedDict):
+    """A lease was taken over from a dead holder."""
+
+    lease: str
+    """The lease. Set with the event."""
+
+    holder: str
+    """Who held it. Set with the event."""
+
+
+class RunStarted(TypedDict):
+    """An orchestrator began."""
+
+    jobs: int
+    """How many tasks it runs at once. Set with the event."""
+
+
+class RunEnded(TypedDict):
+    """An orchestrator ended."""
+
+    reason: str
+    """Why. Set with the event."""
+
+
+class ProjectCreated(TypedDict):
+    """A project came to be."""
+
+    name: str
+    """Its name. Set with the event."""
+
+    branch: str
+    """Its branch. Set with the event."""
+
+
+class ProjectAdvanced(TypedDict):
+    """The project went on to another state."""
+
+    event: str
+    """The transition that was taken. Set with the event."""
+
+    source: str
+    """The state that it left. Set with the event."""
+
+    target: str
+    """The state that it is in now. Set with the event."""
+
+
+class ProjectSplit(TypedDict):
+    """Phases and tasks of an old project, which lay in its own file, got files of their own."""
+
+    tasks: int
+    """How many tasks there were. Set with the event."""
+
+    renumbered: dict[str, str]
+    """The tasks whose id another phase had given before, as `finalization/010`, each with its new id. Set
+    with the event."""
+
+
+class ProjectChanged(TypedDict):
+    """Fields of the project's own document are another."""
+
+    fields: list[str]
+    """Their paths. Set with the event."""
+
+
+class ProjectContinued(TypedDict):
+    """A project whose branch came from elsewhere, or was left here, is gone on with."""
+
+    name: str
+    """The project's name. Set with the event."""
+
+    branch: str
+    """Its branch. Set with the event."""
+
+
+FinishHow = Literal["pr", "merge", "leave"]
+
+
+class ProjectFinished(TypedDict):
+    """A project was brought home, and its state was taken off its branch."""
+
+    name: str
+    """The project's name. Set with the event."""
+
+    branch: str
+    """Its branch. Set with the event."""
+
+    how: FinishHow
+    """By a pull request, by a merge, or by leaving the branch. Set with the event."""
+
+    target: NotRequired[str]
+    """The branch that the work goes to. Set with the event; absent where the branch was left."""
+
+    commit: NotRequired[str]
+    """The merge. Set with the event where there was one."""
+
+    pull_request: NotRequired[str]
+    """Where the pull request is. Set with the event where there is one."""
+
+    gates: list[str]
+    """The gates on the project's way to its end that were not passed. Set with the event."""
+
+
+class ProjectDeleted(TypedDict):
+    """A project was taken away without being brought home."""
+
+    name: str
+    """The project's name. Set with the event."""
+
+    branch: str
+    """Its branch. Set with the event."""
+
+
+class PhaseChanged(TypedDict):
+    """Fields of a phase are another."""
+
+    phase: str
+    """The phase. Set with the event."""
+
+    fields: list[str]
+    """Their paths. Set with the event."""
+
+
+class ToolDenied(TypedDict):
+    """An agent was refused a tool."""
+
+    tool: str
+    """The tool. Set with the event."""
+
+    detail: str
+    """What it was called with, in a line. Set with the event."""
+
+
+EventPayload = (
+    TaskCreated | TaskStarted | StageProgress | ArtifactWritten | ArtifactChanged | ArtifactRemoved |
+    TaskCompleted | TaskFailed | TaskPaused | TaskResumed | TaskNeedsReview | TaskFeedback | TaskAbandoned |
+    TaskRetryScheduled | TaskChanged | TaskMoved | TaskRemoved | TaskRestored | SessionStarted |
+    AttemptStarted | AttemptEnded | AgentMessage | AgentTool | UsageUpdated | MergeDone | MergeConflict |
+    LockBroken | RunStarted | RunEnded | ProjectCreated | ProjectAdvanced | ProjectSplit | ProjectChanged |
+    ProjectContinued | ProjectFinished | ProjectDeleted | PhaseChanged | ToolDenied
+)
+
+
+class PhaseFile(TypedDict):
+    """A PhaseState as its file holds it: without `tasks`."""
+
+    status: str
+    """Where the phase stands; the words are the project type's. Set when the project begins, changed by its
+    statechart or a person, never cleared."""
+
+    enabled: bool
+    """Whether the project goes through this phase. Set when the project begins; a person may change it; never
+    cleared."""
+
+    created_at: str
+    """When the phase was made. Set once, never changed."""
+
+    started_at: NotRequired[str]
+    """When the phase was first entered. Set then, never cleared."""
+
+    completed_at: NotRequired[str]
+    """When the phase was completed. Set then, cleared when it is entered again."""
+
+    failed_at: NotRequired[str]
+    """When the phase failed. Set then, cleared when it is entered again."""
+
+    iteration: NotRequired[int]
+    """How often the phase was entered, from 1. Set at the first entry, raised by each later one, never
+    cleared."""
+
+    metadata: NotRequired[dict[str, Any]]
+    """Open: shaped by the project's type. Set by the type or a person, kept until they remove it."""
+
+    inputs: list[ArtifactState]
+    """What the phase takes in. Set to an empty list when the phase is made, never cleared."""
+
+    outputs: list[ArtifactState]
+    """What the phase brings out. Set to an empty list when the phase is made, never cleared."""
+
+
+Status = Literal["pending", "in_progress", "paused", "needs_review", "completed", "abandoned"]
+
+
+Priority = Literal["critical", "high", "normal", "low"]
+
+
+class Answer(TypedDict):
+    """An answer or feedback that the next resume delivers. Set by a person's answer, cleared once it is
+    delivered."""
+
+    text: str
+    """The words to deliver. Set and cleared with the answer."""
+
+    by: str
+    """Who gave it. Set and cleared with the answer."""
+
+    at: str
+    """When it was given. Set and cleared with the answer."""
+
+
+class Approval(TypedDict):
+    """The work is approved and its merge still pending. Set by an approval, cleared by the merge, and by a
+    conflict, which takes the approval back."""
+
+    by: str
+    """Who approved. Set and cleared with the approval."""
+
+    at: str
+    """When it was approved. Set and cleared with the approval."""
+
+
+class Question(TypedDict):
+    """Why the task is paused. Set by the pause, cleared by the answer and by every other move out of
+    paused."""
+
+    text: str
+    """What is asked. Set and cleared with the question."""
+
+    options: NotRequired[list[str]]
+    """Answers to choose from. Set where the one who asks offers some, cleared with the question."""
+
+    kind: QuestionKind
+    """Whether an answer, a permission or a decision about a failure is wanted. Set and cleared with the
+    question."""
+
+    by: str
+    """Who asks: the agent's role, or the orchestrator. Set and cleared with the question."""
+
+    asked_at: str
+    """When it was asked. Set and cleared with the question."""
+
+
+ErrorType = Literal["runtime", "timeout", "validation", "resource", "network", "system", "user", "unknown"]
+
+
+class TaskError(TypedDict):
+    """What went wrong with a task. Exactly six fields: a wire format that other programs read. What sow's
+    error system adds is its sibling, `error_detail`."""
+
+    error_type: ErrorType
+    """The kind of failure. Set by the failure, cleared with the error."""
+
+    message: str
+    """What failed, for a person. Set by the failure, cleared with the error."""
+
+    timestamp: str
+    """When it failed. Set by the failure, cleared with the error."""
+
+    traceback: NotRequired[str | None]
+    """Where in a program it failed. Set where there is one, else null or absent; cleared with the error."""
+
+    retry_count: NotRequired[int]
+    """Tries again since the failure. Set to zero by the failure, raised by each try, back at zero with each
+    iteration and each answer."""
+
+    is_retryable: NotRequired[bool]
+    """Whether another try can help. Set by the failure, cleared with the error."""
+
+
+ResultStatus = Literal["success", "error"]
+
+
+class SuccessResult(TypedDict):
+    """What a task that succeeded brings out."""
+
+    status: Literal["success"]
+    """How it came out. Set with the result, cleared with it."""
+
+    message: NotRequired[str]
+    """What came out, for a person. Set with the result, always there in an error; cleared with the result."""
+
+    data: NotRequired[dict[str, Any]]
+    """Open: what the task brings out, for programs. Set in a success only, cleared with the result."""
+
+
+class ErrorResult(TypedDict):
+    """Why a task failed for good."""
+
+    status: Literal["error"]
+    """How it came out. Set with the result, cleared with it."""
+
+    message: str
+    """What came out, for a person. Set with the result, always there in an error; cleared with the result."""
+
+    error_code: str
+    """What went wrong, in upper case (AGENT_ERROR, FILE_NOT_FOUND, API_ERROR, VALIDATION_ERROR, TIMEOUT ...).
+    Set in an error only, cleared with the result."""
+
+    details: NotRequired[dict[str, Any]]
+    """Open: what is known of the error, for programs. Set in an error only, cleared with the result."""
+
+
+Result = SuccessResult | ErrorResult
+
+
+class TaskState(TypedDict):
+    """One task, as phases/<phase>/tasks/<id>/state.yaml holds it. The fields up to `metadata` are those of
+    the original program; the ones below are sow's own, all optional, so that every file of the original stays
+    valid."""
+
+    id: str
+    """Set when the task is made and never changed or given again. Numbered with gaps (010, 020), so that one
+    can be put between."""
+
+    name: str
+    """What a person calls the task. Set when it is made; a person may change it; never cleared."""
+
+    phase: str
+    """The phase that the task belongs to. Set when the task is made, never cleared."""
+
+    status: Status
+    """Where the task stands. Set to pending when the task is made, changed by its moves only, never
+    cleared."""
+
+    created_at: str
+    """When the task was made. Set once, never changed."""
+
+    started_at: NotRequired[str]
+    """When the task was first started. Set at the first start, kept through every iteration."""
+
+    updated_at: str
+    """When this file was last changed. Set by every write."""
+
+    completed_at: NotRequired[str]
+    """When the task ended. Set when it becomes completed or abandoned, cleared when it is opened again."""
+
+    iteration: int
+    """The round of work and review. Set to 1 when the task is made, raised by feedback and by a retry of an
+    abandoned task, never lowered."""
+
+    assigned_agent: str
+    """The role that does the work. Set when the task is made; a person may change it; never cleared."""
+
+    session_id: NotRequired[str]
+    """The agent's conversation. Set before the first spawn, kept through pauses, reviews and every iteration,
+    cleared when the task is completed or abandoned."""
+
+    inputs: list[ArtifactState]
+    """What the task takes in. Set to an empty list when the task is made, never cleared."""
+
+    outputs: list[ArtifactState]
+    """What the task brings out. Set to an empty list when the task is made, never cleared."""
+
+    metadata: NotRequired[dict[str, Any]]
+    """Open: shaped by the project's type. What was imported keeps its origin in `source`. Set by a person, an
+    import or the project's type; kept until they remove it."""
+
+    priority: NotRequired[Priority]
+    """Which ready task goes first. Set by a person; cleared by hand only; normal where it is absent."""
+
+    depends_on: NotRequired[list[str]]
+    """Ids of the tasks that must all be completed first. Set when the task is made or by a person; kept when
+    they are completed."""
+
+    task_type: NotRequired[str]
+    """Routes the task to an agent and gives `params` their schema. Set when the task is made, kept to the
+    end."""
+
+    params: NotRequired[dict[str, Any]]
+    """The task type's own parameters. Set when the task is made, kept to the end."""
+
+    executor: NotRequired[str]
+    """The executor that owns `session_id`: a resume goes back to it whatever the bindings say now. Set with
+    `session_id` or by a person, cleared with `session_id`."""
+
+    not_before: NotRequired[str]
+    """The task is not started earlier. Set by a retry that waits (a limit's reset, a back-off), cleared by
+    the next start."""
+
+    fresh: NotRequired[bool]
+    """The next start opens a new session, with a hand-over. Set by a decision against the old session,
+    cleared by that start."""
+
+    answer: NotRequired[Answer]
+    """An answer or feedback that the next resume delivers. Set by a person's answer, cleared once it is
+    delivered."""
+
+    approval: NotRequired[Approval]
+    """The work is approved and its merge still pending. Set by an approval, cleared by the merge, and by a
+    conflict, which takes the approval back."""
+
+    worktree: NotRequired[str]
+    """The folder in which the task works. Set before the first spawn, cleared when the worktree is
+    removed."""
+
+    question: NotRequired[Question]
+    """Why the task is paused. Set by the pause, cleared by the answer and by every other move out of
+    paused."""
+
+    error: NotRequired[TaskError]
+    """What went wrong last. Set by a failure, cleared when an attempt gets past the point of failure."""
+
+    error_detail: NotRequired[dict[str, Any]]
+    """What the error system knows of `error` beyond its six fields: class, confidence, suggestion, exit code.
+    Set and cleared with `error`."""
+
+    result: NotRequired[Result]
+    """What came out. Set when the worker reports or the task fails for good, cleared when the next iteration
+    begins."""
+
+    attempts: NotRequired[int]
+    """Runs of an executor in this iteration. Set to 1 by the first start, raised by each later one, back at
+    zero with each iteration and each answer."""
+
+    base: NotRequired[str]
+    """The commit on which the task's branch began. Set when its worktree is made, kept to the end."""
+
+    branch: NotRequired[str]
+    """The task's branch. Set when its worktree is made, kept to the end."""
+
+    commit: NotRequired[str]
+    """The commit that holds the task's work. Set when the work is handed in, replaced by each later one and
+    by the merge."""
+
+
+class TaskStateChanges(TypedDict, total=False):
+    """Some fields of TaskState, as `replace` takes them; None takes away one that need not be there."""
+
+    id: str
+    name: str
+    phase: str
+    status: Status
+    created_at: str
+    started_at: str | None
+    updated_at: str
+    completed_at: str | None
+    iteration: int
+    assigned_agent: str
+    session_id: str | None
+    inputs: list[ArtifactState]
+    outputs: list[ArtifactState]
+    metadata: dict[str, Any] | None
+    priority: Priority | None
+    depends_on: list[str] | None
+    task_type: str | None
+    params: dict[str, Any] | None
+    executor: str | None
+    not_before: str | None
+    fresh: bool | None
+    answer: Answer | None
+    approval: Approval | None
+    worktree: str | None
+    question: Question | None
+    error: TaskError | None
+    error_detail: dict[str, Any] | None
+    result: Result | None
+    attempts: int | None
+    base: str | None
+    branch: str | None
+    commit: str | None
+
+
+class PhaseState(TypedDict):
+    """A phase of a project, whole: with its tasks. On disk it has none (see `phase_file`), for they are files
+    of their own."""
+
+    status: str
+    """Where the phase stands; the words are the project type's. Set when the project begins, changed by its
+    statechart or a person, never cleared."""
+
+    enabled: bool
+    """Whether the project goes through this phase. Set when the project begins; a person may change it; never
+    cleared."""
+
+    created_at: str
+    """When the phase was made. Set once, never changed."""
+
+    started_at: NotRequired[str]
+    """When the phase was first entered. Set then, never cleared."""
+
+    completed_at: NotRequired[str]
+    """When the phase was completed. Set then, cleared when it is entered again."""
+
+    failed_at: NotRequired[str]
+    """When the phase failed. Set then, cleared when it is entered again."""
+
+    iteration: NotRequired[int]
+    """How often the phase was entered, from 1. Set at the first entry, raised by each later one, never
+    cleared."""
+
+    metadata: NotRequired[dict[str, Any]]
+    """Open: shaped by the project's type. Set by the type or a person, kept until they remove it."""
+
+    inputs: list[ArtifactState]
+    """What the phase takes in. Set to an empty list when the phase is made, never cleared."""
+
+    outputs: list[ArtifactState]
+    """What the phase brings out. Set to an empty list when the phase is made, never cleared."""
+
+    tasks: list[TaskState]
+    """The phase's tasks by id. Set in the whole document only; there it is never absent."""
+
+
+class Statechart(TypedDict):
+    """Where the project stands in its type's statechart. Set when the project is made, changed by its moves,
+    never cleared."""
+
+    current_state: str
+    """The state's name in the type. Set when the project is made, changed by every transition, never
+    cleared."""
+
+    updated_at: str
+    """When that state was entered. Set by every transition."""
+
+
+class ProjectFile(TypedDict):
+    """A ProjectState as its file holds it: without `phases`."""
+
+    name: str
+    """The project's name: two or more small letters, digits and inner hyphens. Set when the project is made,
+    never changed."""
+
+    type: str
+    """The project's type: standard, exploration, design, breakdown or the user's own. Set when the project is
+    made, never changed."""
+
+    branch: str
+    """The git branch that the project is. Set when the project is made, never cleared."""
+
+    description: NotRequired[str]
+    """What the project is for, in a person's words. Set when the project is made or by a person, cleared by
+    hand only."""
+
+    created_at: str
+    """When the project was made. Set once, never changed."""
+
+    updated_at: str
+    """When the project was last changed. Set by every write."""
+
+    statechart: Statechart
+    """Where the project stands in its type's statechart. Set when the project is made, changed by its moves,
+    never cleared."""
+
+    agent_sessions: NotRequired[dict[str, str]]
+    """Sessions of agents that belong to no task (the planner, an orchestrator), by role. Set before such an
+    agent's first spawn, an entry cleared when its session is given up."""
+
+
+class ProjectState(TypedDict):
+    """A project, whole: with its phases and their tasks. On disk it has no phases (see `project_file`), for
+    they are files of their own."""
+
+    name: str
+    """The project's name: two or more small letters, digits and inner hyphens. Set when the project is made,
+    never changed."""
+
+    type: str
+    """The project's type: standard, exploration, design, breakdown or the user's own. Set when the project is
+    made, never changed."""
+
+    branch: str
+    """The git branch that the project is. Set when the project is made, never cleared."""
+
+    description: NotRequired[str]
+    """What the project is for, in a person's words. Set when the project is made or by a person, cleared by
+    hand only."""
+
+    created_at: str
+    """When the project was made. Set once, never changed."""
+
+    updated_at: str
+    """When the project was last changed. Set by every write."""
+
+    phases: dict[str, PhaseState]
+    """The phases by name. Set in the whole document only; there it is never absent."""
+
+    statechart: Statechart
+    """Where the project stands in its type's statechart. Set when the project is made, changed by its moves,
+    never cleared."""
+
+    agent_sessions: NotRequired[dict[str, str]]
+    """Sessions of agents that belong to no task (the planner, an orchestrator), by role. Set before such an
+    agent's first spawn, an entry cleared when its session is given up."""
+
+
+class Carry(TypedDict):
+    """Its newest output of a type becomes an input of another phase. Set where work goes on with it."""
+
+    type: str
+    """The type of artifact. Set with it, never absent."""
+
+    to: str
+    """The phase that takes it in. Set with it, never absent."""
+
+
+class Effect(TypedDict):
+    """What becomes of one phase together with the change of state."""
+
+    phase: str
+    """The phase. Set with the effect, never absent."""
+
+    enter: NotRequired[bool]
+    """The phase is entered: its iteration goes up by one, it is in progress (or in `status`), and its ends
+    are taken back. Set where it is."""
+
+    status: NotRequired[str]
+    """The phase's status from now on; `completed` and `failed` note the time. Set where it changes."""
+
+    metadata: NotRequired[dict[str, Any]]
+    """Fields of its metadata and their values from now on; null removes one. Set where a gate closes
+    again."""
+
+    carry: NotRequired[Carry]
+    """Its newest output of a type becomes an input of another phase. Set where work goes on with it."""
+
+
+class Initial(TypedDict):
+    """How a project begins. Set by the type's author, never absent."""
+
+    state: str
+    """The state that it begins in. Set by the type's author, never absent."""
+
+    event: NotRequired[str]
+    """The transition that its making fires at once. Set where there is one."""
+
+    effects: NotRequired[list[Effect]]
+    """What becomes of its phases at once. Set where no event does it."""
+
+
+class Completion(TypedDict):
+    """What the completion of a task asks for beyond its approval. Set by the type's author."""
+
+    artifact: str
+    """The field of the task's metadata that names a path: where it does, the phase's outputs must have an
+    artifact of that path, and the completion approves it. Set with it, never absent."""
+
+
+class PhaseType(TypedDict):
+    """One phase."""
+
+    tasks: NotRequired[bool]
+    """Whether it has tasks. Set by the type's author."""
+
+    inputs: NotRequired[list[str]]
+    """The types of artifacts that it takes in. Set by the type's author; any where it is absent."""
+
+    outputs: NotRequired[list[str]]
+    """The types of artifacts that it brings out. Set by the type's author; any where it is absent."""
+
+    statuses: NotRequired[list[str]]
+    """Statuses that it may have besides pending, in_progress, completed, failed and skipped. Set by the
+    type's author."""
+
+    metadata: NotRequired[dict[str, Any]]
+    """The JSON Schema of the phase's metadata, checked at each write. Set by the type's author; anything goes
+    where it is absent."""
+
+    task_metadata: NotRequired[dict[str, Any]]
+    """The JSON Schema of the metadata of its tasks, checked at each write. Set by the type's author; anything
+    goes where it is absent."""
+
+    completion: NotRequired[Completion]
+    """What the completion of a task asks for beyond its approval. Set by the type's author."""
+
+
+class MetadataGuard(TypedDict):
+    """A field of a phase's metadata has a value. Set where the guard is of this kind."""
+
+    phase: NotRequired[str]
+    """The phase that it looks at. Set where that is not the state's own phase."""
+
+    field: str
+    """The field, a dotted path. Set with the guard, never absent."""
+
+    equals: Any
+    """The value that it must have. Set with the guard, never absent."""
+
+
+class TasksGuard(TypedDict):
+    """The tasks of a phase have come so far. Set where the guard is of this kind."""
+
+    phase: NotRequired[str]
+    """The phase that it looks at. Set where that is not the state's own phase."""
+
+    at_least: NotRequired[int]
+    """So many tasks there are. Set where there must be any; 0 where it is absent."""
+
+    all: NotRequired[list[Status]]
+    """Every task is in one of these statuses. Set where that counts; any status will do where it is
+    absent."""
+
+    completed: NotRequired[int]
+    """So many tasks are completed. Set where that counts; 0 where it is absent."""
+
+
+ArtifactList = Literal["inputs", "outputs"]
+
+
+Which = Literal["all", "any", "newest"]
+
+
+class ArtifactsGuard(TypedDict):
+    """The artifacts of one type that a phase has are as they should be. Set where the guard is of this
+    kind."""
+
+    phase: NotRequired[str]
+    """The phase that it looks at. Set where that is not the state's own phase."""
+
+    of: NotRequired[ArtifactList]
+    """Which of the phase's lists it looks at. Set where it is not the outputs."""
+
+    type: str
+    """The type of artifact. Set with the guard, never absent."""
+
+    which: NotRequired[Which]
+    """Whether all of them must be so, any one, or the newest. Set where it is not all; there is always at
+    least one."""
+
+    this_iteration: NotRequired[bool]
+    """Only those count that came in the phase's current iteration. Set where older ones must not count
+    again."""
+
+    approved: NotRequired[bool]
+    """Their approval is this. Set where that counts."""
+
+    metadata: NotRequired[dict[str, Any]]
+    """Fields of their metadata have these values. Set where that counts."""
+
+
+class TaskMetadataGuard(TypedDict):
+    """A field of the metadata of a phase's tasks has a value. Set where the guard is of this kind."""
+
+    phase: NotRequired[str]
+    """The phase that it looks at. Set where that is not the state's own phase."""
+
+    field: str
+    """The field, a dotted path. Set with the guard, never absent."""
+
+    equals: Any
+    """The value that it must have. Set with the guard, never absent."""
+
+    statuses: NotRequired[list[Status]]
+    """Only tasks in one of these statuses are looked at. Set where not all are."""
+
+
+class DependenciesGuard(TypedDict):
+    """Every dependency of a phase's tasks is known, and none goes in a circle. Set where the guard is of this
+    kind."""
+
+    phase: NotRequired[str]
+    """The phase that it looks at. Set where that is not the state's own phase."""
+
+
+class Guard(TypedDict):
+    """One condition of a transition: what it is called, and exactly one of the kinds below."""
+
+    text: str
+    """What a person reads where it is not met. Set with the guard, never absent."""
+
+    metadata: NotRequired[MetadataGuard]
+    """A field of a phase's metadata has a value. Set where the guard is of this kind."""
+
+    tasks: NotRequired[TasksGuard]
+    """The tasks of a phase have come so far. Set where the guard is of this kind."""
+
+    artifacts: NotRequired[ArtifactsGuard]
+    """The artifacts of one type that a phase has are as they should be. Set where the guard is of this
+    kind."""
+
+    task_metadata: NotRequired[TaskMetadataGuard]
+    """A field of the metadata of a phase's tasks has a value. Set where the guard is of this kind."""
+
+    dependencies: NotRequired[DependenciesGuard]
+    """Every dependency of a phase's tasks is known, and none goes in a circle. Set where the guard is of this
+    kind."""
+
+
+class Transition(TypedDict):
+    """One way out of a state."""
+
+    event: str
+    """What happens: the word behind `sow advance`. Set with the transition, never absent."""
+
+    target: str
+    """The state that it leads to. Set with the transition, never absent."""
+
+    description: NotRequired[str]
+    """What it means, in a line. Set by the type's author."""
+
+    guards: NotRequired[list[Guard]]
+    """What must hold before it may happen, whoever asks. Set by the type's author; nothing where it is
+    absent."""
+
+    effects: NotRequired[list[Effect]]
+    """What happens with it or not at all. Set by the type's author; nothing where it is absent."""
+
+
+class ChartState(TypedDict):
+    """One state of the statechart."""
+
+    phase: NotRequired[str]
+    """The phase that this state is about. Set by the type's author; none where it is absent."""
+
+    prompt: NotRequired[str]
+    """What is to be done in this state: printed by `sow advance` and `sow prompt`. Set by the type's
+    author."""
+
+    transitions: NotRequired[list[Transition]]
+    """The ways out of it, in the order in which they are shown. Set by the type's author; none where it is
+    absent."""
+
+
+class ProjectType(TypedDict):
+    """A type of project as data: .sow/types/<name>.yaml, and as it was when the project began,
+    .sow/project/type.yaml."""
+
+    name: str
+    """The type's name, as `sow project new --type` takes it; that of its file. Set by the type's author,
+    never changed."""
+
+    description: NotRequired[str]
+    """What such a project is for, in a line. Set by the type's author."""
+
+    branch_prefixes: NotRequired[list[str]]
+    """A project on a branch that begins so is of this type unless told otherwise. Set by the type's author;
+    none where it is absent."""
+
+    initial: Initial
+    """How a project begins. Set by the type's author, never absent."""
+
+    final: NotRequired[list[str]]
+    """The states in which a project has come to its end. Set by the type's author; none where it is
+    absent."""
+
+    phases: dict[str, PhaseType]
+    """The phases by name, in their order. Set by the type's author, never absent."""
+
+    states: dict[str, ChartState]
+    """The states by name, in their order. Set by the type's author, never absent."""
+
+
+StateCommit = Literal["auto", "never"]
+
+
+class StateConfig(TypedDict):
+    """What becomes of the project's state files. Set by a person; absent where the defaults suit."""
+
+    commit: NotRequired[StateCommit]
+    """Whether sow commits .sow/project/ when a task and when a run ends. Set by a person; auto where it is
+    absent."""
+
+
+Isolation = Literal["task", "project"]
+
+
+class FinishConfig(TypedDict):
+    """How `sow project finish` brings work home. Set by a person; absent where the defaults suit."""
+
+    forge: NotRequired[str]
+    """What opens a pull request: gh, glab, none, or a shell command with the placeholders {title},
+    {body_file}, {branch} and {base}. Set by a person; by the remote's address where it is absent."""
+
+    push: NotRequired[str]
+    """The remote that the branch is pushed to. Set by a person; origin, or the only one there is, where it is
+    absent."""
+
+    target: NotRequired[str]
+    """The branch that the work goes to. Set by a person; the default branch where it is absent."""
+
+
+class RepositoryConfig(TypedDict):
+    """A repository's settings: .sow/config.yaml, committed with it."""
+
+    requires: NotRequired[str]
+    """The versions of sow that read this format, like ">=0.1". Set by `sow init`, raised with the format,
+    cleared by hand only."""
+
+    jobs: NotRequired[int]
+    """How many tasks run at once. Set by a person; 3 where it is absent."""
+
+    state: NotRequired[StateConfig]
+    """What becomes of the project's state files. Set by a person; absent where the defaults suit."""
+
+    isolation: NotRequired[Isolation]
+    """Whether each task works in a worktree of its own or all in the project's. Set by a person; task where
+    it is absent."""
+
+    checks: NotRequired[list[str]]
+    """Shell commands that must succeed before work counts as done. Set by a person; none where it is
+    absent."""
+
+    finish: NotRequired[FinishConfig]
+    """How `sow project finish` brings work home. Set by a person; absent where the defaults suit."""
+
+    environment: NotRequired[list[str]]
+    """Names of variables that agents get from the user's environment, as glob patterns (AWS_*). Set by a
+    person; none beyond sow's own where it is absent."""
+
+    grace_seconds: NotRequired[float]
+    """Seconds that an agent has to end by itself once it is told to. Set by a person; 8 where it is
+    absent."""
+
+    silence_seconds: NotRequired[float]
+    """Seconds without a line of output after which an agent counts as hung; 0 turns the watch off. Set by a
+    person; 0 where it is absent."""
+
+
+class ExecutorConfig(TypedDict):
+    """One executor, under the name that bindings use. Set by the user, kept until they remove it."""
+
+    type: str
+    """How the agent is run: claude, cursor, command, script or one that a plug-in brings. Set with the
+    executor, never absent."""
+
+    settings: NotRequired[dict[str, Any]]
+    """The executor's settings. Open: each type has keys of its own and checks them itself. Set by the user;
+    absent where the defaults suit."""
+
+    custom_args: NotRequired[list[str]]
+    """Arguments put behind sow's own. Set by the user; none where it is absent."""
+
+
+class AgentsConfig(TypedDict):
+    """How agents are run. Set by the user; absent where the defaults suit."""
+
+    executors: NotRequired[dict[str, ExecutorConfig]]
+    """Executors by name. Set by the user; absent where the built-in `claude-code` is enough."""
+
+    bindings: NotRequired[dict[str, str]]
+    """The executor of each role, by name: orchestrator, implementer, architect, reviewer, planner,
+    researcher, decomposer and the user's own. Set by the user; a role that is absent goes to the default."""
+
+
+class UserConfig(TypedDict):
+    """A user's own settings: ~/.config/sow/config.yaml. Environment variables go before it, built-in defaults
+    behind it."""
+
+    agents: NotRequired[AgentsConfig]
+    """How agents are run. Set by the user; absent where the defaults suit."""
