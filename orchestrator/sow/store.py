@@ -663,14 +663,13 @@ class Store:
         if old and path in old.faults:
             raise old.faults[path]
         held = old.documents.get(path) if old else None
-        if held:
-            return self._taken(held, schema)
         try:
-            return self._taken(document.read_file(path, roots=self.roots), schema)
+            held = held or document.read_file(path, roots=self.roots)
         except BadFile as fault:
             if os.path.exists(self.layout.good_copy(copy_of(path, self.layout))):
                 fault.hint += "; or put its last good copy back: `sow repair`"
             raise
+        return self._taken(held, schema)
 
     def _taken(self, held: "document.Document", schema: str) -> "document.Document":
         if not sow_schemas.valid(schema, held.value):
@@ -735,6 +734,10 @@ class Store:
         if self._old():
             with self._locked() as lock:
                 self._put({}, lock)
+
+    def is_old(self) -> bool:
+        """Whether the project still lies in one file, as the original keeps it."""
+        return self._old() is not None
 
     def _old(self) -> "Old | None":
         """The project as the original keeps it, taken apart; None where its parts have files of their own."""

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import resource
 import shutil
 import socket
@@ -13,10 +14,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import cycle
 from pathlib import Path
+from random import Random
 
 import pytest
 from tests.cli.mutations import KINDS, LARGE, MUTATIONS, mutants
-from tests.cli.parts import Person, Said, with_project
+from tests.cli.parts import Person, Said, person, with_project
 
 from sow.cli import LONGEST_LINE
 from sow.document import SIZE
@@ -402,6 +404,56 @@ def test_names_that_are_no_text_are_told_by_their_escape_and_hurt_nobody(tmp_pat
         assert "is no task id" in said.out
     assert who.process("task", "set", "priority", "high", "--id", "010").code == 0
     assert who.process("task", "add", "Second", "--agent", "implementer").code == 0
+
+
+# -- a project that lies in one file ----------------------------------------------------------------
+
+OLD = Path(__file__).parents[1] / "states/original"
+
+
+def _spoilt(data: bytes, chance: Random) -> bytes:
+    """Bytes with something cut off, lost, doubled or put in: broken, or by chance still whole."""
+    lines = data.splitlines(keepends=True)
+    place, byte = chance.randrange(len(lines)), chance.randrange(len(data))
+    odd = chance.choice([b"\0", b"\xff", b"\t", b"[", b'"', b"&a ", b"!x ", b": ", b"\n", b"- ", b"#"])
+    return chance.choice([
+        data[:byte],
+        b"".join([*lines[:place], *lines[place + 1 :]]),
+        b"".join([*lines[:place], lines[place], *lines[place:]]),
+        b"".join([*lines[:place], b"  ", *lines[place:]]),
+        b"".join(chance.sample(lines, len(lines))),
+        data[:byte] + odd + data[byte:],
+        data.replace(b"status: ", b"status: " + odd, 1 + place % 3),
+        re.sub(rb"id: .*", b"id: " + chance.choice([b"1", b"[]", b"'010'", b"null"]), data),
+        re.sub(rb"(tasks|phases):.*", rb"\1: " + chance.choice([b"7", b"null", b"words", b"[1]"]), data),
+    ])  # fmt: skip
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", sorted(path.name for path in OLD.glob("*.yaml")))
+def test_a_spoilt_file_of_the_original_program_is_told_or_read(tmp_path: Path, name: str) -> None:
+    who = person(tmp_path)
+    who.commit(a__txt="a\n")
+    path = who.folder / ".sow/project/state.yaml"
+    whole = (OLD / name).read_bytes()
+    for number in range(25):
+        shutil.rmtree(who.folder / ".sow", ignore_errors=True)
+        path.parent.mkdir(parents=True)
+        data = _spoilt(whole, Random(f"{name} {number}"))
+        path.write_bytes(data)
+        for words in ("status", "task list", "project show", "validate --json", "status --json"):
+            _is_in_words(who.sow(*words.split()), number)
+        assert path.read_bytes() == data, "nobody wrote a byte"
+        for words in ("task set priority high --id 010", "repair", "validate", "status"):
+            _is_in_words(who.sow(*words.split()), number)
+
+
+def _is_in_words(said: Said, number: int) -> None:
+    assert said.code in (0, 3, 4), (number, said)
+    if said.code:
+        lines = said.err.splitlines()
+        assert len(lines) == 2, (number, said)
+        assert lines[0].startswith("sow: "), (number, said)
 
 
 # -- what this machine keeps --------------------------------------------------------------------------

@@ -368,6 +368,11 @@ def test_a_project_that_can_not_be_read_is_told_by_its_folder(who: Person) -> No
     layout = who.store().layout
     Path(layout.project_file).write_text("name: [\n")
     found = one(who)
+    assert (found["room"], found["check"], found["level"]) == ("project add-login", "state_files", "error")
+    # Now neither this machine nor the last commit tells which one it is.
+    shutil.rmtree(layout.last_good)
+    who.git("-C", layout.folder, "commit", "--quiet", "--all", "--message", "broken")
+    found = one(who)
     assert (found["room"], found["level"]) == (f"project in {layout.folder}", "error")
     assert f"{layout.project_file}:" in found["text"]
 
@@ -434,8 +439,8 @@ def test_copies_that_are_missing_are_noted_and_one_without_its_task_is_told(who:
     missing, left = findings(who)
     assert (missing["level"], left["level"]) == ("note", "error")
     assert "there is no last good copy of the state of task 010" in missing["text"]
-    assert left["text"] == "the state file of task 020 is gone"
-    assert left["mend"] == f"its last good copy is {layout.last_good}/020.yaml: copy it back"
+    assert left["text"] == f"{layout.phases}: the folder of task 020 is gone"
+    assert left["mend"] == "see how to bring it back: `sow repair`"
 
 
 def test_a_branch_that_is_gone_is_told_with_the_way_back(who: Person) -> None:

@@ -67,7 +67,7 @@ def test_whoever_looks_at_an_old_project_changes_no_byte(tmp_path: Path, worktre
         "  [020] abandoned              How does it scale?",
         "  [030] in_progress (queued)   Move the summary to the docs",
     ]
-    assert who.done("validate") == "Valid: the project, 2 phases, 3 tasks\n"
+    assert who.done("validate") == "Valid: the project, 2 phases, 3 tasks, the settings\n"
     shown = who.done("task", "show", "030")
     assert "\nMove it to docs/.\n\nFeedback 001.md:\nElsewhere.\n" in shown
     assert "feedback: project/phases/finalization/tasks/030/feedback/001.md" in shown

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from tests.cli.mutations import KINDS, LARGE, MUTATIONS, mutants
-from tests.cli.parts import Person, changed, everything, with_project
+from tests.cli.parts import Person, changed, everything, person, with_project
 from tests.cli.test_bad_files import PLACED, QUICK
 
 from sow import lease, process
@@ -82,6 +82,18 @@ def is_mended(who: Person) -> bool:
 
 
 def test_a_whole_project_needs_nothing(who: Person) -> None:
+    before = everything(who.folder)
+    assert who.done("repair") == "Nothing to mend\n"
+    assert changed(before, everything(who.folder)) == []
+
+
+def test_a_whole_project_of_the_original_program_needs_nothing_and_is_not_split(tmp_path: Path) -> None:
+    who = person(tmp_path)
+    who.commit(a__txt="a\n")
+    path = who.folder / ".sow/project/state.yaml"
+    path.parent.mkdir(parents=True)
+    path.write_bytes((Path(__file__).parents[1] / "states/original/standard-executing.yaml").read_bytes())
+    assert who.sow("validate").code == 0
     before = everything(who.folder)
     assert who.done("repair") == "Nothing to mend\n"
     assert changed(before, everything(who.folder)) == []

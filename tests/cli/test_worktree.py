@@ -455,6 +455,9 @@ def test_prune_keeps_what_it_can_not_know_about(tmp_path: Path) -> None:
     assert [one["why"] for one in kept] == ["the state file of task 010 is broken"]
     begun(who, "Third")
     Path(store.layout.project_file).write_text("name: [\n")
+    # Neither this machine nor the last commit tells which project it is.
+    shutil.rmtree(store.layout.last_good)
+    who.git("-C", store.layout.folder, "commit", "--quiet", "--all", "--message", "broken")
     kept = json.loads(who.done("worktree", "prune", "--json"))["kept"]
     assert len(kept) == 3, "of a project that can't be read nothing goes, and not the project either"
     assert {one["why"] for one in kept} == {

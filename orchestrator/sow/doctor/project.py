@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from sow import find, lease, process
 from sow.attempt import Attempts
@@ -16,32 +16,23 @@ from sow.lease import Lease
 from sow.runner.local import LocalRunner, Running
 from sow.store import Store
 from sow.task import ENDED
+from sow_schemas.formats import is_task_id
 
 _SETTLE = "completed by the next `sow run`, or by `sow review` on a terminal"
 
 
 def state_files(scene: Scene, store: Store) -> Iterator[Finding]:
     """Every state file is valid."""
-    faults = list(_faults(store))
+    own = store.broken_files()
     held = store.tasks()
-    yield from map(told, faults)
+    yield from (told(broken.fault) for broken in own)
     for broken in held.broken:
         task_id = os.path.basename(os.path.dirname(broken.path))
         good = f"{store.layout.last_good}/{task_id}.yaml"
         copy = f"; its last good copy: {good}" if os.path.exists(good) and good not in broken.hint else ""
         yield error(broken.message, f"{broken.hint}{copy}", path=broken.path)
-    if not faults and not held.broken:
+    if not own and not held.broken:
         yield ok(f"all state files are valid (phases: {len(store.phases())}, tasks: {len(held.tasks)})")
-
-
-def _faults(store: Store) -> Iterator[SowError]:
-    reads: list[Callable[[], object]] = [store.project]
-    reads += [lambda phase=phase: store.phase(phase) for phase in store.phases()]  # type: ignore[misc]
-    for read in reads:
-        try:
-            read()
-        except SowError as fault:
-            yield fault
 
 
 def records(scene: Scene, store: Store) -> Iterator[Finding]:
@@ -69,7 +60,7 @@ def copies(scene: Scene, store: Store) -> Iterator[Finding]:
     folders = {task.id for task in tasks} | {os.path.basename(os.path.dirname(p)) for p in store.task_files()}
     for name in sorted(known):
         task_id = name.removesuffix(".yaml")
-        if name.endswith(".yaml") and not name.startswith(".") and task_id not in folders:
+        if name.endswith(".yaml") and is_task_id(task_id) and task_id not in folders:
             try:
                 store.task(task_id)
             except SowError as fault:

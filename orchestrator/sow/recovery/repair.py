@@ -186,6 +186,8 @@ def _tasks(store: Store) -> Iterator[Step]:
 
 def _texts(store: Store) -> Iterator[Step]:
     """Texts and folders of tasks that are missing, or are no plain ones of the repository."""
+    if store.is_old():
+        return  # its tasks get folders when it is split
     for task in store.tasks().tasks:
         folder = store.layout.task(task.phase, task.id)
         for name in TEXTS:
