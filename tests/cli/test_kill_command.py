@@ -17,7 +17,7 @@ from tests.cli.test_output import rehearse
 from sow.cli import opening
 from sow.git import alive
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 
 def kill_everywhere(
@@ -130,8 +130,6 @@ def status(who: Person) -> tuple[str, bool]:
     ("words", "before", "after"),
     [
         (("task", "retry", "010", "--fresh"), ("paused", False), ("pending", False)),
-        (("task", "answer", "010", "Left."), ("paused", False), ("in_progress", False)),
-        (("task", "abandon", "010"), ("paused", False), ("abandoned", False)),
         (("task", "accept", "010"), ("paused", False), ("completed", False)),
     ],
 )
@@ -143,7 +141,7 @@ def test_a_decision_is_made_or_not_wherever_it_is_killed(
     who.done("task", "add", "First", "--agent", "implementer")
     assert who.sow("run").code == 5
     outcomes = set()
-    for place in kill_everywhere(who, *words, fewest=8):
+    for place in kill_everywhere(who, *words, fewest=4):
         found = status(who)
         outcomes.add(found)
         assert who.done("validate"), place
