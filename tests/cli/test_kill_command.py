@@ -62,11 +62,14 @@ def restore(template: Path, folder: Path) -> None:
 
 
 def left_over(folder: Path) -> list[Path]:
-    """Temporary files, intents and half-made folders."""
+    """Temporary files, intents and half-made folders.
+
+    What a sow was killed at before it had git's lock is in nobody's way: the next holder sweeps it.
+    """
     patterns = (
         ".sow/**/.*.tmp", ".sow/**/.project-*", ".sow/**/journal/*.json", ".sow/runtime/.new/*",
         ".sow/runtime/.removal/*", ".sow/runtime/*/finish.json",
-        ".git/**/index.lock*", ".git/**/index.sow-*",
+        ".git/**/index.lock", ".git/**/index.sow-*",
     )  # fmt: skip
     return [path for pattern in patterns for path in folder.glob(pattern)]
 
