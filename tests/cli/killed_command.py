@@ -23,7 +23,8 @@ from sow import cli
 from sow.cli import root
 
 CALLS = ("open", "link", "rename", "replace", "mkdir", "unlink", "rmdir")
-"""The functions of `os` by which files come, go and change their names; of `open`, those that make one.
+"""The functions of `os` by which files come, go and change their names; of `open`, those that make one, which
+an open of a lock that is there does not.
 
 What lies between the bytes of one file is looked at in tests/core/killed_writer.py.
 """
@@ -31,8 +32,10 @@ What lies between the bytes of one file is looked at in tests/core/killed_writer
 READS = (
     "cat-file", "check-ref-format", "config", "diff-tree", "for-each-ref", "ls-files", "merge-base",
     "rev-list", "rev-parse", "status", "symbolic-ref", "var", "version", "worktree list",
+    "commit-tree", "hash-object", "merge-tree", "mktree", "write-tree",
 )  # fmt: skip
-"""Gits that change nothing: to be killed before one is to be killed before the next step."""
+"""Gits that change nothing, or add objects that nothing leads to yet: to be killed before one is to be
+killed before the next step."""
 
 MARK = "SOW_TEST_KILLED"
 """The variable by which the gits of a killed command are found: it names the folder."""
@@ -54,7 +57,7 @@ class Fatal:
 
     def around(self, name: str, real: Callable[..., Any]) -> Callable[..., Any]:
         def call(*words: Any, **more: Any) -> Any:
-            if name != "open" or words[1] & os.O_CREAT:
+            if name != "open" or (words[1] & os.O_CREAT and not os.path.exists(words[0])):
                 self.step(f"{name} {words[0]}")
             return real(*words, **more)
 

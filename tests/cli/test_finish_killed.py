@@ -13,7 +13,7 @@ from tests.git.parts import dying_git
 
 from sow.layout import PROJECT
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 FINISH = {
     "merge": ("project", "finish", "--merge", "--yes"),
@@ -79,7 +79,7 @@ def forget(home: Home) -> None:
 def test_killed_anywhere_it_goes_on(template: Home, tmp_path: Path, how: str) -> None:
     home = copied(template, tmp_path / "home")
     gone = set()
-    kills = kill_everywhere(home.who, *FINISH[how], fewest=60, every=EVERY, reset=lambda: forget(home))
+    kills = kill_everywhere(home.who, *FINISH[how], fewest=30, every=EVERY, reset=lambda: forget(home))
     for number, place in enumerate(kills):
         # By turns any command comes next, and the same one again at once.
         if number % 2:

@@ -82,7 +82,7 @@ def test_with_one_place_tasks_start_by_priority_then_age(stage: Stage) -> None:
 def test_never_more_agents_run_than_there_are_places(stage: Stage) -> None:
     turn: list[dict[str, Any]] = [
         {"run": f"mkdir -p {stage.tmp}/counted; touch {stage.tmp}/counted/{{task_id}}"},
-        {"wait": 0.2},
+        {"wait": 1.0},
         {"run": f"ls {stage.tmp}/counted | wc -l >> {stage.tmp}/most; rm {stage.tmp}/counted/{{task_id}}"},
         {"report": "needs_review"},
     ]
