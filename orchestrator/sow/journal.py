@@ -115,7 +115,8 @@ class Journal:
             for lock in held:
                 taken.append(lock.__enter__())
             path = f"{self._layout.journal}/{entry}"
-            if os.path.exists(path):
+            # A link to nothing is there as well: passed over, it would be met again for ever.
+            if os.path.lexists(path):
                 self._replay(entry, _read(path))
         finally:
             for lock in reversed(taken):
