@@ -39,6 +39,7 @@ class Candidate:
 
 CANDIDATES = (
     Candidate("claude"),
+    Candidate("codex"),
     Candidate("cursor"),
     Candidate("script", {"script": "play.yaml"}),
     Candidate("command", {"argv": ["my-agent", "--session", "{session_id}"]}),
