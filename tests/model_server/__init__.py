@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 
 import pytest
-from tests.model_server.claude import claude_binary, env_for_claude, find_claude
+from tests.model_server.claude import env_for_claude
+from tests.model_server.clis import cli_binary, find_cli
 from tests.model_server.replies import (
     Call,
     Hang,
@@ -30,9 +31,9 @@ __all__ = [
     "Stall",
     "Text",
     "bash",
-    "claude_binary",
+    "cli_binary",
     "env_for_claude",
-    "find_claude",
+    "find_cli",
     "model_server",
     "overloaded",
     "rate_limited",
