@@ -91,7 +91,7 @@ class Examined(Protocol):
         ...
 
     def login(self, answer: Answer, env: Mapping[str, str]) -> Login:
-        """What the answer to that (an empty one where nothing could be asked) means, under the environment `env`."""
+        """What the answer to that means, under the environment `env`; an empty one where it has no command."""
         ...
 
     def logs_in(self, program: str) -> tuple[str, ...]:

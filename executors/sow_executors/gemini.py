@@ -270,7 +270,7 @@ class GeminiReader:
     def _failure(self, result: Mapping[str, Any], exit_code: int | None, stderr: str) -> Failed:
         told = words(table(result.get("error")).get("message")) or self._fault
         error = _api_error(told)
-        message = ends.last_words(words(error.get("message")) or told.removeprefix("[API Error: "))
+        message = ends.last_words(words(error.get("message")) or _BRACKETS.sub(r"\1", told))
         status = count(error.get("code")) or _STATUS_OF.get(exit_code or 0, 0)
         kind = _by_text(told) or _STATUS.get(status) or _CODE.get(exit_code or 0) or "unknown"
         wait = _wait(told)
@@ -296,6 +296,8 @@ def _api_error(told: str) -> Mapping[str, Any]:
     whole = parse(told[told.find("{") : told.rfind("}") + 1]) or {}
     return table(whole.get("error"))
 
+
+_BRACKETS = re.compile(r"\A\[API Error: (.*)\]", re.DOTALL)
 
 _LONG_SECONDS = 300
 """A wait that Gemini does not wait out itself: a quota's, not a burst's."""
@@ -377,12 +379,18 @@ _STATUS_OF = {status & 0xFF: status for status in _STATUS}
 _TEXT: tuple[tuple[str, Kind], ...] = (
     (r"Invalid session identifier|Error resuming session: No previous sessions", "session_not_found"),
     (r"Session ID \S+ already exists", "session_conflict"),
-    (r"API[_ ]KEY[_ ](INVALID|not valid|not found|expired)|API key (not valid|not found|expired)", "auth_invalid"),
+    (
+        r"API[_ ]KEY[_ ](INVALID|not valid|not found|expired)|API key (not valid|not found|expired)",
+        "auth_invalid",
+    ),
     (r"Please set an Auth method|Invalid auth method|must specify the GEMINI_API_KEY", "auth_invalid"),
     (r"enforced authentication type|Manual authorization is required|invalid_grant", "auth_invalid"),
     (r"daily quota|quota will reset after", "usage_limit"),
     (r"limit:\s*0(?![\d.])|G1_CREDITS|billing (account )?(is )?(disabled|not enabled)", "billing_exhausted"),
-    (r"token count[^\n]{0,80} exceeds|exceeds the maximum number of tokens|truncated because it exceeded", "context_overflow"),
+    (
+        r"token count[^\n]{0,80} exceeds|exceeds the maximum|truncated because it exceeded",
+        "context_overflow",
+    ),
     (r"blocked due to", "content_filter"),
     (r"[Mm]ax(imum)? session turns", "max_turns"),
     (r"is not found for API version|Model not found|model[^\n]{0,80} does not exist", "model_not_found"),

@@ -48,7 +48,7 @@ _SETTINGS = ("yolo_mode", "model", "program")
 _OURS = frozenset(
     [
         *("--format", "-s", "--session", "-c", "--continue", "--fork", "--attach", "--dir", "--command"),
-        *("--auto", "-i", "--interactive", "--share", "-h", "--help", "-v", "--version"),
+        *("--auto", "-i", "--interactive", "--share", "--title", "--print-logs", "--log-level"),
     ]
 )
 
@@ -71,7 +71,16 @@ class Opencode:
     name = "opencode"
     ids: SessionIds = "theirs"
     environment: tuple[str, ...] = (
-        "OPENCODE_*",
+        # Not all of its own: an outer one leaves its process and its server behind.
+        "OPENCODE_API_KEY",
+        "OPENCODE_AUTH_CONTENT",
+        "OPENCODE_AUTO_*",
+        "OPENCODE_CONFIG*",
+        "OPENCODE_DISABLE_*",
+        "OPENCODE_ENABLE_*",
+        "OPENCODE_EXPERIMENTAL*",
+        "OPENCODE_MODELS_*",
+        "OPENCODE_PERMISSION",
         "ANTHROPIC_*",
         "AWS_*",
         "AZURE_*",
@@ -125,7 +134,7 @@ class Opencode:
         return found[0] if found else ""
 
     def asks_login(self, program: str, folder: str) -> Command:
-        """It lists the providers that it has credentials for; whether they are good ones is not proved by it."""
+        """It lists the providers that it has credentials for: that they are good ones is not proved by it."""
         return Command((program, "auth", "list"), folder, env=_QUIET)
 
     def login(self, answer: Answer, env: Mapping[str, str]) -> Login:
@@ -139,7 +148,9 @@ class Opencode:
         return (program, "auth", "login")
 
     def _headless(self, turn: Turn, *opening: str) -> Command:
-        argv = (_program(turn.settings), "run", "--format=json", *opening, *_options(turn))
+        # Of a fault of its own, as an unknown model is one, it tells a number, and its log the words.
+        how = ("run", "--format=json", "--print-logs", "--log-level=ERROR")
+        argv = (_program(turn.settings), *how, *opening, *_options(turn))
         return Command(argv, turn.folder, stdin=turn.prompt, env={**_QUIET, **_rules(turn)})
 
 
@@ -184,8 +195,6 @@ class OpencodeReader:
         self._session = ""
         self._last = ""
         self._steps = 0
-        self._open = False
-        """Whether a step is under way."""
         self._reason = ""
         """Why the last step ended, in opencode's words."""
         self._error: Mapping[str, Any] = {}
@@ -198,14 +207,15 @@ class OpencodeReader:
         started = self._started(words(event.get("sessionID")))
         match event.get("type"):
             case "step_start":
-                self._open, self._error = True, {}
+                # An error that it works on after was none: so it is once a conversation was too long, and shortened.
+                self._error = {}
                 return started
             case "text":
                 return [*started, *self._said(part)]
             case "tool_use":
                 return [*started, *_called(part)]
             case "step_finish":
-                self._open, self._steps = False, self._steps + 1
+                self._steps += 1
                 self._reason = words(part.get("reason"))
                 return [*started, *_spent(part)]
             case "error":
@@ -220,10 +230,10 @@ class OpencodeReader:
         if exit_code is None or ends.signal_of(exit_code) is not None:
             return ends.failed("opencode", exit_code, stderr)
         if self._error:
-            return _failure(self._error)
+            return _failure(self._error, stderr)
         if exit_code != 0 or not self._steps:
             if kind := _by_text(stderr):
-                return Failed(kind, ends.last_words(stderr))
+                return Failed(kind, _last_words(stderr))
             if exit_code == 0:
                 told = f"opencode ended without a word of the model's\n{ends.last_words(stderr)}"
                 return Failed("unknown", told.rstrip())
@@ -244,7 +254,8 @@ class OpencodeReader:
 
     def _said(self, part: Mapping[str, Any]) -> list[Report]:
         text = words(part.get("text"))
-        if not text.strip():
+        # What opencode itself tells the model, after it has shortened a conversation, is nobody's word.
+        if not text.strip() or part.get("synthetic") is True:
             return []
         self._last = text
         return [Said(text)]
@@ -275,9 +286,10 @@ def _spent(part: Mapping[str, Any]) -> list[Report]:
     return [] if spent == Spent() else [spent]
 
 
-def _failure(error: Mapping[str, Any]) -> Failed:
+def _failure(error: Mapping[str, Any], stderr: str) -> Failed:
     data = table(error.get("data"))
-    name, message = words(error.get("name")), words(data.get("message"))
+    name = words(error.get("name"))
+    message = _logged(words(data.get("ref")), stderr) or words(data.get("message"))
     answer = words(data.get("responseBody"))
     kind = (
         _NAME.get(name)
@@ -288,6 +300,22 @@ def _failure(error: Mapping[str, Any]) -> Failed:
     return Failed(kind, ends.last_words(message) or name or "opencode told an error without a word")
 
 
+def _logged(ref: str, stderr: str) -> str:
+    """What the log says of a fault that was told by its number; empty where it says nothing."""
+    if not ref:
+        return ""
+    found = re.search(rf'ref={re.escape(ref)} error="((?:[^"\\\n]|\\.){{1,2000}})', words(stderr))
+    return found[1].replace('\\"', '"').replace("\\n", " ") if found else ""
+
+
+def _last_words(stderr: str) -> str:
+    if _USAGE.search(stderr):
+        return "opencode was given an argument that this version does not know, and printed how it is used"
+    return ends.last_words(stderr)
+
+
+_USAGE = re.compile(r"^opencode run \[message", re.MULTILINE)
+
 _REFUSALS = (
     r"The user has specified a rule which prevents"
     r"|The user rejected permission"
@@ -296,6 +324,7 @@ _REFUSALS = (
 _REASON: Mapping[str, Kind] = {"length": "output_limit", "content-filter": "content_filter"}
 
 _NAME: Mapping[str, Kind] = {
+    "ContentFilterError": "content_filter",
     "ContextOverflowError": "context_overflow",
     "MessageAbortedError": "interrupted",
     "MessageOutputLengthError": "output_limit",
@@ -321,8 +350,11 @@ _STATUS: Mapping[int, Kind] = {
 
 _TEXT: tuple[tuple[str, Kind], ...] = (
     (r"Session not found", "session_not_found"),
-    (r"Model not found|model_not_found", "model_not_found"),
-    (r"insufficient_quota|[Ii]nsufficient (credits|balance|funds)|check your plan and billing", "billing_exhausted"),
+    (r"Model ?not ?found|ModelNotFoundError|model_not_found", "model_not_found"),
+    (
+        r"insufficient_quota|[Ii]nsufficient (credits|balance|funds)|check your plan and billing",
+        "billing_exhausted",
+    ),
     (r"usage limit", "usage_limit"),
     (r"context_length_exceeded|maximum context length|prompt is too long", "context_overflow"),
     (r"invalid_api_key|API key is missing|[Ii]ncorrect API key", "auth_invalid"),
