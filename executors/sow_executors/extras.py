@@ -91,7 +91,7 @@ class Examined(Protocol):
         ...
 
     def login(self, answer: Answer, env: Mapping[str, str]) -> Login:
-        """What the answer to that means, under the environment `env`; an empty one where it has no command."""
+        """What the answer to that (empty where it has no command) means, under the environment `env`."""
         ...
 
     def logs_in(self, program: str) -> tuple[str, ...]:

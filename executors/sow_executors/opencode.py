@@ -207,7 +207,7 @@ class OpencodeReader:
         started = self._started(words(event.get("sessionID")))
         match event.get("type"):
             case "step_start":
-                # An error that it works on after was none: so it is once a conversation was too long, and shortened.
+                # An error that it works on after was none: it shortens a conversation that is too long.
                 self._error = {}
                 return started
             case "text":
