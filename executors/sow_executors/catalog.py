@@ -23,6 +23,8 @@ EXECUTORS: dict[str, str] = {
     "codex": "sow_executors.codex:Codex",
     "command": "sow_executors.command:Program",
     "cursor": "sow_executors.cursor:Cursor",
+    "gemini": "sow_executors.gemini:Gemini",
+    "opencode": "sow_executors.opencode:Opencode",
     "script": "sow_executors.script:Script",
 }
 """Type name in configuration, and the class that is it."""

@@ -95,12 +95,12 @@ class Examined(Protocol):
         """The version in the answer to that; empty where the program is another one of the same name."""
         ...
 
-    def asks_login(self, program: str, folder: str) -> Command:
-        """The command by which it tells whether somebody is logged in."""
+    def asks_login(self, program: str, folder: str) -> Command | None:
+        """The command by which it tells whether somebody is logged in; None where it has none."""
         ...
 
     def login(self, answer: Answer, env: Mapping[str, str]) -> Login:
-        """What the answer to that means, under the environment `env`."""
+        """What the answer to that (empty where it has no command) means, under the environment `env`."""
         ...
 
     def logs_in(self, program: str) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.executors.bench import CANDIDATES, ID, Candidate, line, run, texts
+from tests.executors.bench import CANDIDATES, Candidate, line, run, texts
 
 from sow_executors import catalog
 from sow_executors.base import BadSettings, Failed, Finished, Spent
@@ -31,12 +31,15 @@ KEYS = """
     usage inputTokens costUSD input_tokens num_turns terminal_reason stop_reason attempt retry_delay_ms
     tool_call call_id shellToolCall function arguments args rejected success exitCode timestamp_ms
     thread_id item command exit_code changes path server query cached_input_tokens output_tokens
+    role delta tool_id parameters status stats total_tokens cached severity timestamp
+    part sessionID state callID tokens cache cost reason data statusCode responseBody isRetryable
 """
 VALUES = """
     system init assistant user result success tool_use tool_result text rate_limit_event rejected tool_call
     allowed_warning api_retry permission_denied started completed error_during_execution rate_limit
     thread.started turn.started turn.completed turn.failed error item.started item.completed failed declined
     agent_message command_execution file_change mcp_tool_call collab_tool_call web_search
+    message error tool_use step_start step_finish policy_violation APIError
 """
 keys, values = st.sampled_from(KEYS.split()), st.sampled_from(VALUES.split())
 nearly_right = st.recursive(
@@ -139,11 +142,12 @@ def test_a_prompt_is_no_argument_whatever_it_is(candidate: Candidate, prompt: st
 
 @candidates
 def test_a_turn_runs_in_its_folder_under_its_id(candidate: Candidate) -> None:
-    for command in (candidate.executor.spawn(candidate.turn()), candidate.executor.resume(candidate.turn())):
-        assert command.folder == "/tree"
-    assert ID in candidate.executor.resume(candidate.turn()).argv
-    is_ours = candidate.executor.ids == "ours"
-    assert (ID in candidate.executor.spawn(candidate.turn()).argv) == is_ours
+    executor, turn = candidate.executor, candidate.turn()
+    spawn, resume = executor.spawn(turn), executor.resume(turn)
+    assert spawn.folder == resume.folder == "/tree"
+    assert candidate.session in resume.argv
+    # An id that the CLI makes is not known before its first line.
+    assert (candidate.session in spawn.argv) == (executor.ids == "ours")
 
 
 @candidates
@@ -176,7 +180,7 @@ def test_a_setting_that_is_off_is_named(candidate: Candidate, settings: dict[str
 @candidates
 def test_no_id_that_could_be_an_option_is_accepted(candidate: Candidate) -> None:
     accepts = candidate.executor.accepts
-    assert accepts(ID)
+    assert accepts(candidate.session)
     assert not any(accepts(bad) for bad in ("", "-x", "--resume", "a\nb", "\0"))
 
 
@@ -195,6 +199,8 @@ def test_what_only_some_can_do_is_asked_by_protocol() -> None:
         "claude": [True, False, True, False],
         "codex": [False, False, True, True],
         "cursor": [False, True, True, False],
+        "gemini": [False, False, True, False],
+        "opencode": [False, False, True, False],
         "script": [False, False, False, False],
         "command": [False, False, False, False],
     }
@@ -214,7 +220,8 @@ def examiner(candidate: Candidate) -> Examined:
 @examined
 def test_questions_are_asked_of_the_program_that_was_found(candidate: Candidate) -> None:
     executor = examiner(candidate)
-    for command in (executor.asks_version("/x/it", "/tree"), executor.asks_login("/x/it", "/tree")):
+    login = executor.asks_login("/x/it", "/tree")
+    for command in (executor.asks_version("/x/it", "/tree"), *([login] if login else [])):
         assert (command.argv[0], command.folder, command.stdin) == ("/x/it", "/tree", None)
         assert len(command.argv) > 1
     assert executor.logs_in("it")[0] == "it"

@@ -25,12 +25,14 @@ from typing import Any, Self
 from urllib.parse import urlsplit
 
 from tests.model_server.api import Answer, Api, Asked, Stream
+from tests.model_server.completions import Completions
+from tests.model_server.contents import Contents
 from tests.model_server.messages import Messages
 from tests.model_server.replies import Hang, Refuse, Reply, Stall, Text, Told
 from tests.model_server.responses import Responses
 from tests.model_server.tools import NotOnOffer, in_words_of
 
-APIS: tuple[Api, ...] = (Messages(), Responses())
+APIS: tuple[Api, ...] = (Messages(), Responses(), Completions(), Contents())
 
 Scenario = Sequence[Reply] | Callable[["Request"], Reply]
 

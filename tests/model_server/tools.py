@@ -13,11 +13,15 @@ Input = Mapping[str, object]
 SHELLS: Mapping[str, Callable[[str], Input]] = {
     "Bash": lambda command: {"command": command, "description": "run it"},  # claude
     "exec_command": lambda command: {"cmd": command, "login": False},  # codex
+    "run_shell_command": lambda command: {"command": command, "description": "run it"},  # gemini
+    "bash": lambda command: {"command": command, "description": "run it"},  # opencode
 }
 """Shell tools by name, and their input for a command."""
 
 WRITERS: Mapping[str, Callable[[str, str], Input]] = {
     "Write": lambda path, content: {"file_path": path, "content": content},  # claude
+    "write_file": lambda path, content: {"file_path": path, "content": content},  # gemini
+    "write": lambda path, content: {"filePath": path, "content": content},  # opencode
 }
 """Tools that write a file, and their input; where none is on offer, the shell writes it."""
 
