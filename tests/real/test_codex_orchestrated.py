@@ -1,4 +1,4 @@
-"""The real Codex under the whole orchestrator: `sow` as a person runs it, over a scripted model."""
+"""What only Codex does under the whole orchestrator; see also test_orchestrated."""
 
 from __future__ import annotations
 
@@ -26,39 +26,6 @@ pytestmark = [pytest.mark.real_cli, pytest.mark.slow]
 def stage(tmp_path: Path, model_server: ModelServer) -> Iterator[Stage]:
     with bench_in(tmp_path) as bench:
         yield Stage(CODEX, bench, model_server)
-
-
-def test_an_answer_and_reviews_come_in_one_thread_and_what_is_approved_is_merged(stage: Stage) -> None:
-    bench = stage.bench
-    stage.run(bash('sow task ask "Which greeting?" --option hello'), Text("I wait for the answer."))
-    paused = bench.task()
-    assert (paused["status"], paused["question"]["text"]) == ("paused", "Which greeting?")
-
-    bench.sow("task", "answer", "010", "Take good day")
-    first, *_ = stage.run(stage.write("good day\n"), HAND_IN, DONE)
-    assert "Take good day" in first.said("user")[-1]
-    assert "Write a greeting." in told(first)
-    assert "I wait for the answer." in first.said("assistant")
-    assert bench.task()["status"] == "needs_review"
-
-    bench.sow("task", "feedback", "010", "More cheerful, please")
-    second, *_ = stage.run(stage.write("good day!\n"), HAND_IN, DONE)
-    assert "More cheerful, please" in second.said("user")[-1]
-    assert "It is done." in second.said("assistant")
-
-    task = bench.task()
-    assert (task["status"], task["iteration"]) == ("needs_review", 2)
-    assert {first.session, second.session} == {paused["session_id"]} == {task["session_id"]}
-    attempts = bench.attempts()
-    assert [each["action"] for each in attempts] == ["spawn", "resume", "resume"]
-    assert {each["session_id"] for each in attempts} == {task["session_id"]}
-    # Codex tells the thread's tokens each time; an attempt has what it added.
-    assert [each["input_tokens"] for each in attempts] == [200, 300, 300]
-    assert [each["output_tokens"] for each in attempts] == [40, 60, 60]
-    assert bench.events("session.started") == [{"session_id": task["session_id"], "executor": "mine"}]
-    bench.sow("task", "approve", "010")
-    assert bench.on_branch("welcome.txt") == "good day!\n"
-    assert "session_id" not in bench.task()
 
 
 def test_the_thread_is_stored_at_its_first_line_and_gone_on_with_after_a_kill_9(stage: Stage) -> None:
@@ -126,24 +93,6 @@ def test_a_thread_cut_by_kill_9_in_mid_tool_is_gone_on_with(stage: Stage) -> Non
     assert "Write a greeting." in told(first)
     assert bench.task()["status"] == "needs_review"
     assert [each["outcome"] for each in bench.attempts()] == ["lost", "finished"]
-
-
-def test_ctrl_c_ends_the_agent_and_its_tool_and_the_next_run_goes_on(stage: Stage) -> None:
-    bench = stage.bench
-    stage.script([bash("sow agent log begun && tail -f /dev/null")])
-    run = bench.start("run")
-    until(lambda: bench.events("agent.message"))
-    session = bench.task()["session_id"]
-    run.send_signal(signal.SIGINT)
-    assert run.wait(30) == INTERRUPTED
-    assert bench.strays() == []
-    assert bench.task()["status"] == "in_progress"
-
-    first, *_ = stage.run(HAND_IN, DONE)
-    assert first.session == session
-    stopped, resumed = bench.attempts()
-    assert (stopped["outcome"], stopped["error_class"]) == ("stopped", "interrupted")
-    assert (resumed["action"], resumed["outcome"]) == ("resume", "finished")
 
 
 def test_a_used_up_plan_is_waited_for_until_the_minute_that_it_names_is_over(stage: Stage) -> None:
