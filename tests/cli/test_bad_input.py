@@ -660,8 +660,8 @@ REFUSED = [
     ),
     (
         "phase set metadata.planning_approved yes",
-        "{phases}/implementation/state.yaml: metadata.planning_approved: 'yes' is not of type 'boolean'",
-        "give a value of type boolean, as the project's type asks for",
+        '{phases}/implementation/state.yaml: metadata.planning_approved: "yes" is a text, not true or false',
+        "did you mean `true`? allowed: true or false",
     ),
     (
         "phase set metadata.x '{'",
