@@ -39,18 +39,31 @@ def layout(wanted: "str | None" = None) -> "Layout":
 def settle_half_made(at: "Places | None" = None) -> "list[Removed]":
     """Completes or undoes the projects that a killed command half made or half took away here.
 
-    Gives those that went. Workers leave that alone. `at`: another repository than this folder's.
+    What it had locked of git is free again. Gives those that went. Workers leave that alone.
+    `at`: another repository than this folder's.
     """
     here = None if os.environ.get("SOW_ATTEMPT_ID") else at or places.find(find.here())
     if here and os.path.isdir(f"{here.main}/{MAKING}"):
         from sow import setup
 
         setup.settle_half_made(here, store_of)
+    for git_dir in _locked(here.common) if here else ():
+        from sow.git import index
+
+        index.settle(git_dir)
     if here and os.path.isdir(f"{here.main}/{REMOVING}"):
         from sow import removal
 
         return removal.settle(here, store_of)
     return []
+
+
+def _locked(common: str) -> "list[str]":
+    """The git folders of the repository whose index somebody has locked, or had when they died."""
+    linked = f"{common}/worktrees"
+    names = os.listdir(linked) if os.path.isdir(linked) else []
+    folders = [common, *(f"{linked}/{name}" for name in names)]
+    return [folder for folder in folders if os.path.exists(f"{folder}/index.lock")]
 
 
 def store_of(layout: "Layout") -> Store:
