@@ -13,14 +13,14 @@ from typing import TypeVar
 
 import click
 
-from sow import project, project_types, setup
-from sow.cli import complain, terminal
+from sow import project, project_types
+from sow.cli import complain, opening, terminal
 from sow.cli.text import plain, styled
 from sow.cli.words import columns
 from sow.errors import Refused, SowError
 from sow.git.places import Places
 from sow.git.repository import Git
-from sow.layout import project_worktree
+from sow.layout import Plain, project_worktree
 from sow.project import Plan
 from sow.project_types import ProjectType
 
@@ -43,7 +43,7 @@ class _Left(Exception):
     """The person thought better of it."""
 
 
-def ask(places: Places, given: Given) -> tuple[Plan, str | None] | None:
+def ask(places: Places | Plain, given: Given) -> tuple[Plan, str | None] | None:
     """The project that the person describes, and where its branch starts; None where they leave."""
     try:
         return _Wizard(places, given).plan()
@@ -53,7 +53,7 @@ def ask(places: Places, given: Given) -> tuple[Plan, str | None] | None:
 
 @dataclass(frozen=True, slots=True)
 class _Wizard:
-    places: Places
+    places: Places | Plain
     given: Given
 
     def plan(self) -> tuple[Plan, str | None]:
@@ -62,7 +62,7 @@ class _Wizard:
         )
         kind = self._type()
         description = _line("What is to be done? ", _described)
-        plan, start = self._place(kind, description)
+        plan, start = self._place(kind, description, self._git)
         plan = plan.replace(inputs=self.given.inputs or self._inputs(kind))
         click.echo(f"\n{self._summary(plan, start)}")
         if not terminal.yes("Make it?"):
@@ -88,21 +88,27 @@ class _Wizard:
 
         return _line("Number or name [1]: ", chosen, "1")
 
-    def _place(self, kind: ProjectType, description: str) -> tuple[Plan, str | None]:
-        """Branch, name and start: asked together again where they don't fit what there is."""
-        git = Git(self.places.main)
+    @property
+    def _git(self) -> Git | None:
+        return None if isinstance(self.places, Plain) else Git(self.places.main)
+
+    def _place(self, kind: ProjectType, description: str, git: Git | None) -> tuple[Plan, str | None]:
+        """Branch, name and start: asked together again where they don't fit what there is. Outside of git
+        there is a name alone."""
         prefix = next(iter(kind.branch_prefixes), "feat/")
         branch, name, start = self.given.branch, self.given.name, self.given.start
         slug = project.slug(description) or "project"
         while True:
-            branch = self.given.branch or _word("Branch", branch or f"{prefix}{slug}")
+            if git:
+                branch = self.given.branch or _word("Branch", branch or f"{prefix}{slug}")
             name = self.given.name or _word("Name", name or slug)
-            if self.given.start is None and not git.branch_exists(branch):
+            if git and self.given.start is None and not git.branch_exists(branch or ""):
                 start = _word("Starts from", start or _default(git))
             try:
                 plan = project.plan(description, branch=branch, name=name, type=kind.name, prefix=prefix)
-                begins = None if git.branch_exists(branch) or start == _default(git) else start
-                setup.check_new(self.places, plan, start=begins, worktree=self.given.worktree)
+                is_default = git and (git.branch_exists(plan.branch) or start == _default(git))
+                begins = None if is_default else start
+                opening.check_new(self.places, plan, start=begins, worktree=self.given.worktree)
                 return plan, begins
             except SowError as fault:
                 if self.given.branch:
@@ -125,15 +131,18 @@ class _Wizard:
         return tuple(found)
 
     def _summary(self, plan: Plan, start: str | None) -> str:
-        git = Git(self.places.main)
-        begins = "is there" if git.branch_exists(plan.branch) else f"new, from {start or _default(git)}"
-        folder = project_worktree(self.places.main, plan.branch) if self.given.worktree else self.places.main
+        git = self._git
+        folder = self.places.main
+        where = [["  Folder", f"{folder} (no git here, so no branch)"]]
+        if git:
+            begins = "is there" if git.branch_exists(plan.branch) else f"new, from {start or _default(git)}"
+            folder = project_worktree(folder, plan.branch) if self.given.worktree else folder
+            where = [["  Branch", f"{plan.branch} ({begins})"], ["  Worktree", folder]]
         rows = [
             ["  Project", plan.name],
             ["  For", plan.description],
             ["  Type", plan.type],
-            ["  Branch", f"{plan.branch} ({begins})"],
-            ["  Worktree", folder],
+            *where,
             *(["  Input", path] for path in plan.inputs),
         ]
         return f"{styled('This will be made:', bold=True)}\n{columns(rows)}\n"
