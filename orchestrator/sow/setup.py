@@ -410,8 +410,9 @@ def settle_outside(main: str, intent: Mapping[str, object]) -> None:
     layout = Layout(main=main, folder=str(intent["folder"]), name=str(intent["name"]))
     _undo_state(layout.folder)
     if not os.path.exists(layout.project_file):
-        with suppress(OSError):
+        with suppress(FileNotFoundError):
             os.unlink(layout.outside_mark)
+        with suppress(OSError):  # one that was there before may hold something
             os.rmdir(layout.runtime)
 
 

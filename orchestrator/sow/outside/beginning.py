@@ -6,7 +6,7 @@ import os
 
 from sow import files, find, project_types, setup
 from sow.change import Event
-from sow.errors import Refused, SowError
+from sow.errors import Failed, Refused, SowError
 from sow.layout import PROJECT, Layout, Plain
 from sow.project import Plan
 from sow.setup import Made, StoreOf
@@ -31,7 +31,7 @@ def new_project(place: Plain, plan: Plan, *, start: str | None, store_of: StoreO
         try:
             store = store_of(layout)
             files.make_folder(layout.runtime)
-            files.write(layout.outside_mark, "")
+            _mark(layout)
             setup.place_state(layout, setup.first_documents(plan, kind, store.now()), plan.inputs)
             store.keep_good_copies()
         except (SowError, KeyboardInterrupt):
@@ -44,6 +44,16 @@ def new_project(place: Plain, plan: Plan, *, start: str | None, store_of: StoreO
         "there is no git here: agents work in this folder itself, one at a time, and nothing is merged"
     )
     return Made(layout, tuple(notes))
+
+
+def _mark(layout: Layout) -> None:
+    try:
+        os.close(os.open(layout.outside_mark, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o644))
+    except OSError as fault:
+        raise Failed(
+            f"can't write {layout.outside_mark}: {fault.strerror}", "give yourself the right to, and repeat"
+        ) from fault
+    files.flush_folder(layout.runtime)
 
 
 def check_new(place: Plain, plan: Plan, *, start: str | None) -> None:
