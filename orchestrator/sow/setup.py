@@ -198,13 +198,14 @@ def settle_half_made_held(places: Places | Plain, store_of: StoreOf) -> None:
         if intent is None:
             continue  # it keeps nobody from anything
         if intent and "branch" not in intent:
-            settle_outside(places.main, intent)
+            settle_outside(places.main, intent, store_of)
         elif isinstance(places, Plain):
             if intent:
                 continue  # git is gone from here, and with it whatever could be completed or undone
         elif intent and "remote" in intent:
             _come_in(places, intent, store_of)
         elif intent and os.path.exists(f"{intent['folder']}/{PROJECT}/state.yaml"):
+            _keep_copies(Layout(main=places.main, folder=intent["folder"], name=intent["name"]), store_of)
             commits.commit_paths(Git(intent["folder"]), [PROJECT], f"sow: project {intent['name']} begins")
         elif intent:
             _undo(places, intent)
@@ -405,15 +406,24 @@ def _undo_state(folder: str) -> None:
             shutil.rmtree(f"{folder}/.sow/{name}", ignore_errors=True)
 
 
-def settle_outside(main: str, intent: Mapping[str, object]) -> None:
+def _keep_copies(layout: Layout, store_of: StoreOf) -> None:
+    """What was killed once the state was in its place: copies of it are kept."""
+    store = store_of(layout)
+    store.settle()
+    store.keep_good_copies()
+
+
+def settle_outside(main: str, intent: Mapping[str, object], store_of: StoreOf) -> None:
     """Takes back what stands of a project half made outside of git; one whose state is there is made."""
     layout = Layout(main=main, folder=str(intent["folder"]), name=str(intent["name"]))
     _undo_state(layout.folder)
-    if not os.path.exists(layout.project_file):
-        with suppress(FileNotFoundError):
-            os.unlink(layout.outside_mark)
-        with suppress(OSError):  # one that was there before may hold something
-            os.rmdir(layout.runtime)
+    if os.path.exists(layout.project_file):
+        _keep_copies(layout, store_of)
+        return
+    with suppress(FileNotFoundError):
+        os.unlink(layout.outside_mark)
+    with suppress(OSError):  # one that was there before may hold something
+        os.rmdir(layout.runtime)
 
 
 def first_documents(plan: Plan, kind: ProjectType, at: str) -> dict[str, str]:
