@@ -88,13 +88,13 @@ def project(start: str, environment: "Mapping[str, str]", wanted: "str | None" =
         return in_folder(place(folder), folder)
     here = place(start)
     if isinstance(here, Plain):
-        return _only(here)
+        return _only(here, start)
     folder = _folder_of_task(here) or here.top
     if _holds_project(folder) and not is_task_branch(_branch(here)):
         return in_folder(here, folder)
     if folder != here.top:
         return in_folder(here, folder)
-    return _only(here)
+    return _only(here, start)
 
 
 def task_id(start: str, environment: "Mapping[str, str]") -> "str | None":
@@ -158,7 +158,7 @@ def _wanted(start: str, wanted: str) -> Layout:
     )
 
 
-def _only(here: "Places | Plain") -> Layout:
+def _only(here: "Places | Plain", start: str) -> Layout:
     known, unknown = all_projects(here), list(broken_projects(here).values())
     if len(known) == 1 and not unknown:
         return known[0]
@@ -167,11 +167,28 @@ def _only(here: "Places | Plain") -> Layout:
     if known or unknown:
         names = ", ".join([*(layout.name for layout in known), *(f"one that {fault}" for fault in unknown)])
         raise Usage(f"there are several projects here: {names}", "name one: --project NAME")
+    if hidden := _hidden(here, start):
+        raise NotFound(
+            f"{hidden} has a project that was begun outside of git, and belongs to the repository"
+            f" {here.main} now",
+            f"make it a repository of its own, and the project goes on: `git init {hidden}`",
+        )
     if not os.path.isdir(f"{here.main}/.sow"):
         raise NotFound(
             f"no .sow folder in {here.main}", "run `sow init` here, then `sow project new DESCRIPTION`"
         )
     raise NotFound(f"no active project in {here.main}", "begin one: `sow project new DESCRIPTION`")
+
+
+def _hidden(here: "Places | Plain", start: str) -> str:
+    """The folder between `start` and the top of its repository with a project that was begun before there was
+    one; empty for none."""
+    folder = os.path.realpath(start)
+    while not isinstance(here, Plain) and folder.startswith(f"{here.top}/"):
+        if _holds_project(folder) and os.path.isdir(f"{folder}/{RUNTIME}"):
+            return folder
+        folder = os.path.dirname(folder)
+    return ""
 
 
 def _holds_project(folder: str) -> bool:

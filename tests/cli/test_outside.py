@@ -300,6 +300,23 @@ def test_git_that_comes_later_leaves_a_project_as_it_began(tmp_path: Path) -> No
     assert [row["name"] for row in json.loads(who.done("project", "list", "--json"))] == ["with-a-branch"]
 
 
+def test_a_repository_made_above_says_where_the_project_is_and_how_it_goes_on(tmp_path: Path) -> None:
+    who = begun(outside(tmp_path))
+    who.more.clear()
+    above = who.at(tmp_path)
+    above.git("init", "--quiet", "--initial-branch=main")
+    assert who.sow("status").told == (
+        3,
+        [
+            f"sow: {who.folder} has a project that was begun outside of git, and belongs to the repository"
+            f" {tmp_path} now",
+            f"     make it a repository of its own, and the project goes on: `git init {who.folder}`",
+        ],
+    )
+    who.git("init", "--quiet")
+    assert "(no git, " in who.done("status")
+
+
 def test_a_project_of_git_without_its_git_is_told_of_without_a_traceback(tmp_path: Path) -> None:
     who = person(tmp_path)
     who.commit(a__txt="a\n")
