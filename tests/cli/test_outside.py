@@ -323,6 +323,10 @@ def test_a_project_of_git_without_its_git_is_told_of_without_a_traceback(tmp_pat
     who.done("project", "new", "Add login", "--no-worktree")
     shutil.rmtree(who.folder / ".git")
     assert "(no git, " in who.done("status")
+    assert "project add-login is one outside of git from now on" in who.done("init")
+    assert who.done("init") == f"{who.folder}/.sow is complete already\n"
+    who.git("init", "--quiet")
+    assert "(no git, " in who.done("status")
     who.done("task", "add", "Go on", "--agent", "implementer")
     rehearse(who, writes("b.txt", "b\n"))
     assert who.process("run").code == 5

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from sow import find, setup
+from sow import find
 from sow.cli import opening
 from sow.cli.words import aside
 from sow.layout import Plain
@@ -32,7 +32,7 @@ def init(settings: dict[str, Any]) -> None:
     """
     start = opening.folder(settings["project"])
     places = find.maybe_place(start) or Plain(main=os.path.realpath(start))
-    done = setup.prepare(places)
+    done = opening.prepare(places)
     for line in done:
         click.echo(line)
     click.echo(

@@ -241,6 +241,15 @@ def reviewer(turns: "Turns") -> "Reviewer":
     )
 
 
+def prepare(here: "Places | Plain") -> "list[str]":
+    """Makes what sow needs there; says what it made, nothing where all was there."""
+    from sow import setup
+    from sow.layout import Plain
+    from sow.outside import beginning
+
+    return beginning.prepare(here) if isinstance(here, Plain) else setup.prepare(here)
+
+
 def check_new(
     here: "Places | Plain", plan: "Plan", *, start: "str | None" = None, worktree: bool = True
 ) -> None:

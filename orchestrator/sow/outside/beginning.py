@@ -46,6 +46,18 @@ def new_project(place: Plain, plan: Plan, *, start: str | None, store_of: StoreO
     return Made(layout, tuple(notes))
 
 
+def prepare(place: Plain) -> list[str]:
+    """Makes what sow needs in a folder outside of git; says what it made. A project that came there without
+    its mark, by a copy or because its repository is gone, is one outside of git from then on."""
+    done = setup.prepare(place)
+    for layout in find.all_projects(place):
+        if not os.path.lexists(layout.outside_mark):
+            files.make_folder(layout.runtime)
+            _mark(layout)
+            done.append(f"project {layout.name} is one outside of git from now on")
+    return done
+
+
 def _mark(layout: Layout) -> None:
     try:
         os.close(os.open(layout.outside_mark, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o644))
