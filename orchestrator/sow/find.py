@@ -66,13 +66,25 @@ def maybe_place(start: str) -> "Places | Plain | None":
     """The same; None where there is neither."""
     if (found := places.find(start)) is not None:
         return found
-    folder = os.path.realpath(start)
-    while not os.path.isdir(f"{folder}/.sow"):
+    folder = begin = os.path.realpath(start)
+    while not _is_prepared(folder, trusted=folder == begin):
         above = os.path.dirname(folder)
         if above == folder:
             return None
         folder = above
     return Plain(main=folder)
+
+
+def _is_prepared(folder: str, *, trusted: bool) -> bool:
+    """Whether `.sow/` is in a folder; unless that is `trusted`, one that is ours or the system's.
+
+    Else anybody could lay one into `/tmp`, and have what its settings name run by whoever works below.
+    """
+    try:
+        held = os.stat(f"{folder}/.sow")
+    except (OSError, ValueError):
+        return False
+    return held.st_mode & 0o170000 == 0o040000 and (trusted or held.st_uid in (os.geteuid(), 0))
 
 
 def project(start: str, environment: "Mapping[str, str]", wanted: "str | None" = None) -> Layout:

@@ -227,6 +227,21 @@ def test_it_is_found_from_any_folder_below_and_the_nearest_counts(who: Person) -
     assert "inner" in who.done("status", "--project", "a/b")
 
 
+def test_a_folder_of_another_user_counts_only_for_who_stands_in_it(
+    who: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    below = begun(who).folder / "below"
+    below.mkdir()
+    here = Plain(main=str(who.folder))
+    assert find.maybe_place(str(below)) == here
+    if os.geteuid() == 0:
+        os.chown(who.folder / ".sow", 12345, -1)
+    else:
+        monkeypatch.setattr(os, "geteuid", lambda: 12345)
+    assert find.maybe_place(str(below)) is None
+    assert find.maybe_place(str(who.folder)) == here
+
+
 def test_init_below_mends_the_one_above_and_says_how_to_have_one_of_its_own(who: Person) -> None:
     begun(who)
     (who.folder / "below").mkdir()
