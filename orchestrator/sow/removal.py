@@ -322,7 +322,8 @@ def _write_intent(main: str, removal: Removal) -> str:
 def _complete(main: str, path: str, store_of: Callable[[Layout], Store]) -> Removed:
     with open(path, encoding="utf-8") as file:
         removal = Removal(**json.load(file))
-    layout = Layout(main=main, folder=removal.folder, name=removal.name)
+    # Outside of git the folder may have been moved with all in it.
+    layout = Layout(main=main, folder=removal.folder if removal.branch else main, name=removal.name)
     store = store_of(layout)
     untold = os.path.isdir(layout.project)
     with store.journal.locked(IDS, PROJECT_LOCK):

@@ -198,7 +198,7 @@ def settle_half_made_held(places: Places | Plain, store_of: StoreOf) -> None:
         if intent is None:
             continue  # it keeps nobody from anything
         if intent and "branch" not in intent:
-            settle_outside(places.main, intent, store_of)
+            settle_outside(places.main, str(intent["name"]), store_of)
         elif isinstance(places, Plain):
             if intent:
                 continue  # git is gone from here, and with it whatever could be completed or undone
@@ -413,9 +413,10 @@ def _keep_copies(layout: Layout, store_of: StoreOf) -> None:
     store.keep_good_copies()
 
 
-def settle_outside(main: str, intent: Mapping[str, object], store_of: StoreOf) -> None:
+def settle_outside(main: str, name: str, store_of: StoreOf) -> None:
     """Takes back what stands of a project half made outside of git; one whose state is there is made."""
-    layout = Layout(main=main, folder=str(intent["folder"]), name=str(intent["name"]))
+    # Where its folder was when it was begun is of no account: it may have been moved with all in it.
+    layout = Layout(main=main, folder=main, name=name, outside=True)
     _undo_state(layout.folder)
     if os.path.exists(layout.project_file):
         _keep_copies(layout, store_of)

@@ -481,6 +481,18 @@ def test_a_bare_new_asks_for_no_branch(who: Person) -> None:
         assert opening.store().project()["branch"] == "explore/which-database"
 
 
+def test_a_folder_that_was_moved_goes_on_where_it_is(who: Person) -> None:
+    rehearse(begun(who), writes("a.txt", "one\n"), writes("a.txt", "two\n"))
+    who.done("task", "add", "Write", "--agent", "implementer")
+    assert who.process("run").code == 5
+    who.done("task", "feedback", "010", "again")
+    moved = who.at(who.folder.rename(who.folder.parent / "moved"))
+    assert moved.process("run").code == 5
+    assert (moved.folder / "a.txt").read_text() == "two\n"
+    moved.done("task", "approve", "010")
+    assert moved.done("project", "finish", "--yes").endswith(f"its work is in {moved.folder}\n")
+
+
 def test_deleting_keeps_the_state_and_every_file(who: Person) -> None:
     begun(who).write("mine.txt", "mine\n")
     who.done("task", "add", "Work", "--agent", "implementer")

@@ -35,7 +35,7 @@ def new_project(place: Plain, plan: Plan, *, start: str | None, store_of: StoreO
             setup.place_state(layout, setup.first_documents(plan, kind, store.now()), plan.inputs)
             store.keep_good_copies()
         except (SowError, KeyboardInterrupt):
-            setup.settle_outside(place.main, {"name": plan.name, "folder": place.main}, store_of)
+            setup.settle_outside(place.main, plan.name, store_of)
             setup.forget(intent)
             raise
         store.tell(Event(type="project.created", payload={"name": plan.name, "branch": plan.branch}))
