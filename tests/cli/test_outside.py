@@ -481,6 +481,17 @@ def test_a_bare_new_asks_for_no_branch(who: Person) -> None:
         assert opening.store().project()["branch"] == "explore/which-database"
 
 
+def test_a_bare_new_beside_a_project_is_refused_and_asks_no_more(who: Person) -> None:
+    begun(who)
+    with at_terminal(who.folder, who.environment, "project", "new", "--type", "standard") as terminal:
+        terminal.types("What is to be done? ", "Another")
+        terminal.types("Name [another]: ", "X")
+        terminal.sees("'X' can't be the name of a project")
+        terminal.types("Name [another]: ", "")
+        terminal.sees("outside of git a folder has one: add-login")
+        assert terminal.ends() == 4
+
+
 def test_a_folder_that_was_moved_goes_on_where_it_is(who: Person) -> None:
     rehearse(begun(who), writes("a.txt", "one\n"), writes("a.txt", "two\n"))
     who.done("task", "add", "Write", "--agent", "implementer")

@@ -62,7 +62,8 @@ class _Wizard:
         )
         kind = self._type()
         description = _line("What is to be done? ", _described)
-        plan, start = self._place(kind, description, self._git)
+        git = self._git
+        plan, start = self._place(kind, description, git) if git else self._named(kind, description)
         plan = plan.replace(inputs=self.given.inputs or self._inputs(kind))
         click.echo(f"\n{self._summary(plan, start)}")
         if not terminal.yes("Make it?"):
@@ -92,22 +93,32 @@ class _Wizard:
     def _git(self) -> Git | None:
         return None if isinstance(self.places, Plain) else Git(self.places.main)
 
-    def _place(self, kind: ProjectType, description: str, git: Git | None) -> tuple[Plan, str | None]:
-        """Branch, name and start: asked together again where they don't fit what there is. Outside of git
-        there is a name alone."""
+    def _named(self, kind: ProjectType, description: str) -> tuple[Plan, str | None]:
+        """A project outside of git: its name alone is asked."""
+        prefix = next(iter(kind.branch_prefixes), "feat/")
+
+        def chosen(typed: str) -> Plan:
+            branch = self.given.branch
+            return project.plan(description, branch=branch, name=typed, type=kind.name, prefix=prefix)
+
+        slug = project.slug(description) or "project"
+        plan = chosen(self.given.name) if self.given.name else _line(f"Name [{slug}]: ", chosen, slug)
+        opening.check_new(self.places, plan, start=self.given.start)
+        return plan, None
+
+    def _place(self, kind: ProjectType, description: str, git: Git) -> tuple[Plan, str | None]:
+        """Branch, name and start: asked together again where they don't fit what there is."""
         prefix = next(iter(kind.branch_prefixes), "feat/")
         branch, name, start = self.given.branch, self.given.name, self.given.start
         slug = project.slug(description) or "project"
         while True:
-            if git:
-                branch = self.given.branch or _word("Branch", branch or f"{prefix}{slug}")
+            branch = self.given.branch or _word("Branch", branch or f"{prefix}{slug}")
             name = self.given.name or _word("Name", name or slug)
-            if git and self.given.start is None and not git.branch_exists(branch or ""):
+            if self.given.start is None and not git.branch_exists(branch):
                 start = _word("Starts from", start or _default(git))
             try:
                 plan = project.plan(description, branch=branch, name=name, type=kind.name, prefix=prefix)
-                is_default = git and (git.branch_exists(plan.branch) or start == _default(git))
-                begins = None if is_default else start
+                begins = None if git.branch_exists(branch) or start == _default(git) else start
                 opening.check_new(self.places, plan, start=begins, worktree=self.given.worktree)
                 return plan, begins
             except SowError as fault:
