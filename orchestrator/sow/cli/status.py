@@ -76,7 +76,7 @@ def text(held: dict[str, Any]) -> str:
     lines = [f"{held['project']}  ({branch}, {held['state']})", ""]
     for row in held["tasks"]:
         lines.append(f"  [{row['id']}] {_mark(row):<22} {row['name']}{_more(row)}")
-    if not held["tasks"]:
+    if not held["tasks"] and not held["broken"]:
         lines.append('  no tasks yet: sow task add "..." --agent implementer')
     for broken in held["broken"]:
         lines += [f"  broken: {broken['message']}", f"          {broken['hint']}"]
