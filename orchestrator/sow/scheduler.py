@@ -32,10 +32,10 @@ from sow.runner.local import Running
 from sow.runner.watch import Watcher
 from sow.task import ENDED, IN_PROGRESS, NEEDS_REVIEW, PAUSED, PENDING, Task
 from sow.turn import AFTER_RESULT_SECONDS, Live, Settled, Turns
-from sow_executors.base import Said, Started, Used
+from sow_executors.base import Retried, Said, Started, Used
 
 if TYPE_CHECKING:
-    from sow_schemas.documents import AgentTool, LockBroken, Reason, SessionStarted
+    from sow_schemas.documents import AgentTool, LockBroken, Reason
 
 log = structlog.get_logger()
 
@@ -45,7 +45,7 @@ RESTORE_SECONDS = 60.0
 RESCAN_SECONDS = 30.0
 """How often everything is read anew, for a writer may die between its state and its event."""
 
-Kind = Literal["started", "said", "used", "settled", "changed", "problem", "limit"]
+Kind = Literal["started", "said", "used", "retried", "settled", "changed", "problem", "limit"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,8 +240,7 @@ class Scheduler:
     def _catch_up(self, live: Live) -> None:
         """Takes on an attempt of an earlier run; what it printed till now was told by that one."""
         live.follow(self.turns.clock())
-        if live.tally.session_id and not live.attempt.session_id:
-            self._store_session(live, live.tally.session_id)
+        self.turns.keep_session(live)
         self._follow_from_now(live)
 
     def _pause_failed(self, task: Task, fault: SowError) -> None:
@@ -342,8 +341,8 @@ class Scheduler:
         for report in live.follow(self.turns.clock()):
             task = self._ready.tasks.get(live.attempt.task_id)
             match report:
-                case Started(session_id=session) if session and not live.attempt.session_id:
-                    self._store_session(live, session)
+                case Started():
+                    self.turns.keep_session(live)
                 case Said(text):
                     self.watch(Note("said", task, text, live.attempt))
                 case Used(tool, detail):
@@ -352,25 +351,11 @@ class Scheduler:
                         Event(type="agent.tool", task_id=live.attempt.task_id, payload=payload)
                     )
                     self.watch(Note("used", task, f"{tool}: {detail}" if detail else tool, live.attempt))
+                case Retried(attempt, reason):
+                    # Some wait for the network without an end, and say nothing else.
+                    self.watch(Note("retried", task, f"tries again ({attempt}): {reason}", live.attempt))
                 case _:
                     pass  # it is in the tally, and told at the end
-
-    def _store_session(self, live: Live, session: str) -> None:
-        """A session whose id the CLI minted is stored at the first line that has it."""
-        live.attempt = self.turns.attempts.keep(live.attempt.replace(session_id=session))
-
-        def change(current: Task) -> Change:
-            if current.status in ENDED or current.session_id == session:
-                return Change(task=current)
-            payload: SessionStarted = {"session_id": session, "executor": live.attempt.executor}
-            event = Event(type="session.started", task_id=current.id, payload=payload)
-            return Change(task=current.replace(session_id=session), events=(event,))
-
-        try:
-            self.turns.store.change_task(live.attempt.task_id, change)
-        except SowError as fault:
-            # The agent broke its file: the end of its turn restores it, and the attempt knows the session.
-            log.warning("session not stored", task=live.attempt.task_id, session=session, why=str(fault))
 
     def _end_if_stuck(self, live: Live, now: float) -> None:
         if live.stopped:
