@@ -20,6 +20,7 @@ GROUP = "sow.executors"
 
 EXECUTORS: dict[str, str] = {
     "claude": "sow_executors.claude:Claude",
+    "codex": "sow_executors.codex:Codex",
     "command": "sow_executors.command:Program",
     "cursor": "sow_executors.cursor:Cursor",
     "gemini": "sow_executors.gemini:Gemini",

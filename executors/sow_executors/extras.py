@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-from sow_executors.base import Command
+from sow_executors.base import Command, Reader, Spent
 
 
 @runtime_checkable
@@ -31,6 +31,15 @@ class KnowsSessions(Protocol):
 
     def knows(self, session_id: str, env: Mapping[str, str]) -> bool:
         """Whether the CLI still has a session; `env` as above."""
+        ...
+
+
+@runtime_checkable
+class CountsOn(Protocol):
+    """Its CLI tells what a whole session has used, where a reader owes what its attempt has added."""
+
+    def reader_after(self, session_id: str, spent: Spent) -> Reader:
+        """The `reader` of an attempt that goes on in a session of which `spent` was told before."""
         ...
 
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import sow_schemas
@@ -24,6 +24,7 @@ from sow.document import canonical, faults
 from sow.errors import Busy, NotFound, Refused
 from sow.layout import Layout
 from sow.value import Value
+from sow_executors.base import Spent
 
 if TYPE_CHECKING:
     from typing import Self, Unpack
@@ -151,6 +152,16 @@ class Attempts:
 
     def _names(self) -> list[str]:
         return files.names(self._layout.attempts)
+
+
+def spent_in(session: str, attempts: Iterable[Attempt]) -> Spent:
+    """What some attempts told of the tokens of one session."""
+    mine = [attempt for attempt in attempts if attempt.session_id == session]
+    return Spent(
+        sum(attempt.input_tokens or 0 for attempt in mine),
+        sum(attempt.output_tokens or 0 for attempt in mine),
+        sum(attempt.cached_tokens or 0 for attempt in mine),
+    )
 
 
 def _text(value: Any) -> Any:

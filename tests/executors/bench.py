@@ -42,6 +42,7 @@ class Candidate:
 
 CANDIDATES = (
     Candidate("claude"),
+    Candidate("codex"),
     Candidate("cursor"),
     Candidate("gemini"),
     Candidate("opencode", session="ses_dec560d17ffenf7adHq3KEBVop"),

@@ -13,7 +13,7 @@ from tests.executors.bench import CANDIDATES, Candidate, line, run, texts
 
 from sow_executors import catalog
 from sow_executors.base import BadSettings, Failed, Finished, Spent
-from sow_executors.extras import Answer, Examined, KnowsSessions, PreparesTerminal
+from sow_executors.extras import Answer, CountsOn, Examined, KnowsSessions, PreparesTerminal
 
 candidates = pytest.mark.parametrize("candidate", CANDIDATES, ids=lambda c: c.name)
 
@@ -30,12 +30,15 @@ KEYS = """
     permission_denials tool_name tool_input deferred_tool_use model_usage_since_last_result total_cost_usd
     usage inputTokens costUSD input_tokens num_turns terminal_reason stop_reason attempt retry_delay_ms
     tool_call call_id shellToolCall function arguments args rejected success exitCode timestamp_ms
+    thread_id item command exit_code changes path server query cached_input_tokens output_tokens
     role delta tool_id parameters status stats total_tokens cached severity timestamp
     part sessionID state callID tokens cache cost reason data statusCode responseBody isRetryable
 """
 VALUES = """
     system init assistant user result success tool_use tool_result text rate_limit_event rejected tool_call
     allowed_warning api_retry permission_denied started completed error_during_execution rate_limit
+    thread.started turn.started turn.completed turn.failed error item.started item.completed failed declined
+    agent_message command_execution file_change mcp_tool_call collab_tool_call web_search
     message error tool_use step_start step_finish policy_violation APIError
 """
 keys, values = st.sampled_from(KEYS.split()), st.sampled_from(VALUES.split())
@@ -187,16 +190,19 @@ def test_the_bench_has_every_executor_that_sow_ships() -> None:
 
 def test_what_only_some_can_do_is_asked_by_protocol() -> None:
     able = {
-        c.name: [isinstance(c.executor, each) for each in (PreparesTerminal, KnowsSessions, Examined)]
+        c.name: [
+            isinstance(c.executor, each) for each in (PreparesTerminal, KnowsSessions, Examined, CountsOn)
+        ]
         for c in CANDIDATES
     }
     assert able == {
-        "claude": [True, False, True],
-        "cursor": [False, True, True],
-        "gemini": [False, False, True],
-        "opencode": [False, False, True],
-        "script": [False, False, False],
-        "command": [False, False, False],
+        "claude": [True, False, True, False],
+        "codex": [False, False, True, True],
+        "cursor": [False, True, True, False],
+        "gemini": [False, False, True, False],
+        "opencode": [False, False, True, False],
+        "script": [False, False, False, False],
+        "command": [False, False, False, False],
     }
 
 

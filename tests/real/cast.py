@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.model_server import ModelServer, Reply, cli_binary
+from tests.model_server import codex as codex_cli
 from tests.model_server import gemini as gemini_cli
 from tests.model_server import opencode as opencode_cli
 
@@ -40,6 +41,7 @@ class Cli:
         return {"type": self.name, "settings": settings}
 
 
+CODEX = Cli("codex", codex_cli.env_for_codex)
 GEMINI = Cli("gemini", gemini_cli.env_for_gemini, {"model": gemini_cli.MODEL})
 OPENCODE = Cli(
     "opencode",
