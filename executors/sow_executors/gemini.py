@@ -261,7 +261,8 @@ class GeminiReader:
         if kind := _by_text(stderr) or _CODE.get(exit_code):
             return Failed(kind, _first_words(stderr) or f"gemini ended with exit code {exit_code}")
         if exit_code == 0:
-            return Failed("unknown", f"gemini ended without a result\n{ends.last_words(stderr)}".rstrip())
+            # It takes a signal to end for a reason to end well.
+            return Failed("interrupted", "gemini was interrupted before it came to a result")
         return ends.failed("gemini", exit_code, stderr)
 
     def _failure(self, result: Mapping[str, Any], exit_code: int | None, stderr: str) -> Failed:

@@ -286,7 +286,7 @@ def test_a_result_holds_though_the_exit_code_looks_like_a_signal() -> None:
         (55, "\x1b[31mGemini CLI is not running in a trusted directory.", "config_invalid"),
         (1, "Unknown argument: nope\nUsage: gemini [options] [command]\n" + "x\n" * 200, "config_invalid"),
         (1, "something new", "unknown"),
-        (0, "", "unknown"),
+        (0, "", "interrupted"),
     ],
 )
 def test_a_start_that_failed_is_told_by_its_first_words(exit_code: int, stderr: str, kind: str) -> None:
