@@ -109,10 +109,15 @@ class Desk:
         whole = self.cli.env(self.home, f"{self.server.url}/s/{scenario}")
         return {**whole, "PATH": f"{self.folder}/bin:{os.environ['PATH']}", **command.env}
 
-    def start(self, command: Command, scenario: str) -> subprocess.Popen[str]:
-        """Starts the program and gives it its input; its output is to be read."""
+    @staticmethod
+    def lay(command: Command) -> None:
+        """Writes the files that are to stand there before the start."""
         for path, text in command.files.items():
             Path(path).write_text(text)
+
+    def start(self, command: Command, scenario: str) -> subprocess.Popen[str]:
+        """Starts the program and gives it its input; its output is to be read."""
+        self.lay(command)
         started = subprocess.Popen(
             command.argv,
             stdin=subprocess.PIPE,

@@ -5,70 +5,39 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.model_server import ModelServer, Reply, Request, Text, Write, bash, unauthorized
+from tests.model_server import ModelServer, Text, bash, unauthorized
 from tests.real.cast import GEMINI, OPENCODE, Cli
-from tests.real.parts import INTERRUPTED, WAITS, Bench, bench_in, until
+from tests.real.parts import INTERRUPTED, bench_in, until
+from tests.real.stage import DONE, HAND_IN, Stage, told
 
 pytestmark = [pytest.mark.real_cli, pytest.mark.slow]
 
-HAND_IN = bash("sow task set status needs_review")
-DONE = Text("It is done.")
 SECONDS = 150
 """A turn of theirs takes seconds on a quiet machine, and much more on a busy one."""
-
-
-class Stage:
-    """A bench whose implementer is the real program; each `sow run` meets a script of its own."""
-
-    def __init__(self, cli: Cli, bench: Bench, server: ModelServer) -> None:
-        self.cli, self.bench, self.server = cli, bench, server
-        self._runs = 0
-
-    def settle_in(self, **settings: object) -> None:
-        self.bench.settle_in(self.cli.configured(**settings))
-
-    def script(self, *replies: Reply) -> str:
-        """Sets the model's script for the next run; gives the scenario's name."""
-        self._runs += 1
-        name = f"run-{self._runs}"
-        url = self.server.scenario(name, replies)
-        self.bench.env |= self.cli.env(self.bench.home, url)
-        return name
-
-    def run(self, *replies: Reply) -> list[Request]:
-        """One `sow run` with a model that says `replies`; gives the requests that the model saw."""
-        name = self.script(*replies)
-        self.bench.sow("run", code=WAITS, seconds=SECONDS)
-        return self.server.seen(name)
-
-    def write(self, text: str) -> Write:
-        """The model's call that writes the greeting."""
-        worktree = self.bench.repo / ".sow" / "worktrees" / "feat" / "greet--010"
-        return Write(str(worktree / "welcome.txt"), text)
 
 
 @pytest.fixture
 def stage(request: pytest.FixtureRequest, tmp_path: Path, model_server: ModelServer) -> Iterator[Stage]:
     with bench_in(tmp_path) as bench:
-        yield Stage(request.param, bench, model_server)
+        yield Stage(request.param, bench, model_server, SECONDS)
 
 
-both = pytest.mark.parametrize("stage", [GEMINI, OPENCODE], ids=lambda cli: cli.name, indirect=True)
-gemini = pytest.mark.parametrize("stage", [GEMINI], ids=["gemini"], indirect=True)
+def free(cli: Cli) -> Cli:
+    """The same, with `yolo_mode` on."""
+    return replace(cli, settings={**cli.settings, "yolo_mode": True})
 
 
-def told(request: Request) -> str:
-    """All that the agent was told, oldest first."""
-    return "\n".join(request.said("user"))
+def on(*clis: Cli) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("stage", clis, ids=lambda cli: cli.name, indirect=True)
 
 
-@both
+@on(GEMINI, OPENCODE)
 def test_an_answer_and_a_review_come_in_one_session_and_what_is_approved_is_merged(stage: Stage) -> None:
     bench = stage.bench
-    stage.settle_in()
     stage.run(bash('sow task ask "Which greeting?"'), Text("I wait for the answer."))
     paused = bench.task()
     assert (paused["status"], paused["question"]["text"]) == ("paused", "Which greeting?")
@@ -97,13 +66,12 @@ def test_an_answer_and_a_review_come_in_one_session_and_what_is_approved_is_merg
     assert bench.on_branch("welcome.txt") == "good day!\n"
 
 
-@both
+@on(free(GEMINI), free(OPENCODE))
 def test_an_interrupted_agent_leaves_nothing_behind_and_goes_on_in_its_session(stage: Stage) -> None:
     bench = stage.bench
-    stage.settle_in(yolo_mode=True)
     gate = bench.folder / "gate"
     os.mkfifo(gate)
-    stage.script(bash("sow agent log begun"), bash(f"sow agent log again; cat {gate}"))
+    stage.script([bash("sow agent log begun"), bash(f"sow agent log again; cat {gate}")])
     run = bench.start("run")
     until(lambda: len(bench.events("agent.message")) == 2, SECONDS)
     session = bench.task()["session_id"]
@@ -121,11 +89,10 @@ def test_an_interrupted_agent_leaves_nothing_behind_and_goes_on_in_its_session(s
     assert (resumed["action"], resumed["outcome"]) == ("resume", "finished")
 
 
-@gemini
+@on(GEMINI)
 def test_a_session_that_never_had_an_answer_gives_way_to_a_new_one(stage: Stage) -> None:
     """Gemini neither lists such a session nor lets another one have its id."""
     bench = stage.bench
-    stage.settle_in()
     stage.run(unauthorized())
     paused = bench.task()
     assert (paused["status"], paused["question"]["kind"]) == ("paused", "failure")
