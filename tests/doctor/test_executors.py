@@ -135,6 +135,17 @@ def test_where_nobody_is_logged_in_the_way_in_is_told(tmp_path: Path) -> None:
     assert {about(found, name).level for name in ("claude", "cursor")} == {"error"}
 
 
+def test_one_that_has_no_word_on_its_login_is_asked_for_its_version_alone(tmp_path: Path) -> None:
+    path = program(tmp_path / "bin", "gemini", f'echo "$*" >> {tmp_path}/asked; echo 0.61.0')
+    bound = {"SOW_AGENTS_REVIEWER": "gemini"}
+    key = about(looked(tmp_path, GEMINI_API_KEY="secret-1", **bound), "gemini")
+    assert lines([key]) == [
+        f"ok: gemini: gemini 0.61.0 ({path}), logged in by api_key from GEMINI_API_KEY; for reviewer"
+    ]
+    assert about(looked(tmp_path, **bound), "gemini").mend == "log in: `gemini`"
+    assert (tmp_path / "asked").read_text() == "--version\n" * 2
+
+
 def test_one_that_hangs_is_told_and_the_others_do_not_wait_for_it(tmp_path: Path, quick: None) -> None:
     program(tmp_path / "bin", "claude", HANGS)
     program(tmp_path / "bin", "cursor-agent", CURSOR.replace('echo "Not logged in"', HANGS))
