@@ -137,12 +137,11 @@ def test_where_nobody_is_logged_in_the_way_in_is_told(tmp_path: Path) -> None:
 
 def test_one_that_has_no_word_on_its_login_is_asked_for_its_version_alone(tmp_path: Path) -> None:
     path = program(tmp_path / "bin", "gemini", f'echo "$*" >> {tmp_path}/asked; echo 0.61.0')
-    bound = {"SOW_AGENTS_REVIEWER": "gemini"}
-    key = about(looked(tmp_path, GEMINI_API_KEY="secret-1", **bound), "gemini")
+    key = about(looked(tmp_path, GEMINI_API_KEY="secret-1", SOW_AGENTS_REVIEWER="gemini"), "gemini")
     assert lines([key]) == [
         f"ok: gemini: gemini 0.61.0 ({path}), logged in by api_key from GEMINI_API_KEY; for reviewer"
     ]
-    assert about(looked(tmp_path, **bound), "gemini").mend == "log in: `gemini`"
+    assert about(looked(tmp_path, SOW_AGENTS_REVIEWER="gemini"), "gemini").mend == "log in: `gemini`"
     assert (tmp_path / "asked").read_text() == "--version\n" * 2
 
 
