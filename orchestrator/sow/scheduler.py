@@ -32,7 +32,7 @@ from sow.runner.local import Running
 from sow.runner.watch import Watcher
 from sow.task import ENDED, IN_PROGRESS, NEEDS_REVIEW, PAUSED, PENDING, Task
 from sow.turn import AFTER_RESULT_SECONDS, Live, Settled, Turns
-from sow_executors.base import Said, Started, Used
+from sow_executors.base import Retried, Said, Started, Used
 
 if TYPE_CHECKING:
     from sow_schemas.documents import AgentTool, LockBroken, Reason
@@ -45,7 +45,7 @@ RESTORE_SECONDS = 60.0
 RESCAN_SECONDS = 30.0
 """How often everything is read anew, for a writer may die between its state and its event."""
 
-Kind = Literal["started", "said", "used", "settled", "changed", "problem", "limit"]
+Kind = Literal["started", "said", "used", "retried", "settled", "changed", "problem", "limit"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -351,6 +351,9 @@ class Scheduler:
                         Event(type="agent.tool", task_id=live.attempt.task_id, payload=payload)
                     )
                     self.watch(Note("used", task, f"{tool}: {detail}" if detail else tool, live.attempt))
+                case Retried(attempt, reason):
+                    # Some wait for the network without an end, and say nothing else.
+                    self.watch(Note("retried", task, f"tries again ({attempt}): {reason}", live.attempt))
                 case _:
                     pass  # it is in the tally, and told at the end
 

@@ -176,6 +176,18 @@ def test_a_login_that_is_refused_is_asked_of_a_person_and_a_retry_completes(stag
     assert "Write a greeting." in told(seen[0])
 
 
+def test_a_run_tells_what_codex_waits_for_without_an_end(stage: Stage) -> None:
+    bench = stage.bench
+    bench.env |= CODEX.env(bench.home, "http://127.0.0.1:9")
+    run = bench.start("run")
+    said = bench.folder / "started.log"
+    until(lambda: "[010] Greet: tries again (1): Connection failed" in said.read_text())
+    run.send_signal(signal.SIGINT)
+    assert run.wait(30) == INTERRUPTED
+    assert bench.strays() == []
+    assert bench.task()["session_id"]
+
+
 def test_a_thread_that_codex_does_not_know_gives_way_to_a_new_one(stage: Stage) -> None:
     bench = stage.bench
     state = bench.task_folder / "state.yaml"
