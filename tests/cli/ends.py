@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import sys
 from pathlib import Path
 from typing import Any
 
-from tests.cli.parts import ROOT, Person, Said, person
+from tests.cli.parts import ROOT, Person, Said, copied, person
 
 from sow.change import Change
 from sow.layout import PROJECT
@@ -34,14 +33,8 @@ class Home:
 
     def copied(self, folder: Path) -> Home:
         """The same in another folder, which is there and empty."""
-        shutil.copytree(self.main.parent, folder, symlinks=True, dirs_exist_ok=True)
-        made = Home(folder, made=True)
-        # Both ends of the link between repository and worktree name the other by its whole path.
-        for linked in (made.main / ".git/worktrees").iterdir():
-            there = (linked / "gitdir").read_text().strip().replace(str(self.main), str(made.main))
-            (linked / "gitdir").write_text(f"{there}\n")
-            Path(there).write_text(f"gitdir: {linked}\n")
-        return made
+        copied(self.main.parent, folder)
+        return Home(folder, made=True)
 
     @property
     def main(self) -> Path:
