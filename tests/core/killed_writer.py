@@ -19,7 +19,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from tests.core.parts import AT, add, open_store
+from tests.core.parts import AT, add, load_all, open_store
 
 from sow import attaching, fields, phase, project_types
 from sow.artifacts import Add, Shelf
@@ -163,7 +163,8 @@ def run_and_kill(scenario: str, folder: str, fatal_step: int) -> str:
 
 
 def main(scenario: str, folder: str, stride: str = "1") -> None:
-    project_types.built_in("standard")  # what it loads, no child has to load again
+    load_all()
+    project_types.built_in("standard")  # it loads more, which no child has to load again
     place, step = "", 1 - int(stride)
     while place != "survived":
         step += int(stride)
