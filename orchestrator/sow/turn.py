@@ -159,6 +159,7 @@ class Turns:
             params=task.params or {},
             writable=(self.layout.task(task.phase, task.id), self.layout.runtime),
             allowed_commands=("sow", *self.repository.checks),
+            grace_seconds=self.repository.grace_seconds,
         )
         command = self._command(executor, turn, action)
         # Before the record: one without a living driver is taken for a killed one's.

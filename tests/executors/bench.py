@@ -38,6 +38,7 @@ class Candidate:
 
 
 CANDIDATES = (
+    Candidate("acp", {"command": ["my-agent", "--acp"]}),
     Candidate("claude"),
     Candidate("cursor"),
     Candidate("script", {"script": "play.yaml"}),

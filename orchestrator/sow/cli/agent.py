@@ -261,6 +261,8 @@ def words_of(report: base.Report) -> str:
             return f"  ! tries again ({attempt}): {reason}"
         case base.Asked(question):
             return f"  ? {question}"
+        case base.Answered(_, text):
+            return f"  = {text}" if text else "  = nobody answered"
         case base.Failed(kind, message):
             return f"  ! {kind}: {message}"
         case _:
