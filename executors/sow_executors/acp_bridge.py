@@ -462,12 +462,15 @@ class Bridge:
         end = time.monotonic() + self.options.wait_seconds
         changes = _Changes(str(self.options.scratch / "inbox"))
         try:
+            answer = None
             while (left := end - time.monotonic()) > 0 and not self.over.is_set():
                 if answer := asking.answer():
-                    asking.close()
-                    return answer
+                    break
                 await _first(changes.seen(), self.over.wait(), seconds=left)
-            return asking.close()
+            if self.over.is_set() and (answer := asking.answer()) is None:
+                asking.leave()
+                return None
+            return answer or asking.close()
         finally:
             changes.close()
 

@@ -70,6 +70,10 @@ class Asking:
             os.replace(self._base + ANSWER, self._base + HEARD)
         return found
 
+    def leave(self) -> None:
+        """Waits no longer, and leaves the question as one that nobody waits for."""
+        self._file.close()
+
     def close(self) -> Answer | None:
         """Waits no longer; gives an answer that came at the last moment."""
         with suppress(FileNotFoundError):
@@ -81,6 +85,11 @@ class Asking:
 def waiting(folder: str) -> list[Question]:
     """The questions in an inbox that a living process waits to have answered, by name."""
     return [question for name in _names(folder, QUESTION) if (question := _open_question(folder, name))]
+
+
+def left(folder: str) -> list[str]:
+    """The texts of the questions that nobody waits for any more, though they had no answer."""
+    return [held.text for name in _names(folder, QUESTION) if (held := _left_question(folder, name))]
 
 
 def answer_path(folder: str, request: str) -> str:
@@ -102,21 +111,31 @@ def is_heard(folder: str, at: str) -> bool:
 
 
 def _open_question(folder: str, name: str) -> Question | None:
-    if os.path.lexists(f"{folder}/{name}{ANSWER}"):
-        return None
+    found = _look(folder, name)
+    return found[0] if found and found[1] and not os.path.lexists(f"{folder}/{name}{ANSWER}") else None
+
+
+def _left_question(folder: str, name: str) -> Question | None:
+    found = _look(folder, name)
+    return found[0] if found and not found[1] else None
+
+
+def _look(folder: str, name: str) -> tuple[Question, bool] | None:
+    """A question, and whether its asker waits."""
     try:
         handle = _open(f"{folder}/{name}{QUESTION}")
     except OSError:
         return None
     try:
+        held = _parsed(handle)
         # A lock that is shared: two who look at once don't take each other for the asker.
         fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        return None
+        waits = False
     except BlockingIOError:
-        held = _parsed(handle)
+        waits = True
     finally:
         os.close(handle)
-    return _question(name, held) if held else None
+    return (_question(name, held), waits) if held else None
 
 
 def _question(name: str, held: Mapping[str, Any]) -> Question:
