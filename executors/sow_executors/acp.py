@@ -95,6 +95,9 @@ class Acp:
     def reader(self, session_id: str | None) -> AcpReader:
         return AcpReader(session_id)
 
+    def reader_after(self, session_id: str, spent: Spent) -> AcpReader:
+        return AcpReader(session_id, spent)
+
     def _bridged(self, turn: Turn, opening: tuple[str, ...]) -> Command:
         given = turn.settings
         settings.only("acp", given, SETTINGS)
@@ -131,7 +134,8 @@ def _command(given: Mapping[str, object]) -> tuple[str, ...]:
 class AcpReader:
     """Folds the lines of one bridge; see `sow_executors.base.Reader`."""
 
-    def __init__(self, session_id: str | None) -> None:
+    def __init__(self, session_id: str | None, spent: Spent | None = None) -> None:
+        """`spent`: what the session had used before."""
         self._expected = session_id
         self._session = ""
         self._agent = "the agent"
@@ -144,7 +148,7 @@ class AcpReader:
         self._last = ""
         self._open: set[str] = set()
         self._turns = 0
-        self._total = Spent(usd=0.0)
+        self._total = spent or Spent()
         """What the session has cost in all, by what was told so far."""
 
     def read(self, line: str) -> list[Report]:
@@ -159,9 +163,6 @@ class AcpReader:
             case "prompt":
                 self._turns += 1
                 self._ended = None
-                return []
-            case "baseline":
-                self._total = _sum(event)
                 return []
             case "denied":
                 tool, what, why = (words(event.get(key)) for key in ("tool", "detail", "reason"))
@@ -306,13 +307,6 @@ def _asked(event: Mapping[str, Any]) -> list[Report]:
     names = tuple(name for each in options if (name := words(each))) if isinstance(options, list) else ()
     question, held = words(event.get("question")), words(event.get("id"))
     return [Asked(question, names, "permission", held)] if question and held else []
-
-
-def _sum(event: Mapping[str, Any]) -> Spent:
-    fresh, said, cached = (
-        count(event.get(key)) for key in ("input_tokens", "output_tokens", "cached_tokens")
-    )
-    return Spent(fresh, said, cached, amount(event.get("usd")) or 0.0)
 
 
 def _since(before: Any, now: Any) -> Any:

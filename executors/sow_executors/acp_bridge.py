@@ -36,7 +36,7 @@ from acp.meta import AGENT_METHODS, CLIENT_METHODS, PROTOCOL_VERSION
 
 from sow_executors import acp_rules, inbox
 from sow_executors.acp_rules import Rules
-from sow_executors.lines import amount, count, one_line, parse, table, tables, words
+from sow_executors.lines import one_line, parse, table, tables, words
 
 OPENING_SECONDS = 120.0
 """How long an agent may take for a step that comes before its work."""
@@ -44,9 +44,6 @@ OPENING_SECONDS = 120.0
 LONGEST_LINE = 64 * 1024 * 1024
 MOST_TRAFFIC = 256 * 1024 * 1024
 LONGEST_TEXT, LONGEST_SAID = 8 * 1024, 256 * 1024
-
-SPENT = "acp-spent.json"
-"""In an attempt's folder: what its session has cost in all, by the agent's word."""
 
 YES = ("yes", "y", "allow", "allowed", "ok", "okay", "approve", "approved", "go", "sure")
 NO = ("no", "n", "deny", "denied", "refuse", "refused", "reject", "rejected", "never")
@@ -292,8 +289,6 @@ class Bridge:
             model=self.options.model or _current(opened["session"], "model"),
             mode=self.options.mode or _current(opened["session"], "mode"),
         )  # fmt: skip
-        if self.options.resume and (before := _spent_before(self.options.scratch, self._session)):
-            self._tell(**{**before, "type": "baseline"})
         await self._settle(connection, opened["session"])
         while self.prompts:
             await self._prompt(connection, self.prompts.pop(0))
@@ -350,12 +345,6 @@ class Bridge:
         asked = {"sessionId": self._session, "prompt": [{"type": "text", "text": text}]}
         told = await self._request(connection, "session/prompt", AGENT_METHODS["session_prompt"], asked)
         usage = table(told.get("usage"))
-        if usage:
-            self._keep_spent(
-                input_tokens=count(usage.get("inputTokens")) + count(usage.get("cachedWriteTokens")),
-                output_tokens=count(usage.get("outputTokens")),
-                cached_tokens=count(usage.get("cachedReadTokens")),
-            )
         more = bool(self.prompts) and not self.stopped_by
         self._tell(type="ended", stop_reason=words(told.get("stopReason")), usage=dict(usage), more=more)
 
@@ -400,8 +389,6 @@ class Bridge:
             call = words(update.get("toolCallId"))
             known = {key: value for key, value in update.items() if value is not None}
             self._calls[call] = {**self._calls.get(call, {}), **known}
-        elif kind == "usage_update" and (cost := amount(table(update.get("cost")).get("amount"))) is not None:
-            self._keep_spent(usd=cost)
         longest = LONGEST_SAID if kind == "agent_message_chunk" else LONGEST_TEXT
         self._tell(type="update", update=_cut(dict(update), longest))
 
@@ -475,13 +462,6 @@ class Bridge:
             changes.close()
 
     # -- telling ------------------------------------------------------------------------------
-
-    def _keep_spent(self, **told: float) -> None:
-        path = self.options.scratch / SPENT
-        before = _read_spent(path)
-        beside = path.with_suffix(".new")
-        beside.write_text(json.dumps({**before, "session_id": self._session, **told}))
-        beside.replace(path)
 
     def _tell(self, **event: object) -> None:
         """One line of JSON, at once; in ASCII, so that no locale can break it."""
@@ -655,25 +635,6 @@ def _setting(session: Mapping[str, Any], what: str, wanted: str, own: str) -> tu
         }  # fmt: skip
     _, _, key, _ = _OLD[what]
     return f"session/set_{what}", {"sessionId": own, f"{what}Id" if key == "id" else key: wanted}
-
-
-# -- what was spent --------------------------------------------------------------------------------
-
-
-def _spent_before(scratch: Path, session: str) -> dict[str, Any]:
-    """What a session had cost when its last attempt ended; agents go on counting from there."""
-    task = scratch.name.partition("-")[0]
-    kept = [path for path in scratch.parent.glob(f"{task}-*/{SPENT}") if path.parent != scratch]
-    found = [(path.stat().st_mtime_ns, held) for path in kept if (held := _read_spent(path))]
-    mine = [(when, held) for when, held in found if held.get("session_id") == session]
-    return max(mine, key=lambda pair: pair[0])[1] if mine else {}
-
-
-def _read_spent(path: Path) -> dict[str, Any]:
-    try:
-        return parse(path.read_text(encoding="utf-8", errors="replace")) or {}
-    except OSError:
-        return {}
 
 
 def _cut(value: Any, longest: int, depth: int = 8) -> Any:

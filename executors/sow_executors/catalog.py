@@ -21,8 +21,11 @@ GROUP = "sow.executors"
 EXECUTORS: dict[str, str] = {
     "acp": "sow_executors.acp:Acp",
     "claude": "sow_executors.claude:Claude",
+    "codex": "sow_executors.codex:Codex",
     "command": "sow_executors.command:Program",
     "cursor": "sow_executors.cursor:Cursor",
+    "gemini": "sow_executors.gemini:Gemini",
+    "opencode": "sow_executors.opencode:Opencode",
     "script": "sow_executors.script:Script",
 }
 """Type name in configuration, and the class that is it."""

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-from sow_executors.base import Command
+from sow_executors.base import Command, Reader, Spent
 
 
 @runtime_checkable
@@ -31,6 +31,15 @@ class KnowsSessions(Protocol):
 
     def knows(self, session_id: str, env: Mapping[str, str]) -> bool:
         """Whether the CLI still has a session; `env` as above."""
+        ...
+
+
+@runtime_checkable
+class CountsOn(Protocol):
+    """Its CLI tells what a whole session has used, where a reader owes what its attempt has added."""
+
+    def reader_after(self, session_id: str, spent: Spent) -> Reader:
+        """The `reader` of an attempt that goes on in a session of which `spent` was told before."""
         ...
 
 
@@ -86,12 +95,12 @@ class Examined(Protocol):
         """The version in the answer to that; empty where the program is another one of the same name."""
         ...
 
-    def asks_login(self, program: str, folder: str) -> Command:
-        """The command by which it tells whether somebody is logged in."""
+    def asks_login(self, program: str, folder: str) -> Command | None:
+        """The command by which it tells whether somebody is logged in; None where it has none."""
         ...
 
     def login(self, answer: Answer, env: Mapping[str, str]) -> Login:
-        """What the answer to that means, under the environment `env`."""
+        """What the answer to that (empty where it has no command) means, under the environment `env`."""
         ...
 
     def logs_in(self, program: str) -> tuple[str, ...]:

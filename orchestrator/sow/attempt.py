@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import sow_schemas
@@ -25,6 +25,7 @@ from sow.document import canonical, faults
 from sow.errors import Busy, NotFound, Refused
 from sow.layout import Layout
 from sow.value import Value
+from sow_executors.base import Spent
 
 if TYPE_CHECKING:
     from typing import Self, Unpack
@@ -157,6 +158,17 @@ class Attempts:
 
     def _names(self) -> list[str]:
         return files.names(self._layout.attempts)
+
+
+def spent_in(session: str, attempts: Iterable[Attempt]) -> Spent:
+    """What some attempts told of the tokens and the cost of one session."""
+    mine = [attempt for attempt in attempts if attempt.session_id == session]
+    return Spent(
+        sum(attempt.input_tokens or 0 for attempt in mine),
+        sum(attempt.output_tokens or 0 for attempt in mine),
+        sum(attempt.cached_tokens or 0 for attempt in mine),
+        sum(attempt.cost_usd or 0.0 for attempt in mine),
+    )
 
 
 def _text(value: Any) -> Any:

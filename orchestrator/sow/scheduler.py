@@ -35,7 +35,7 @@ from sow.turn import AFTER_RESULT_SECONDS, Live, Settled, Turns
 from sow_executors.base import Said, Started, Used
 
 if TYPE_CHECKING:
-    from sow_schemas.documents import AgentTool, LockBroken, Reason, SessionStarted
+    from sow_schemas.documents import AgentTool, LockBroken, Reason
 
 log = structlog.get_logger()
 
@@ -273,8 +273,7 @@ class Scheduler:
     def _catch_up(self, live: Live) -> None:
         """Takes on an attempt of an earlier run; what it printed till now was told by that one."""
         live.follow(self.turns.clock())
-        if live.tally.session_id and not live.attempt.session_id:
-            self._store_session(live, live.tally.session_id)
+        self.turns.keep_session(live)
         self._follow_from_now(live)
         self._heed(live)
 
@@ -376,8 +375,8 @@ class Scheduler:
         for report in live.follow(self.turns.clock()):
             task = self._ready.tasks.get(live.attempt.task_id)
             match report:
-                case Started(session_id=session) if session and not live.attempt.session_id:
-                    self._store_session(live, session)
+                case Started():
+                    self.turns.keep_session(live)
                 case Said(text):
                     self.watch(Note("said", task, text, live.attempt))
                 case Used(tool, detail):
@@ -403,23 +402,6 @@ class Scheduler:
             self._ready.put(task)
             if before is None or before.status != task.status:
                 self.watch(Note("changed", task, _question(task), live.attempt))
-
-    def _store_session(self, live: Live, session: str) -> None:
-        """A session whose id the CLI minted is stored at the first line that has it."""
-        live.attempt = self.turns.attempts.keep(live.attempt.replace(session_id=session))
-
-        def change(current: Task) -> Change:
-            if current.status in ENDED or current.session_id == session:
-                return Change(task=current)
-            payload: SessionStarted = {"session_id": session, "executor": live.attempt.executor}
-            event = Event(type="session.started", task_id=current.id, payload=payload)
-            return Change(task=current.replace(session_id=session), events=(event,))
-
-        try:
-            self.turns.store.change_task(live.attempt.task_id, change)
-        except SowError as fault:
-            # The agent broke its file: the end of its turn restores it, and the attempt knows the session.
-            log.warning("session not stored", task=live.attempt.task_id, session=session, why=str(fault))
 
     def _end_if_stuck(self, live: Live, now: float) -> None:
         if live.stopped:

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from sow import files, holding, lease, prompts, roles, shim
-from sow.attempt import Attempt, Attempts
+from sow.attempt import Attempt, Attempts, spent_in
 from sow.change import Change, Event
 from sow.clock import is_unset
 from sow.config import ExecutorChoice, RepositoryConfig, UserConfig, bad_settings, executor_of
@@ -39,7 +39,7 @@ from sow.runner.local import LocalRunner, Running
 from sow.runner.terminal import TerminalRunner
 from sow.runner.watch import Tail
 from sow.store import Store
-from sow.task import NEEDS_REVIEW, Task
+from sow.task import ENDED, NEEDS_REVIEW, Task
 from sow.workspace import Workspace
 from sow_executors import base, extras, inbox
 
@@ -51,6 +51,7 @@ if TYPE_CHECKING:
         AttemptStarted,
         Outcome,
         Reason,
+        SessionStarted,
         ToolDenied,
         UsageUpdated,
     )
@@ -210,7 +211,7 @@ class Turns:
         return Live(
             attempt,
             running,
-            executor.reader(session),
+            self._reader(executor, attempt),
             self._tail(attempt_id),
             leases,
             (*tried, action),
@@ -227,7 +228,7 @@ class Turns:
         return Live(
             attempt,
             running,
-            executor.reader(attempt.session_id),
+            self._reader(executor, attempt),
             self._tail(attempt.id),
             self.drivers.adopt(attempt, running.identity),
             ("resume", attempt.action),
@@ -438,8 +439,40 @@ class Turns:
         self.store.tell(Event(type="attempt.started", task_id=task.id, payload=payload))
         return kept
 
+    def _reader(self, executor: base.Executor, attempt: Attempt) -> base.Reader:
+        """The reader of an attempt; where the CLI counts a session's tokens, it knows what was counted."""
+        session = attempt.session_id
+        if session is None or not isinstance(executor, extras.CountsOn):
+            return executor.reader(session)
+        others = (each for each in self.attempts.of_task(attempt.task_id) if each.id != attempt.id)
+        return executor.reader_after(session, spent_in(session, others))
+
     def _tail(self, attempt: str) -> Tail:
         return Tail(f"{self.attempts.folder(attempt)}/transcript.jsonl")
+
+    # -- follow -------------------------------------------------------------------------------
+
+    def keep_session(self, live: Live) -> None:
+        """Stores the session that the CLI made and named, unless it is stored; repeating it does no harm."""
+        session = live.tally.session_id
+        if not session or live.attempt.session_id:
+            return
+
+        def change(current: Task) -> Change:
+            if current.status in ENDED or current.session_id:
+                return Change(task=current)
+            payload: SessionStarted = {"session_id": session, "executor": live.attempt.executor}
+            event = Event(type="session.started", task_id=current.id, payload=payload)
+            return Change(task=current.replace(session_id=session), events=(event,))
+
+        try:
+            self.store.change_task(live.attempt.task_id, change)
+        except SowError as fault:
+            # The agent broke its file: the end of its turn restores it, and stores the session then.
+            log.warning("session not stored", task=live.attempt.task_id, session=session, why=str(fault))
+            return
+        # Last, for by this it is known that the task has it.
+        live.attempt = self.attempts.keep(live.attempt.replace(session_id=session))
 
     # -- attach -------------------------------------------------------------------------------
 
@@ -514,8 +547,9 @@ class Turns:
         """Records the end of an attempt whose process is gone.
 
         1. whatever still bears its mark is ended; 2. its output is read to the end; 3. reports
-        from its outbox are applied; 4. what it left uncommitted is committed; 5. the verdict
-        becomes state; 6. the attempt's end is recorded. Repeating it after a kill does no harm.
+        from its outbox are applied, and a session that it named is stored; 4. what it left
+        uncommitted is committed; 5. the verdict becomes state; 6. the attempt's end is recorded.
+        Repeating it after a kill does no harm.
         """
         self.runner.sweep(live.attempt.id)
         live.stopped = live.stopped or self._stopped_by(live.attempt.id)
@@ -523,6 +557,7 @@ class Turns:
         ending = self._ending(live, status)
         task = self._task_after(live.attempt)
         task = self.heed(live) or task
+        self.keep_session(live)
         task, left_over = self._commit_leftovers(task)
         end = End(
             live.tally,

@@ -170,7 +170,7 @@ def test_a_variable_that_names_no_executor_is_told_and_the_rest_is_shown(
     who: Person,
 ) -> None:
     there = who.at(".", SOW_AGENTS_REVIEWER="chaep")
-    known = "acp, cheap, claude, claude-code, command, cursor, script"
+    known = "acp, cheap, claude, claude-code, codex, command, cursor, gemini, opencode, script"
     complaint = [
         "sow: executor not found: chaep (named by SOW_AGENTS_REVIEWER)",
         f"     did you mean cheap? the executors: {known}",
@@ -214,7 +214,7 @@ def test_all_that_is_wrong_is_listed_with_its_place(who: Person) -> None:
     said = there.sow("config", "validate")
     assert changed(before, everything(who.home.parent)) == []
     path = settings_file(who)
-    known = "acp, cheap, claude, claude-code, command, cursor, script"
+    known = "acp, cheap, claude, claude-code, codex, command, cursor, gemini, opencode, script"
     assert said.out.splitlines() == [
         f"{path}:5: agents.executors.cheap.typ: is not a known field",
         "    did you mean `type`? allowed: type, settings, custom_args",

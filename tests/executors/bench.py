@@ -20,17 +20,20 @@ class Candidate:
 
     name: str
     settings: Mapping[str, object] = field(default_factory=dict)
+    session: str = ID
+    """An id that it could have given to a session, or been given."""
 
     @property
     def executor(self) -> Executor:
         return catalog.get(self.name, self.settings)
 
-    def turn(self, prompt: str = "do it", session_id: str | None = ID, **settings: object) -> Turn:
+    def turn(self, prompt: str = "do it", session_id: str | None = "", **settings: object) -> Turn:
+        """A turn in its own `session`, unless another one is named."""
         return Turn(
             prompt=prompt,
             folder="/tree",
             scratch="/scratch",
-            session_id=session_id,
+            session_id=self.session if session_id == "" else session_id,
             role="implementer",
             task_id="010",
             settings={**self.settings, **settings},
@@ -40,7 +43,10 @@ class Candidate:
 CANDIDATES = (
     Candidate("acp", {"command": ["my-agent", "--acp"]}),
     Candidate("claude"),
+    Candidate("codex"),
     Candidate("cursor"),
+    Candidate("gemini"),
+    Candidate("opencode", session="ses_dec560d17ffenf7adHq3KEBVop"),
     Candidate("script", {"script": "play.yaml"}),
     Candidate("command", {"argv": ["my-agent", "--session", "{session_id}"]}),
 )

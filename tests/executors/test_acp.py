@@ -30,6 +30,7 @@ from sow_executors.base import (
     Started,
     Used,
 )
+from sow_executors.extras import CountsOn
 
 CANDIDATE = next(candidate for candidate in CANDIDATES if candidate.name == "acp")
 SESSION = line(type="session", session_id=ID, agent="fake", version="1", model="big")
@@ -174,22 +175,26 @@ def test_a_line_means(lines: list[str], reports: list[Report]) -> None:
     assert outcome(*lines)[0] == reports
 
 
+def after(spent: Spent, *lines: str) -> list[Report]:
+    """What a reader tells of a session that had used something before."""
+    executor = CANDIDATE.executor
+    assert isinstance(executor, CountsOn)
+    reader = executor.reader_after(ID, spent)
+    return [report for each in lines for report in reader.read(each) if isinstance(report, Spent)]
+
+
 def test_cost_and_tokens_are_what_came_to_the_sessions_total() -> None:
-    reports, _ = outcome(
-        line(type="baseline", usd=1.0, input_tokens=100, output_tokens=10),
+    assert after(
+        Spent(100, 10, 0, 1.0),
         update("usage_update", cost={"amount": 1.25, "currency": "USD"}),
         update("usage_update", cost={"amount": 1.5, "currency": "USD"}),
         ended(usage={"inputTokens": 130, "outputTokens": 15, "cachedReadTokens": 7}),
-    )
-    spent = [report for report in reports if isinstance(report, Spent)]
-    assert spent == [Spent(usd=0.25), Spent(usd=0.25), Spent(30, 5, 7)]
+    ) == [Spent(usd=0.25), Spent(usd=0.25), Spent(30, 5, 7)]
 
 
 def test_a_total_that_begins_anew_counts_from_nothing() -> None:
-    reports, _ = outcome(
-        line(type="baseline", usd=1.0), update("usage_update", cost={"amount": 0.25, "currency": "USD"})
-    )
-    assert reports == [Spent(usd=0.25)]
+    told = update("usage_update", cost={"amount": 0.25, "currency": "USD"})
+    assert after(Spent(usd=1.0), told) == [Spent(usd=0.25)]
 
 
 @given(totals=st.lists(st.floats(0, 1000), min_size=1, max_size=8))

@@ -86,7 +86,7 @@ def test_a_session_goes_on_and_nothing_of_its_past_is_told_again(stage: AcpStage
     reports, end = stage.run("two", session)
     assert (end, session_of(reports)) == (Finished("Second.", 1), session)
     assert [said.text for said in of(Said, reports)] == ["Second."]
-    assert of(Spent, reports) == [Spent(usd=0.5)]
+    assert of(Spent, reports) == [Spent(usd=1.5)]
     assert stage.prompts(session) == ["one", "two"]
 
 

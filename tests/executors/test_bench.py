@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.executors.bench import CANDIDATES, ID, Candidate, line, run, texts
+from tests.executors.bench import CANDIDATES, Candidate, line, run, texts
 
 from sow_executors import catalog
 from sow_executors.base import BadSettings, Failed, Finished, Spent
-from sow_executors.extras import Answer, Examined, KnowsSessions, PreparesTerminal
+from sow_executors.extras import Answer, CountsOn, Examined, KnowsSessions, PreparesTerminal
 
 candidates = pytest.mark.parametrize("candidate", CANDIDATES, ids=lambda c: c.name)
 
@@ -31,13 +31,19 @@ KEYS = """
     usage inputTokens costUSD input_tokens num_turns terminal_reason stop_reason attempt retry_delay_ms
     tool_call call_id shellToolCall function arguments args rejected success exitCode timestamp_ms
     update sessionUpdate toolCallId kind title rawInput command locations path cost amount messageId code data
-    step question options held more stop_reason baseline usd inputTokens cachedReadTokens
+    step question options held more stop_reason inputTokens cachedReadTokens
+    thread_id item command exit_code changes path server query cached_input_tokens output_tokens
+    role delta tool_id parameters status stats total_tokens cached severity timestamp
+    part sessionID state callID tokens cache cost reason data statusCode responseBody isRetryable
 """
 VALUES = """
     system init assistant user result success tool_use tool_result text rate_limit_event rejected tool_call
     allowed_warning api_retry permission_denied started completed error_during_execution rate_limit
     update session prompt denied asked answered ended failed died stopped agent_message_chunk usage_update
     tool_call_update end_turn cancelled execute session/load
+    thread.started turn.started turn.completed turn.failed error item.started item.completed failed declined
+    agent_message command_execution file_change mcp_tool_call collab_tool_call web_search
+    message error tool_use step_start step_finish policy_violation APIError
 """
 keys, values = st.sampled_from(KEYS.split()), st.sampled_from(VALUES.split())
 nearly_right = st.recursive(
@@ -140,10 +146,12 @@ def test_a_prompt_is_no_argument_whatever_it_is(candidate: Candidate, prompt: st
 
 @candidates
 def test_a_turn_runs_in_its_folder_under_its_id(candidate: Candidate) -> None:
-    spawned, resumed = candidate.executor.spawn(candidate.turn()), candidate.executor.resume(candidate.turn())
-    assert (spawned.folder, resumed.folder) == ("/tree", "/tree")
-    assert ID in resumed.argv
-    assert (ID in spawned.argv) == (candidate.executor.ids == "ours")
+    executor, turn = candidate.executor, candidate.turn()
+    spawn, resume = executor.spawn(turn), executor.resume(turn)
+    assert spawn.folder == resume.folder == "/tree"
+    assert candidate.session in resume.argv
+    # An id that the CLI makes is not known before its first line.
+    assert (candidate.session in spawn.argv) == (executor.ids == "ours")
 
 
 @candidates
@@ -176,7 +184,7 @@ def test_a_setting_that_is_off_is_named(candidate: Candidate, settings: dict[str
 @candidates
 def test_no_id_that_could_be_an_option_is_accepted(candidate: Candidate) -> None:
     accepts = candidate.executor.accepts
-    assert accepts(ID)
+    assert accepts(candidate.session)
     assert not any(accepts(bad) for bad in ("", "-x", "--resume", "a\nb", "\0"))
 
 
@@ -186,15 +194,20 @@ def test_the_bench_has_every_executor_that_sow_ships() -> None:
 
 def test_what_only_some_can_do_is_asked_by_protocol() -> None:
     able = {
-        c.name: [isinstance(c.executor, each) for each in (PreparesTerminal, KnowsSessions, Examined)]
+        c.name: [
+            isinstance(c.executor, each) for each in (PreparesTerminal, KnowsSessions, Examined, CountsOn)
+        ]
         for c in CANDIDATES
     }
     assert able == {
-        "acp": [False, False, False],
-        "claude": [True, False, True],
-        "cursor": [False, True, True],
-        "script": [False, False, False],
-        "command": [False, False, False],
+        "acp": [False, False, False, True],
+        "claude": [True, False, True, False],
+        "codex": [False, False, True, True],
+        "cursor": [False, True, True, False],
+        "gemini": [False, False, True, False],
+        "opencode": [False, False, True, False],
+        "script": [False, False, False, False],
+        "command": [False, False, False, False],
     }
 
 
@@ -212,7 +225,8 @@ def examiner(candidate: Candidate) -> Examined:
 @examined
 def test_questions_are_asked_of_the_program_that_was_found(candidate: Candidate) -> None:
     executor = examiner(candidate)
-    for command in (executor.asks_version("/x/it", "/tree"), executor.asks_login("/x/it", "/tree")):
+    login = executor.asks_login("/x/it", "/tree")
+    for command in (executor.asks_version("/x/it", "/tree"), *([login] if login else [])):
         assert (command.argv[0], command.folder, command.stdin) == ("/x/it", "/tree", None)
         assert len(command.argv) > 1
     assert executor.logs_in("it")[0] == "it"

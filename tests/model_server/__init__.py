@@ -3,14 +3,17 @@
 from collections.abc import Iterator
 
 import pytest
-from tests.model_server.claude import claude_binary, env_for_claude, find_claude
+from tests.model_server.claude import env_for_claude
+from tests.model_server.clis import cli_binary, find_cli
 from tests.model_server.replies import (
     Call,
     Hang,
     Refuse,
     Reply,
+    Shell,
     Stall,
     Text,
+    Write,
     bash,
     overloaded,
     rate_limited,
@@ -27,12 +30,14 @@ __all__ = [
     "Reply",
     "Request",
     "Scenario",
+    "Shell",
     "Stall",
     "Text",
+    "Write",
     "bash",
-    "claude_binary",
+    "cli_binary",
     "env_for_claude",
-    "find_claude",
+    "find_cli",
     "model_server",
     "overloaded",
     "rate_limited",

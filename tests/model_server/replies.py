@@ -1,14 +1,26 @@
-"""What the model server can answer, as values: words, a tool call, a refusal, silence."""
+"""What the model server can answer, as values: words, a tool call, a refusal, silence.
+
+None of them is of one API or one CLI: each API tells them in its own way
+(`api.py`), and a shell command is a call of whatever shell tool is on offer.
+"""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from itertools import count
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
 
-_ids = count(1)
-INPUT_TOKENS, OUTPUT_TOKENS = 100, 20
+Why = Literal[
+    "unauthorized",
+    "rate_limited",
+    "usage_limited",
+    "out_of_credit",
+    "overloaded",
+    "server_error",
+    "no_such_model",
+    "too_long",
+]
+"""Why an API refuses to let the model speak."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,17 +41,30 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
+class Shell:
+    """A call of the CLI's own shell tool, whatever its name."""
+
+    command: str
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """A call that writes a file, by the CLI's own tool for that, or by its shell."""
+
+    path: str
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
 class Refuse:
-    """An HTTP error in the shape of the Messages API."""
+    """The API refuses, as it does for that reason."""
 
-    status: int
-    type: str
-    message: str
-    headers: Mapping[str, str] = field(default_factory=dict)
-
-    def body(self) -> bytes:
-        error = {"type": "error", "error": {"type": self.type, "message": self.message}}
-        return json.dumps(error).encode()
+    why: Why
+    retry_after: int | None = None
+    """Seconds, in a header, where the API tells them so."""
+    resets_at: int | None = None
+    """When a limit ends, in seconds since the epoch."""
+    limit: str = "five_hour"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,86 +81,29 @@ class Hang:
     then: Text = Text("Here I am")
 
 
-Reply = Text | Call | Refuse | Stall | Hang
+Told = Text | Call | Stall
+"""What each API has words for."""
+Reply = Told | Shell | Write | Refuse | Hang
 
 
-def bash(command: str) -> Call:
-    """A call of Claude Code's shell tool."""
-    return Call("Bash", {"command": command, "description": "run it"})
+def bash(command: str) -> Shell:
+    """A call of the CLI's shell tool."""
+    return Shell(command)
 
 
 def unauthorized() -> Refuse:
-    return Refuse(401, "authentication_error", "invalid x-api-key")
+    return Refuse("unauthorized")
 
 
 def overloaded() -> Refuse:
-    return Refuse(529, "overloaded_error", "Overloaded")
+    return Refuse("overloaded")
 
 
 def rate_limited(retry_after: int = 600) -> Refuse:
     """Too many requests, not the account's limit; a long `retry_after` (seconds) ends all tries at once."""
-    headers = {"retry-after": str(retry_after)}
-    return Refuse(429, "rate_limit_error", "This request would exceed your rate limit", headers)
+    return Refuse("rate_limited", retry_after=retry_after)
 
 
-def usage_limited(resets_at: int, claim: str = "five_hour") -> Refuse:
+def usage_limited(resets_at: int, limit: str = "five_hour") -> Refuse:
     """The subscription's limit, used up until `resets_at` (seconds since the epoch)."""
-    headers = {
-        "anthropic-ratelimit-unified-status": "rejected",
-        "anthropic-ratelimit-unified-reset": str(resets_at),
-        "anthropic-ratelimit-unified-representative-claim": claim,
-        "anthropic-ratelimit-unified-5h-reset": str(resets_at),
-        "anthropic-ratelimit-unified-overage-status": "rejected",
-        "anthropic-ratelimit-unified-overage-disabled-reason": "org_level_disabled",
-    }
-    return Refuse(429, "rate_limit_error", "This request would exceed your account's rate limit", headers)
-
-
-def message(reply: Text | Call | Stall, model: str) -> dict[str, object]:
-    """The whole answer, as the API gives it to a client that does not stream."""
-    return {
-        "id": f"msg_{next(_ids):06d}",
-        "type": "message",
-        "role": "assistant",
-        "model": model,
-        "content": _blocks(reply),
-        "stop_reason": "tool_use" if isinstance(reply, Call) else "end_turn",
-        "stop_sequence": None,
-        "usage": {"input_tokens": INPUT_TOKENS, "output_tokens": OUTPUT_TOKENS},
-    }
-
-
-def stream(whole: Mapping[str, object]) -> Iterator[bytes]:
-    """The same answer as server-sent events, one chunk an event."""
-    content = whole["content"]
-    assert isinstance(content, list)
-    opening = {**whole, "content": [], "stop_reason": None}
-    yield _event("message_start", message=opening)
-    for index, block in enumerate(content):
-        empty = {**block, "input": {}} if block["type"] == "tool_use" else {**block, "text": ""}
-        yield _event("content_block_start", index=index, content_block=empty)
-        yield _event("content_block_delta", index=index, delta=_delta(block))
-        yield _event("content_block_stop", index=index)
-    ending = {"stop_reason": whole["stop_reason"], "stop_sequence": None}
-    yield _event("message_delta", delta=ending, usage={"output_tokens": OUTPUT_TOKENS})
-    yield _event("message_stop")
-
-
-def _blocks(reply: Text | Call | Stall) -> list[dict[str, object]]:
-    match reply:
-        case Call(tool, given, say):
-            call: dict[str, object] = {"type": "tool_use", "id": f"toolu_{next(_ids):06d}", "name": tool}
-            call["input"] = dict(given)
-            return [{"type": "text", "text": say}, call] if say else [call]
-        case Text(text) | Stall(text):
-            return [{"type": "text", "text": text}]
-
-
-def _delta(block: Mapping[str, object]) -> dict[str, object]:
-    if block["type"] == "tool_use":
-        return {"type": "input_json_delta", "partial_json": json.dumps(block["input"])}
-    return {"type": "text_delta", "text": block["text"]}
-
-
-def _event(kind: str, **rest: object) -> bytes:
-    return f"event: {kind}\ndata: {json.dumps({'type': kind, **rest})}\n\n".encode()
+    return Refuse("usage_limited", resets_at=resets_at, limit=limit)

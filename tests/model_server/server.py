@@ -1,14 +1,15 @@
-"""A scripted Messages API on loopback: real agent CLIs talk to it, and it remembers what they said.
+"""A scripted model on loopback: real agent CLIs talk to it, and it remembers what they said.
 
     with ModelServer() as server:
         url = server.scenario("greets", [bash("echo hi"), Text("Done.")])
         ...                                        # run an agent with ANTHROPIC_BASE_URL=url
         assert server.seen("greets")[1].tool_results() == ["hi"]
 
-A scenario is told by the URL's path, so one server plays for many agents at
-once. Within a scenario each session has a script of its own: its first
-request gets the first reply, its second the second, and the last reply is
-repeated. A callable decides by the request instead.
+It speaks each API of `APIS`, so one script plays for any CLI. A scenario is
+told by the URL's path, so one server plays for many agents at once. Within a
+scenario each session has a script of its own: its first request gets the
+first reply, its second the second, and the last reply is repeated. A callable
+decides by the request instead.
 """
 
 from __future__ import annotations
@@ -23,7 +24,15 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlsplit
 
-from tests.model_server.replies import Call, Hang, Refuse, Reply, Stall, Text, message, stream
+from tests.model_server.api import Answer, Api, Asked, Stream
+from tests.model_server.completions import Completions
+from tests.model_server.contents import Contents
+from tests.model_server.messages import Messages
+from tests.model_server.replies import Hang, Refuse, Reply, Stall, Text, Told
+from tests.model_server.responses import Responses
+from tests.model_server.tools import NotOnOffer, in_words_of
+
+APIS: tuple[Api, ...] = (Messages(), Responses(), Completions(), Contents())
 
 Scenario = Sequence[Reply] | Callable[["Request"], Reply]
 
@@ -33,35 +42,29 @@ class Request:
     """One request for the model's next words, as the server saw it."""
 
     scenario: str
-    session: str
-    """What the CLI calls its session (its header); empty where it names none."""
     number: int
     """How many requests this session made before, in this scenario."""
+    asked: Asked
     body: Mapping[str, Any]
     headers: Mapping[str, str]
     """By lower-case name."""
 
     @property
-    def messages(self) -> list[Mapping[str, Any]]:
-        return list(self.body.get("messages", []))
+    def session(self) -> str:
+        """What the CLI calls its session; empty where it names none."""
+        return self.asked.session
 
     def tools(self) -> list[str]:
         """The names of the tools on offer."""
-        return [tool["name"] for tool in self.body.get("tools", [])]
+        return list(self.asked.tools)
 
     def said(self, role: str) -> list[str]:
         """Every text of `user` or `assistant`, oldest first."""
-        blocks = (b for m in self.messages if m["role"] == role for b in _blocks(m["content"]))
-        return [b["text"] for b in blocks if b["type"] == "text"]
+        return [text for speaker, text in self.asked.said if speaker == role]
 
     def tool_results(self) -> list[str]:
         """What every tool call gave back, oldest first."""
-        blocks = (b for m in self.messages if m["role"] == "user" for b in _blocks(m["content"]))
-        return [
-            "".join(part.get("text", "") for part in _blocks(b.get("content", "")))
-            for b in blocks
-            if b["type"] == "tool_result"
-        ]
+        return list(self.asked.tool_results)
 
 
 class ModelServer:
@@ -105,21 +108,26 @@ class ModelServer:
         """Lets every `Stall` and `Hang` go on, those to come too."""
         self._released.set()
 
-    def answer(self, name: str, body: Mapping[str, Any], headers: Mapping[str, str]) -> Reply | None:
-        """Notes a request and finds its reply; None where no scenario has that name."""
+    def answer(
+        self, name: str, asked: Asked, body: Mapping[str, Any], headers: Mapping[str, str]
+    ) -> Told | Refuse | Hang | None:
+        """Notes a request and finds its reply; None where no scenario has that name.
+
+        Raises NotOnOffer for a scripted call of a tool that the client does not have.
+        """
         scenario = self._scenarios.get(name)
         if scenario is None:
             return None
-        if not body.get("tools"):
+        if not asked.tools:
             # Titles and summaries for the CLI's own screens: no part of the conversation.
             return Text("An errand")
-        session = headers.get("x-claude-code-session-id", "")
         with self._changed:
-            number = sum(r.scenario == name and r.session == session for r in self._seen)
-            request = Request(name, session, number, body, headers)
+            number = sum(r.scenario == name and r.session == asked.session for r in self._seen)
+            request = Request(name, number, asked, body, headers)
             self._seen.append(request)
             self._changed.notify_all()
-        return scenario(request) if callable(scenario) else scenario[min(number, len(scenario) - 1)]
+        reply = scenario(request) if callable(scenario) else scenario[min(number, len(scenario) - 1)]
+        return in_words_of(reply, asked.tools)
 
     def wait_for_release(self) -> None:
         self._released.wait()
@@ -148,65 +156,82 @@ class _Handler(BaseHTTPRequestHandler):
     server: _Server
 
     def do_HEAD(self) -> None:
-        self._send(200, b"")
+        self._send(Answer(200, b""))
 
     def do_POST(self) -> None:
         raw = self.rfile.read(int(self.headers.get("content-length", 0)))
-        path = urlsplit(self.path).path.split("/")
-        if path[:2] != ["", "s"] or path[3:5] != ["v1", "messages"]:
-            return self._send(404, Refuse(404, "not_found_error", f"no such path: {self.path}").body())
-        if path[5:] == ["count_tokens"]:
-            return self._send(200, b'{"input_tokens":100}')
-        body = json.loads(raw)
         headers = {name.lower(): value for name, value in self.headers.items()}
-        reply = self.server.model.answer(path[2], body, headers)
+        scenario, path = _place(self.path)
+        body = json.loads(raw)
+        for api in APIS:
+            asked = api.read(path, body, headers)
+            if asked is not None:
+                self._reply(api, scenario, asked, body, headers)
+                return
+        self._send(Answer.of(404, {"error": {"message": f"no such path: {self.path}"}}))
+
+    def _reply(
+        self,
+        api: Api,
+        scenario: str,
+        asked: Asked | Answer,
+        body: Mapping[str, Any],
+        headers: Mapping[str, str],
+    ) -> None:
+        if isinstance(asked, Answer):
+            return self._send(asked)
         try:
-            self._play(reply, body)
+            reply = self.server.model.answer(scenario, asked, body, headers)
+            self._play(api, asked, reply)
+        except NotOnOffer as fault:
+            self._send(Answer.of(400, {"error": {"message": str(fault)}}))
         except (BrokenPipeError, ConnectionResetError):
             self.close_connection = True  # the client was killed, or has seen enough
 
-    def _play(self, reply: Reply | None, body: Mapping[str, Any]) -> None:
+    def _play(self, api: Api, asked: Asked, reply: Told | Refuse | Hang | None) -> None:
         if isinstance(reply, Hang):
             self.server.model.wait_for_release()
             reply = reply.then
-        match reply:
-            case None:
-                self._send(404, Refuse(404, "not_found_error", "no such scenario").body())
-            case Refuse(status, _, _, headers):
-                self._send(status, reply.body(), headers)
-            case Text() | Call() | Stall():
-                whole = message(reply, str(body.get("model")))
-                if body.get("stream"):
-                    self._stream(whole, stalls=isinstance(reply, Stall))
-                else:
-                    self._send(200, json.dumps(whole).encode())
+        if reply is None:
+            self._send(Answer.of(404, {"error": {"message": "no such scenario"}}))
+        elif isinstance(reply, Refuse):
+            self._send(api.refuse(reply))
+        elif asked.streams:
+            self._stream(api.stream(reply, asked.model), stalls=isinstance(reply, Stall))
+        else:
+            self._send(api.whole(reply, asked.model))
 
-    def _send(self, status: int, body: bytes, headers: Mapping[str, str] | None = None) -> None:
-        self.send_response(status)
-        self.send_header("content-type", "application/json")
-        self.send_header("content-length", str(len(body)))
-        for name, value in (headers or {}).items():
+    def _send(self, answer: Answer) -> None:
+        self.send_response(answer.status)
+        self.send_header("content-type", answer.type)
+        self.send_header("content-length", str(len(answer.body)))
+        for name, value in answer.headers.items():
             self.send_header(name, value)
         self.end_headers()
-        self.wfile.write(body)
+        self.wfile.write(answer.body)
 
-    def _stream(self, whole: Mapping[str, object], stalls: bool) -> None:
+    def _stream(self, stream: Stream, stalls: bool) -> None:
         self.send_response(200)
-        self.send_header("content-type", "text/event-stream")
+        self.send_header("content-type", stream.type)
         # The end of the answer is the end of the connection: nothing to count beforehand.
         self.send_header("connection", "close")
         self.end_headers()
         self.close_connection = True
-        for event in stream(whole):
-            if stalls and event.startswith(b"event: content_block_stop"):
-                self.server.model.wait_for_release()
-            self.wfile.write(event)
+        self._write(stream.beginning)
+        if stalls:
+            self.server.model.wait_for_release()
+        self._write(stream.rest)
+
+    def _write(self, pieces: Sequence[bytes]) -> None:
+        for piece in pieces:
+            self.wfile.write(piece)
             self.wfile.flush()
 
     def log_message(self, format: str, *args: object) -> None:
         pass  # what happened is in `seen`
 
 
-def _blocks(content: Any) -> list[Mapping[str, Any]]:
-    """A message's content as blocks: the API takes a bare string too."""
-    return [{"type": "text", "text": content}] if isinstance(content, str) else list(content)
+def _place(target: str) -> tuple[str, str]:
+    """The scenario of a request, and the API's own path; both empty where it is not below `/s/`."""
+    _, s, scenario, *rest = [*urlsplit(target).path.split("/"), "", ""]
+    return (scenario, "/" + "/".join(rest).rstrip("/")) if s == "s" else ("", "")

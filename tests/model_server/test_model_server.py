@@ -16,6 +16,8 @@ from tests.model_server import (
     Request,
     Stall,
     Text,
+    Write,
+    bash,
     model_server,
     overloaded,
     usage_limited,
@@ -34,6 +36,19 @@ def ask(
     whole = {"model": "m", "stream": stream, "tools": TOOLS, "messages": [], **body}
     headers = {"X-Claude-Code-Session-Id": session}
     connection.request("POST", f"/s/{scenario}/v1/messages?beta=true", json.dumps(whole), headers)
+    answer = connection.getresponse()
+    text = answer.read().decode()
+    connection.close()
+    return answer.status, {k.lower(): v for k, v in answer.getheaders()}, text
+
+
+def ask_openai(server: ModelServer, scenario: str, **body: Any) -> tuple[int, dict[str, str], str]:
+    """As `ask`, of the Responses API."""
+    host = server.url.removeprefix("http://")
+    connection = http.client.HTTPConnection(host, timeout=20)
+    tools = [{"type": "function", "name": "exec_command"}, {"type": "web_search"}]
+    whole = {"model": "m", "stream": False, "tools": tools, "input": [], "prompt_cache_key": "o", **body}
+    connection.request("POST", f"/s/{scenario}/v1/responses", json.dumps(whole))
     answer = connection.getresponse()
     text = answer.read().decode()
     connection.close()
@@ -82,6 +97,63 @@ def test_a_stream_says_the_same_as_a_whole_answer(model_server: ModelServer) -> 
     assert json.loads(deltas[1]["partial_json"]) == {"command": "ls"}
     assert told[-2]["delta"]["stop_reason"] == "tool_use"
     assert [told[0]["type"], told[-1]["type"]] == ["message_start", "message_stop"]
+
+
+def test_one_script_plays_for_every_api(model_server: ModelServer) -> None:
+    model_server.scenario("a", [bash("ls"), Text("Done.")])
+    (called,) = content(ask(model_server, "a"))
+    assert (called["name"], called["input"]["command"]) == ("Bash", "ls")
+    (item,) = json.loads(ask_openai(model_server, "a")[2])["output"]
+    assert (item["type"], item["name"], json.loads(item["arguments"])["cmd"]) == (
+        "function_call",
+        "exec_command",
+        "ls",
+    )
+
+
+def test_a_tool_that_is_not_on_offer_is_no_call(model_server: ModelServer) -> None:
+    model_server.scenario("a", [bash("ls")])
+    status, _, text = ask(model_server, "a", tools=[{"name": "Grep"}])
+    assert (status, json.loads(text)["error"]["message"]) == (400, 'no tool to run a command among ["Grep"]')
+
+
+def test_a_file_is_written_by_the_tool_for_it_or_by_the_shell(model_server: ModelServer) -> None:
+    model_server.scenario("a", [Write("/tmp/it's", "hello\n")])
+    (called,) = content(ask(model_server, "a", tools=[*TOOLS, {"name": "Write"}]))
+    assert (called["name"], called["input"]) == ("Write", {"file_path": "/tmp/it's", "content": "hello\n"})
+    (called,) = content(ask(model_server, "a", session="other"))
+    assert called["input"]["command"] == """printf %s 'hello\n' > '/tmp/it'"'"'s'"""
+
+
+def test_a_stream_of_responses_says_the_same_as_a_whole_one(model_server: ModelServer) -> None:
+    model_server.scenario("a", [Call("exec_command", {"cmd": "ls"}, say="Looking.")])
+    said, called = json.loads(ask_openai(model_server, "a")[2])["output"]
+    assert said["content"][0]["text"] == "Looking."
+    told = events(ask_openai(model_server, "a", stream=True)[2])
+    done = [event["item"] for event in told if event["type"] == "response.output_item.done"]
+    assert [item["type"] for item in done] == ["message", "function_call"]
+    assert json.loads(done[1]["arguments"]) == json.loads(called["arguments"]) == {"cmd": "ls"}
+    assert [told[0]["type"], told[-1]["type"]] == ["response.created", "response.completed"]
+
+
+def test_a_request_to_responses_is_read_like_any_other(model_server: ModelServer) -> None:
+    model_server.scenario("a", [Text("one")])
+    said = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "hi"}]}
+    call = {"type": "function_call", "name": "exec_command", "arguments": "{}", "call_id": "c"}
+    result = {"type": "function_call_output", "call_id": "c", "output": "42"}
+    ask_openai(model_server, "a", input=[said, call, result])
+    (seen,) = model_server.seen("a")
+    assert (seen.said("user"), seen.tool_results(), seen.session) == (["hi"], ["42"], "o")
+    assert seen.tools() == ["exec_command"]
+
+
+def test_a_limit_of_an_account_is_told_by_responses_in_its_error(model_server: ModelServer) -> None:
+    model_server.scenario("a", [usage_limited(1795264089), overloaded()])
+    status, _, text = ask_openai(model_server, "a")
+    error = json.loads(text)["error"]
+    assert (status, error["type"], error["resets_at"]) == (429, "usage_limit_reached", 1795264089)
+    # What happens while the model speaks is told in the stream.
+    assert events(ask_openai(model_server, "a", stream=True)[2])[-1]["type"] == "response.failed"
 
 
 def test_a_refusal_has_its_status_and_headers(model_server: ModelServer) -> None:

@@ -22,7 +22,7 @@ from tests.model_server import (
     Reply,
     Text,
     bash,
-    claude_binary,
+    cli_binary,
     env_for_claude,
     overloaded,
     unauthorized,
@@ -66,7 +66,7 @@ class Desk:
     """A worktree, a home and the real program in them: a runner in ten lines."""
 
     def __init__(self, folder: Path, server: ModelServer) -> None:
-        self.binary = claude_binary()
+        self.binary = cli_binary("claude")
         self.server = server
         self.home, self.tree = folder / "home", folder / "tree"
         for each in (self.home, self.tree, folder / "bin"):

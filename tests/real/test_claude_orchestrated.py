@@ -22,7 +22,7 @@ from tests.model_server import (
     Scenario,
     Text,
     bash,
-    claude_binary,
+    cli_binary,
     env_for_claude,
     unauthorized,
     usage_limited,
@@ -50,7 +50,7 @@ class ClaudeBench:
         self.program.write_text(
             "#!/bin/sh\n"
             f'[ -e {self.seen_first} ] || cp "$SOW_TASK_DIR/state.yaml" {self.seen_first}\n'
-            f'exec {claude_binary()} "$@"\n'
+            f'exec {cli_binary("claude")} "$@"\n'
         )
         self.program.chmod(0o755)
         bench.settle_in({"type": "claude", "settings": {"program": str(self.program)}})

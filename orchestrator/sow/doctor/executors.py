@@ -36,8 +36,9 @@ from sow_executors.base import BadSettings, Command, Executor, Turn
 from sow_executors.extras import Answer, Examined, Login
 from sow_executors.lines import one_line
 
-VERSION_SECONDS = 5.0
-LOGIN_SECONDS = 10.0
+VERSION_SECONDS = 20.0
+"""A program of 200 MB that nobody started today takes some."""
+LOGIN_SECONDS = 20.0
 """A CLI may ask its servers."""
 
 _AT_ONCE = 8
@@ -240,8 +241,9 @@ def _asked(
         wrong = f"it is another program of that name, or a version that sow does not know: it says {said!r}"
         mend = "put the right one first on the PATH, or give its path as `program` in the executor's settings"
         return Seen(program, wrong=wrong, mend=mend)
+    question = executor.asks_login(program, folder)
     try:
-        answer = ask(executor.asks_login(program, folder), LOGIN_SECONDS)
+        answer = ask(question, LOGIN_SECONDS) if question else Answer("")
     except SowError as fault:
         return Seen(program, version, unsure=f"whether somebody is logged in: {fault}", mend=fault.hint)
     login = executor.login(answer, env)

@@ -1,0 +1,406 @@
+"""Codex: one headless turn in a thread whose id Codex makes, told by its stream of JSON.
+
+Written against 0.169.0 and measured on the real program (`tests/real/`). The
+thread is named in the first line, and everything after it can be resumed. Its
+options stand before `resume`, which takes few of its own, and all of them are
+given each time: a resumed thread falls back to the defaults. How a turn failed
+is told in words only.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import time
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from sow_executors import ends, settings
+from sow_executors.base import (
+    Command,
+    Denied,
+    Failed,
+    Finished,
+    Kind,
+    Limited,
+    Report,
+    Retried,
+    Returned,
+    Said,
+    SessionIds,
+    Spent,
+    Started,
+    Turn,
+    Used,
+)
+from sow_executors.extras import Answer, Login
+from sow_executors.lines import count, detail, one_line, parse, table, tables, words
+
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+
+_VERSION = re.compile(r"^codex-cli (\d+\.\d+\.\S+)$", re.MULTILINE)
+
+_KEYS = ("CODEX_API_KEY", "CODEX_ACCESS_TOKEN")
+
+_SETTINGS = ("yolo_mode", "model", "profile", "program")
+
+_OURS = frozenset(
+    [
+        *("--json", "-C", "--cd", "--worktree", "--ephemeral", "--last", "--all", "--remote"),
+        # They take every word behind them, ours too.
+        *("-i", "--image"),
+    ]
+)
+
+_UNPROFILED = ("-c", "allow_login_shell=false")
+"""A login shell would set the PATH anew, and an agent find another `sow` than ours, or none."""
+
+
+class Codex:
+    """Runs `codex exec`. Settings: `yolo_mode`, `model`, `profile`, `program`.
+
+    With `yolo_mode` off every command runs in Codex's sandbox: it reads all, writes
+    only the worktree and the turn's `writable` folders, and has no network. Nothing
+    is asked for and nothing denied: what the sandbox forbids fails.
+    """
+
+    name = "codex"
+    ids: SessionIds = "theirs"
+    environment: tuple[str, ...] = ("CODEX_*", "OPENAI_*", "AZURE_OPENAI_*")
+
+    def program(self, settings: Mapping[str, object]) -> tuple[str, ...]:
+        return (_program(settings),)
+
+    def accepts(self, session_id: str) -> bool:
+        """A UUID: anything else is the name of a thread, and of one that nobody knows a new one is made."""
+        return _UUID.fullmatch(session_id) is not None
+
+    def spawn(self, turn: Turn) -> Command:
+        return self._headless(turn)
+
+    def resume(self, turn: Turn) -> Command:
+        # Without the dash it would take no prompt from standard input.
+        return self._headless(turn, "resume", _session(turn), "-")
+
+    def attach(self, turn: Turn) -> Command:
+        # As if it had been answered that the folder is trusted, for this one process.
+        trusted = f'projects={{{json.dumps(turn.folder)}={{trust_level="trusted"}}}}'
+        argv = (
+            *(_program(turn.settings), "resume"),
+            # The server that terminals share would hold the thread after this one is closed.
+            *("--no-daemon", "-c", "check_for_update_on_startup=false", "-c", trusted),
+            *(*_options(turn), _session(turn)),
+        )
+        return Command(argv, turn.folder)
+
+    def reader(self, session_id: str | None) -> CodexReader:
+        return CodexReader(session_id)
+
+    def reader_after(self, session_id: str, spent: Spent) -> CodexReader:
+        return CodexReader(session_id, spent)
+
+    def asks_version(self, program: str, folder: str) -> Command:
+        return Command((program, "--version"), folder)
+
+    def version(self, answer: Answer) -> str:
+        found = _VERSION.search(answer.out)
+        return found[1] if found else ""
+
+    def asks_login(self, program: str, folder: str) -> Command:
+        """Answered without the network: that the login is a good one is not proved by it."""
+        return Command((program, "login", "status"), folder)
+
+    def login(self, answer: Answer, env: Mapping[str, str]) -> Login:
+        """By the words, which stand on standard error; they know of no key in a variable."""
+        if key := next((name for name in _KEYS if env.get(name)), ""):
+            return Login(True, f"api_key from {key}")
+        said = f"{answer.out}\n{answer.err}".lower()
+        # The first of them contains the second.
+        if "not logged in" in said:
+            return Login(None if _has_provider(env) else False)
+        if "logged in using chatgpt" in said:
+            return Login(True, "ChatGPT")
+        if "api key" in said:
+            return Login(True, "api_key")
+        return Login(True) if "logged in" in said else Login(None)
+
+    def logs_in(self, program: str) -> tuple[str, ...]:
+        return (program, "login")
+
+    def _headless(self, turn: Turn, *how: str) -> Command:
+        argv = (_program(turn.settings), "exec", "--json", "--skip-git-repo-check", *_options(turn), *how)
+        return Command(argv, turn.folder, stdin=turn.prompt)
+
+
+def _program(given: Mapping[str, object]) -> str:
+    return settings.word(given, "program") or "codex"
+
+
+def _session(turn: Turn) -> str:
+    if turn.session_id is None:
+        raise ValueError("codex resumes a thread by its id")
+    return turn.session_id
+
+
+def _options(turn: Turn) -> tuple[str, ...]:
+    """What a terminal session takes, too."""
+    given = turn.settings
+    settings.only("codex", given, _SETTINGS)
+    if settings.flag(given, "yolo_mode"):
+        options = ["--dangerously-bypass-approvals-and-sandbox"]
+    else:
+        options = ["--sandbox=workspace-write", *(f"--add-dir={folder}" for folder in turn.writable)]
+    options += _UNPROFILED
+    if model := settings.word(given, "model"):
+        options.append(f"--model={model}")
+    if profile := settings.word(given, "profile"):
+        options.append(f"--profile={profile}")
+    return (*options, *settings.spare("codex", turn.custom_args, _OURS))
+
+
+def _has_provider(env: Mapping[str, str]) -> bool:
+    """Whether the user's models come from elsewhere than OpenAI, which may need no login of Codex's."""
+    home = Path(env.get("CODEX_HOME") or Path(env.get("HOME") or Path.home()) / ".codex")
+    try:
+        config = tomllib.loads((home / "config.toml").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return bool(config.get("model_provider", "openai") != "openai")
+
+
+NOTHING = Spent()
+
+
+class CodexReader:
+    """Folds the stream of one attempt; see `sow_executors.base.Reader`."""
+
+    def __init__(self, session_id: str | None, spent: Spent = NOTHING) -> None:
+        self._expected = session_id
+        self._session = ""
+        self._counted = spent
+        """What was told of the thread's tokens so far: Codex counts on where the last process ended."""
+        self._outcome: Finished | Failed | None = None
+        self._working = False
+        """Whether anything happened since the last outcome."""
+        self._fault = ""
+        """The last error that was told outside of a turn's end."""
+        self._last = ""
+        self._turns = self._retries = 0
+        self._open: set[str] = set()
+
+    def read(self, line: str) -> list[Report]:
+        event = parse(line)
+        if event is None:
+            return []
+        match event.get("type"):
+            case "thread.started":
+                return self._started(words(event.get("thread_id")))
+            case "turn.started":
+                self._working = True
+                return []
+            case "item.started" | "item.updated" | "item.completed" as kind:
+                self._working = True
+                return self._item(table(event.get("item")), over=kind == "item.completed")
+            case "error":
+                return self._error(words(event.get("message")))
+            case "turn.completed":
+                return self._completed(table(event.get("usage")))
+            case "turn.failed":
+                return self._failed(words(table(event.get("error")).get("message")))
+            case _:
+                return []
+
+    def end(self, exit_code: int | None, stderr: str) -> Finished | Failed:
+        # An outcome tells nothing of a turn that began after it and was cut.
+        if self._outcome is not None and not self._working:
+            return self._outcome
+        # A signal is more certain than words that were printed before it.
+        if exit_code is None or ends.signal_of(exit_code) is not None:
+            return ends.failed("codex", exit_code, stderr)
+        said = self._fault or _last_error(words(stderr))
+        if kind := _by_text(said):
+            return Failed(kind, ends.last_words(said), _resets_at(said) if kind == "usage_limit" else None)
+        return ends.failed("codex", exit_code, said)
+
+    def _started(self, thread: str) -> list[Report]:
+        self._session = thread
+        return [Started(thread)] if thread else []
+
+    def _item(self, item: Mapping[str, Any], *, over: bool) -> list[Report]:
+        match item.get("type"):
+            case "agent_message":
+                return self._say(words(item.get("text"))) if over else []
+            case "error" | "reasoning" | "plan" | "todo_list":
+                return []  # an `error` here is a warning: the turn goes on
+            case str():
+                return self._tool(item, over=over)
+            case _:
+                return []
+
+    def _say(self, text: str) -> list[Report]:
+        if not text.strip():
+            return []
+        self._last = text
+        return [Said(text)]
+
+    def _tool(self, item: Mapping[str, Any], *, over: bool) -> list[Report]:
+        call = words(item.get("id"))
+        name, told = _called(item)
+        reports: list[Report] = []
+        if call not in self._open:
+            self._open.add(call)
+            reports.append(Used(name, told, call))
+        if over:
+            self._open.discard(call)
+            if item.get("status") == "declined":
+                reports.append(Denied(name, told, "declined by its rules"))
+            code = item.get("exit_code")
+            reports.append(Returned(call, ok=item.get("status") not in ("failed", "declined") and not code))
+        return reports
+
+    def _error(self, message: str) -> list[Report]:
+        if retry := _RETRY.match(message):
+            self._retries = int(retry[1]) if retry[1] else self._retries + 1
+            return [Retried(self._retries, one_line(retry[2] or message))]
+        self._fault = message
+        return []
+
+    def _completed(self, usage: Mapping[str, Any]) -> list[Report]:
+        self._turns += 1
+        if self._expected and self._session and self._session != self._expected:
+            told = f"codex worked in thread {self._session}, not in {self._expected}"
+            return [*self._spent(usage), self._over(Failed("session_not_found", told))]
+        return [*self._spent(usage), self._over(Finished(self._last, self._turns))]
+
+    def _failed(self, message: str) -> list[Report]:
+        message = message or self._fault
+        kind = _by_text(message) or "unknown"
+        told = ends.last_words(message) or "codex told an error without a word"
+        if kind != "usage_limit":
+            return [self._over(Failed(kind, told))]
+        resets_at = _resets_at(message)
+        return [Limited("rejected", resets_at), self._over(Failed(kind, told, resets_at))]
+
+    def _over(self, outcome: Finished | Failed) -> Finished | Failed:
+        self._outcome, self._working, self._fault = outcome, False, ""
+        return outcome
+
+    def _spent(self, usage: Mapping[str, Any]) -> list[Report]:
+        """What was added to the thread's tokens; Codex names no price."""
+        cached = count(usage.get("cached_input_tokens"))
+        total = Spent(
+            max(count(usage.get("input_tokens")) - cached, 0), count(usage.get("output_tokens")), cached
+        )
+        before, self._counted = self._counted, total
+        pairs = (
+            (total.input_tokens, before.input_tokens),
+            (total.output_tokens, before.output_tokens),
+            (total.cached_tokens, before.cached_tokens),
+        )
+        # A version that counts each process for itself begins below what was counted.
+        goes_on = all(now >= then for now, then in pairs)
+        added = Spent(*(now - then for now, then in pairs)) if goes_on else total
+        return [] if added == NOTHING else [added]
+
+
+def _called(item: Mapping[str, Any]) -> tuple[str, str]:
+    """The name of an item's tool, and what a person wants to see of the call."""
+    kind = words(item.get("type"))
+    match kind:
+        case "command_execution":
+            return "shell", one_line(_script(words(item.get("command"))))
+        case "file_change":
+            paths = (words(change.get("path")) for change in tables(item.get("changes")))
+            return "edit", one_line(", ".join(paths))
+        case "mcp_tool_call":
+            name = f"{words(item.get('server'))}.{words(item.get('tool'))}"
+            return name, detail(table(item.get("arguments")), ())
+        case "collab_tool_call":
+            return words(item.get("tool")) or kind, one_line(words(item.get("prompt")))
+        case _:
+            return kind, detail(item, ("query", "path", "prompt"))
+
+
+def _script(command: str) -> str:
+    """What a shell is given to run, without the shell itself."""
+    if len(command) > 64 * 1024:
+        return command
+    try:
+        shell, flag, script = shlex.split(command)
+    except ValueError:
+        return command
+    return script if shell.endswith("sh") and flag in ("-c", "-lc") else command
+
+
+# -- failures, which are told in words --------------------------------------------------------------
+
+_RETRY = re.compile(r"Reconnecting\.\.\. (?:(\d{1,6})/\d+|waiting for network)(?: \((.*)\))?", re.DOTALL)
+"""It tries again by itself: a number of times, and without an end where nothing can be reached."""
+
+_URL = re.compile(r",? ?url: \S+")
+
+_TEXT: tuple[tuple[str, Kind], ...] = (
+    (r"no rollout found", "session_not_found"),
+    (r"already has an active writer", "session_conflict"),
+    (r"hit your usage limit", "usage_limit"),
+    (r"[Qq]uota exceeded|out of credits|status:? 402", "billing_exhausted"),
+    (r"ran out of room|context window|context_length_exceeded", "context_overflow"),
+    (r"status:? 401|[Nn]ot logged in|log out and sign in|(access|refresh) token", "auth_invalid"),
+    (
+        r"model \S* ?does not exist|is not supported when using Codex|requires a newer version",
+        "model_not_found",
+    ),
+    (r"status:? 403", "access_denied"),
+    (r"status:? 404", "model_not_found"),
+    (r"status:? 429|[Rr]ate limit", "rate_limit"),
+    (r"at capacity|overloaded|status:? (503|529)", "overloaded"),
+    (r"high demand|status:? 5\d\d|[Ii]nternal server error", "server_error"),
+    (r"stream disconnected|error sending request|[Cc]onnection (refused|failed)|timed? ?out", "network"),
+    (r"was flagged|invalid_prompt", "content_filter"),
+    (r"Missing environment variable|unexpected argument|invalid value|cannot be used with", "config_invalid"),
+    (r"[Ee]rror (loading|parsing) config|config\.toml|unknown (variant|configuration)", "config_invalid"),
+    (r"status:? 4\d\d|No prompt provided", "invalid_request"),
+)
+"""Signatures of failures, those first that are told along with another's words."""
+
+_RESET = re.compile(
+    r"try again at (?:(?P<month>[A-Z][a-z]{2}) (?P<day>\d{1,2})(?:st|nd|rd|th), (?P<year>\d{4}) )?"
+    r"(?P<hour>\d{1,2}):(?P<minute>\d\d) (?P<half>[AP]M)"
+)
+
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
+def _by_text(text: str) -> Kind | None:
+    # The address of a request may hold any word and number.
+    text = _URL.sub("", text[-64 * 1024 :])
+    return next((kind for pattern, kind in _TEXT if re.search(pattern, text)), None)
+
+
+def _last_error(stderr: str) -> str:
+    """The line that says why, among lines of a log; all of it where there is none."""
+    errors = [line for line in stderr.splitlines() if line.lower().startswith("error:")]
+    return errors[-1] if errors else stderr
+
+
+def _resets_at(message: str) -> float | None:
+    """When a usage limit ends, in seconds since the epoch: told in local time, without seconds.
+
+    A time without a date is one of today.
+    """
+    found = _RESET.search(message)
+    if found is None or (found["month"] and found["month"] not in _MONTHS):
+        return None
+    today = time.localtime()
+    year, month, day = today.tm_year, today.tm_mon, today.tm_mday
+    if found["month"]:
+        year, month, day = int(found["year"]), _MONTHS.index(found["month"]) + 1, int(found["day"])
+    hour = int(found["hour"]) % 12 + (12 if found["half"] == "PM" else 0)
+    try:
+        # To the end of that minute: an earlier start would only be refused again.
+        return time.mktime((year, month, day, hour, int(found["minute"]) + 1, 0, 0, 0, -1))
+    except (OverflowError, ValueError):
+        return None

@@ -1,0 +1,194 @@
+"""The real Gemini CLI and the real opencode, run as their executors say, against a scripted model on loopback."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+import uuid
+from pathlib import Path
+
+import pytest
+from tests.model_server import (
+    ModelServer,
+    Refuse,
+    Text,
+    Write,
+    bash,
+    rate_limited,
+    unauthorized,
+    usage_limited,
+)
+from tests.real.cast import GEMINI, OPENCODE, Desk
+from tests.real.parts import until
+
+from sow_executors.base import Command, Denied, Finished, Returned, Said, Spent, Started, Used
+from sow_executors.extras import Answer, Examined, Login
+
+pytestmark = [pytest.mark.real_cli, pytest.mark.slow]
+
+
+@pytest.fixture
+def desk(request: pytest.FixtureRequest, tmp_path: Path, model_server: ModelServer) -> Desk:
+    return Desk(request.param, tmp_path, model_server)
+
+
+both = pytest.mark.parametrize("desk", [GEMINI, OPENCODE], ids=lambda cli: cli.name, indirect=True)
+gemini = pytest.mark.parametrize("desk", [GEMINI], ids=["gemini"], indirect=True)
+opencode = pytest.mark.parametrize("desk", [OPENCODE], ids=["opencode"], indirect=True)
+
+
+@both
+def test_with_yolo_mode_off_edits_and_sow_run_the_rest_is_refused_and_a_resume_goes_on(
+    desk: Desk, tmp_path: Path
+) -> None:
+    outbox = tmp_path / "outbox"
+    outbox.mkdir()
+    escape = "touch escaped"
+    first = desk.spawn(
+        Write(str(desk.tree / "notes.txt"), "done\n"),
+        bash("sow task set status needs_review"),
+        bash(escape),
+        bash(f"sow task status && {escape}"),
+        Write(str(outbox / "report"), "x"),
+        Write(str(tmp_path / "elsewhere"), "x"),
+        Text("I did what I could."),
+        prompt="-p --help, and " + "x" * 200_000,
+        writable=(str(outbox),),
+    )
+    assert first.end in (Finished("I did what I could."), Finished("I did what I could.", 7))
+    assert first.of(Said) == [Said("I did what I could.")]
+    assert [each.session_id for each in first.of(Started)] == [desk.session]
+    assert (desk.tree / "notes.txt").read_text() == "done\n"
+    assert desk.calls.read_text() == "task set status needs_review\n"
+    assert (outbox / "report").exists()
+    assert not (desk.tree / "escaped").exists()
+    assert not (tmp_path / "elsewhere").exists()
+    denied = [each.detail for each in first.of(Denied)]
+    assert denied == [escape, f"sow task status && {escape}", str(tmp_path / "elsewhere")]
+    assert all(each.reason for each in first.of(Denied))
+    used = {each.call: each.detail for each in first.of(Used)}
+    returned = {each.call: each.ok for each in first.of(Returned)}
+    assert [ok for call in used for ok in [returned[call]]] == [True, True, False, False, True, False]
+    asked = desk.seen()
+    assert any("-p --help, and xxx" in text and len(text) >= 200_000 for text in asked[0].said("user"))
+    assert any("heard" in result for result in asked[2].tool_results())
+
+    again = desk.resume(Text("Going on."), prompt="Handle empty input too.")
+    assert again.end in (Finished("Going on."), Finished("Going on.", 1))
+    assert [each.session_id for each in again.of(Started)] == [desk.session]
+    (seen,) = desk.seen()
+    assert any("x" * 200_000 in text for text in seen.said("user"))
+    assert "I did what I could." in seen.said("assistant")
+    assert any("Handle empty input too." in text for text in seen.said("user"))
+    # Each process tells what it used itself, so that a sum is right.
+    spent = [sum(each.input_tokens for each in ended.of(Spent)) for ended in (first, again)]
+    assert spent == [700, 100]
+    assert [sum(each.output_tokens for each in ended.of(Spent)) for ended in (first, again)] == [140, 20]
+
+
+@both
+def test_with_yolo_mode_on_every_command_runs(desk: Desk) -> None:
+    ended = desk.spawn(bash("touch made && echo $((6 * 7))"), Text("Done."), yolo_mode=True)
+    assert (desk.tree / "made").exists()
+    assert any("42" in result for result in desk.seen()[1].tool_results())
+    assert ended.of(Denied) == []
+    assert isinstance(ended.end, Finished)
+
+
+@both
+@pytest.mark.parametrize(
+    ("reply", "kind"),
+    [
+        pytest.param(unauthorized(), "auth_invalid", id="401"),
+        # Whoever tries again by itself does so at once.
+        pytest.param(rate_limited(0), "rate_limit", id="429"),
+        pytest.param(Refuse("no_such_model"), "model_not_found", id="404"),
+    ],
+)
+def test_a_refusal_of_the_api_is_classed(desk: Desk, reply: Refuse, kind: str) -> None:
+    ended = desk.spawn(reply)
+    assert ended.kind == kind
+    assert ended.of(Said) == []
+
+
+@gemini
+def test_a_used_up_quota_says_when_it_ends(desk: Desk) -> None:
+    reset = time.time() + 9000
+    ended = desk.spawn(usage_limited(int(reset)))
+    assert ended.kind == "usage_limit"
+    assert ended.end.resets_at == pytest.approx(reset, abs=100)  # type: ignore[union-attr]
+
+
+@opencode
+def test_a_model_that_the_settings_made_up_is_told_in_words(desk: Desk) -> None:
+    ended = desk.spawn(Text("Never said."), model="mock/nope")
+    assert ended.kind == "model_not_found"
+    assert "mock/nope" in ended.end.message  # type: ignore[union-attr]
+
+
+@both
+def test_a_session_that_nobody_knows_is_told_by_name(desk: Desk) -> None:
+    desk.session = desk.cli.unknown
+    assert desk.resume(Text("Never said.")).kind == "session_not_found"
+    assert desk.seen() == []
+
+
+@gemini
+def test_an_id_that_is_taken_is_told_so(desk: Desk) -> None:
+    desk.spawn(Text("Taken."))
+    assert desk.spawn(Text("Never said.")).kind == "session_conflict"
+
+
+@both
+def test_a_session_killed_in_mid_tool_goes_on(desk: Desk) -> None:
+    gate, begun, gone = (desk.tree / name for name in ("gate", "begun", "gone"))
+    os.mkfifo(gate)
+    # The tool's own process outlives a kill of the program's: it is to end with the test.
+    slow = bash("echo x > begun; cat gate; echo x > gone")
+    scenario = desk.script([bash("echo one"), slow])
+    agent = desk.start(desk.cli.executor.spawn(desk.turn("Build it.", yolo_mode=True)), scenario)
+    until(begun.exists, 100)
+    agent.kill()
+    gate.write_text("")
+    cut = desk.finish(agent)
+    until(gone.exists)
+    assert cut.kind == "crash_signal"
+    assert desk.session
+    ended = desk.resume(Text("Going on."), yolo_mode=True)
+    assert [each.session_id for each in ended.of(Started)] == [desk.session]
+    assert isinstance(ended.end, Finished)
+    (seen,) = desk.seen()
+    assert any("Build it." in text for text in seen.said("user"))
+
+
+@both
+def test_its_version_and_login_are_told_without_a_call_of_the_model(desk: Desk) -> None:
+    executor, program = desk.cli.executor, str(desk.cli.configured()["settings"]["program"])  # type: ignore[index]
+    assert isinstance(executor, Examined)
+
+    def asked(command: Command) -> Answer:
+        env = desk.env(command, "never")
+        ran = subprocess.run(
+            command.argv, capture_output=True, text=True, cwd=command.folder, env=env, timeout=60, check=False
+        )
+        return Answer(ran.stdout, ran.stderr, ran.returncode)
+
+    assert executor.version(asked(executor.asks_version(program, str(desk.tree))))
+    question = executor.asks_login(program, str(desk.tree))
+    env = desk.env(Command((program,), "/"), "never")
+    login = executor.login(asked(question) if question else Answer(""), env)
+    assert login in (Login(True, "api_key from GEMINI_API_KEY"), Login(None))
+    assert desk.server.seen("never") == []
+
+
+@gemini
+def test_an_id_of_ours_is_taken_by_a_session_that_had_no_answer_yet(desk: Desk) -> None:
+    """So that a program that was killed early is resumed, and not begun anew under an id that is taken."""
+    scenario = desk.script([Text("Never said.")])
+    desk.session = str(uuid.uuid4())
+    agent = desk.start(desk.cli.executor.spawn(desk.turn("Build it.")), scenario)
+    desk.server.wait_for(scenario, 1, 60)
+    agent.kill()
+    desk.finish(agent)
+    assert isinstance(desk.resume(Text("Here I am.")).end, Finished)
