@@ -146,10 +146,14 @@ class AcpReader:
         self._message = ""
         """The id of that message, where the agent gives one."""
         self._last = ""
+        self._early: dict[str, dict[str, Any]] = {}
+        """Calls that began without a word of what they are about; it mostly follows."""
         self._open: set[str] = set()
         self._turns = 0
-        self._total = spent or Spent()
-        """What the session has cost in all, by what was told so far."""
+        self._broken = False
+        """The agent said by a sign of its own that this prompt met an error."""
+        self._total = (spent.usd if spent else None) or 0.0
+        """What the session has cost in all, by what was told so far; tokens are told by the prompt."""
 
     def read(self, line: str) -> list[Report]:
         event = parse(line)
@@ -201,16 +205,19 @@ class AcpReader:
         match update.get("sessionUpdate"):
             case "agent_message_chunk":
                 return self._piece(update)
-            case "tool_call":
-                return [*self._flush(), *self._called(update)]
-            case "tool_call_update":
+            case "tool_call" | "tool_call_update":
                 return [*self._flush(), *self._called(update)]
             case "usage_update":
                 cost = table(update.get("cost"))
                 usd = amount(cost.get("amount")) if cost.get("currency", "USD") == "USD" else None
-                return self._spent(usd=usd)
+                return self._spent(usd)
             case "agent_thought_chunk" | "plan":
                 return self._flush()
+            case "session_info_update":
+                status = table(table(table(update.get("_meta")).get("codex")).get("threadStatus"))
+                if status:
+                    self._broken = status.get("type") == "systemError"
+                return []
             case _:
                 return []
 
@@ -233,54 +240,61 @@ class AcpReader:
 
     def _called(self, update: Mapping[str, Any]) -> list[Report]:
         call, status = words(update.get("toolCallId")), update.get("status")
+        known = self._early.pop(call, None)
+        whole = {**(known or {}), **{key: value for key, value in update.items() if value is not None}}
         reports: list[Report] = []
-        if update.get("sessionUpdate") == "tool_call" and call not in self._open:
-            self._open.add(call)
-            reports.append(Used(words(update.get("kind")) or "tool", detail(update), call))
+        if known is not None or (update.get("sessionUpdate") == "tool_call" and call not in self._open):
+            if known is None and status == "pending" and not table(update.get("rawInput")):
+                self._early[call] = whole
+                return []
+            reports += self._used(call, whole)
         if status in ("completed", "failed") and call in self._open:
             self._open.discard(call)
             reports.append(Returned(call, ok=status == "completed"))
         return reports
 
+    def _used(self, call: str, update: Mapping[str, Any]) -> list[Report]:
+        self._open.add(call)
+        return [Used(words(update.get("kind")) or "tool", detail(update), call)]
+
     def _end_of_prompt(self, event: Mapping[str, Any]) -> list[Report]:
         said = self._flush()
+        for call, update in self._early.items():
+            said += self._used(call, update)
+        self._early.clear()
         usage = table(event.get("usage"))
         if usage:
-            said += self._spent(
-                input_tokens=count(usage.get("inputTokens")) + count(usage.get("cachedWriteTokens")),
-                output_tokens=count(usage.get("outputTokens")),
-                cached_tokens=count(usage.get("cachedReadTokens")),
+            spent = Spent(
+                count(usage.get("inputTokens")) + count(usage.get("cachedWriteTokens")),
+                count(usage.get("outputTokens")),
+                count(usage.get("cachedReadTokens")),
             )
+            said += [] if spent == Spent() else [spent]
         if event.get("more") is True:
             return said
         self._ended = event
         # Told at once, for the agent may not end after it.
         return [*said, self.end(0, "")]
 
-    def _spent(self, *, usd: float | None = None, **tokens: int) -> list[Report]:
-        """What was used since the last time: agents tell what their session came to in all."""
-        before = self._total
-        now = Spent(
-            tokens.get("input_tokens", before.input_tokens),
-            tokens.get("output_tokens", before.output_tokens),
-            tokens.get("cached_tokens", before.cached_tokens),
-            before.usd if usd is None else usd,
-        )
-        self._total = now
-        spent = Spent(
-            _since(before.input_tokens, now.input_tokens),
-            _since(before.output_tokens, now.output_tokens),
-            _since(before.cached_tokens, now.cached_tokens),
-            None if usd is None else _since(before.usd or 0.0, usd),
-        )
-        nothing = not (spent.input_tokens or spent.output_tokens or spent.cached_tokens or spent.usd)
-        return [] if nothing else [spent]
+    def _spent(self, usd: float | None) -> list[Report]:
+        """What was spent since the last time: agents tell what their session came to in all."""
+        if usd is None:
+            return []
+        # A total that is smaller than before was begun anew.
+        since = usd - self._total if usd >= self._total else usd
+        self._total = usd
+        return [Spent(usd=since)] if since else []
 
     def _outcome(self, reason: str) -> Finished | Failed:
+        if reason == "cancelled" and self._ended and self._ended.get("refused") is True:
+            told = f"{self._agent} stopped, for it was not allowed what it asked for"
+            return Failed("tool_permission_denied", told)
         if kind := _STOPPED.get(reason):
             return Failed(kind, f"{self._agent} stopped: {reason.replace('_', ' ')}")
         if reason != "end_turn":
             return Failed("unknown", f"{self._agent} stopped for a reason of its own: {reason or 'none'}")
+        if self._broken:
+            return Failed(_by_text(self._last), ends.last_words(self._last) or f"{self._agent} met an error")
         if found := _BANNER.search(self._last):
             return Failed("rate_limit", one_line(found[0]))
         return Finished(self._last, self._turns)
@@ -307,11 +321,6 @@ def _asked(event: Mapping[str, Any]) -> list[Report]:
     names = tuple(name for each in options if (name := words(each))) if isinstance(options, list) else ()
     question, held = words(event.get("question")), words(event.get("id"))
     return [Asked(question, names, "permission", held)] if question and held else []
-
-
-def _since(before: Any, now: Any) -> Any:
-    """What came to a total; one that is smaller than before was begun anew."""
-    return now - before if now >= before else now
 
 
 _STOPPED: dict[str, Kind] = {
@@ -348,7 +357,7 @@ _TEXT: tuple[tuple[str, Kind], ...] = (
         "auth_invalid",
     ),
     (r"Credit balance is too low|Quota exceeded|insufficient_quota", "billing_exhausted"),
-    (r"\b529\b|[Oo]verloaded", "overloaded"),
+    (r"\b529\b|[Oo]verloaded|at capacity", "overloaded"),
     (r"\b429\b|Too Many Requests|resource_exhausted|rate limit", "rate_limit"),
     (r"Prompt is too long|context (window|length)|ran out of room", "context_overflow"),
     (r"ECONN\w+|ENOTFOUND|EAI_AGAIN|getaddrinfo|Connection refused", "network"),
@@ -376,4 +385,8 @@ def _kind(fault: Mapping[str, Any], message: str, data: Mapping[str, Any]) -> Ki
         return "config_invalid"
     if kind := _ERRORS.get(words(data.get("errorKind"))):
         return "overloaded" if kind == "server_error" and re.search(r"\b529\b|[Oo]verloaded", said) else kind
+    return _by_text(said)
+
+
+def _by_text(said: str) -> Kind:
     return next((kind for pattern, kind in _TEXT if re.search(pattern, said)), "unknown")

@@ -38,12 +38,18 @@ from sow_executors import acp_rules, inbox
 from sow_executors.acp_rules import Rules
 from sow_executors.lines import one_line, parse, table, tables, words
 
+SPARED = 3
+"""How often an agent that ends its turn over a refusal is told to go on without."""
+
 OPENING_SECONDS = 120.0
 """How long an agent may take for a step that comes before its work."""
 
 LONGEST_LINE = 64 * 1024 * 1024
 MOST_TRAFFIC = 256 * 1024 * 1024
 LONGEST_TEXT, LONGEST_SAID = 8 * 1024, 256 * 1024
+
+ASKING = ("default", "workspace-write")
+"""So agents call the mode in which they ask before what the rules don't allow; they may begin in another."""
 
 YES = ("yes", "y", "allow", "allowed", "ok", "okay", "approve", "approved", "go", "sure")
 NO = ("no", "n", "deny", "denied", "refuse", "refused", "reject", "rejected", "never")
@@ -207,6 +213,9 @@ class Bridge:
     _calls: dict[str, dict[str, Any]] = field(default_factory=dict)
     _one_question: asyncio.Lock = field(default_factory=asyncio.Lock)
     _asked: int = 0
+    _refused: list[str] = field(default_factory=list)
+    """What was not allowed in this prompt, a line each."""
+    _spared: int = SPARED
 
     def stop(self, number: int) -> None:
         """Ends the turn, gently."""
@@ -329,7 +338,10 @@ class Bridge:
 
     async def _settle(self, connection: Connection, session: Mapping[str, Any]) -> None:
         """Sets the mode and the model that the user wants, where the agent offers them."""
-        for what, wanted in (("mode", self.options.mode), ("model", self.options.model)):
+        mode = self.options.mode
+        if not (mode or self.options.yolo):
+            mode = next((each for each in ASKING if each in _offered(session, "mode")), "")
+        for what, wanted in (("mode", mode), ("model", self.options.model)):
             if not wanted or wanted == _current(session, what):
                 continue
             offered = _offered(session, what)
@@ -342,11 +354,19 @@ class Bridge:
 
     async def _prompt(self, connection: Connection, text: str) -> None:
         self._tell(type="prompt")
+        self._refused.clear()
         asked = {"sessionId": self._session, "prompt": [{"type": "text", "text": text}]}
         told = await self._request(connection, "session/prompt", AGENT_METHODS["session_prompt"], asked)
         usage = table(told.get("usage"))
-        more = bool(self.prompts) and not self.stopped_by
-        self._tell(type="ended", stop_reason=words(told.get("stopReason")), usage=dict(usage), more=more)
+        reason, refused = words(told.get("stopReason")), bool(self._refused)
+        if reason == "cancelled" and refused and not (self.prompts or self.over.is_set()) and self._spared:
+            self._spared -= 1
+            listed = "\n".join(f"- {line}" for line in self._refused)
+            self.prompts.append(
+                f"You were not allowed:\n\n{listed}\n\nGo on without it, and report as before."
+            )
+        more = bool(self.prompts) and not self.over.is_set()
+        self._tell(type="ended", stop_reason=reason, usage=dict(usage), more=more, refused=refused)
 
     async def _cancel(self, connection: Connection, working: asyncio.Task[None]) -> None:
         """Tells the agent to end its turn, and gives it the time."""
@@ -416,6 +436,7 @@ class Bridge:
                 return await self._ask_person(tool, what, options)
         if reason:
             choice = refused(options)
+            self._refused.append(f"{tool}: {what} ({reason})")
             self._tell(type="denied", tool=tool, detail=what, reason=reason)
         return _outcome(choice.option)
 
@@ -436,8 +457,11 @@ class Bridge:
             reason = answer.text if answer else f"nobody answered in {self.options.wait_seconds:g} s"
             self._tell(type="answered", id=name, text="")
             self._tell(type="denied", tool=tool, detail=what, reason=reason)
+            self._refused.append(f"{tool}: {what} ({reason})")
             return _outcome(refused(options).option)
         choice = chosen(answer.text, options)
+        if not choice.allows:
+            self._refused.append(f"{tool}: {what} (a person said no)")
         if choice.words:
             self.prompts.append(
                 f"A person did not allow what you asked for ({question}), and says:\n\n{choice.words}"

@@ -147,6 +147,17 @@ def test_a_session_is_opened_for_a_person_by_the_program_that_the_user_names() -
             id="a tool that failed at once",
         ),
         pytest.param(
+            [
+                update("tool_call", toolCallId="1", title="Terminal", kind="execute", status="pending"),
+                update("tool_call_update", toolCallId="1", rawInput={"command": "ls"}, kind=None),
+                update("tool_call_update", toolCallId="1", status="completed"),
+                update("tool_call", toolCallId="2", title="Terminal", kind="execute", status="pending"),
+                ended(),
+            ],
+            [Used("execute", "ls", "1"), Returned("1"), Used("execute", "Terminal", "2"), Finished("", 0)],
+            id="a tool that tells what it is about a moment later",
+        ),
+        pytest.param(
             [line(type="denied", tool="fetch", detail="http://x", reason="no")],
             [Denied("fetch", "http://x", "no")],
             id="a refusal",
@@ -183,13 +194,13 @@ def after(spent: Spent, *lines: str) -> list[Report]:
     return [report for each in lines for report in reader.read(each) if isinstance(report, Spent)]
 
 
-def test_cost_and_tokens_are_what_came_to_the_sessions_total() -> None:
+def test_cost_is_what_came_to_the_sessions_total_and_tokens_are_those_of_the_prompt() -> None:
     assert after(
         Spent(100, 10, 0, 1.0),
         update("usage_update", cost={"amount": 1.25, "currency": "USD"}),
         update("usage_update", cost={"amount": 1.5, "currency": "USD"}),
         ended(usage={"inputTokens": 130, "outputTokens": 15, "cachedReadTokens": 7}),
-    ) == [Spent(usd=0.25), Spent(usd=0.25), Spent(30, 5, 7)]
+    ) == [Spent(usd=0.25), Spent(usd=0.25), Spent(130, 15, 7)]
 
 
 def test_a_total_that_begins_anew_counts_from_nothing() -> None:
@@ -229,6 +240,7 @@ def failed(step: str, code: object = -32603, message: str = "Internal error", **
     ("last", "kind"),
     [
         (ended("cancelled"), "interrupted"),
+        (ended("cancelled", refused=True), "tool_permission_denied"),
         (ended("max_tokens"), "output_limit"),
         (ended("max_turn_requests"), "max_turns"),
         (ended("refusal"), "content_filter"),
@@ -263,6 +275,19 @@ def test_a_turn_that_did_not_come_to_its_end_says_why(last: str, kind: Kind) -> 
 def test_an_error_behind_the_last_words_is_an_error() -> None:
     _, end = outcome(SESSION, chunk("Well.\n\nError: T: [resource_exhausted] Error"), ended())
     assert end == Failed("rate_limit", "Error: T: [resource_exhausted] Error")
+
+
+def test_an_error_that_is_told_by_a_sign_and_in_words_is_an_error() -> None:
+    def sign(status: str) -> str:
+        return update("session_info_update", _meta={"codex": {"threadStatus": {"type": status}}})
+
+    words = "Selected model is at capacity. Please try a different model."
+    named = update("session_info_update", title="The task")
+    lines = (SESSION, sign("active"), sign("systemError"), chunk(words), named, ended())
+    assert outcome(*lines)[1] == Failed("overloaded", words)
+    assert outcome(*lines, line(type="prompt"), sign("active"), chunk("Fine."), ended())[1] == Finished(
+        "Fine.", 1
+    )
 
 
 def test_an_end_of_another_session_is_no_end_of_this_one() -> None:

@@ -98,10 +98,16 @@ def test_a_session_that_is_not_there_is_no_session(stage: AcpStage, can: list[st
     assert end.kind == "session_not_found"
 
 
-def test_mode_and_model_are_set_where_they_are_offered(stage: AcpStage) -> None:
+def test_mode_and_model_are_set_where_they_are_offered_and_else_the_mode_that_asks(
+    stage: AcpStage,
+) -> None:
     stage.play([{"settings": None}], modes=["ask", "code"], models=["small", "big"])
     reports, end = stage.run(mode="code", model="big")
     assert (end, of(Started, reports)[0].model) == (Finished("mode code, model big", 1), "big")
+    stage.play([{"settings": None}], modes=["auto", "default"])
+    assert stage.run()[1] == Finished("mode default, model -", 1)
+    assert stage.run(yolo_mode=True)[1] == Finished("mode -, model -", 1)
+    stage.play([], modes=["ask", "code"])
     _, end = stage.run(mode="kode")
     assert end == Failed("config_invalid", "the agent has no mode kode: it offers ask, code")
 
@@ -183,6 +189,17 @@ def test_a_no_with_words_is_a_no_and_the_words_are_told(stage: AcpStage) -> None
     reports, end = bridged.end()
     assert (stage.permits, end) == (["touch evil: no"], Finished("I write a.txt, then.", 2))
     assert "Rather write a.txt" in stage.prompts(session_of(reports))[1]
+
+
+def test_an_agent_that_stops_over_a_refusal_is_told_to_go_on_without_it_a_few_times(stage: AcpStage) -> None:
+    stage.play([TOUCH, {"stop": "cancelled"}], [{"say": "Without it, then."}])
+    reports, end = stage.run()
+    assert end == Finished("Without it, then.", 2)
+    assert "execute: touch evil" in stage.prompts(session_of(reports))[1]
+    stage.play([TOUCH, {"stop": "cancelled"}])
+    reports, end = stage.run()
+    assert isinstance(end, Failed)
+    assert (end.kind, len(stage.prompts(session_of(reports)))) == ("tool_permission_denied", 4)
 
 
 def test_a_question_that_nobody_answers_in_time_is_a_no_and_the_agent_goes_on(stage: AcpStage) -> None:
