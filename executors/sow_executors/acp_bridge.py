@@ -89,11 +89,14 @@ def refused(options: Sequence[Mapping[str, Any]], said: str = "") -> Choice:
 
 
 def chosen(text: str, options: Sequence[Mapping[str, Any]]) -> Choice:
-    """What a person's words mean: an option by its name or id, a plain yes or no, else a no with words."""
+    """What a person means: an option by its name, id or number, a plain yes or no, else a no with words."""
     said = " ".join(text.split()).casefold()
     for option in options:
         if said in (words(option.get("name")).casefold(), words(option.get("optionId")).casefold()):
             return Choice(words(option.get("optionId")), words(option.get("kind")).startswith("allow"))
+    if said.isascii() and said.isdecimal() and 1 <= int(said) <= len(options):
+        option = options[int(said) - 1]  # as they are numbered where they are shown
+        return Choice(words(option.get("optionId")), words(option.get("kind")).startswith("allow"))
     plain = said.strip(" .!")
     if plain in YES:
         return allowed(options)
@@ -207,6 +210,7 @@ class Bridge:
     over: asyncio.Event = field(default_factory=asyncio.Event)
     """There is nobody any more to wait for: the bridge is to end, or the agent did."""
     stopped_by: int = 0
+    _connection: Connection | None = None
     _session: str = ""
     _quiet: bool = False
     """What comes is the past, told again."""
@@ -232,7 +236,7 @@ class Bridge:
         assert agent.stdin is not None
         assert agent.stdout is not None
         wire = Wire(agent.stdout, agent.stdin, self.options.scratch / "traffic.log", self._heed)
-        connection = Connection(self._asked_by_agent, wire)
+        connection = self._connection = Connection(self._asked_by_agent, wire)
         life = _Life(agent)
         working = asyncio.create_task(self._work(connection))
         # An agent may die and leave its pipes to a child, or close them and live on.
@@ -409,6 +413,8 @@ class Bridge:
             call = words(update.get("toolCallId"))
             known = {key: value for key, value in update.items() if value is not None}
             self._calls[call] = {**self._calls.get(call, {}), **known}
+            if update.get("status") in ("completed", "failed"):
+                del self._calls[call]
         longest = LONGEST_SAID if kind == "agent_message_chunk" else LONGEST_TEXT
         self._tell(type="update", update=_cut(dict(update), longest))
 
@@ -433,19 +439,23 @@ class Bridge:
                 reason = "the agent offers no way to allow it"
         if reason and self.options.asks:
             async with self._one_question:
-                return await self._ask_person(tool, what, options)
+                return await self._ask_person(tool, call, options)
         if reason:
             choice = refused(options)
             self._refused.append(f"{tool}: {what} ({reason})")
             self._tell(type="denied", tool=tool, detail=what, reason=reason)
         return _outcome(choice.option)
 
-    async def _ask_person(self, tool: str, what: str, options: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    async def _ask_person(
+        self, tool: str, call: Mapping[str, Any], options: Sequence[Mapping[str, Any]]
+    ) -> dict[str, Any]:
         """Holds the request until somebody answers it, or its time is over."""
         self._asked += 1
         name = f"permission-{self._asked}"
-        question = f"The agent asks to {_DOING.get(tool, 'use a tool')}: {what or 'it does not say what'}"
-        names = tuple(word for option in options if (word := one_line(words(option.get("name")))))
+        what, shown = acp_rules.detail(call), acp_rules.whole(call)
+        question = f"The agent asks to {_DOING.get(tool, 'use a tool')}: {shown or 'it does not say what'}"
+        # Each has one, so that they are numbered as they are.
+        names = tuple(one_line(words(option.get("name"))) or "?" for option in options)
         asking = inbox.Asking(
             str(self.options.scratch / "inbox"), inbox.Question(name, question, names, "permission")
         )
@@ -467,6 +477,12 @@ class Bridge:
                 f"A person did not allow what you asked for ({question}), and says:\n\n{choice.words}"
             )
         self._tell(type="answered", id=name, text=answer.text, allowed=choice.allows)
+        if choice.words and self._connection:
+            # The words are for now, and not for when it has gone on without them and handed in.
+            await self._connection.send_notification(
+                AGENT_METHODS["session_cancel"], {"sessionId": self._session}
+            )
+            return _outcome(None)
         return _outcome(choice.option)
 
     async def _heard(self, asking: inbox.Asking) -> inbox.Answer | None:

@@ -87,10 +87,25 @@ def detail(call: Mapping[str, Any]) -> str:
     located = [words(place.get("path")) for place in tables(call.get("locations"))]
     if located:
         return one_line(", ".join(located))
+    return one_line(_dumped(given)) if given else ""
+
+
+def whole(call: Mapping[str, Any], most: int = 8000) -> str:
+    """All that a person must see of a tool call to allow it: nothing of it is left out without a word."""
+    text = command(call) if call.get("kind") == "execute" else "\n".join(dict.fromkeys(_paths(call)))
+    if not text:
+        title, given = words(call.get("title")), table(call.get("rawInput"))
+        text = f"{title} {_dumped(given)}".strip() if given else title
+    text = text.strip()
+    left_out = len(text) - most
+    return text if left_out <= 0 else f"{text[:most]}\n[and {left_out} characters more, not shown here]"
+
+
+def _dumped(given: Mapping[str, Any]) -> str:
     try:
-        return one_line(words(json.dumps(given, ensure_ascii=False))) if given else ""
+        return words(json.dumps(given, ensure_ascii=False))
     except (ValueError, RecursionError):
-        return ""
+        return "with something that can't be shown"
 
 
 def _of_argv(argv: list[str]) -> str:

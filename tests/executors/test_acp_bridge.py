@@ -183,11 +183,12 @@ def test_what_no_rule_allows_is_asked_and_the_answer_goes_to_the_one_who_waits(s
 
 
 def test_a_no_with_words_is_a_no_and_the_words_are_told(stage: AcpStage) -> None:
-    stage.play([TOUCH, {"stop": "refusal"}], [{"say": "I write a.txt, then."}])
+    stage.play([TOUCH, {"say": "I go on without."}], [{"say": "I write a.txt, then."}])
     bridged = stage.start(permissions="ask")
     bridged.answer(bridged.until_it_asks(), "Rather write a.txt")
     reports, end = bridged.end()
-    assert (stage.permits, end) == (["touch evil: no"], Finished("I write a.txt, then.", 2))
+    assert (stage.permits, end) == (["touch evil: cancelled"], Finished("I write a.txt, then.", 2))
+    assert of(Said, reports) == [Said("I write a.txt, then.")]
     assert "Rather write a.txt" in stage.prompts(session_of(reports))[1]
 
 
@@ -245,6 +246,9 @@ OPTIONS = [
         ("Allow", Choice("o", True)),
         ("always  ALLOW", Choice("a", True)),
         ("a", Choice("a", True)),
+        ("1", Choice("a", True)),
+        ("3", Choice("n", False)),
+        ("4", Choice("n", False, "4")),
         ("yes", Choice("o", True)),
         ("Ok.", Choice("o", True)),
         ("no", Choice("n", False)),

@@ -152,6 +152,29 @@ def test_an_edit_is_allowed_where_the_agent_may_write(
         assert (acp_rules.against(call, rules) == "") == allowed, call
 
 
+LONG = "touch a; " * 200 + "rm -rf /"
+
+
+@pytest.mark.parametrize(
+    ("call", "shown"),
+    [
+        ({"kind": "execute", "title": "touch a", "rawInput": {"command": LONG}}, LONG),
+        ({"kind": "execute", "rawInput": {"command": "a\nb"}}, "a\nb"),
+        ({"kind": "edit", "title": "x", "locations": [{"path": "/a"}], "rawInput": {"path": "/b"}}, "/a\n/b"),
+        ({"kind": "fetch", "title": "Fetch", "rawInput": {"url": "http://x"}}, 'Fetch {"url": "http://x"}'),
+        ({"kind": "other", "title": "Do it"}, "Do it"),
+        ({"kind": "execute", "title": "Do it", "rawInput": {"x": 1}}, 'Do it {"x": 1}'),
+        ({"kind": "execute", "rawInput": {"command": "x" * 9000}}, None),
+        ({}, ""),
+    ],
+)
+def test_a_person_is_shown_all_of_what_they_are_asked_to_allow(
+    call: dict[str, Any], shown: str | None
+) -> None:
+    said = acp_rules.whole(call)
+    assert said == shown or (shown is None and said.endswith("[and 1000 characters more, not shown here]"))
+
+
 @pytest.mark.parametrize("kind", ["fetch", "switch_mode", "other", None, "new_kind", 7])
 def test_what_is_neither_is_not_allowed(kind: object) -> None:
     assert acp_rules.against({"kind": kind, "title": "x"}, RULES)
@@ -175,3 +198,4 @@ def test_nothing_that_an_agent_asks_for_is_too_odd(call: Any) -> None:
     for kind in ("execute", "edit", "search"):
         acp_rules.against({**whole, "kind": kind}, RULES)
         acp_rules.detail({**whole, "kind": kind}).encode()
+        acp_rules.whole({**whole, "kind": kind}).encode()

@@ -254,8 +254,8 @@ def _stop(task_id: str | None) -> str:
 def answer(settings: dict[str, Any], task_id: str, text: str) -> None:
     """Answer a paused task: its agent hears it at once where it waits, else with the next `sow run`.
 
-    To a request for permission, an option or a plain yes or no is heard as such; any other words
-    are a no, and are told to the agent.
+    To a request for permission, an option, its number or a plain yes or no is heard as such; any
+    other words are a no, and are told to the agent.
 
     \b
     Example:  sow task answer 020 "Use sqlite"
