@@ -3,8 +3,10 @@
 import json
 import signal
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -230,6 +232,24 @@ def test_no_agent_allows_itself_anything(held: Holding) -> None:
     assert stage.task(task_id).status == "paused"
     kill(held.bridge())
     stage.run()
+
+
+def test_an_answer_that_is_killed_on_its_way_is_given_whole_or_not_at_all(held: Holding) -> None:
+    stage, task_id, chance = held.stage, held.add([TOUCH, HAND_IN]), Random(5)
+    stage.run()
+    for _ in range(12):
+        run = stage.start("task", "answer", task_id, "Allow")
+        time.sleep(chance.uniform(0.1, 0.8))
+        run.kill()
+        if stage.task(task_id).status != "paused":
+            break
+    else:
+        stage.answer(task_id, "Allow")
+    assert stage.sow("task", "list").code == 0  # whoever comes next completes what was begun
+    until(lambda: stage.task(task_id).status == "needs_review", 60)
+    stage.run()
+    assert (held.is_done(task_id), len(stage.tried(task_id))) == (True, 1)
+    assert_sound(stage)
 
 
 def test_a_request_that_comes_when_the_work_is_handed_in_is_refused_at_once(held: Holding) -> None:
