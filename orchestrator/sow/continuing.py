@@ -12,7 +12,7 @@ from sow.errors import Failed, NotFound, Refused, SowError
 from sow.git import remotes
 from sow.git.places import Places
 from sow.git.repository import Git
-from sow.layout import PROJECT, WORKTREES, Layout, task_branch
+from sow.layout import PROJECT, WORKTREES, Layout, Plain, task_branch
 from sow.store import Store
 from sow.task import ENDED, Task
 
@@ -28,12 +28,22 @@ class Found:
     """The remote that it was found on; empty where it is a local branch."""
 
 
-def here(places: Places, branch: str) -> Layout | None:
-    """The project of a branch, where it is in a worktree already."""
+def here(places: Places | Plain, branch: str) -> Layout | None:
+    """The project of a branch, where it is in a worktree already; outside of git, that of the folder."""
     for layout in find.all_projects(places):
-        if find.branch_of(find.repository(layout.folder).git_dir) == branch:
+        if _branch(layout) == branch:
             return layout
     return None
+
+
+def _branch(layout: Layout) -> str:
+    """The branch that a project is on; of one outside of git, the one that it names."""
+    if not layout.outside:
+        return find.branch_of(find.repository(layout.folder).git_dir)
+    try:
+        return str(document.read_file(layout.project_file, roots=(layout.folder,)).value.get("branch", ""))
+    except (FileNotFoundError, SowError):
+        return ""
 
 
 def look(git: Git, branch: str) -> Found:

@@ -4,6 +4,10 @@ A worker finds its project by `SOW_PROJECT_DIR`; where that was dropped, by the
 worktree that it stands in. A person means the project of this worktree, or
 from the main checkout the only one there is. Where its state file is broken a
 project is known by the copy that this machine keeps of it, or by the last commit.
+
+Where there is git, git says which folder is meant. Outside of it the nearest one
+above that holds `.sow/` is: a place without branches and worktrees, and with one
+project (see docs/adr/0010).
 """
 
 import os
@@ -11,7 +15,7 @@ import os
 from sow import document, files
 from sow.errors import NotFound, Refused, SowError, Usage
 from sow.git import places
-from sow.layout import PROJECT, RUNTIME, WORKTREES, Layout, is_task_branch
+from sow.layout import PROJECT, RUNTIME, WORKTREES, Layout, Plain, is_task_branch
 from sow.value import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -29,11 +33,58 @@ def here() -> str:
 
 
 def repository(start: str) -> "Places":
-    """The repository of the folder `start`. Raises NotFound outside of one."""
-    found = places.find(start)
+    """The repository of the folder `start`.
+
+    Raises NotFound outside of one, Refused where `.sow/` is all the same: it can be made one.
+    """
+    found = maybe_place(start)
     if found is None:
         raise NotFound(f"{start} is in no git repository", "change to one, or make one here: `git init`")
+    if isinstance(found, Plain):
+        raise Refused(
+            f"{found.main} is outside of git: there are no branches and no worktrees",
+            f"make it a repository: `git init {found.main}`, then `sow init`",
+        )
     return found
+
+
+def place(start: str) -> "Places | Plain":
+    """Where the folder `start` belongs to: its repository, else the nearest folder above with `.sow/` in it.
+
+    Raises NotFound where there is neither.
+    """
+    found = maybe_place(start)
+    if found is None:
+        raise NotFound(
+            f"no .sow folder in {start} or above it, and no git repository",
+            "run `sow init` here, or change to a folder that has .sow/",
+        )
+    return found
+
+
+def maybe_place(start: str) -> "Places | Plain | None":
+    """The same; None where there is neither."""
+    if (found := places.find(start)) is not None:
+        return found
+    folder = begin = os.path.realpath(start)
+    while not _is_prepared(folder, trusted=folder == begin):
+        above = os.path.dirname(folder)
+        if above == folder:
+            return None
+        folder = above
+    return Plain(main=folder)
+
+
+def _is_prepared(folder: str, *, trusted: bool) -> bool:
+    """Whether `.sow/` is in a folder; unless that is `trusted`, one that is ours or the system's.
+
+    Else anybody could lay one into `/tmp`, and have what its settings name run by whoever works below.
+    """
+    try:
+        held = os.stat(f"{folder}/.sow")
+    except (OSError, ValueError):
+        return False
+    return held.st_mode & 0o170000 == 0o040000 and (trusted or held.st_uid in (os.geteuid(), 0))
 
 
 def project(start: str, environment: "Mapping[str, str]", wanted: "str | None" = None) -> Layout:
@@ -46,14 +97,16 @@ def project(start: str, environment: "Mapping[str, str]", wanted: "str | None" =
         return _wanted(start, wanted)
     if told := environment.get("SOW_PROJECT_DIR"):
         folder = told.removesuffix(f"/{PROJECT}")
-        return in_folder(repository(folder).main, folder)
-    here = repository(start)
+        return in_folder(place(folder), folder)
+    here = place(start)
+    if isinstance(here, Plain):
+        return _only(here, start)
     folder = _folder_of_task(here) or here.top
     if _holds_project(folder) and not is_task_branch(_branch(here)):
-        return in_folder(here.main, folder)
+        return in_folder(here, folder)
     if folder != here.top:
-        return in_folder(here.main, folder)
-    return _only(here)
+        return in_folder(here, folder)
+    return _only(here, start)
 
 
 def task_id(start: str, environment: "Mapping[str, str]") -> "str | None":
@@ -66,34 +119,36 @@ def task_id(start: str, environment: "Mapping[str, str]") -> "str | None":
     return branch[-3:] if is_task_branch(branch) else None
 
 
-def all_projects(here: "Places") -> "list[Layout]":
-    """Every project of the repository: that of the main checkout, and those of its worktrees."""
+def all_projects(here: "Places | Plain") -> "list[Layout]":
+    """Every project of the repository: that of the main checkout, and those of its worktrees. Outside of
+    git, the folder's own."""
     # A broken project is met when it is named or stood in; the others are listed.
     found = [held for _, held in _each_project(here) if isinstance(held, Layout)]
     return sorted(found, key=lambda layout: layout.name)
 
 
-def broken_projects(here: "Places") -> "dict[str, SowError]":
+def broken_projects(here: "Places | Plain") -> "dict[str, SowError]":
     """The folders that hold a project of which nothing tells the name, each with what is wrong."""
     return {folder: held for folder, held in _each_project(here) if not isinstance(held, Layout)}
 
 
-def _each_project(here: "Places") -> "Iterator[tuple[str, Layout | SowError]]":
+def _each_project(here: "Places | Plain") -> "Iterator[tuple[str, Layout | SowError]]":
     """Every folder that holds a project's state, and the project, or what is wrong with it."""
-    for folder in (here.main, *(f for f in _worktrees(here.common) if f != here.main)):
+    linked = [] if isinstance(here, Plain) else _worktrees(here.common)
+    for folder in (here.main, *(f for f in linked if f != here.main)):
         if not _holds_project(folder):
             continue
         try:
-            there = places.find(folder)
-            if there is not None and not is_task_branch(_branch(there)):
-                yield folder, in_folder(here.main, folder)
+            there = maybe_place(folder)
+            if isinstance(there, Plain) or (there is not None and not is_task_branch(_branch(there))):
+                yield folder, in_folder(here, folder)
         except SowError as fault:
             yield folder, fault
 
 
 def _wanted(start: str, wanted: str) -> Layout:
     """The project of that name, else the one that is meant in the folder of that name."""
-    at = places.find(start)
+    at = maybe_place(start)
     known = all_projects(at) if at else []
     for layout in known:
         if wanted == layout.name:
@@ -104,7 +159,8 @@ def _wanted(start: str, wanted: str) -> Layout:
     names = [layout.name for layout in known]
     if at is None:
         raise NotFound(
-            f"project not found: {wanted}", "give the folder of a project, or change to its repository"
+            f"project not found: {wanted}",
+            "give the folder of a project, or change to its repository or folder",
         )
     raise NotFound(
         f"project not found: {wanted}",
@@ -114,7 +170,7 @@ def _wanted(start: str, wanted: str) -> Layout:
     )
 
 
-def _only(here: "Places") -> Layout:
+def _only(here: "Places | Plain", start: str) -> Layout:
     known, unknown = all_projects(here), list(broken_projects(here).values())
     if len(known) == 1 and not unknown:
         return known[0]
@@ -123,11 +179,28 @@ def _only(here: "Places") -> Layout:
     if known or unknown:
         names = ", ".join([*(layout.name for layout in known), *(f"one that {fault}" for fault in unknown)])
         raise Usage(f"there are several projects here: {names}", "name one: --project NAME")
+    if hidden := _hidden(here, start):
+        raise NotFound(
+            f"{hidden} has a project that was begun outside of git, and belongs to the repository"
+            f" {here.main} now",
+            f"make it a repository of its own, and the project goes on: `git init {hidden}`",
+        )
     if not os.path.isdir(f"{here.main}/.sow"):
         raise NotFound(
             f"no .sow folder in {here.main}", "run `sow init` here, then `sow project new DESCRIPTION`"
         )
     raise NotFound(f"no active project in {here.main}", "begin one: `sow project new DESCRIPTION`")
+
+
+def _hidden(here: "Places | Plain", start: str) -> str:
+    """The folder between `start` and the top of its repository with a project that was begun before there was
+    one; empty for none."""
+    folder = os.path.realpath(start)
+    while not isinstance(here, Plain) and folder.startswith(f"{here.top}/"):
+        if _holds_project(folder) and os.path.isdir(f"{folder}/{RUNTIME}"):
+            return folder
+        folder = os.path.dirname(folder)
+    return ""
 
 
 def _holds_project(folder: str) -> bool:
@@ -136,13 +209,14 @@ def _holds_project(folder: str) -> bool:
     return os.path.lexists(f"{path}/state.yaml") or os.path.isdir(f"{path}/phases")
 
 
-def in_folder(main: str, folder: str) -> Layout:
-    """The project in `folder`, the top of a worktree of the repository at `main`.
+def in_folder(here: "Places | Plain", folder: str) -> Layout:
+    """The project in `folder`, the top of a worktree of the repository `here`, or that place itself.
 
     Raises NotFound where there is none, Refused where nothing tells which one it is.
     """
     if not _holds_project(folder):
         raise NotFound(f"no project in {folder}", "see the projects there are: `sow project list`")
+    main = here.main
     fault: SowError | None = None
     embedded = False
     try:
@@ -151,15 +225,17 @@ def in_folder(main: str, folder: str) -> Layout:
         fault, name = broken, ""
     # A name that this machine has not met may be a changed one: a project keeps its name.
     if fault or not os.path.isdir(f"{main}/{RUNTIME}/{name}"):
-        name = _kept_name(main, folder) or name
-    if not name and fault:
+        name = _kept_name(here, folder) or name
+    is_plain = isinstance(here, Plain)
+    if not name and fault and not is_plain:
         name = _committed_name(folder)
     if not name:
-        raise Refused(
-            f"failed to load project: {fault}",
-            f"mend that; the last committed state: `git -C {folder} show HEAD:{PROJECT}/state.yaml`",
-        )
-    return Layout(main=main, folder=folder, name=name, embedded=embedded)
+        committed = f"; the last committed state: `git -C {folder} show HEAD:{PROJECT}/state.yaml`"
+        raise Refused(f"failed to load project: {fault}", f"mend that{'' if is_plain else committed}")
+    found = Layout(main=main, folder=folder, name=name, embedded=embedded, outside=is_plain)
+    # What was begun outside stays so: git that came later knows nothing of its branch.
+    begun_outside = not is_plain and folder == main and os.path.lexists(found.outside_mark)
+    return found.replace(outside=True) if begun_outside else found
 
 
 def _name_in(path: str, roots: "tuple[str, ...]") -> "tuple[str, bool]":
@@ -181,18 +257,21 @@ def _is_name(name: object) -> bool:
     return isinstance(name, str) and bool(name) and "/" not in name and not name.startswith(".")
 
 
-def _kept_name(main: str, folder: str) -> str:
-    """The name of the project on the branch of `folder`, by this machine's copies; empty for none."""
+def _kept_name(here: "Places | Plain", folder: str) -> str:
+    """The name of the project on the branch of `folder`, by this machine's copies; empty for none. Of one
+    begun outside of git: of the one that has not ended."""
     at = places.find(folder)
     branch = branch_of(at.git_dir) if at else ""
     names = []
-    for name in files.names(f"{main}/{RUNTIME}") if branch else ():
+    for name in files.names(f"{here.main}/{RUNTIME}"):
+        layout = Layout(main=here.main, folder=folder, name=name)
         try:
-            copy = Layout(main=main, folder=folder, name=name).good_copy("project")
-            held = document.read_file(copy).value
-        except (FileNotFoundError, Refused):
+            held = document.read_file(layout.good_copy("project")).value
+        except (FileNotFoundError, NotADirectoryError, Refused):
             continue
-        if (held.get("name"), held.get("branch")) == (name, branch):
+        begun_outside = folder == here.main and os.path.lexists(layout.outside_mark)
+        fits = not os.path.lexists(layout.final) if begun_outside else branch and held.get("branch") == branch
+        if fits and held.get("name") == name:
             names.append(name)
     # A branch may have had another project before: then no guess is made.
     return names[0] if len(names) == 1 else ""

@@ -28,7 +28,6 @@ from sow.git import landing, merges, remotes, trees
 from sow.git.places import Places
 from sow.git.repository import Git
 from sow.layout import PROJECT, Layout
-from sow.project_types import ProjectType
 from sow.removal import Removal, Removed
 from sow.review import run_checks
 from sow.state import Step, Whole
@@ -77,6 +76,8 @@ class Prospect:
     """The branches of abandoned tasks that have work of their own."""
     commits: int
     """How many commits of the project's branch the target has not."""
+    outside: str = ""
+    """The folder that its work stays in, of a project that was begun outside of git; else empty."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +168,7 @@ class Finisher:
             draft=wish.draft,
             pr_url=wish.pr_url,
             title=pull_request.title(whole),
-            body=self._body(whole),
+            body=body(self.layout, self.store, whole),
             gates=course.to_the_end(kind, whole, at=now).gates,
             stays=tuple(
                 name for name in removal.own_branches(git, branch) if removal.unmerged(git, name, branch)
@@ -213,31 +214,6 @@ class Finisher:
                 f"{branch} has nothing that {target} has not: a pull request of it would be empty",
                 "end it without: `sow project finish --leave`, or `sow project delete`",
             )
-
-    def _body(self, whole: Whole) -> str:
-        """The text of the pull request: an approved `pr_body` of the project's, else made of what it has."""
-        path = pull_request.newest(whole, "pr_body", approved=True)
-        if path is not None:
-            return pull_request.marked(self._text_of(path))
-        review = pull_request.newest(whole, "review")
-        log = [event for line in self.store.log.lines() if (event := eventlog.parse(line))]
-        text = ""
-        if review is not None:
-            with suppress(Refused):
-                text = self._text_of(review)
-        return pull_request.body(whole, pull_request.decisions(log), pull_request.reasons(log), text)
-
-    def _text_of(self, path: str) -> str:
-        whole = os.path.normpath(os.path.join(self.layout.project, path))
-        if os.path.commonpath([os.path.realpath(whole), os.path.realpath(self.layout.folder)]) != (
-            os.path.realpath(self.layout.folder)
-        ):
-            raise Refused(f"the artifact {path} is outside of the repository", "bring it into .sow/project")
-        try:
-            with open(whole, encoding="utf-8", errors="replace") as file:
-                return file.read()
-        except OSError as fault:
-            raise Refused(f"can't read the artifact {path}: {fault.strerror}", f"see {whole}") from fault
 
     # -- doing --------------------------------------------------------------------------------
 
@@ -439,8 +415,7 @@ class Finisher:
 
     def _end(self, prospect: Prospect, commit: str | None, opened: PullRequest | None) -> Finished:
         git = Git(self.layout.folder)
-        kind = self.store.type()
-        found = self._advance(kind, opened)
+        found = to_the_end(self.store, opened)
         note = self._noted()
         payload: dict[str, Any] = {
             "name": prospect.name, "branch": prospect.branch, "how": prospect.how,
@@ -474,22 +449,6 @@ class Finisher:
             remotes.follow(Git(self.places.main), prospect.remote, prospect.branch)
         return Finished(prospect, removed, found.state, commit, opened)
 
-    def _advance(self, kind: ProjectType, opened: PullRequest | None) -> Course:
-        """Takes the statechart as far towards its end as its gates are open."""
-        courses: list[Course] = []
-
-        def change(whole: Whole) -> Step:
-            noted = {}
-            if opened and opened.url:
-                noted = course.with_pull_request(kind, whole.phases, opened.url, opened.number)
-                whole = whole.replace(phases={**whole.phases, **noted})
-            found = course.to_the_end(kind, whole, at=self.store.now())
-            courses[:] = [found]
-            return found.step.replace(phases={**noted, **found.step.phases})
-
-        self.store.change_whole(change)
-        return courses[0]
-
     # -- the note -----------------------------------------------------------------------------
 
     @property
@@ -508,3 +467,47 @@ class Finisher:
     def _keep(self, note: _Note) -> _Note:
         files.write(self._note_file, json.dumps(asdict(note)) + "\n")
         return note
+
+
+def body(layout: Layout, store: Store, whole: Whole) -> str:
+    """The text that tells a project: an approved `pr_body` of its own, else made of what it has."""
+    path = pull_request.newest(whole, "pr_body", approved=True)
+    if path is not None:
+        return pull_request.marked(_text_of(layout, path))
+    review = pull_request.newest(whole, "review")
+    log = [event for line in store.log.lines() if (event := eventlog.parse(line))]
+    text = ""
+    if review is not None:
+        with suppress(Refused):
+            text = _text_of(layout, review)
+    return pull_request.body(whole, pull_request.decisions(log), pull_request.reasons(log), text)
+
+
+def _text_of(layout: Layout, path: str) -> str:
+    whole = os.path.normpath(os.path.join(layout.project, path))
+    folder = os.path.realpath(layout.folder)
+    if os.path.commonpath([os.path.realpath(whole), folder]) != folder:
+        raise Refused(f"the artifact {path} is outside of the repository", "bring it into .sow/project")
+    try:
+        with open(whole, encoding="utf-8", errors="replace") as file:
+            return file.read()
+    except OSError as fault:
+        raise Refused(f"can't read the artifact {path}: {fault.strerror}", f"see {whole}") from fault
+
+
+def to_the_end(store: Store, opened: PullRequest | None) -> Course:
+    """Takes the statechart as far towards its end as its gates are open."""
+    kind = store.type()
+    courses: list[Course] = []
+
+    def change(whole: Whole) -> Step:
+        noted = {}
+        if opened and opened.url:
+            noted = course.with_pull_request(kind, whole.phases, opened.url, opened.number)
+            whole = whole.replace(phases={**whole.phases, **noted})
+        found = course.to_the_end(kind, whole, at=store.now())
+        courses[:] = [found]
+        return found.step.replace(phases={**noted, **found.step.phases})
+
+    store.change_whole(change)
+    return courses[0]

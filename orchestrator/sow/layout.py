@@ -16,6 +16,13 @@ MAKING = f"{RUNTIME}/.new"
 REMOVING = f"{RUNTIME}/.removal"
 
 
+class Plain(Value):
+    """A folder outside of git that holds `.sow/`: what `Places` are where there is git."""
+
+    main: str
+    """Absolute and without links."""
+
+
 class Layout(Value):
     """The paths of one project. `main`: top of the main checkout; `folder`: top of the
     worktree that holds the project; both absolute."""
@@ -25,6 +32,9 @@ class Layout(Value):
     name: str
     embedded: bool = False
     """Whether phases and tasks lay in the project's file when it was found: the original's form."""
+    outside: bool = False
+    """Whether it was begun outside of git: its branch is a name alone, its agents work in `folder` itself,
+    and nothing of it is committed or merged."""
 
     @property
     def project(self) -> str:
@@ -61,6 +71,11 @@ class Layout(Value):
     def runtime(self) -> str:
         """What this machine alone needs of the project; never committed."""
         return f"{self.main}/{RUNTIME}/{self.name}"
+
+    @property
+    def outside_mark(self) -> str:
+        """The file that says that the project was begun outside of git, and stays so when git comes later."""
+        return f"{self.runtime}/outside-git"
 
     @property
     def events(self) -> str:

@@ -28,7 +28,7 @@ from sow.git.places import Places
 from sow.git.repository import Git
 from sow.journal import IDS, task_lock
 from sow.journal import PROJECT as PROJECT_LOCK
-from sow.layout import PROJECT, REMOVING, WORKTREES, Layout, is_task_branch, task_branch
+from sow.layout import PROJECT, REMOVING, WORKTREES, Layout, Plain, is_task_branch, task_branch
 from sow.store import Store
 from sow.task import ABANDONED
 
@@ -42,6 +42,7 @@ class Removal:
 
     name: str
     branch: str
+    """Its branch; empty for one that was begun outside of git, where only the state goes."""
     folder: str
     """Top of the worktree that holds the project."""
     tip: str
@@ -80,7 +81,7 @@ class Removed:
 
 
 def remove(
-    store: Store, places: Places, removal: Removal, check: Callable[[], None], texts: dict[str, str]
+    store: Store, places: Places | Plain, removal: Removal, check: Callable[[], None], texts: dict[str, str]
 ) -> Removed:
     """Takes a project away; whatever is killed after its intent stands, the next command completes it.
 
@@ -89,37 +90,38 @@ def remove(
     asked under the locks of the state and may still raise.
     """
     layout = store.layout
-    with _only_one(places):
+    with _only_one(places.main):
         with store.journal.locked(IDS, PROJECT_LOCK, *_reviving(store)):
             check()
             _keep_final(store, texts)
-            intent = _write_intent(places, removal)
-            _take_off(places, layout, removal)
+            intent = _write_intent(places.main, removal)
+            _take_off(layout, removal)
         store.tell(Event(type=removal.event, payload=removal.payload))
-        removed = _clear_away(places, layout, removal)
+        removed = _clear_away(layout, removal)
         _forget(intent)
     return removed
 
 
-def settle(places: Places, store_of: Callable[[Layout], Store]) -> list[Removed]:
+def settle(places: Places | Plain, store_of: Callable[[Layout], Store]) -> list[Removed]:
     """Completes what killed removals left; leaves one that is under way alone.
 
     What can't be completed now (a git at work there, a folder that can't be written) is left to a later
     command.
     """
-    if not os.path.isdir(_intents(places)):
+    above = _intents(places.main)
+    if not os.path.isdir(above):
         return []
     found = []
-    with suppress(Busy), _only_one(places, wait_seconds=0.0):
-        for name in sorted(os.listdir(_intents(places))):
-            path = f"{_intents(places)}/{name}"
+    with suppress(Busy), _only_one(places.main, wait_seconds=0.0):
+        for name in sorted(os.listdir(above)):
+            path = f"{above}/{name}"
             if name[0] == ".":  # it was not whole yet: nothing was done about it
                 os.unlink(path)
                 continue
             with suppress(SowError):
-                found.append(_complete(places, path, store_of))
+                found.append(_complete(places.main, path, store_of))
         with suppress(OSError):
-            os.rmdir(_intents(places))
+            os.rmdir(above)
     return found
 
 
@@ -177,10 +179,12 @@ def _keep_final(store: Store, texts: dict[str, str]) -> None:
         files.write(f"{final}/{name}", text)
 
 
-def _take_off(places: Places, layout: Layout, removal: Removal) -> None:
+def _take_off(layout: Layout, removal: Removal) -> None:
     """Takes the state off the project's branch; done again, it does what is left of it."""
     _move(layout.project, f"{layout.final}/project")
-    git = Git(places.main)
+    if not removal.branch:
+        return
+    git = Git(layout.main)
     for _ in range(10):
         tip = git.tip(removal.branch)
         if tip is None:
@@ -229,24 +233,29 @@ def _move(path: str, to: str) -> None:
 # -- worktrees and branches ------------------------------------------------------------------------
 
 
-def _clear_away(places: Places, layout: Layout, removal: Removal) -> Removed:
+def _clear_away(layout: Layout, removal: Removal) -> Removed:
     """Removes the worktrees and branches by which nothing is lost; says which went and which stay."""
-    git = Git(places.main)
     gone: list[str] = []
     kept: list[Kept] = []
-    for one in own_worktrees(git, removal.branch):
-        # Its branch has what it has: that one stays where it is merged nowhere.
-        _clear(git, one.path, one.branch or removal.branch, gone, kept)
-    for branch in own_branches(git, removal.branch):
-        _clear_branch(git, branch, removal.branch, False, gone, kept)
-    if layout.folder != places.main:
-        _clear(git, layout.folder, removal.branch, gone, kept)
-    _clear_branch(git, removal.branch, removal.target, removal.keep_branch, gone, kept)
+    if removal.branch:
+        _clear_trees(layout, removal, gone, kept)
     for name in os.listdir(layout.runtime):
         # Written beside, too, under `.<name>.<pid>...`, by one that was killed over it.
         if name in removal.served or name.startswith(tuple(f".{served}." for served in removal.served)):
             os.unlink(f"{layout.runtime}/{name}")
     return Removed(removal, layout.final, tuple(gone), tuple(kept))
+
+
+def _clear_trees(layout: Layout, removal: Removal, gone: list[str], kept: list[Kept]) -> None:
+    git = Git(layout.main)
+    for one in own_worktrees(git, removal.branch):
+        # Its branch has what it has: that one stays where it is merged nowhere.
+        _clear(git, one.path, one.branch or removal.branch, gone, kept)
+    for branch in own_branches(git, removal.branch):
+        _clear_branch(git, branch, removal.branch, False, gone, kept)
+    if layout.folder != layout.main:
+        _clear(git, layout.folder, removal.branch, gone, kept)
+    _clear_branch(git, removal.branch, removal.target, removal.keep_branch, gone, kept)
 
 
 def _clear(git: Git, path: str, branch: str, gone: list[str], kept: list[Kept]) -> None:
@@ -293,35 +302,36 @@ def commits_of(count: int) -> str:
 # -- intents ---------------------------------------------------------------------------------------
 
 
-def _intents(places: Places) -> str:
+def _intents(main: str) -> str:
     """The folder where each removal says what it is about to do."""
-    return f"{places.main}/{REMOVING}"
+    return f"{main}/{REMOVING}"
 
 
-def _only_one(places: Places, wait_seconds: float = files.LOCK_SECONDS) -> files.Lock:
-    return files.Lock(f"{places.main}/{REMOVING}.lock", wait_seconds=wait_seconds)
+def _only_one(main: str, wait_seconds: float = files.LOCK_SECONDS) -> files.Lock:
+    return files.Lock(f"{main}/{REMOVING}.lock", wait_seconds=wait_seconds)
 
 
-def _write_intent(places: Places, removal: Removal) -> str:
-    files.make_folder(_intents(places))
-    path = f"{_intents(places)}/{removal.name}.json"
+def _write_intent(main: str, removal: Removal) -> str:
+    files.make_folder(_intents(main))
+    path = f"{_intents(main)}/{removal.name}.json"
     # By `json`, whose escapes keep a path that is no text.
     files.write(path, json.dumps(asdict(removal)) + "\n")
     return path
 
 
-def _complete(places: Places, path: str, store_of: Callable[[Layout], Store]) -> Removed:
+def _complete(main: str, path: str, store_of: Callable[[Layout], Store]) -> Removed:
     with open(path, encoding="utf-8") as file:
         removal = Removal(**json.load(file))
-    layout = Layout(main=places.main, folder=removal.folder, name=removal.name)
+    # Outside of git the folder may have been moved with all in it.
+    layout = Layout(main=main, folder=removal.folder if removal.branch else main, name=removal.name)
     store = store_of(layout)
     untold = os.path.isdir(layout.project)
     with store.journal.locked(IDS, PROJECT_LOCK):
-        _take_off(places, layout, removal)
+        _take_off(layout, removal)
     if untold:
         # Else it may have been told before the kill: rather not at all than twice.
         store.tell(Event(type=removal.event, payload=removal.payload))
-    removed = _clear_away(places, layout, removal)
+    removed = _clear_away(layout, removal)
     _forget(path)
     return removed
 

@@ -22,7 +22,7 @@ from sow.judgement import sent_back
 from sow.layout import Layout
 from sow.store import Store
 from sow.task import COMPLETED, IN_PROGRESS, NEEDS_REVIEW, PAUSED, PENDING, Task
-from sow.workspace import Workspace
+from sow.workplace import Workplace
 from sow_executors import inbox as inboxes
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ class Reviewer:
     layout: Layout
     store: Store
     attempts: Attempts
-    workspace: Workspace
+    workspace: Workplace
     checks: tuple[str, ...]
     environment: Mapping[str, str]
 
@@ -280,8 +280,9 @@ class Reviewer:
         return Approved(self._take_back(task, words), "conflict", files=files)
 
     def _check_failed(self, task: Task, failed: CheckFailed) -> Approved:
+        where = f"merged into {self.workspace.branch}" if task.branch else f"in {self.layout.folder}"
         words = (
-            f"Your work was approved, but merged into {self.workspace.branch} this check fails:\n\n"
+            f"Your work was approved, but {where} this check fails:\n\n"
             f"    {failed.command}\n\n{failed.output}\n\nMake it pass, then report again."
         )
         return Approved(self._take_back(task, words), "check failed", detail=failed.output)

@@ -18,7 +18,7 @@ from sow.git import commits, worktrees
 from sow.git.excludes import ensure_excludes
 from sow.git.places import Places
 from sow.git.repository import Git
-from sow.layout import MAKING, PROJECT, RUNTIME, Layout, project_worktree
+from sow.layout import MAKING, PROJECT, RUNTIME, Layout, Plain, project_worktree
 from sow.project import Plan, input_names
 from sow.project_types import ProjectType
 from sow.store import Store
@@ -41,10 +41,27 @@ requires: ">=0.1"
 """
 
 
-def prepare(places: Places) -> list[str]:
-    """Makes what sow needs in a repository; says what it made, nothing where all was there."""
+IGNORE = """\
+# sow's own, never to be committed, should this folder come under git one day
+/runtime/
+/worktrees/
+/inbox/
+"""
+"""What is kept out of git where there is none that could be told so by its info/exclude."""
+
+
+def prepare(places: Places | Plain) -> list[str]:
+    """Makes what sow needs in a repository, or in a folder outside of git; says what it made, nothing where
+    all was there."""
     done = []
-    if ensure_excludes(places.common):
+    if isinstance(places, Plain):
+        # First of all: what lies beside must never be met by a git without it.
+        files.make_folder(f"{places.main}/.sow")
+        ignore = f"{places.main}/.sow/.gitignore"
+        if not os.path.lexists(ignore):
+            files.write(ignore, IGNORE)
+            done.append("made .sow/.gitignore")
+    elif ensure_excludes(places.common):
         done.append("git ignores .sow/runtime, .sow/worktrees and .sow/inbox here (info/exclude)")
     for folder in ("agents", "inbox", "runtime"):
         path = f"{places.main}/.sow/{folder}"
@@ -84,15 +101,15 @@ def new_project(places: Places, plan: Plan, *, start: str | None, worktree: bool
     with only_one(places):
         settle_half_made_held(places, store_of)
         check_new(places, plan, start=start, worktree=worktree)
-        _set_aside(places, plan.name)
+        set_aside(places.main, plan.name)
         if commits.ensure_commit(repository):
             notes.append("the repository had no commit: made an empty first one")
         created = not repository.branch_exists(plan.branch)
         base = repository.commit_of(start or (repository.default_branch() if created else plan.branch))
         folder = project_worktree(places.main, plan.branch) if worktree else places.main
         layout = Layout(main=places.main, folder=folder, name=plan.name)
-        intent = _write_intent(
-            places, name=plan.name, branch=plan.branch, folder=folder, base=base, created=created,
+        intent = write_intent(
+            places.main, name=plan.name, branch=plan.branch, folder=folder, base=base, created=created,
             worktree=worktree, was=repository.current_branch(),
         )  # fmt: skip
         try:
@@ -102,15 +119,15 @@ def new_project(places: Places, plan: Plan, *, start: str | None, worktree: bool
             else:
                 _switch(repository, plan.branch, base)
             store = store_of(layout)
-            _place_state(layout, first_documents(plan, kind, store.now()), plan.inputs)
+            place_state(layout, first_documents(plan, kind, store.now()), plan.inputs)
             store.keep_good_copies()
         except (SowError, KeyboardInterrupt):
             _undo(places, json.loads(files.contents(intent, INTENT_BYTES)))
-            _forget(intent)
+            forget(intent)
             raise
         commits.commit_paths(Git(folder), [PROJECT], f"sow: project {plan.name} begins", branch=plan.branch)
         store.tell(Event(type="project.created", payload={"name": plan.name, "branch": plan.branch}))
-        _forget(intent)
+        forget(intent)
     return Made(layout, tuple(notes))
 
 
@@ -128,21 +145,21 @@ def continue_project(places: Places, branch: str, *, store_of: StoreOf) -> Made:
     with only_one(places):
         settle_half_made_held(places, store_of)
         _check_name(places, found.name)
-        _set_aside(places, found.name)
+        set_aside(places.main, found.name)
         folder = project_worktree(places.main, branch)
-        intent = _write_intent(
-            places, name=found.name, branch=branch, folder=folder, base=found.commit,
+        intent = write_intent(
+            places.main, name=found.name, branch=branch, folder=folder, base=found.commit,
             created=not repository.branch_exists(branch), worktree=True, was=None, remote=found.remote,
         )  # fmt: skip
         try:
             layout, more = _come_in(places, json.loads(files.contents(intent, INTENT_BYTES)), store_of)
         except (SowError, KeyboardInterrupt):
             _undo(places, json.loads(files.contents(intent, INTENT_BYTES)))
-            _forget(intent)
+            forget(intent)
             raise
         payload: ProjectContinued = {"name": found.name, "branch": branch}
         store_of(layout).tell(Event(type="project.continued", payload=payload))
-        _forget(intent)
+        forget(intent)
     return Made(layout, (*notes, *more))
 
 
@@ -151,7 +168,7 @@ def _come_in(places: Places, intent: dict[str, str], store_of: StoreOf) -> tuple
     repository = Git(places.main)
     name, branch, folder = intent["name"], intent["branch"], intent["folder"]
     worktrees.add(repository, folder, branch, intent["base"])
-    layout = find.in_folder(places.main, folder)
+    layout = find.in_folder(places, folder)
     found = continuing.Found(name, intent["base"], intent["remote"])
     files.make_folder(layout.runtime)
     store = store_of(layout)
@@ -159,10 +176,10 @@ def _come_in(places: Places, intent: dict[str, str], store_of: StoreOf) -> tuple
     return layout, continuing.settle_in(store, repository, found)
 
 
-def settle_half_made(places: Places, store_of: StoreOf) -> None:
+def settle_half_made(places: Places | Plain, store_of: StoreOf) -> None:
     """Completes or undoes what a killed `new_project` or `continue_project` left; leaves one that is under
     way alone."""
-    if not os.path.isdir(_intents(places)):
+    if not os.path.isdir(_intents(places.main)):
         return
     try:
         with only_one(places, wait_seconds=0.0):
@@ -171,22 +188,28 @@ def settle_half_made(places: Places, store_of: StoreOf) -> None:
         return  # somebody is at it, maybe the git of the one that was killed: a later command sees to it
 
 
-def settle_half_made_held(places: Places, store_of: StoreOf) -> None:
+def settle_half_made_held(places: Places | Plain, store_of: StoreOf) -> None:
     """The same for a caller who is the only one."""
-    folder = _intents(places)
+    folder = _intents(places.main)
     for name in sorted(os.listdir(folder)) if os.path.isdir(folder) else ():
         path = f"{folder}/{name}"
         # What has another name is an intent that was not yet whole: nothing was done about it.
         intent = _intent(path) if name.endswith(".json") else {}
         if intent is None:
             continue  # it keeps nobody from anything
-        if intent and "remote" in intent:
+        if intent and "branch" not in intent:
+            settle_outside(places.main, str(intent["name"]), store_of)
+        elif isinstance(places, Plain):
+            if intent:
+                continue  # git is gone from here, and with it whatever could be completed or undone
+        elif intent and "remote" in intent:
             _come_in(places, intent, store_of)
         elif intent and os.path.exists(f"{intent['folder']}/{PROJECT}/state.yaml"):
+            _keep_copies(Layout(main=places.main, folder=intent["folder"], name=intent["name"]), store_of)
             commits.commit_paths(Git(intent["folder"]), [PROJECT], f"sow: project {intent['name']} begins")
         elif intent:
             _undo(places, intent)
-        _forget(path)
+        forget(path)
     with suppress(OSError):
         os.rmdir(folder)
 
@@ -200,12 +223,12 @@ def _intent(path: str) -> dict[str, Any] | None:
     return held if isinstance(held, dict) and held.keys() >= {"name", "folder"} else None
 
 
-def _intents(places: Places) -> str:
+def _intents(main: str) -> str:
     """The folder where each `new_project` says what it is about to make."""
-    return f"{places.main}/{MAKING}"
+    return f"{main}/{MAKING}"
 
 
-def only_one(places: Places, wait_seconds: float = files.LOCK_SECONDS) -> files.Lock:
+def only_one(places: Places | Plain, wait_seconds: float = files.LOCK_SECONDS) -> files.Lock:
     """The lock under which projects are made: who has it meets no half-made one."""
     return files.Lock(f"{places.main}/{RUNTIME}/new.lock", wait_seconds=wait_seconds)
 
@@ -214,7 +237,7 @@ def check_new(places: Places, plan: Plan, *, start: str | None, worktree: bool) 
     """Raises Refused or NotFound for whatever would be in the way of the new project."""
     repository = Git(places.main)
     repository.check_branch_name(plan.branch)
-    _check_inputs(places, plan)
+    check_inputs(places.main, plan)
     _check_free(places, plan)
     if start:
         repository.commit_of(start)
@@ -226,12 +249,13 @@ def check_new(places: Places, plan: Plan, *, start: str | None, worktree: bool) 
     _check_checkout(repository, plan, worktree)
 
 
-def _check_inputs(places: Places, plan: Plan) -> None:
+def check_inputs(main: str, plan: Plan) -> None:
+    """Raises Refused for files that the new project can't take in."""
     input_names(plan.inputs)
     for path in plan.inputs:
         if not os.path.isfile(path) or not os.access(path, os.R_OK):
             raise Refused(f"{path} is no file that can be read", "give --input a file")
-    if plan.inputs and not project_types.named(plan.type, places.main).phases:
+    if plan.inputs and not project_types.named(plan.type, main).phases:
         raise Refused(f"type {plan.type} has no phase that could take an input in", "leave --input out")
 
 
@@ -270,6 +294,8 @@ def _check_free(places: Places, plan: Plan) -> None:
             raise Refused(
                 f"there is a project {plan.name} already, in {layout.folder}", "give this one another --name"
             )
+        if layout.outside:
+            continue
         git_dir = find.repository(layout.folder).git_dir
         if find.branch_of(git_dir) == plan.branch:
             raise Refused(
@@ -327,9 +353,9 @@ def _switch(repository: Git, branch: str, base: str) -> None:
         repository.run("switch", "--quiet", "--create", branch, base)
 
 
-def _set_aside(places: Places, name: str) -> None:
+def set_aside(main: str, name: str) -> None:
     """Moves what is kept of an earlier project of that name out of the new one's way."""
-    runtime = Layout(main=places.main, folder="", name=name).runtime
+    runtime = Layout(main=main, folder="", name=name).runtime
     if os.path.isdir(f"{runtime}/final"):
         number = 1
         while os.path.exists(f"{runtime}~{number}"):  # no project has such a name
@@ -337,16 +363,18 @@ def _set_aside(places: Places, name: str) -> None:
         os.rename(runtime, f"{runtime}~{number}")
 
 
-def _write_intent(places: Places, *, name: str, **more: object) -> str:
-    above = _intents(places)
+def write_intent(main: str, *, name: str, folder: str, **more: object) -> str:
+    """Says what is about to be made, and gives the path of it; without a branch it is outside of git."""
+    above = _intents(main)
     files.make_folder(above)
     path = f"{above}/{name}.json"
     # By `json`, whose escapes keep a path that is no text.
-    files.write(path, json.dumps({"name": name, **more}) + "\n")
+    files.write(path, json.dumps({"name": name, "folder": folder, **more}) + "\n")
     return path
 
 
-def _forget(intent: str) -> None:
+def forget(intent: str) -> None:
+    """Takes away what `write_intent` has said: it is done, or undone."""
     os.unlink(intent)
     with suppress(OSError):
         os.rmdir(os.path.dirname(intent))
@@ -356,9 +384,7 @@ def _undo(places: Places, intent: dict[str, object]) -> None:
     """Takes back what stands of a half-made project; never a file or a commit of anybody's."""
     repository = Git(places.main)
     folder, branch, base = str(intent["folder"]), str(intent["branch"]), str(intent["base"])
-    for name in os.listdir(f"{folder}/.sow") if os.path.isdir(f"{folder}/.sow") else ():
-        if name.startswith(".project-"):
-            shutil.rmtree(f"{folder}/.sow/{name}", ignore_errors=True)
+    _undo_state(folder)
     if intent["worktree"] and any(
         one.path == os.path.realpath(folder) for one in worktrees.all_of(repository)
     ):
@@ -371,6 +397,34 @@ def _undo(places: Places, intent: dict[str, object]) -> None:
     untouched = repository.tip(branch) == base and worktrees.holding(repository, branch) is None
     if intent["created"] and untouched:
         repository.run("update-ref", "-d", f"refs/heads/{branch}", base)
+
+
+def _undo_state(folder: str) -> None:
+    """Takes back state that was not placed yet."""
+    for name in os.listdir(f"{folder}/.sow") if os.path.isdir(f"{folder}/.sow") else ():
+        if name.startswith(".project-"):
+            shutil.rmtree(f"{folder}/.sow/{name}", ignore_errors=True)
+
+
+def _keep_copies(layout: Layout, store_of: StoreOf) -> None:
+    """What was killed once the state was in its place: copies of it are kept."""
+    store = store_of(layout)
+    store.settle()
+    store.keep_good_copies()
+
+
+def settle_outside(main: str, name: str, store_of: StoreOf) -> None:
+    """Takes back what stands of a project half made outside of git; one whose state is there is made."""
+    # Where its folder was when it was begun is of no account: it may have been moved with all in it.
+    layout = Layout(main=main, folder=main, name=name, outside=True)
+    _undo_state(layout.folder)
+    if os.path.exists(layout.project_file):
+        _keep_copies(layout, store_of)
+        return
+    with suppress(FileNotFoundError):
+        os.unlink(layout.outside_mark)
+    with suppress(OSError):  # one that was there before may hold something
+        os.rmdir(layout.runtime)
 
 
 def first_documents(plan: Plan, kind: ProjectType, at: str) -> dict[str, str]:
@@ -404,7 +458,8 @@ def _artifacts(plan: Plan, kind: ProjectType, phase: str, held: PhaseFile, at: s
     ]
 
 
-def _place_state(layout: Layout, texts: Mapping[str, str], inputs: tuple[str, ...]) -> None:
+def place_state(layout: Layout, texts: Mapping[str, str], inputs: tuple[str, ...]) -> None:
+    """Writes the state of a new project beside, and puts it in its place with one rename."""
     beside = f"{layout.folder}/.sow/.project-{os.getpid()}"
     for name, text in texts.items():
         files.make_folder(os.path.dirname(f"{beside}/{name}"))

@@ -577,6 +577,10 @@ class Store:
         folder = self.layout.folder
         known = f"`git -C {folder} log -- {path.removeprefix(f'{folder}/')}`"
         hint = f"no good copy of it was kept; see what git knows of it: {known}"
+        if self.layout.outside:
+            hint = (
+                "no good copy of it was kept: bring it back from where you keep copies, or remove its folder"
+            )
         if os.path.exists(good):
             hint = f"its last good copy is {good}: `sow repair` brings it back"
         return BadFile(path, f"the state file of {whose} is gone", hint)

@@ -40,7 +40,7 @@ from sow.runner.terminal import TerminalRunner
 from sow.runner.watch import Tail
 from sow.store import Store
 from sow.task import ENDED, NEEDS_REVIEW, Task
-from sow.workspace import Workspace
+from sow.workplace import Workplace
 from sow_executors import base, extras, inbox
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ class Turns:
     layout: Layout
     store: Store
     attempts: Attempts
-    workspace: Workspace
+    workspace: Workplace
     drivers: Drivers
     runner: LocalRunner
     user: UserConfig
@@ -117,6 +117,11 @@ class Turns:
     run_id: str
     clock: Clock
     new_id: Callable[[], str] = lambda: str(uuid.uuid4())
+
+    @property
+    def jobs(self) -> int:
+        """How many agents work at once: in one folder they would write over each other's work."""
+        return self.repository.jobs_sharing if self.workspace.shared else self.repository.jobs
 
     # -- begin --------------------------------------------------------------------------------
 
@@ -328,8 +333,9 @@ class Turns:
                 note = f"{found}\n\n{note}"
             role = prompts.role_text(task.assigned_agent, self.layout.main)
             return prompts.first(
-                task, role, self.store.description(task), self.store.feedback(task), note.strip()
-            )
+                task, role, self.store.description(task), self.store.feedback(task), note.strip(),
+                shared=self.workspace.shared and not task.branch,
+            )  # fmt: skip
         # Whatever this start is for: what a person said and nobody heard yet comes first.
         if words:
             return prompts.reviewed(words, task.iteration) if is_feedback else prompts.answered(words)

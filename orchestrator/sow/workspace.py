@@ -41,6 +41,11 @@ class Workspace:
         """The workspace of the project in `store`."""
         return cls(store.layout, store.branch(), settings.isolation == "task", settings.commit_state)
 
+    @property
+    def shared(self) -> bool:
+        """Whether tasks that are new work in the project's worktree, all of them."""
+        return not self.isolated
+
     def lease(self) -> GitLease:
         """One git at a time in the project's worktree, whoever calls: `run`, `review`, another sow."""
         return GitLease(f"{self.layout.locks}/git.lock")
@@ -91,15 +96,18 @@ class Workspace:
 
     # -- what a person looks at ---------------------------------------------------------------
 
-    def diff(self, task: Task, *, color: bool = False) -> str:
-        """What the task changes against where its branch left the project's; empty without a branch."""
+    def diff(self, task: Task, *, color: bool = False) -> str | None:
+        """What the task changes against where its branch left the project's; empty where that is gone, None
+        for a task that shares the project's worktree."""
         return self._compared(task, color=color, stat=False)
 
-    def stat(self, task: Task) -> str:
+    def stat(self, task: Task) -> str | None:
         """The same as a table of files."""
         return self._compared(task, color=False, stat=True)
 
-    def _compared(self, task: Task, *, color: bool, stat: bool) -> str:
+    def _compared(self, task: Task, *, color: bool, stat: bool) -> str | None:
+        if not task.branch and task.worktree == self.layout.folder:
+            return None
         git = Git(self.layout.folder)
         tip = git.tip(task.branch) if task.branch else None
         if tip is None:

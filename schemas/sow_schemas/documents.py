@@ -560,7 +560,8 @@ class ProjectFinished(TypedDict):
     """Its branch. Set with the event."""
 
     how: FinishHow
-    """By a pull request, by a merge, or by leaving the branch. Set with the event."""
+    """By a pull request, by a merge, or by leaving the branch, or the files outside of git. Set with the
+    event."""
 
     target: NotRequired[str]
     """The branch that the work goes to. Set with the event; absent where the branch was left."""
@@ -1340,7 +1341,7 @@ class RepositoryConfig(TypedDict):
     cleared by hand only."""
 
     jobs: NotRequired[int]
-    """How many tasks run at once. Set by a person; 3 where it is absent."""
+    """How many tasks run at once. Set by a person; 3 where it is absent, and 1 where tasks share a folder."""
 
     state: NotRequired[StateConfig]
     """What becomes of the project's state files. Set by a person; absent where the defaults suit."""

@@ -1,6 +1,7 @@
 """What is wrong with a document, in words: where, what, and what is allowed there."""
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -11,10 +12,11 @@ from jsonschema import Draft202012Validator, FormatChecker
 from jsonschema import ValidationError as _Error
 from jsonschema.validators import extend
 from referencing import Registry
+from referencing.exceptions import Unresolvable
 from referencing.jsonschema import DRAFT202012
 
 import sow_schemas
-from sow_schemas import nearest, words
+from sow_schemas import keywords, nearest, words
 from sow_schemas.formats import FORMATS
 
 Path = tuple[str | int, ...]
@@ -22,6 +24,9 @@ _Schema = Mapping[str, Any]
 
 MOST = 100
 """Who has so many problems in one document mends them all by one and the same step."""
+
+HINT = 200
+"""The most characters of a schema that a hint shows."""
 
 FEW = 12
 """So many names are read at a glance."""
@@ -56,6 +61,24 @@ def find(name: str, value: object) -> list[Problem]:
     return [_told(error, validator) for error in _chosen(islice(validator.iter_errors(value), MOST))]
 
 
+class Unreachable(ValueError):
+    """A schema refers to another one that is not in it; the message names it."""
+
+
+def find_by(schema: _Schema, value: object) -> list[Problem]:
+    """As `find`, by a schema of somebody else's: a valid one of draft 2020-12, with any keyword of it.
+
+    What it asks for by keywords that ours never use is told as far as words go.
+    Raises Unreachable: nothing is fetched, from nowhere.
+    """
+    validator = _extended(_KEYWORDS)(dict(schema), registry=Registry(), format_checker=_checker())
+    try:
+        errors = list(_chosen(islice(validator.iter_errors(value), MOST)))
+    except Unresolvable as error:
+        raise Unreachable(f"it refers to {error.ref}, which is not in it") from error
+    return [_told_by(error, validator) for error in errors]
+
+
 def _chosen(errors: Iterator[Any]) -> Iterator[Any]:
     """The errors that are worth telling."""
     by_place: dict[Path, Any] = {}
@@ -75,21 +98,23 @@ def _chosen(errors: Iterator[Any]) -> Iterator[Any]:
 @cache
 def _validator(name: str) -> Any:
     """The jsonschema validator with our formats, integers and errors, its references resolved."""
+    validator = _extended({**_KEYWORDS, "allOf": _all_of})
+    return validator(_bare(name), registry=_registry(), format_checker=_checker())
+
+
+def _extended(keywords: Mapping[str, Any]) -> Any:
+    # 1.0 is an integer to jsonschema, but CUE's `int` refuses it and a file name would show it.
+    types = Draft202012Validator.TYPE_CHECKER.redefine("integer", _is_integer)
+    extended: Any = extend
+    return extended(Draft202012Validator, keywords, type_checker=types)
+
+
+@cache
+def _checker() -> FormatChecker:
     checker = FormatChecker(formats=())
     for form, predicate in FORMATS.items():
         checker.checks(form)(lambda value, is_one=predicate: not isinstance(value, str) or is_one(value))
-    # 1.0 is an integer to jsonschema, but CUE's `int` refuses it and a file name would show it.
-    types = Draft202012Validator.TYPE_CHECKER.redefine("integer", _is_integer)
-    keywords = {
-        "required": _required,
-        "additionalProperties": _additional,
-        "properties": _properties,
-        "uniqueItems": _unique,
-        "allOf": _all_of,
-    }
-    extended: Any = extend
-    validator = extended(Draft202012Validator, keywords, type_checker=types)
-    return validator(_bare(name), registry=_registry(), format_checker=checker)
+    return checker
 
 
 @cache
@@ -119,8 +144,9 @@ def _required(_validator: object, names: Sequence[str], value: Any, schema: _Sch
 
 def _additional(validator: Any, allowed: Any, value: Any, schema: _Schema) -> Iterator[_Error]:
     known = schema.get("properties", {})
+    forms = schema.get("patternProperties", {})
     for key in value if isinstance(value, dict) else ():
-        if key in known:
+        if key in known or any(re.search(form, key) for form in forms):
             continue
         if allowed is False:
             error: Any = _Error(
@@ -165,6 +191,14 @@ def _all_of(validator: Any, branches: Sequence[_Schema], value: Any, schema: _Sc
             yield error
 
 
+_KEYWORDS: Mapping[str, Any] = {
+    "required": _required,
+    "additionalProperties": _additional,
+    "properties": _properties,
+    "uniqueItems": _unique,
+}
+
+
 # -- words ------------------------------------------------------------------------------------------
 
 
@@ -172,6 +206,13 @@ def _told(error: Any, validator: Any) -> Problem:
     condition = getattr(error, "condition", "")
     path = tuple(error.absolute_path)
     return Problem(path, error.instance, _wrong(error) + condition, _hint(error, validator))
+
+
+def _told_by(error: Any, validator: Any) -> Problem:
+    if keywords.are_known(error.schema):
+        return _told(error, validator)
+    hint = f"its schema there: {words.shown(error.schema, HINT)}"
+    return Problem(tuple(error.absolute_path), error.instance, _wrong(error), hint)
 
 
 def _wrong(error: Any) -> str:
@@ -197,7 +238,7 @@ def _wrong(error: Any) -> str:
             return f"{value} stands here a second time"
         case "format":
             return f"{value} is no time"
-        case "not" | "pattern" | "maxLength":
+        case "not" | "pattern" | "maxLength" if isinstance(error.instance, str):
             broken = "\n" in error.instance
             return f"{value} has a line break in it" if broken else f"{value} has the wrong form"
         case _:

@@ -27,6 +27,15 @@ def check(schema: Any, place: str) -> None:
         raise Unknown(f"{place}: no code for {', '.join(sorted(unknown))}")
 
 
+def are_known(schema: Any) -> bool:
+    """Whether a schema of somebody else's has nothing that there are no words for."""
+    # What ours refer to and combine is of our own making.
+    if not isinstance(schema, dict) or set(schema) - (KNOWN - {"$ref", "allOf", "not"}):
+        return False
+    below = (schema[word] for word in ("items", "additionalProperties") if schema.get(word))
+    return all(are_known(each) for each in below)
+
+
 def kinds(schema: Any) -> list[str]:
     """The kinds of value that a schema allows by its `type`; none where it has none."""
     given = schema.get("type", [])

@@ -50,7 +50,8 @@ def _plain(text: str) -> str:
 def _guesses(given: object, schema: Any) -> Iterator[object]:
     """What could be meant, the likeliest first; whether it is allowed is not looked at."""
     if "enum" in schema:
-        yield name(given, schema["enum"]) if isinstance(given, str) else None
+        known = [each for each in schema["enum"] if isinstance(each, str)]
+        yield name(given, known) if isinstance(given, str) else None
         return
     kinds = keywords.kinds(schema)
     match given:
@@ -70,7 +71,7 @@ def _guesses(given: object, schema: Any) -> Iterator[object]:
             yield one
     if "array" in kinds and not isinstance(given, list):
         yield [given]
-        yield from ([each] for each in _guesses(given, schema["items"]))
+        yield from ([each] for each in _guesses(given, schema.get("items") or {}))
 
 
 def _by_text(given: str, schema: Any, kinds: list[str]) -> Iterator[object]:
@@ -79,7 +80,8 @@ def _by_text(given: str, schema: Any, kinds: list[str]) -> Iterator[object]:
         yield from _numbers(text)
     if "boolean" in kinds:
         yield _YES.get(text.lower())
-    if "array" in kinds and "pattern" in schema["items"]:  # else a blank or comma may belong to an item
+    if "array" in kinds and "pattern" in (schema.get("items") or {}):
+        # Without a pattern a blank or a comma may belong to an item.
         yield [part for part in re.split(r"[,\s]+", text) if part]
     if "string" in kinds:
         yield text

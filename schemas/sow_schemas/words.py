@@ -48,9 +48,16 @@ def wanted(schema: Any) -> str:
     if "enum" in schema:
         return f"one of {', '.join(map(str, schema['enum']))}"
     if "pattern" in schema or "format" in schema:
-        form = FORMS[schema["pattern"]] if "pattern" in schema else FORMATS[schema["format"]]
+        form = _form(schema)
         return f"{form} or null" if "null" in keywords.kinds(schema) else form
     return " or ".join(KINDS[kind] + _more(kind, schema) for kind in keywords.kinds(schema)) or ANY
+
+
+def _form(schema: Any) -> str:
+    """What a text looks like by its pattern, else by its format."""
+    if pattern := schema.get("pattern"):
+        return FORMS.get(pattern, f"a text of the form {pattern}")
+    return FORMATS.get(schema["format"], f"a text of the format {schema['format']}")
 
 
 def kinds(schema: Any) -> str:
@@ -66,7 +73,8 @@ def _more(kind: str, schema: Any) -> str:
             return _bounds(schema)
         case "array":
             alone = ", none twice" if schema.get("uniqueItems") else ""
-            return f", each item {wanted(schema['items'])}{alone}"
+            items = f", each item {wanted(schema['items'])}" if schema.get("items") else ""
+            return f"{items}{alone}"
         case "object":
             return _contents(schema)
     return ""
@@ -102,10 +110,10 @@ def kind(value: object) -> str:
     return KINDS[name] if name else ""
 
 
-def shown(value: object) -> str:
-    """A value as JSON, cut where it is long."""
+def shown(value: object, most: int = LONGEST) -> str:
+    """A value as JSON of at most so many characters, cut where it is longer."""
     text = json.dumps(value, ensure_ascii=False, default=str)
-    return text if len(text) <= LONGEST else f"{text[: LONGEST - 3]}..."
+    return text if len(text) <= most else f"{text[: most - 3]}..."
 
 
 def written(value: object) -> str:

@@ -12,15 +12,17 @@ the folder back to where it was in between.
 from __future__ import annotations
 
 import builtins
+import importlib
 import os
+import pkgutil
 import signal
 import subprocess
 import sys
 from collections.abc import Callable
 from typing import Any
 
+import sow
 from sow import cli
-from sow.cli import root
 
 CALLS = ("open", "link", "rename", "replace", "mkdir", "unlink", "rmdir")
 """The functions of `os` by which files come, go and change their names; of `open`, those that make one, which
@@ -108,8 +110,15 @@ def run_and_kill(words: list[str], fatal_step: int) -> str:
     return place or "survived"
 
 
+def load() -> None:
+    """Loads all of sow once, which each child would do anew."""
+    for module in pkgutil.walk_packages(sow.__path__, "sow."):
+        if not module.name.endswith("__main__"):
+            importlib.import_module(module.name)
+
+
 def main(words: list[str]) -> None:
-    assert root.COMMANDS, "the root is loaded before it is forked"
+    load()
     for line in sys.stdin:
         print(run_and_kill(words, int(line)), flush=True)
 

@@ -57,7 +57,10 @@ class Terminal:
 
     def sees(self, text: str) -> str:
         """Waits until `text` is on the screen; gives what came before it."""
-        self.child.expect_exact(text)
+        try:
+            self.child.expect_exact(text)
+        except (pexpect.TIMEOUT, pexpect.EOF) as fault:
+            raise AssertionError(f"{text!r} was not seen, but {self.seen}{self.child.before}") from fault
         self.seen += self.child.before + self.child.after
         return str(self.child.before)
 

@@ -666,8 +666,8 @@ REFUSED = [
     ),
     (
         "phase set metadata.planning_approved yes",
-        "{phases}/implementation/state.yaml: metadata.planning_approved: 'yes' is not of type 'boolean'",
-        "give a value of type boolean, as the project's type asks for",
+        '{phases}/implementation/state.yaml: metadata.planning_approved: "yes" is a text, not true or false',
+        "did you mean `true`? allowed: true or false",
     ),
     (
         "phase set metadata.x '{'",
@@ -916,9 +916,22 @@ def test_bad_input_is_told_in_two_lines_and_changes_nothing(
 
 @pytest.mark.parametrize(
     "words",
-    ["status", "task list", "run", "init", "project list", "validate", "repair", "events", "worktree list"],
+    ["status", "task list", "run", "project list", "project new 'Add login'", "validate", "repair", "events"],
 )
-def test_outside_of_git_nothing_works(tmp_path: Path, words: str) -> None:
+def test_where_neither_git_nor_a_sow_folder_is_nothing_works(tmp_path: Path, words: str) -> None:
+    (tmp_path / "plain").mkdir()
+    who = Person(tmp_path / "plain", tmp_path)
+    assert refused(who, *shlex.split(words)).told == (
+        3,
+        [
+            f"sow: no .sow folder in {tmp_path}/plain or above it, and no git repository",
+            "     run `sow init` here, or change to a folder that has .sow/",
+        ],
+    )
+
+
+@pytest.mark.parametrize("words", ["worktree list", "worktree prune", "worktree remove feat/x"])
+def test_what_is_about_git_alone_says_so_where_there_is_none(tmp_path: Path, words: str) -> None:
     (tmp_path / "plain").mkdir()
     who = Person(tmp_path / "plain", tmp_path)
     assert refused(who, *words.split()).told == (

@@ -122,7 +122,7 @@ def test_outside_of_a_repository_the_machine_and_the_programs_are_looked_at(
     assert {one["room"] for one in told["findings"]} == {"machine", "executors", "repository"}
     place = next(one for one in told["findings"] if one["check"] == "place")
     assert (told["repository"], place["level"]) == (None, "note")
-    assert place["mend"] == "change to a repository, or make one here: `git init`"
+    assert place["mend"] == "change to a repository, or prepare this folder: `sow init`"
 
 
 def test_before_init_the_way_to_begin_is_told(tmp_path: Path) -> None:

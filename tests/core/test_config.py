@@ -128,8 +128,8 @@ def test_the_repository_s_settings_are_read(tmp_path: Path) -> None:
         "grace_seconds: 1.5\nsilence_seconds: 60\nrequires: '>=0.1'\n",
     )
     assert held == RepositoryConfig(
-        jobs=7, commit_state=False, isolation="project", checks=("make test",), environment=("AWS_*",),
-        grace_seconds=1.5, silence_seconds=60,
+        jobs=7, jobs_sharing=7, commit_state=False, isolation="project", checks=("make test",),
+        environment=("AWS_*",), grace_seconds=1.5, silence_seconds=60,
     )  # fmt: skip
 
 

@@ -115,7 +115,7 @@ def test_a_task_whose_metadata_is_none_in_the_other_phase_stays(tmp_path: Path) 
     store = new_store(tmp_path, kind="design")
     add(store, phase="finalization", metadata={"artifact_path": 3})
     before = snapshot(store)
-    with pytest.raises(Refused, match="artifact_path: 3 is not of type 'string'"):
+    with pytest.raises(Refused, match="artifact_path: 3 is a whole number, not a text"):
         store.move_task("010", "design")
     assert snapshot(store) == before
 

@@ -160,8 +160,10 @@ def test_when_all_is_done_a_run_says_so(stage: Stage) -> None:
     assert_sound(stage)
 
 
-def test_tasks_can_share_the_projects_worktree(stage_with: Callable[..., Stage]) -> None:
-    stage = stage_with(isolation="project", jobs=1)
+def test_tasks_can_share_the_projects_worktree_and_then_work_one_at_a_time(
+    stage_with: Callable[..., Stage],
+) -> None:
+    stage = stage_with(isolation="project")
     first, second = stage.add(work("a.txt")), stage.add([{"run": "cat a.txt"}, *work("b.txt")])
     stage.run()
     assert stage.statuses() == {first: "needs_review", second: "needs_review"}

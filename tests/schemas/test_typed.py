@@ -93,7 +93,9 @@ def test_the_settings_that_a_repository_can_give_are_those_that_the_program_heed
     given = set(sow_schemas.fields("repository_config")) - {
         "requires"
     }  # that one is heeded before all others
-    heeded = set(RepositoryConfig.__dataclass_fields__)
+    heeded = set(RepositoryConfig.__dataclass_fields__) - {
+        "jobs_sharing"
+    }  # what `jobs` is in a shared folder
     assert {"commit_state" if name == "state" else name for name in given} == heeded
 
 

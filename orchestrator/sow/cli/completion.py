@@ -43,7 +43,7 @@ def projects(ctx: click.Context) -> Words:
     """The projects of this repository, by name."""
     from sow import find
 
-    return [(layout.name, layout.folder) for layout in find.all_projects(opening.repository())]
+    return [(layout.name, layout.folder) for layout in find.all_projects(opening.place())]
 
 
 @_completing
@@ -68,7 +68,7 @@ def agents(ctx: click.Context) -> Words:
     """The roles that an agent can have here."""
     from sow import roles
 
-    return [(role, "") for role in roles.known(opening.repository().main)]
+    return [(role, "") for role in roles.known(opening.place().main)]
 
 
 @_completing
@@ -92,7 +92,7 @@ def values(ctx: click.Context) -> Words:
         case "priority":
             known = PRIORITIES
         case "assigned_agent":
-            known = roles.known(opening.repository().main)
+            known = roles.known(opening.place().main)
         case _:
             known = ()
     return [(word, "") for word in known]
@@ -117,7 +117,7 @@ def project_types(ctx: click.Context) -> Words:
     """The types that a project can have here."""
     from sow import project_types
 
-    main = opening.repository().main
+    main = opening.place().main
     return [(name, project_types.named(name, main).description) for name in project_types.names(main)]
 
 

@@ -20,7 +20,6 @@ from sow.config import UserConfig, user_path
 from sow.config.reading import Source
 from sow.config.repository import repository_path
 from sow.errors import Failed, Refused, SowError, Usage
-from sow.git import places
 from sow_executors import catalog
 
 if TYPE_CHECKING:
@@ -203,10 +202,10 @@ def reset(settings: dict[str, Any], agreed: bool, as_json: bool) -> None:
 
 
 def _main(settings: dict[str, Any]) -> str | None:
-    """The main checkout of the repository that is meant; None outside of one."""
+    """The folder whose `.sow/` is meant, such as a main checkout; None where there is none."""
     if wanted := settings["project"]:
-        return opening.repository(wanted).main
-    found = places.find(find.here())
+        return opening.place(wanted).main
+    found = find.maybe_place(find.here())
     return found.main if found else None
 
 

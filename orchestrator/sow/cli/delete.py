@@ -47,16 +47,16 @@ def delete(settings: dict[str, Any], name: str | None, keep_branch: bool, yes: b
                 f"nobody can be asked here whether to delete the project {loss.name}",
                 f"say --yes: `sow project delete {loss.name} --yes`",
             )
-        click.echo(_plan(loss))
+        click.echo(_plan(loss, not turns.layout.outside))
         if not terminal.yes("Delete it?"):
             click.echo("Nothing was done.", err=True)
             raise click.exceptions.Exit(1)
     _tell(settings, deleter.delete(keep_branch=keep_branch), as_json)
 
 
-def _plan(loss: Loss) -> str:
+def _plan(loss: Loss, in_git: bool) -> str:
     tasks = counted(loss.tasks, "task") + (f", {loss.open_tasks} not ended" if loss.open_tasks else "")
-    lines = [f"Project {loss.name} on branch {loss.branch}: {tasks}"]
+    lines = [f"Project {loss.name}{f' on branch {loss.branch}' if in_git else ''}: {tasks}"]
     lines += [f"  Stays, for it is not merged: {plain(branch)}" for branch in loss.stays]
     return "\n".join(lines)
 

@@ -149,7 +149,7 @@ class Show:
         turns, reviewer = self._parts(layout, "orchestrator")
         tasks = list(turns.store.tasks().tasks)
         with Watcher() as watcher, face(tasks, as_json=False, quiet=False) as shown:
-            scheduler = Scheduler(turns, reviewer, watcher, turns.repository.jobs, watch=shown.note)
+            scheduler = Scheduler(turns, reviewer, watcher, turns.jobs, watch=shown.note)
             with running.heard_signals(scheduler):
                 outcome = scheduler.run()
         running.tell(outcome, as_json=False, quiet=False)

@@ -15,8 +15,12 @@ from sow.cli.words import aside, counted
 from sow.errors import Usage
 
 if TYPE_CHECKING:
-    from sow.finishing import Finished, Finisher, How, Prospect, Wish
+    from sow.finishing import Finished, How, Prospect, Wish
+    from sow.finishing import Finisher as InGit
+    from sow.outside.ending import Finisher as Outside
     from sow.removal import Removed
+
+    Finisher = InGit | Outside
 
 
 @click.command()
@@ -144,6 +148,8 @@ def _plan(finisher: Finisher, prospect: Prospect) -> str:
             way = f"a pull request of {prospect.branch} into {prospect.target} ({work}), by {program}"
         case "merge":
             way = f"a merge of {prospect.branch} into {prospect.target} ({work})"
+        case "leave" if prospect.outside:
+            way = f"keeping its state: its work stays in {prospect.outside}"
         case "leave":
             way = f"nothing but a last commit: its work stays on branch {prospect.branch}"
     lines = [styled(f"Project {prospect.name}", bold=True) + f": {plain(prospect.title)}", f"  By {way}"]
@@ -192,6 +198,8 @@ def _outcome(removed: Removed) -> str:
             return f"Finished project {name}: merged into {told['target']} as {told['commit'][:12]}"
         case "merge":
             return f"Finished project {name}: {told['target']} had all of it already"
+        case "leave" if not removed.removal.branch:
+            return f"Finished project {name}: its work is in {removed.removal.folder}"
         case "leave":
             return f"Finished project {name}: its work is on branch {branch}"
     return f"Deleted project {name}"

@@ -1,34 +1,54 @@
-"""`sow init`: once for a repository; again, it mends what is missing."""
+"""`sow init`: once for a repository, or for a folder outside of git; again, it mends what is missing."""
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import click
 
-from sow import find, setup
+from sow import find
 from sow.cli import opening
 from sow.cli.words import aside
+from sow.layout import Plain
 
 
 @click.command()
 @click.pass_obj
 def init(settings: dict[str, Any]) -> None:
-    """Prepare this repository for sow.
+    """Prepare this repository for sow, or a folder outside of git.
 
     Makes .sow/ in the main checkout, and has git ignore sow's own folders by
     its info/exclude: no file of yours is touched. Run again, it mends what is
     missing.
 
+    Outside of git it makes .sow/ in this folder, unless one above has it:
+    agents then work in the folder itself, one at a time, and nothing is
+    committed or merged. Run again after `git init`, it picks git up for the
+    projects that begin then.
+
     \b
     Example:  sow init
     """
-    places = opening.repository(settings["project"])
-    done = setup.prepare(places)
+    start = opening.folder(settings["project"])
+    places = find.maybe_place(start) or Plain(main=os.path.realpath(start))
+    done = opening.prepare(places)
     for line in done:
         click.echo(line)
     click.echo(
         f"Initialized sow in {places.main}/.sow" if done else f"{places.main}/.sow is complete already"
     )
-    if not find.all_projects(places):
+    projects = find.all_projects(places)
+    if isinstance(places, Plain):
+        aside(settings, "There is no git here: agents work in the folder itself, and nothing is merged")
+        if places.main != os.path.realpath(start):
+            aside(settings, f"For a .sow of its own in {start}: `mkdir {start}/.sow`, then `sow init` there")
+    else:
+        for name in (layout.name for layout in projects if layout.outside):
+            aside(
+                settings,
+                f"Project {name} was begun outside of git and goes on so, in the folder itself;"
+                " those that begin from now on have branches",
+            )
+    if not projects:
         aside(settings, 'Next: `sow project new "what you want to get done"`')

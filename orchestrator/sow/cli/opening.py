@@ -21,9 +21,13 @@ if TYPE_CHECKING:
     from sow.deleting import Deleter
     from sow.finishing import Finisher
     from sow.git.places import Places
-    from sow.layout import Layout
+    from sow.layout import Layout, Plain
+    from sow.outside.ending import Deleter as OutsideDeleter
+    from sow.outside.ending import Finisher as OutsideFinisher
+    from sow.project import Plan
     from sow.removal import Removed
     from sow.review import Reviewer
+    from sow.setup import Made
     from sow.splitting import Old
     from sow.task import Task
     from sow.turn import Turns
@@ -36,21 +40,34 @@ def layout(wanted: "str | None" = None) -> "Layout":
     return find.project(find.here(), os.environ, wanted)
 
 
-def settle_half_made(at: "Places | None" = None) -> "list[Removed]":
+def settle_half_made(at: "Places | Plain | None" = None) -> "list[Removed]":
     """Completes or undoes the projects that a killed command half made or half took away here.
 
-    Gives those that went. Workers leave that alone. `at`: another repository than this folder's.
+    What it had locked of git is free again. Gives those that went. Workers leave that alone.
+    `at`: another place than this folder's.
     """
-    here = None if os.environ.get("SOW_ATTEMPT_ID") else at or places.find(find.here())
+    here = None if os.environ.get("SOW_ATTEMPT_ID") else at or find.maybe_place(find.here())
     if here and os.path.isdir(f"{here.main}/{MAKING}"):
         from sow import setup
 
         setup.settle_half_made(here, store_of)
+    for git_dir in _locked(here.common) if isinstance(here, places.Places) else ():
+        from sow.git import index
+
+        index.settle(git_dir)
     if here and os.path.isdir(f"{here.main}/{REMOVING}"):
         from sow import removal
 
         return removal.settle(here, store_of)
     return []
+
+
+def _locked(common: str) -> "list[str]":
+    """The git folders of the repository whose index somebody has locked, or had when they died."""
+    linked = f"{common}/worktrees"
+    names = os.listdir(linked) if os.path.isdir(linked) else []
+    folders = [common, *(f"{linked}/{name}" for name in names)]
+    return [folder for folder in folders if os.path.exists(f"{folder}/index.lock")]
 
 
 def store_of(layout: "Layout") -> Store:
@@ -100,16 +117,29 @@ def person() -> str:
 
 
 def repository(wanted: "str | None" = None) -> "Places":
-    """The repository that the command means. `wanted`: a folder in it, from `--project`."""
+    """The repository that the command means. `wanted`: a folder in it, from `--project`.
+
+    Raises Refused in a folder of sow's that is outside of git, NotFound where there is neither.
+    """
+    return find.repository(folder(wanted))
+
+
+def place(wanted: "str | None" = None) -> "Places | Plain":
+    """The repository that the command means, or the folder outside of git that holds `.sow/`."""
+    return find.place(folder(wanted))
+
+
+def folder(wanted: "str | None" = None) -> str:
+    """The folder that the command means: the one that it was called in, or that of `--project`."""
     from sow.errors import NotFound
 
     start = find.here()
     if wanted is None:
-        return find.repository(start)
-    folder = os.path.join(start, wanted)
-    if not os.path.isdir(folder):
+        return start
+    named = os.path.join(start, wanted)
+    if not os.path.isdir(named):
         raise NotFound(f"no folder {wanted}", "this command takes a repository's folder as --project DIR")
-    return find.repository(folder)
+    return named
 
 
 def own_task(task_id: "str | None") -> str:
@@ -149,6 +179,7 @@ def turns(
     from sow.attempt import Attempts
     from sow.config import RepositoryConfig, UserConfig
     from sow.driving import Drivers
+    from sow.outside.folder import Folder
     from sow.runner.local import LocalRunner
     from sow.turn import Turns
     from sow.workspace import Workspace
@@ -161,7 +192,7 @@ def turns(
         layout=held.layout,
         store=held,
         attempts=Attempts(held.layout),
-        workspace=Workspace.of(held, settings),
+        workspace=Folder.of(held) if held.layout.outside else Workspace.of(held, settings),
         drivers=Drivers(held),
         runner=LocalRunner(base_env={}),
         user=user or UserConfig.read(os.environ),
@@ -223,10 +254,51 @@ def reviewer(turns: "Turns") -> "Reviewer":
     )
 
 
-def finisher(turns: "Turns", tell: "Callable[[str], None]") -> "Finisher":
+def prepare(here: "Places | Plain") -> "list[str]":
+    """Makes what sow needs there; says what it made, nothing where all was there."""
+    from sow import setup
+    from sow.layout import Plain
+    from sow.outside import beginning
+
+    return beginning.prepare(here) if isinstance(here, Plain) else setup.prepare(here)
+
+
+def check_new(
+    here: "Places | Plain", plan: "Plan", *, start: "str | None" = None, worktree: bool = True
+) -> None:
+    """Raises Refused or NotFound for whatever would be in the way of a new project there."""
+    from sow import setup
+    from sow.layout import Plain
+    from sow.outside import beginning
+
+    if isinstance(here, Plain):
+        beginning.check_new(here, plan, start=start)
+    else:
+        setup.check_new(here, plan, start=start, worktree=worktree)
+
+
+def begin(here: "Places | Plain", plan: "Plan", *, start: "str | None", worktree: bool) -> "Made":
+    """Makes a new project there: with a branch where there is git, else in the folder."""
+    from sow import setup
+    from sow.layout import Plain
+    from sow.outside import beginning
+
+    if isinstance(here, Plain):
+        return beginning.new_project(here, plan, start=start, store_of=store_of)
+    return setup.new_project(here, plan, start=start, worktree=worktree, store_of=store_of)
+
+
+def finisher(turns: "Turns", tell: "Callable[[str], None]") -> "Finisher | OutsideFinisher":
     """What ends the project, with the parts of `turns`. `tell`: is given a line about each step."""
     from sow.finishing import Finisher
+    from sow.outside import ending
+    from sow.workspace import Workspace
 
+    if not isinstance(turns.workspace, Workspace):
+        return ending.Finisher(
+            layout=turns.layout, store=turns.store, attempts=turns.attempts, settings=turns.repository,
+            environment=turns.environment, tell=tell,
+        )  # fmt: skip
     return Finisher(
         layout=turns.layout,
         places=find.repository(turns.layout.folder),
@@ -239,9 +311,13 @@ def finisher(turns: "Turns", tell: "Callable[[str], None]") -> "Finisher":
     )
 
 
-def deleter(turns: "Turns") -> "Deleter":
+def deleter(turns: "Turns") -> "Deleter | OutsideDeleter":
     """What takes the project away, with the parts of `turns`."""
     from sow.deleting import Deleter
+    from sow.outside import ending
+
+    if turns.layout.outside:
+        return ending.Deleter(layout=turns.layout, store=turns.store, attempts=turns.attempts)
 
     return Deleter(
         layout=turns.layout,

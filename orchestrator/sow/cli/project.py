@@ -18,7 +18,7 @@ from sow.cli.wizard import Given
 from sow.cli.words import aside, columns, counted, overview, standing, tell_broken, tell_unknown
 from sow.errors import Refused, SowError, Usage
 from sow.git.places import Places
-from sow.layout import Layout
+from sow.layout import Layout, Plain
 from sow.project import Plan
 from sow.project_types import ProjectType
 
@@ -64,7 +64,8 @@ def new(
 ) -> None:  # fmt: skip
     """Begin a project: a branch, a worktree, a state file, all or nothing.
 
-    Without DESCRIPTION, on a terminal, it asks for whatever the options have not said.
+    Without DESCRIPTION, on a terminal, it asks for whatever the options have not said. Outside of git
+    there is no branch and no worktree: the project is in the folder that holds .sow/, one a folder.
 
     \b
     Example:  sow project new "Add OAuth login"
@@ -72,7 +73,7 @@ def new(
               sow project new "Which database?" --type exploration --input notes.md
               sow project new
     """
-    places = opening.repository(settings["project"])
+    places = opening.place(settings["project"])
     files = tuple(os.path.abspath(path) for path in inputs)
     words = " ".join(description)
     if description:
@@ -81,7 +82,7 @@ def new(
         plan = projects.plan(words, branch=branch, name=name, type=chosen.name, prefix=prefix, inputs=files)
     else:
         plan, start = _asked(places, Given(kind, branch, name, start, files, not no_worktree), as_json)
-    made = setup.new_project(places, plan, start=start, worktree=not no_worktree, store_of=opening.store_of)
+    made = opening.begin(places, plan, start=start, worktree=not no_worktree)
     if as_json:
         held = {
             "name": plan.name,
@@ -94,8 +95,11 @@ def new(
         return
     for note in made.notes:
         aside(settings, note)
-    click.echo(f"Initialized project {plan.name} on branch {plan.branch}")
-    click.echo(f"Worktree: {made.layout.folder}")
+    if made.layout.outside:
+        click.echo(f"Initialized project {plan.name}\nFolder: {made.layout.folder}")
+    else:
+        click.echo(f"Initialized project {plan.name} on branch {plan.branch}")
+        click.echo(f"Worktree: {made.layout.folder}")
     aside(settings, f"Type: {plan.type}; what it wants of you first: `sow prompt`")
     aside(settings, 'Next: `sow task add "..." --agent implementer`')
 
@@ -104,19 +108,19 @@ def new(
 @click.option("--json", "as_json", is_flag=True, help="One JSON document.")
 @click.pass_obj
 def list_(settings: dict[str, Any], as_json: bool) -> None:
-    """List the projects of this repository.
+    """List the projects of this repository, or the one of a folder outside of git.
 
     \b
     Example:  sow project list
     """
-    places = opening.repository(settings["project"])
+    places = opening.place(settings["project"])
     opening.settle_half_made(places)
     rows = [_row(layout) for layout in find.all_projects(places)]
     tell_unknown(find.broken_projects(places).values())
     if as_json:
         click.echo(json.dumps(rows))
     elif rows:
-        click.echo(columns([[r["name"], r["branch"], r["state"], counted(r["tasks"], "task")] for r in rows]))
+        click.echo(columns([[r["name"], _branch(r), r["state"], counted(r["tasks"], "task")] for r in rows]))
     else:
         aside(settings, "no project here; begin one: `sow project new DESCRIPTION`")
 
@@ -161,7 +165,8 @@ def status(settings: dict[str, Any], as_json: bool) -> None:
         click.echo(json.dumps(original.one(whole)))
         return
     held = store.project()
-    click.echo(f"Project: {held['name']} (branch {held['branch']}, type {held['type']})")
+    branch = "no git" if store.layout.outside else f"branch {held['branch']}"
+    click.echo(f"Project: {held['name']} ({branch}, type {held['type']})")
     click.echo(f"Current state: {held['statechart']['current_state']}")
     tasks = store.tasks()
     click.echo(overview(tasks.replace(broken=(*store.broken_files(), *tasks.broken))))
@@ -209,10 +214,13 @@ def continue_(settings: dict[str, Any], branch: str, as_json: bool) -> None:
     
     Example:  sow project continue --branch feat/add-login
     """
-    places = opening.repository(settings["project"])
+    places = opening.place(settings["project"])
     opening.settle_half_made(places)
-    here = continuing.here(places, branch)
-    made = None if here else setup.continue_project(places, branch, store_of=opening.store_of)
+    here, made = continuing.here(places, branch), None
+    if here is None:
+        made = setup.continue_project(
+            opening.repository(settings["project"]), branch, store_of=opening.store_of
+        )
     layout = made.layout if made else here
     assert layout
     notes = list(made.notes) if made else []
@@ -223,14 +231,14 @@ def continue_(settings: dict[str, Any], branch: str, as_json: bool) -> None:
     for note in notes:
         aside(settings, note)
     click.echo(f"Project {layout.name} is here already" if here else f"Continuing project {layout.name}")
-    click.echo(f"Worktree: {layout.folder}")
+    click.echo(f"{'Folder' if layout.outside else 'Worktree'}: {layout.folder}")
 
 
 project.add_command(finish)
 project.add_command(delete)
 
 
-def _asked(places: Places, given: Given, as_json: bool) -> tuple[Plan, str | None]:
+def _asked(places: Places | Plain, given: Given, as_json: bool) -> tuple[Plan, str | None]:
     """The project that a person describes on their terminal, and where its branch starts."""
     if as_json or not terminal.is_there():
         raise Usage(
@@ -257,4 +265,11 @@ def _row(layout: Layout) -> dict[str, Any]:
         tasks = len(store.task_files())
     except SowError:
         tasks = 0
-    return {"name": layout.name, **standing(store), "tasks": tasks, "folder": layout.folder}
+    return {
+        "name": layout.name, **standing(store), "tasks": tasks, "folder": layout.folder,
+        "outside": layout.outside,
+    }  # fmt: skip
+
+
+def _branch(row: dict[str, Any]) -> str:
+    return "(no git)" if row["outside"] else str(row["branch"])

@@ -89,7 +89,7 @@ def _roles(wanted: str | None) -> tuple[str, ...]:
 def _main(wanted: str | None) -> str:
     """The main checkout, where roles of the repository's own are; empty outside of a repository."""
     try:
-        return opening.layout(wanted).main if wanted else opening.repository().main
+        return opening.layout(wanted).main if wanted else opening.place().main
     except SowError:
         if wanted:
             raise

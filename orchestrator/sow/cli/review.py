@@ -153,6 +153,8 @@ def _question(item: Item) -> str:
     lines = ["", wrapped(plain(item.text))] if item.text.strip() else []
     if options := item.task.options:
         lines += ["", *(f"    {n}  {plain(option)}" for n, option in enumerate(options, 1))]
+    if outputs := item.task.outputs:
+        lines += ["", *(plain(f"  output: {held['type']}: {held['path']}") for held in outputs)]
     return "\n".join([*lines, ""])
 
 
@@ -246,10 +248,16 @@ class Session:
         if task.status == NEEDS_REVIEW:
             if not item.text.strip() and (words := self._last_words(task)):
                 click.echo(f"\n{wrapped(plain(words))}")
-            stat = self.turns.workspace.stat(task)
-            click.echo(f"\n{plain(stat).rstrip()}" if stat.strip() else "\n  It changes no file.")
+            click.echo(f"\n{self._changes(task)}")
         for tool, detail in self._denied(task):
             click.echo(f"  denied: {plain(f'{tool} {detail}'.rstrip())}")
+
+    def _changes(self, task: Task) -> str:
+        """What a task changed, as far as that can be told."""
+        stat = self.turns.workspace.stat(task)
+        if stat is None:
+            return f"  It works in {task.worktree or self.turns.layout.folder} beside all others."
+        return plain(stat).rstrip() if stat.strip() else "  It changes no file."
 
     def _denied(self, task: Task) -> Iterator[tuple[str, str]]:
         for attempt in self.turns.attempts.of_task(task.id):
@@ -271,7 +279,9 @@ class Session:
         match pressed:
             case "d":
                 diff = self.turns.workspace.diff(task, color=False)
-                if diff.strip():
+                if diff is None:
+                    click.echo(f"Its changes can't be told from those of others.\n{self._changes(task)}")
+                elif diff.strip():
                     terminal.page(coloured(diff))
                 else:
                     click.echo("It changes no file.")
@@ -301,6 +311,8 @@ class Session:
 
     def _check(self, task: Task) -> None:
         checks, folder = self.reviewer.checks, task.worktree or ""
+        if self.turns.workspace.shared and not task.branch:
+            folder = self.turns.layout.folder
         if not checks:
             click.echo("No checks are configured: name them in .sow/config.yaml, `checks: [...]`.")
             return
@@ -375,9 +387,8 @@ class Session:
         typed = terminal.line("What is to be changed? (empty: your editor): ")
         if typed is None:
             return None
-        stat = self.turns.workspace.stat(item.task)
         text = typed.strip() or terminal.written(
-            f"your feedback.\n\n{_title(item)}\n{_question(item)}\n{stat}"
+            f"your feedback.\n\n{_title(item)}\n{_question(item)}\n{self._changes(item.task)}"
         )
         if not text:
             return None
@@ -398,7 +409,8 @@ class Session:
         return act
 
     def _abandon(self, task: Task) -> Callable[[], None] | None:
-        if not terminal.yes(f"Abandon task {task.id}? Its branch and worktree stay."):
+        stays = "Its branch and worktree stay" if task.branch else "What it wrote stays"
+        if not terminal.yes(f"Abandon task {task.id}? {stays}."):
             return None
 
         def act() -> None:

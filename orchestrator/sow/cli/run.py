@@ -28,7 +28,10 @@ WAITS = Waits.exit_code
 @click.command()
 @click.option("--task", "task_id", metavar="ID", help="Only this task.", shell_complete=completion.tasks)
 @click.option(
-    "--jobs", type=click.IntRange(1, 256), metavar="N", help="Agents at once. [default: 3, or configured]"
+    "--jobs",
+    type=click.IntRange(1, 256),
+    metavar="N",
+    help="Agents at once. [default: 3, or 1 in a shared folder; or configured]",
 )
 @click.option("--watch", "stay", is_flag=True, help="Stay, and take up what is added or decided meanwhile.")
 @click.option("--dry-run", is_flag=True, help="Say what would start, and start nothing.")
@@ -55,7 +58,7 @@ def run(
     tasks = list(turns.store.tasks().tasks)
     with Watcher() as watcher, face(tasks, as_json=as_json, quiet=settings["quiet"]) as shown:
         scheduler = Scheduler(
-            turns, opening.reviewer(turns), watcher, jobs or turns.repository.jobs, task_id, shown.note
+            turns, opening.reviewer(turns), watcher, jobs or turns.jobs, task_id, shown.note
         )
         with heard_signals(scheduler):
             outcome = scheduler.run(stay=stay)

@@ -32,11 +32,11 @@ def status(settings: dict[str, Any], everything: bool, as_json: bool) -> None:
               sow status --all --json
     """
     if everything:
-        layouts = find.all_projects(opening.repository(settings["project"]))
+        layouts = find.all_projects(opening.place(settings["project"]))
         if not layouts:
             raise NotFound("no active project", "begin one: `sow project new DESCRIPTION`")
         stores = [opening.store(layout.folder) for layout in layouts]
-        tell_unknown(find.broken_projects(opening.repository(settings["project"])).values())
+        tell_unknown(find.broken_projects(opening.place(settings["project"])).values())
     else:
         stores = [opening.store(settings["project"])]
     pages = [page(store) for store in stores]
@@ -56,6 +56,7 @@ def page(store: Store) -> dict[str, Any]:
         "project": store.layout.name,
         **standing(store),
         "folder": store.layout.folder,
+        "outside": store.layout.outside,
         "tasks": [_row(task, running.get(task.id)) for task in held.tasks],
         "waits": [
             {"id": i.task.id, "kind": i.kind, "text": i.text, "since": i.since} for i in inbox(held.tasks)
@@ -71,10 +72,11 @@ def page(store: Store) -> dict[str, Any]:
 
 def text(held: dict[str, Any]) -> str:
     """The page for a person."""
-    lines = [f"{held['project']}  (branch {held['branch']}, {held['state']})", ""]
+    branch = "no git" if held["outside"] else f"branch {held['branch']}"
+    lines = [f"{held['project']}  ({branch}, {held['state']})", ""]
     for row in held["tasks"]:
         lines.append(f"  [{row['id']}] {_mark(row):<22} {row['name']}{_more(row)}")
-    if not held["tasks"]:
+    if not held["tasks"] and not held["broken"]:
         lines.append('  no tasks yet: sow task add "..." --agent implementer')
     for broken in held["broken"]:
         lines += [f"  broken: {broken['message']}", f"          {broken['hint']}"]

@@ -424,7 +424,8 @@ def tell_approved(done: Approved) -> None:
         case "merged":
             click.echo(f"Approved task {task_id}: merged as {str(done.commit)[:12]}")
         case "nothing to merge":
-            click.echo(f"Approved task {task_id}: it changed no file, so there was nothing to merge")
+            why = "it changed no file" if done.task.branch else "its work is in the project's folder"
+            click.echo(f"Approved task {task_id}: {why}, so there was nothing to merge")
         case "conflict":
             raise Failed(
                 f"task {task_id} was approved but conflicts in {', '.join(done.files)}: "
@@ -434,7 +435,8 @@ def tell_approved(done: Approved) -> None:
         case "check failed":
             click.echo(done.detail, err=True)
             raise Failed(
-                f"task {task_id} was approved but a check fails once it is merged: it went back to its agent",
+                f"task {task_id} was approved but a check fails"
+                f"{' once it is merged' if done.task.branch else ''}: it went back to its agent",
                 "`sow run` has the agent mend it",
             )
         case "blocked":

@@ -13,14 +13,14 @@ from typing import TypeVar
 
 import click
 
-from sow import project, project_types, setup
-from sow.cli import complain, terminal
+from sow import project, project_types
+from sow.cli import complain, opening, terminal
 from sow.cli.text import plain, styled
 from sow.cli.words import columns
 from sow.errors import Refused, SowError
 from sow.git.places import Places
 from sow.git.repository import Git
-from sow.layout import project_worktree
+from sow.layout import Plain, project_worktree
 from sow.project import Plan
 from sow.project_types import ProjectType
 
@@ -43,7 +43,7 @@ class _Left(Exception):
     """The person thought better of it."""
 
 
-def ask(places: Places, given: Given) -> tuple[Plan, str | None] | None:
+def ask(places: Places | Plain, given: Given) -> tuple[Plan, str | None] | None:
     """The project that the person describes, and where its branch starts; None where they leave."""
     try:
         return _Wizard(places, given).plan()
@@ -53,7 +53,7 @@ def ask(places: Places, given: Given) -> tuple[Plan, str | None] | None:
 
 @dataclass(frozen=True, slots=True)
 class _Wizard:
-    places: Places
+    places: Places | Plain
     given: Given
 
     def plan(self) -> tuple[Plan, str | None]:
@@ -62,7 +62,8 @@ class _Wizard:
         )
         kind = self._type()
         description = _line("What is to be done? ", _described)
-        plan, start = self._place(kind, description)
+        git = self._git
+        plan, start = self._place(kind, description, git) if git else self._named(kind, description)
         plan = plan.replace(inputs=self.given.inputs or self._inputs(kind))
         click.echo(f"\n{self._summary(plan, start)}")
         if not terminal.yes("Make it?"):
@@ -88,9 +89,25 @@ class _Wizard:
 
         return _line("Number or name [1]: ", chosen, "1")
 
-    def _place(self, kind: ProjectType, description: str) -> tuple[Plan, str | None]:
+    @property
+    def _git(self) -> Git | None:
+        return None if isinstance(self.places, Plain) else Git(self.places.main)
+
+    def _named(self, kind: ProjectType, description: str) -> tuple[Plan, str | None]:
+        """A project outside of git: its name alone is asked."""
+        prefix = next(iter(kind.branch_prefixes), "feat/")
+
+        def chosen(typed: str) -> Plan:
+            branch = self.given.branch
+            return project.plan(description, branch=branch, name=typed, type=kind.name, prefix=prefix)
+
+        slug = project.slug(description) or "project"
+        plan = chosen(self.given.name) if self.given.name else _line(f"Name [{slug}]: ", chosen, slug)
+        opening.check_new(self.places, plan, start=self.given.start)
+        return plan, None
+
+    def _place(self, kind: ProjectType, description: str, git: Git) -> tuple[Plan, str | None]:
         """Branch, name and start: asked together again where they don't fit what there is."""
-        git = Git(self.places.main)
         prefix = next(iter(kind.branch_prefixes), "feat/")
         branch, name, start = self.given.branch, self.given.name, self.given.start
         slug = project.slug(description) or "project"
@@ -102,7 +119,7 @@ class _Wizard:
             try:
                 plan = project.plan(description, branch=branch, name=name, type=kind.name, prefix=prefix)
                 begins = None if git.branch_exists(branch) or start == _default(git) else start
-                setup.check_new(self.places, plan, start=begins, worktree=self.given.worktree)
+                opening.check_new(self.places, plan, start=begins, worktree=self.given.worktree)
                 return plan, begins
             except SowError as fault:
                 if self.given.branch:
@@ -125,15 +142,18 @@ class _Wizard:
         return tuple(found)
 
     def _summary(self, plan: Plan, start: str | None) -> str:
-        git = Git(self.places.main)
-        begins = "is there" if git.branch_exists(plan.branch) else f"new, from {start or _default(git)}"
-        folder = project_worktree(self.places.main, plan.branch) if self.given.worktree else self.places.main
+        git = self._git
+        folder = self.places.main
+        where = [["  Folder", f"{folder} (no git here, so no branch)"]]
+        if git:
+            begins = "is there" if git.branch_exists(plan.branch) else f"new, from {start or _default(git)}"
+            folder = project_worktree(folder, plan.branch) if self.given.worktree else folder
+            where = [["  Branch", f"{plan.branch} ({begins})"], ["  Worktree", folder]]
         rows = [
             ["  Project", plan.name],
             ["  For", plan.description],
             ["  Type", plan.type],
-            ["  Branch", f"{plan.branch} ({begins})"],
-            ["  Worktree", folder],
+            *where,
             *(["  Input", path] for path in plan.inputs),
         ]
         return f"{styled('This will be made:', bold=True)}\n{columns(rows)}\n"

@@ -32,6 +32,8 @@ class RepositoryConfig:
     """What the file says, with what holds where it is silent."""
 
     jobs: int = 3
+    jobs_sharing: int = 1
+    """How many agents work at once where they share a folder: one, unless `jobs` says how many."""
     commit_state: bool = True
     isolation: documents.Isolation = "task"
     checks: tuple[str, ...] = ()
@@ -47,6 +49,7 @@ class RepositoryConfig:
         default = cls()
         return cls(
             jobs=held.get("jobs", default.jobs),
+            jobs_sharing=held.get("jobs", default.jobs_sharing),
             commit_state=held.get("state", {}).get("commit", "auto") == "auto",
             isolation=held.get("isolation", default.isolation),
             checks=tuple(held.get("checks", ())),

@@ -15,6 +15,7 @@ from sow.doctor.finding import Finding, error, note, ok, warning
 from sow.doctor.scene import GIT_SECONDS, Scene
 from sow.git import merges
 from sow.git.repository import Git
+from sow.layout import Plain
 
 _INOTIFY = "/proc/sys/fs/inotify"
 _FULL_BYTES = 100 << 20
@@ -51,6 +52,9 @@ def git(scene: Scene) -> Iterator[Finding]:
     program = shutil.which("git", path=scene.environment.get("PATH", os.defpath))
     needed = ".".join(map(str, merges.NEEDED))
     if program is None:
+        if isinstance(scene.places, Plain):
+            yield note("there is no git program on the PATH: outside of git none is needed")
+            return
         yield error("there is no git program on the PATH", f"install git {needed} or later")
         return
     here = scene.git or Git("/", GIT_SECONDS)

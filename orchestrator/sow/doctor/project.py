@@ -55,7 +55,9 @@ def copies(scene: Scene, store: Store) -> Iterator[Finding]:
     if missing:
         yield note(
             f"there is no last good copy of the state of {_listed(missing)}: kept from the next change on",
-            f"what is committed: `git -C {store.layout.folder} log -- .sow/project`",
+            ""
+            if store.layout.outside
+            else f"what is committed: `git -C {store.layout.folder} log -- .sow/project`",
         )
     folders = {task.id for task in tasks} | {os.path.basename(os.path.dirname(p)) for p in store.task_files()}
     for name in sorted(known):
@@ -70,7 +72,7 @@ def copies(scene: Scene, store: Store) -> Iterator[Finding]:
 def branch(scene: Scene, store: Store) -> Iterator[Finding]:
     """Its worktree is on its branch, and the branches of its tasks are there."""
     git = scene.git
-    if git is None:
+    if git is None or store.layout.outside:
         return
     try:
         wanted = store.branch()

@@ -13,7 +13,7 @@ from sow.errors import Busy, SowError
 from sow.git import alive, index, worktrees
 from sow.git.excludes import IGNORED
 from sow.git.places import Places
-from sow.layout import MAKING, REMOVING, RUNTIME
+from sow.layout import MAKING, REMOVING, RUNTIME, Plain
 from sow.runner.local import Ended, LocalRunner, NeverStarted
 from sow.task import ABANDONED
 from sow.worktree import Owned, Worktrees
@@ -24,8 +24,13 @@ def place(scene: Scene) -> Iterator[Finding]:
     match scene.places:
         case None:
             yield note(
-                f"{scene.folder} is in no git repository: of projects nothing was looked at",
-                "change to a repository, or make one here: `git init`",
+                f"{scene.folder} is in no git repository, and no folder above has .sow/: of projects nothing"
+                " was looked at",
+                "change to a repository, or prepare this folder: `sow init`",
+            )
+        case Plain(main=main):
+            yield ok(
+                f"{main} is prepared for sow, outside of git: agents work in it, one at a time", main=main
             )
         case Places(main=main, common=common):
             if not scene.is_checked_out:
@@ -51,10 +56,11 @@ def settings(scene: Scene) -> Iterator[Finding]:
 
 def writable(scene: Scene) -> Iterator[Finding]:
     """What sow writes there can be written."""
-    if not isinstance(scene.places, Places):
+    if not isinstance(scene.places, Places | Plain):
         return
     main = scene.places.main
-    folders = (main, f"{main}/.sow", f"{main}/{RUNTIME}", scene.places.common)
+    shared = [scene.places.common] if isinstance(scene.places, Places) else []
+    folders = (main, f"{main}/.sow", f"{main}/{RUNTIME}", *shared)
     locked = [
         folder for folder in folders if os.path.isdir(folder) and not os.access(folder, os.W_OK | os.X_OK)
     ]

@@ -13,10 +13,9 @@ from sow.config import RepositoryConfig, UserConfig
 from sow.doctor.asking import Asker
 from sow.errors import Failed, SowError
 from sow.eventlog import EventLog
-from sow.git import places as git_places
 from sow.git.places import Places
 from sow.git.repository import Git
-from sow.layout import Layout
+from sow.layout import Layout, Plain
 from sow.store import Store
 from sow.worktree import Worktrees
 
@@ -32,8 +31,8 @@ class Scene:
 
     folder: str
     environment: Mapping[str, str]
-    places: Places | SowError | None
-    """The repository; None outside of git."""
+    places: Places | Plain | SowError | None
+    """The repository, or the folder outside of git that holds `.sow/`; None where there is neither."""
     user: UserConfig | SowError
     settings: RepositoryConfig | SowError
     """The defaults outside of a repository."""
@@ -47,8 +46,8 @@ class Scene:
 
     @property
     def main(self) -> str | None:
-        """The main checkout; None outside of a repository."""
-        return self.places.main if isinstance(self.places, Places) else None
+        """The main checkout, or the folder outside of git; None where there is neither."""
+        return self.places.main if isinstance(self.places, Places | Plain) else None
 
     @property
     def is_checked_out(self) -> bool:
@@ -81,9 +80,9 @@ def look(folder: str, environment: Mapping[str, str], wanted: str | None = None)
     Raises NotFound for one that is not there.
     """
     named = find.project(folder, {}, wanted) if wanted else None
-    places = _or_fault(lambda: git_places.find(named.folder if named else folder))
+    places = _or_fault(lambda: find.maybe_place(named.folder if named else folder))
     user = _or_fault(lambda: UserConfig.read(environment))
-    if not isinstance(places, Places):
+    if not isinstance(places, Places | Plain):
         return Scene(folder, environment, places, user, RepositoryConfig())
     projects = _or_fault(lambda: (find.all_projects(places), find.broken_projects(places)))
     every, broken = ([], {places.main: projects}) if isinstance(projects, SowError) else projects

@@ -96,7 +96,7 @@ def held(
     wait = WAIT_SECONDS if wait is None else wait
     end, pause = time.monotonic() + wait, 0.002
     while not _create(lock, token, intent):
-        if _clear(git, lock, intent, dead_git):
+        if _clear(git_dir, git.folder, intent, dead_git):
             continue
         if time.monotonic() >= end:
             raise Busy(
@@ -136,6 +136,13 @@ def dead_sow(lock: str) -> bool | None:
     """Whether the sow that took an `index.lock` is dead, and every git of it; None where no sow took it."""
     found = _holder(lock)
     return None if found is None else found.is_dead(0.0)
+
+
+def settle(git_dir: str) -> None:
+    """Takes away the `index.lock` of a sow that died, unless a merge that was cut short goes on from it."""
+    if dead_sow(f"{git_dir}/index.lock"):
+        with suppress(Busy):
+            _clear(git_dir, git_dir, "", dead_git=False)
 
 
 def forget_dead(git_dir: str, path: str) -> None:
@@ -195,28 +202,29 @@ def _create_without_links(beside: str, lock: str) -> bool:
     return True
 
 
-def _clear(git: Git, lock: str, intent: str, dead_git: bool) -> bool:
+def _clear(git_dir: str, checkout: str, intent: str, dead_git: bool) -> bool:
     """Takes away a lock whose holder is dead; True if it is worth another try at once."""
+    lock = f"{git_dir}/index.lock"
     # Of two sows that find a dead holder only one may look and remove, or the second would remove the
     # first one's new lock.
-    guard = os.open(f"{git.places.git_dir}/index.sow", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    guard = os.open(f"{git_dir}/index.sow", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:
         fcntl.flock(guard, fcntl.LOCK_EX)
         if not os.path.exists(lock):
             return True
         holder = _holder(lock)
         if holder is None:
-            if not dead_git or alive.in_use(git.places.git_dir, lock):
+            if not dead_git or alive.in_use(git_dir, lock):
                 return False
         elif not holder.is_dead():
             return False
         elif holder.intent and holder.intent != intent and os.path.exists(holder.intent):
             raise Busy(
-                f"a merge was cut short in {git.folder}",
+                f"a merge was cut short in {checkout}",
                 "run `sow status`: it completes the merge; then repeat",
             )
         else:
-            _sweep(f"{git.places.git_dir}/index.sow-{holder.token}")
+            _sweep(f"{git_dir}/index.sow-{holder.token}")
             _sweep(f"{lock}.{holder.token}")
         with suppress(FileNotFoundError):
             os.unlink(lock)

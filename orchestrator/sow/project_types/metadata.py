@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from sow.errors import Refused
-from sow.nearest import did_you_mean
+
+_MEND = "mend it in `.sow/project/type.yaml`, whose word it is"
 
 
 def check(schema: Mapping[str, Any] | None, value: object, where: str) -> None:
@@ -17,17 +18,20 @@ def check(schema: Mapping[str, Any] | None, value: object, where: str) -> None:
     """
     if schema is None:
         return
-    from jsonschema import Draft202012Validator
+    from sow_schemas import explain
 
     if fault := schema_fault(schema):
-        raise Refused(f"{where}: the project's type has no JSON Schema for it: {fault}", "mend type.yaml")
-    faults = sorted(Draft202012Validator(dict(schema)).iter_errors(value), key=lambda fault: list(fault.path))
-    if not faults:
+        raise Refused(f"{where}: the project's type has no JSON Schema for it: {fault}", _MEND)
+    try:
+        problems = explain.find_by(schema, value)
+    except explain.Unreachable as unreachable:
+        raise Refused(f"{where}: the JSON Schema for it can't be used: {unreachable}", _MEND) from unreachable
+    if not problems:
         return
-    first = faults[0]
-    field = ".".join(["metadata", *map(str, first.absolute_path)])
-    more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
-    raise Refused(f"{where}: {field}: {first.message}{more}", _hint(first))
+    first = problems[0]
+    field = f"metadata.{first.where}" if first.where else "metadata"
+    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+    raise Refused(f"{where}: {field}: {first.message}{more}", first.hint)
 
 
 def schema_fault(schema: Mapping[str, Any]) -> str:
@@ -39,12 +43,3 @@ def schema_fault(schema: Mapping[str, Any]) -> str:
     except SchemaError as fault:
         return f"{'.'.join(map(str, fault.absolute_path))}: {fault.message}".removeprefix(": ")
     return ""
-
-
-def _hint(fault: Any) -> str:
-    if fault.validator == "enum":
-        allowed = [str(one) for one in fault.validator_value]
-        return f"{did_you_mean(str(fault.instance), allowed)}allowed: {', '.join(allowed)}"
-    if fault.validator == "type":
-        return f"give a value of type {fault.validator_value}, as the project's type asks for"
-    return "the project's type says what may stand there: `.sow/project/type.yaml`"

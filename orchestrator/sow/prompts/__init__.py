@@ -31,6 +31,11 @@ Work only in this folder. You need not commit: what you leave uncommitted is com
 Never edit anything below `.sow/`: use the `sow` commands.
 """
 
+_OWN = "You need not commit: what you leave uncommitted is committed for you."
+_SHARED = """\
+Other tasks are done in it, too: change nothing that yours does not ask for.
+Nothing is committed for you: what you leave is what is reviewed."""
+
 
 def role_text(role: str, main: str) -> str:
     """The text of a role: the repository's own `.sow/agents/<role>.md`, else the built-in one.
@@ -68,16 +73,18 @@ def _leading_on(way: Way) -> str:
 
 
 def first(
-    task: Task, role: str, description: str, feedback: Sequence[tuple[str, str]], note: str = ""
-) -> str:
-    """The prompt that opens a session. `note`: what a fresh session should know of earlier ones."""
+    task: Task, role: str, description: str, feedback: Sequence[tuple[str, str]], note: str = "", *,
+    shared: bool = False,
+) -> str:  # fmt: skip
+    """The prompt that opens a session. `note`: what a fresh session should know of earlier ones; `shared`:
+    whether other tasks are done in the same folder."""
     parts = [role, f"# Task {task.id}: {task.name}", "## What to do", description.strip() or task.name]
     if feedback:
         parts.append("## Feedback so far, newest last")
         parts += [f"### {name}\n\n{text.strip()}" for name, text in feedback]
     if note:
         parts += ["## What happened before", note]
-    return "\n\n".join([*parts, REPORT])
+    return "\n\n".join([*parts, REPORT.replace(_OWN, _SHARED) if shared else REPORT])
 
 
 def answered(text: str) -> str:
