@@ -69,7 +69,11 @@ class Codex:
 
     name = "codex"
     ids: SessionIds = "theirs"
-    environment: tuple[str, ...] = ("CODEX_*", "OPENAI_*", "AZURE_OPENAI_*")
+    # By name: its agents' shells have a dozen more of its own, which are no settings.
+    environment: tuple[str, ...] = (
+        *("CODEX_HOME", "CODEX_SQLITE_HOME", "CODEX_API_KEY", "CODEX_ACCESS_TOKEN", "CODEX_CA_CERTIFICATE"),
+        *("OPENAI_*", "AZURE_OPENAI_*"),
+    )
 
     def program(self, settings: Mapping[str, object]) -> tuple[str, ...]:
         return (_program(settings),)

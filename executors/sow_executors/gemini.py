@@ -244,12 +244,9 @@ class GeminiReader:
     def _returned(self, event: Mapping[str, Any]) -> list[Report]:
         call = words(event.get("tool_id"))
         tool, told = self._open.pop(call, ("", ""))
-        back = Returned(call, ok=event.get("status") == "success")
-        error = table(event.get("error"))
-        reason = words(error.get("message"))
-        if error.get("type") in _REFUSALS or reason.startswith("Path not in workspace"):
-            return [Denied(tool, told, one_line(reason)), back]
-        return [back]
+        if reason := _refusal(event):
+            return [Denied(tool, told, one_line(reason)), Returned(call, ok=False)]
+        return [Returned(call, ok=event.get("status") == "success")]
 
     def _noted(self, event: Mapping[str, Any]) -> list[Report]:
         """An error that is no end yet; a warning changes nothing."""
@@ -264,7 +261,8 @@ class GeminiReader:
         if kind := _by_text(stderr) or _CODE.get(exit_code):
             return Failed(kind, _first_words(stderr) or f"gemini ended with exit code {exit_code}")
         if exit_code == 0:
-            return Failed("unknown", f"gemini ended without a result\n{ends.last_words(stderr)}".rstrip())
+            # It takes a signal to end for a reason to end well.
+            return Failed("interrupted", "gemini was interrupted before it came to a result")
         return ends.failed("gemini", exit_code, stderr)
 
     def _failure(self, result: Mapping[str, Any], exit_code: int | None, stderr: str) -> Failed:
@@ -280,6 +278,18 @@ class GeminiReader:
         if kind in ("rate_limit", "usage_limit") and wait is not None:
             resets_at = _plus(words(result.get("timestamp")), wait)
         return Failed(kind, message or "gemini told an error without a word", resets_at)
+
+
+def _refusal(event: Mapping[str, Any]) -> str:
+    """Why a tool was refused; empty where it was not."""
+    error, output = table(event.get("error")), words(event.get("output"))
+    reason = words(error.get("message"))
+    if error.get("type") in ("policy_violation", "path_not_in_workspace"):
+        return reason or "refused"
+    if reason.startswith("Path not in workspace"):
+        return reason
+    # Told as a success, and in every mode.
+    return output if output.startswith("Blocked: command substitution") else ""
 
 
 def _spent(stats: Mapping[str, Any]) -> list[Report]:
@@ -344,8 +354,6 @@ def _first_words(stderr: str) -> str:
 _ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 _NOISE = r"256-color|Ripgrep is not available|YOLO mode is enabled|cached credentials|^\s+at "
-
-_REFUSALS = ("policy_violation", "path_not_in_workspace")
 
 _CODE: Mapping[int, Kind] = {
     41: "auth_invalid",

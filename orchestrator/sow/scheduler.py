@@ -32,7 +32,7 @@ from sow.runner.local import Running
 from sow.runner.watch import Watcher
 from sow.task import ENDED, IN_PROGRESS, NEEDS_REVIEW, PAUSED, PENDING, Task
 from sow.turn import AFTER_RESULT_SECONDS, Live, Settled, Turns
-from sow_executors.base import Said, Started, Used
+from sow_executors.base import Retried, Said, Started, Used
 
 if TYPE_CHECKING:
     from sow_schemas.documents import AgentTool, LockBroken, Reason
@@ -45,7 +45,7 @@ RESTORE_SECONDS = 60.0
 RESCAN_SECONDS = 30.0
 """How often everything is read anew, for a writer may die between its state and its event."""
 
-Kind = Literal["started", "said", "used", "settled", "changed", "problem", "limit"]
+Kind = Literal["started", "said", "used", "retried", "settled", "changed", "problem", "limit"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,8 +222,14 @@ class Scheduler:
             self.turns.let_go(live)
 
     def _at_work(self) -> int:
-        """How many agents do something: one that waits for a person's answer takes nobody's place."""
+        """How many agents do something, and don't wait for a person's answer."""
         return sum(not self._is_held(live) for live in self.live.values())
+
+    def _has_room(self) -> bool:
+        """Whether another agent may start: one that waits takes nobody's place, but for its half-done
+        work in a folder that all share."""
+        taken = len(self.live) if self.turns.workspace.shared else self._at_work()
+        return taken < self.jobs
 
     def _is_held(self, live: Live) -> bool:
         task = self._ready.tasks.get(live.attempt.task_id)
@@ -239,7 +245,7 @@ class Scheduler:
     def _start_ready(self) -> None:
         for task, needed in list(self._ready.orphans()):
             self._pause_orphan(task, needed)
-        while self._at_work() < self.jobs and not self._signals:
+        while self._has_room() and not self._signals:
             chosen = self._next()
             if chosen is None:
                 return
@@ -347,7 +353,7 @@ class Scheduler:
         """Seconds until something is due that no event announces."""
         now = self.turns.clock()
         due = [self._scanned + RESCAN_SECONDS]
-        if (at := self._due()) is not None and self._at_work() < self.jobs:
+        if (at := self._due()) is not None and self._has_room():
             due.append(at)
         silence = self.turns.repository.silence_seconds
         for live in self.live.values():
@@ -385,6 +391,9 @@ class Scheduler:
                         Event(type="agent.tool", task_id=live.attempt.task_id, payload=payload)
                     )
                     self.watch(Note("used", task, f"{tool}: {detail}" if detail else tool, live.attempt))
+                case Retried(attempt, reason):
+                    # Some wait for the network without an end, and say nothing else.
+                    self.watch(Note("retried", task, f"tries again ({attempt}): {reason}", live.attempt))
                 case _:
                     pass  # it is in the tally, and told at the end
         self._heed(live)

@@ -1374,8 +1374,8 @@ class ExecutorConfig(TypedDict):
     """One executor, under the name that bindings use. Set by the user, kept until they remove it."""
 
     type: str
-    """How the agent is run: claude, cursor, command, script or one that a plug-in brings. Set with the
-    executor, never absent."""
+    """How the agent is run: claude, codex, cursor, gemini, opencode, command, script or one that a plug-in
+    brings. Set with the executor, never absent."""
 
     settings: NotRequired[dict[str, Any]]
     """The executor's settings. Open: each type has keys of its own and checks them itself. Set by the user;

@@ -19,6 +19,7 @@ from sow.attempt import Attempts
 from sow.change import Change
 from sow.config import RepositoryConfig
 from sow.config.file import EXAMPLE
+from sow_executors.catalog import EXECUTORS
 
 OWN = "gardener"
 EVERY_ROLE = (*roles.BUILT_IN, OWN)
@@ -170,7 +171,7 @@ def test_a_variable_that_names_no_executor_is_told_and_the_rest_is_shown(
     who: Person,
 ) -> None:
     there = who.at(".", SOW_AGENTS_REVIEWER="chaep")
-    known = "acp, cheap, claude, claude-code, codex, command, cursor, gemini, opencode, script"
+    known = ", ".join(sorted([*EXECUTORS, "cheap", "claude-code"]))
     complaint = [
         "sow: executor not found: chaep (named by SOW_AGENTS_REVIEWER)",
         f"     did you mean cheap? the executors: {known}",
@@ -214,7 +215,7 @@ def test_all_that_is_wrong_is_listed_with_its_place(who: Person) -> None:
     said = there.sow("config", "validate")
     assert changed(before, everything(who.home.parent)) == []
     path = settings_file(who)
-    known = "acp, cheap, claude, claude-code, codex, command, cursor, gemini, opencode, script"
+    known = ", ".join(sorted([*EXECUTORS, "cheap", "claude-code"]))
     assert said.out.splitlines() == [
         f"{path}:5: agents.executors.cheap.typ: is not a known field",
         "    did you mean `type`? allowed: type, settings, custom_args",

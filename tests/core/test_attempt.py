@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from tests.core.parts import AT, layout
 
-from sow.attempt import Attempt, Attempts, summed
+from sow.attempt import Attempt, Attempts, spent_in, summed
 from sow.errors import NotFound, Refused
+from sow_executors.base import Spent
 
 
 @pytest.fixture
@@ -103,3 +104,12 @@ def test_costs_are_summed_and_what_is_unknown_counts_nothing(attempts: Attempts)
     ]
     assert summed(some) == {"usd": 0.3, "input_tokens": 5, "output_tokens": 7}
     assert summed([]) == {"usd": 0, "input_tokens": 0, "output_tokens": 0}
+
+
+def test_what_was_spent_in_a_session_is_told_apart_from_other_sessions(attempts: Attempts) -> None:
+    kept(attempts, session_id="s-1", input_tokens=100, output_tokens=20, cached_tokens=7)
+    kept(attempts, session_id="s-2", input_tokens=1000)
+    kept(attempts, session_id="s-1", iteration=2, input_tokens=50)
+    kept(attempts)
+    assert spent_in("s-1", attempts.of_task("010")) == Spent(150, 20, 7)
+    assert spent_in("s-3", attempts.of_task("010")) == Spent()

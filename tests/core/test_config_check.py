@@ -147,6 +147,17 @@ def test_one_fault_of_an_executor_does_not_hide_the_next_nor_make_one_up() -> No
     assert complaints("command", {"argv": ["x"]}, ("--any", "thing")) == []
 
 
+def test_settings_of_one_that_makes_its_own_ids_are_checked_too() -> None:
+    """Though it takes no id of ours to rehearse a resume with."""
+    (model,) = complaints("opencode", {"model": "gpt-5"}, ())
+    assert (model.path, model.message) == (
+        ("settings", "model"),
+        "model of opencode is provider/model, not 'gpt-5'",
+    )
+    (argument,) = complaints("opencode", {}, ("--own", "--fork"))
+    assert argument.path == ("custom_args", 1)
+
+
 def test_a_variable_is_checked_as_a_binding_is() -> None:
     environment = {
         "SOW_AGENTS_REVIEWER": "chaep", "SOW_AGENTS_PLANNER": "cheap", "SOW_AGENTS_ARCHITECT": "",

@@ -13,6 +13,7 @@ from sow.doctor import executors
 from sow.doctor.executors import Seen, Subject, judged
 from sow.doctor.finding import Finding
 from sow.roles import BUILT_IN as ROLES
+from sow_executors.catalog import EXECUTORS
 from sow_executors.extras import Login
 
 ALL = ", ".join(ROLES)
@@ -90,14 +91,16 @@ def needed(folder: Path, settings: dict[str, Any] | None = None, **env: str) -> 
 
 def test_whoever_plays_a_role_or_is_configured_is_needed_and_all_others_are_only_told(tmp_path: Path) -> None:
     every = len(ROLES)
-    spare = {"cursor": (False, 0), "script": (False, 0)}
+    # One that needs settings can't be had by its type alone; the type of one that is there is not told twice.
+    spare = {name: (False, 0) for name in EXECUTORS if name not in ("claude", "command")}
     assert needed(tmp_path) == {"claude-code": (True, every), **spare}
     assert needed(tmp_path, SOW_AGENTS_IMPLEMENTER="cursor") == {
-        "claude-code": (False, every - 1), "cursor": (True, 1), "script": (False, 0),
+        **spare, "claude-code": (False, every - 1), "cursor": (True, 1),
     }  # fmt: skip
+    del spare["cursor"]
     own = {"mine": {"type": "claude"}, "other": {"type": "cursor"}, "bindings": {"reviewer": "mine"}}
     assert needed(tmp_path, own) == {
-        "claude-code": (False, every - 1), "mine": (True, 1), "other": (True, 0), "script": (False, 0),
+        **spare, "claude-code": (False, every - 1), "mine": (True, 1), "other": (True, 0),
     }  # fmt: skip
 
 
@@ -115,10 +118,11 @@ def test_one_that_is_there_tells_its_version_and_its_login(tmp_path: Path) -> No
 
 
 def test_one_that_is_missing_is_told_with_what_to_do(tmp_path: Path) -> None:
-    assert lines(looked(tmp_path)) == [
+    found = looked(tmp_path)
+    assert lines([about(found, name) for name in ("claude-code", "codex", "cursor")]) == [
         f"error: claude-code: no program claude on the PATH; for {ALL} -> {INSTALL}",
+        "note: codex: no program codex on the PATH; no role is bound to it",
         "note: cursor: no program cursor-agent or agent on the PATH; no role is bound to it",
-        *lines([about(looked(tmp_path), "script")]),
     ]
 
 
@@ -129,6 +133,16 @@ def test_where_nobody_is_logged_in_the_way_in_is_told(tmp_path: Path) -> None:
     assert about(found, "claude").mend == "log in: `claude auth login`"
     assert about(found, "cursor").mend == "log in: `cursor-agent login`"
     assert {about(found, name).level for name in ("claude", "cursor")} == {"error"}
+
+
+def test_one_that_has_no_word_on_its_login_is_asked_for_its_version_alone(tmp_path: Path) -> None:
+    path = program(tmp_path / "bin", "gemini", f'echo "$*" >> {tmp_path}/asked; echo 0.61.0')
+    key = about(looked(tmp_path, GEMINI_API_KEY="secret-1", SOW_AGENTS_REVIEWER="gemini"), "gemini")
+    assert lines([key]) == [
+        f"ok: gemini: gemini 0.61.0 ({path}), logged in by api_key from GEMINI_API_KEY; for reviewer"
+    ]
+    assert about(looked(tmp_path, SOW_AGENTS_REVIEWER="gemini"), "gemini").mend == "log in: `gemini`"
+    assert (tmp_path / "asked").read_text() == "--version\n" * 2
 
 
 def test_one_that_hangs_is_told_and_the_others_do_not_wait_for_it(tmp_path: Path, quick: None) -> None:

@@ -1,6 +1,7 @@
 """`sow task ask --wait`: the worker's command stays, and the answer goes to it."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -114,3 +115,16 @@ def test_who_waits_is_a_process_of_the_tasks_agent(stage: Stage) -> None:
     said = stage.sow("task", "ask", "Which?", "--wait", "--id", task_id)
     assert (said.code, f"no agent of task {task_id} is at work" in said.output) == (4, True), said
     assert stage.task(task_id).status == "pending"
+
+
+@pytest.mark.slow
+def test_in_a_folder_that_all_share_nobody_begins_while_one_waits(stage_with: Callable[..., Stage]) -> None:
+    stage = stage_with(isolation="project")
+    first = stage.add([{"run": f"{ASK} > answer.txt"}, HAND_IN])
+    second = stage.add([HAND_IN])
+    stage.run()
+    assert stage.statuses() == {first: "paused", second: "pending"}
+    stage.answer(first, "red")
+    until(lambda: stage.task(first).status == "needs_review", 60)
+    stage.run()
+    assert stage.statuses() == {first: "needs_review", second: "needs_review"}

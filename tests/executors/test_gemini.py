@@ -179,6 +179,13 @@ def test_a_tool_that_was_refused_is_told_with_what_it_was_about(error: dict[str,
     assert reports[1:] == [Denied("run_shell_command", "make", reason), Returned("t1", ok=False)]
 
 
+def test_a_command_that_was_blocked_was_refused_though_it_is_told_as_a_success() -> None:
+    blocked = "Blocked: command substitution detected in shell command."
+    back = line(type="tool_result", tool_id="t1", status="success", output=blocked)
+    reports, _ = run(Gemini(), [line(type="tool_use", tool_id="t1", **SHELL), back])
+    assert reports[1:] == [Denied("run_shell_command", "make", blocked), Returned("t1", ok=False)]
+
+
 def test_tokens_are_counted_once_and_have_no_price() -> None:
     stats = {"total_tokens": 150, "input_tokens": 100, "output_tokens": 20, "cached": 40, "input": 60}
     # 30 of them are thoughts, which are told in the total alone.
@@ -279,7 +286,7 @@ def test_a_result_holds_though_the_exit_code_looks_like_a_signal() -> None:
         (55, "\x1b[31mGemini CLI is not running in a trusted directory.", "config_invalid"),
         (1, "Unknown argument: nope\nUsage: gemini [options] [command]\n" + "x\n" * 200, "config_invalid"),
         (1, "something new", "unknown"),
-        (0, "", "unknown"),
+        (0, "", "interrupted"),
     ],
 )
 def test_a_start_that_failed_is_told_by_its_first_words(exit_code: int, stderr: str, kind: str) -> None:

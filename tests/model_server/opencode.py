@@ -17,6 +17,8 @@ def env_for_opencode(home: Path, url: str) -> dict[str, str]:
         "options": {"baseURL": f"{url}/v1", "apiKey": "no-real-key"},
         "models": {"model": {**model, "cost": {"input": 1, "output": 2}}},
     }
+    # At its first start it fetches what plugins would need, and does without where it gets none.
+    (home / ".npmrc").write_text("registry=http://127.0.0.1:9/\nfetch-retries=0\n")
     return {
         "PATH": os.environ.get("PATH", os.defpath),
         "HOME": str(home),

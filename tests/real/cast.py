@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.model_server import ModelServer, Reply, cli_binary
+from tests.model_server import codex as codex_cli
 from tests.model_server import gemini as gemini_cli
 from tests.model_server import opencode as opencode_cli
 
@@ -40,6 +41,7 @@ class Cli:
         return {"type": self.name, "settings": settings}
 
 
+CODEX = Cli("codex", codex_cli.env_for_codex)
 GEMINI = Cli("gemini", gemini_cli.env_for_gemini, {"model": gemini_cli.MODEL})
 OPENCODE = Cli(
     "opencode",
@@ -107,10 +109,15 @@ class Desk:
         whole = self.cli.env(self.home, f"{self.server.url}/s/{scenario}")
         return {**whole, "PATH": f"{self.folder}/bin:{os.environ['PATH']}", **command.env}
 
-    def start(self, command: Command, scenario: str) -> subprocess.Popen[str]:
-        """Starts the program and gives it its input; its output is to be read."""
+    @staticmethod
+    def lay(command: Command) -> None:
+        """Writes the files that are to stand there before the start."""
         for path, text in command.files.items():
             Path(path).write_text(text)
+
+    def start(self, command: Command, scenario: str) -> subprocess.Popen[str]:
+        """Starts the program and gives it its input; its output is to be read."""
+        self.lay(command)
         started = subprocess.Popen(
             command.argv,
             stdin=subprocess.PIPE,

@@ -1,13 +1,15 @@
-"""The real Gemini CLI and the real opencode, run as their executors say, against a scripted model on loopback."""
+"""The real Gemini CLI and the real opencode, run as their executors say, against a scripted model."""
 
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import time
 import uuid
 from pathlib import Path
 
+import pexpect
 import pytest
 from tests.model_server import (
     ModelServer,
@@ -87,29 +89,31 @@ def test_with_yolo_mode_off_edits_and_sow_run_the_rest_is_refused_and_a_resume_g
     assert [sum(each.output_tokens for each in ended.of(Spent)) for ended in (first, again)] == [140, 20]
 
 
-@both
-def test_with_yolo_mode_on_every_command_runs(desk: Desk) -> None:
-    ended = desk.spawn(bash("touch made && echo $((6 * 7))"), Text("Done."), yolo_mode=True)
-    assert (desk.tree / "made").exists()
-    assert any("42" in result for result in desk.seen()[1].tool_results())
-    assert ended.of(Denied) == []
+@gemini
+def test_a_substitution_in_a_command_is_refused_in_every_mode_and_told(desk: Desk) -> None:
+    ended = desk.spawn(bash("echo $(touch made)"), bash("touch made; echo x"), Text("Done."), yolo_mode=True)
+    assert [each.detail for each in ended.of(Denied)] == ["echo $(touch made)"]
+    assert [each.ok for each in ended.of(Returned)] == [False, True]
     assert isinstance(ended.end, Finished)
 
 
-@both
 @pytest.mark.parametrize(
-    ("reply", "kind"),
+    ("desk", "reply", "kind", "asked"),
     [
-        pytest.param(unauthorized(), "auth_invalid", id="401"),
-        # Whoever tries again by itself does so at once.
-        pytest.param(rate_limited(0), "rate_limit", id="429"),
-        pytest.param(Refuse("no_such_model"), "model_not_found", id="404"),
+        pytest.param(GEMINI, unauthorized(), "auth_invalid", 1, id="gemini 401"),
+        pytest.param(GEMINI, Refuse("no_such_model"), "model_not_found", 1, id="gemini 404"),
+        pytest.param(GEMINI, Refuse("rate_limited"), "rate_limit", 1, id="gemini 429"),
+        pytest.param(OPENCODE, unauthorized(), "auth_invalid", 1, id="opencode 401"),
+        # It tries five times more, and waits in between as long as it is told to.
+        pytest.param(OPENCODE, rate_limited(0), "rate_limit", 6, id="opencode 429"),
     ],
+    indirect=["desk"],
 )
-def test_a_refusal_of_the_api_is_classed(desk: Desk, reply: Refuse, kind: str) -> None:
+def test_a_refusal_of_the_api_is_classed(desk: Desk, reply: Refuse, kind: str, asked: int) -> None:
     ended = desk.spawn(reply)
     assert ended.kind == kind
     assert ended.of(Said) == []
+    assert len(desk.seen()) == asked
 
 
 @gemini
@@ -160,6 +164,25 @@ def test_a_session_killed_in_mid_tool_goes_on(desk: Desk) -> None:
     assert isinstance(ended.end, Finished)
     (seen,) = desk.seen()
     assert any("Build it." in text for text in seen.said("user"))
+
+
+@both
+def test_a_person_opens_the_same_session_on_a_terminal_and_is_asked_nothing(desk: Desk) -> None:
+    desk.spawn(Text("The parser is written."))
+    scenario = desk.script([Text("Never said.")])
+    command = desk.cli.executor.attach(desk.turn())
+    desk.lay(command)
+    program, *words = command.argv
+    env = {**desk.env(command, scenario), "TERM": "xterm-256color"}
+    child = pexpect.spawn(program, words, cwd=command.folder, env=env, encoding="utf-8", dimensions=(40, 120))
+    try:
+        child.expect("The parser is written", timeout=60)
+        assert "trust" not in str(child.before)
+    finally:
+        child.kill(signal.SIGTERM)
+        child.expect(pexpect.EOF, timeout=30)
+        child.close(force=True)
+    assert desk.seen() == []
 
 
 @both

@@ -34,6 +34,8 @@ def test_an_agent_in_an_agent_in_a_git_hook_does_not_learn_of_it() -> None:
         "CURSOR_AGENT": "1",
         "CODEX_SANDBOX": "seatbelt",
         "CODEX_SANDBOX_NETWORK_DISABLED": "1",
+        "CODEX_SESSION_ID": "x",
+        "CODEX_CI": "1",
         "GIT_DIR": "/elsewhere/.git",
         "GIT_INDEX_FILE": "index",
         "SOW_ATTEMPT_ID": "a-1",

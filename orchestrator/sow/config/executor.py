@@ -96,8 +96,11 @@ def _rehearse(executor: base.Executor, settings: Mapping[str, object], custom_ar
     """Asks for the commands of a turn: an executor starts nothing itself. Raises BadSettings."""
     executor.program(settings)
     session = str(uuid.uuid4())
-    if not executor.accepts(session):
-        return
+    is_id = executor.accepts(session)
     turn = base.Turn("", "/", "/", session, settings=settings, custom_args=custom_args)
-    executor.spawn(turn if executor.ids == "ours" else replace(turn, session_id=None))
-    executor.resume(turn)
+    if executor.ids != "ours":
+        executor.spawn(replace(turn, session_id=None))
+    elif is_id:
+        executor.spawn(turn)
+    if is_id:
+        executor.resume(turn)

@@ -23,7 +23,7 @@ EXAMPLE = """\
 agents:
   executors:                    # an executor has a name of yours
     claude-code:
-      type: claude              # or cursor, command, script
+      type: claude              # or codex, cursor, command ...
       settings:
         yolo_mode: false        # true: the agent may do everything unasked
         # model: opus

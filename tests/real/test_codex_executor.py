@@ -1,0 +1,270 @@
+"""The real Codex, run as its executor says, against a scripted model on loopback."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from datetime import datetime
+from pathlib import Path
+
+import pexpect
+import pyte
+import pytest
+from tests.model_server import (
+    Call,
+    Hang,
+    ModelServer,
+    Refuse,
+    Reply,
+    Text,
+    Write,
+    bash,
+    overloaded,
+    rate_limited,
+    unauthorized,
+    usage_limited,
+)
+from tests.real.cast import CODEX, Desk
+from tests.real.parts import until
+
+from sow_executors.base import (
+    Command,
+    Failed,
+    Finished,
+    Limited,
+    Retried,
+    Returned,
+    Said,
+    Spent,
+    Started,
+    Used,
+)
+from sow_executors.codex import Codex
+from sow_executors.extras import Answer, Login
+
+pytestmark = [pytest.mark.real_cli, pytest.mark.slow]
+
+
+@pytest.fixture
+def desk(tmp_path: Path, model_server: ModelServer) -> Desk:
+    return Desk(CODEX, tmp_path, model_server)
+
+
+def test_with_yolo_mode_off_the_worktree_is_written_sow_is_called_and_the_rest_fails(
+    desk: Desk, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    outside = tmp_path_factory.mktemp("outside")
+    # As a model writes it: it does not say whether it wants a login shell, which would set the PATH anew.
+    report = Call("exec_command", {"cmd": "sow task set status needs_review"})
+    ended = desk.spawn(
+        Write(str(desk.tree / "notes.txt"), "done\n"),
+        report,
+        Write(str(outside / "elsewhere"), "x"),
+        Text("I did what I could."),
+        prompt="-p --help, and " + "x" * 200_000,
+        writable=(str(desk.folder),),  # the stand-in for sow notes its calls there
+    )
+    (started,) = ended.of(Started)
+    assert Codex().accepts(started.session_id)
+    assert (desk.tree / "notes.txt").read_text() == "done\n"
+    assert desk.calls.read_text() == "task set status needs_review\n"
+    assert list(outside.iterdir()) == []
+    used = {each.call: each for each in ended.of(Used)}
+    assert [each.tool for each in used.values()] == ["shell"] * 3
+    assert [each.detail for each in used.values()][1] == "sow task set status needs_review"
+    returned = {each.call: each.ok for each in ended.of(Returned)}
+    assert [returned[call] for call in used] == [True, True, False]
+    assert ended.of(Said) == [Said("I did what I could.")]
+    assert ended.end == Finished("I did what I could.", 1)
+    asked = desk.seen()
+    assert {request.session for request in asked} == {started.session_id}
+    assert any("-p --help, and xxx" in text and len(text) >= 200_000 for text in asked[0].said("user"))
+    assert "heard" in asked[2].tool_results()[1]
+    assert "Read-only file system" in asked[3].tool_results()[2]
+
+
+def test_a_resume_goes_on_in_one_thread_as_it_was_begun_and_costs_what_it_adds(desk: Desk) -> None:
+    first = desk.spawn(bash("sow log begun"), Text("Half done."), prompt="Write the parser.", yolo_mode=True)
+    (told,) = first.of(Spent)
+    command = Codex().resume(desk.turn("Handle empty input too."))
+    out, _ = desk.start(command, desk.script([Write("more.txt", "more"), Text("All done.")])).communicate(
+        timeout=60
+    )
+    reader = Codex().reader_after(str(desk.session), told)
+    reports = [report for line in out.splitlines() for report in reader.read(line)]
+    assert Started(str(desk.session)) in reports
+    assert (desk.tree / "more.txt").read_text() == "more", "a resumed thread would be read-only by default"
+    seen = desk.seen()[0]
+    assert any("Write the parser." in text for text in seen.said("user"))
+    assert "Half done." in seen.said("assistant")
+    assert any("Handle empty input too." in text for text in seen.said("user"))
+    assert "heard" in seen.tool_results()[0]
+    assert told == Spent(200, 40)
+    assert [report for report in reports if isinstance(report, Spent)] == [Spent(200, 40)]
+    assert reader.end(0, "") == Finished("All done.", 1)
+
+
+@pytest.mark.parametrize(
+    ("reply", "kind"),
+    [
+        pytest.param(unauthorized(), "auth_invalid", id="401"),
+        pytest.param(rate_limited(1), "rate_limit", id="429"),
+        pytest.param(Refuse("server_error"), "server_error", id="500"),
+    ],
+)
+def test_a_refusal_of_the_api_is_retried_and_classed(desk: Desk, reply: Reply, kind: str) -> None:
+    ended = desk.spawn(reply)
+    assert [each.attempt for each in ended.of(Retried)] == [1]
+    assert ended.kind == kind
+    assert ended.of(Said) == []
+
+
+@pytest.mark.parametrize(
+    ("reply", "kind"),
+    [
+        pytest.param(overloaded(), "overloaded", id="busy"),
+        pytest.param(Refuse("out_of_credit"), "billing_exhausted", id="no credit"),
+        pytest.param(Refuse("too_long"), "context_overflow", id="too long"),
+        pytest.param(Refuse("no_such_model"), "model_not_found", id="model"),
+    ],
+)
+def test_what_no_repetition_mends_ends_the_turn_at_once(desk: Desk, reply: Reply, kind: str) -> None:
+    ended = desk.spawn(reply)
+    assert ended.of(Retried) == []
+    assert ended.kind == kind
+
+
+@pytest.mark.parametrize("ahead", [3 * 60, 30 * 60 * 60], ids=["soon", "on another day"])
+def test_a_used_up_plan_says_when_it_ends(desk: Desk, ahead: int) -> None:
+    reset = int(time.time()) + ahead
+    ended = desk.spawn(usage_limited(reset))
+    minute = datetime.fromtimestamp(reset).replace(second=0).timestamp()
+    assert ended.of(Limited) == [Limited("rejected", minute + 60)]
+    assert isinstance(ended.end, Failed)
+    assert (ended.end.kind, ended.end.resets_at) == ("usage_limit", minute + 60)
+
+
+def test_a_server_that_is_not_there_is_waited_for(desk: Desk) -> None:
+    command = Codex().spawn(desk.turn())
+    env = CODEX.env(desk.home, "http://127.0.0.1:9")
+    agent = subprocess.Popen(
+        command.argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=command.folder, env=env
+    )
+    assert agent.stdin is not None
+    assert agent.stdout is not None
+    agent.stdin.write("Go.")
+    agent.stdin.close()
+    reader = Codex().reader(None)
+    reports = (report for line in agent.stdout for report in reader.read(line))
+    first = next(report for report in reports if isinstance(report, Retried))
+    agent.terminate()
+    assert agent.wait(30) == -signal.SIGTERM
+    agent.stdout.close()
+    assert (first.attempt, "Connection failed" in first.reason) == (1, True)
+
+
+def test_a_thread_that_nobody_knows_is_not_found(desk: Desk) -> None:
+    desk.session = desk.cli.unknown
+    assert desk.resume(Text("Never said.")).kind == "session_not_found"
+    assert desk.seen() == []
+
+
+def test_a_thread_that_was_killed_before_an_answer_goes_on(desk: Desk) -> None:
+    scenario = desk.script([Hang()])
+    agent = desk.start(Codex().spawn(desk.turn("Build it.")), scenario)
+    desk.server.wait_for(scenario, 1)
+    agent.kill()
+    assert desk.finish(agent).kind == "crash_signal"
+    assert desk.session, "its first line has it"
+    assert desk.resume(Text("Here I am.")).end == Finished("Here I am.", 1)
+    (seen,) = desk.seen()
+    assert any("Build it." in text for text in seen.said("user"))
+
+
+def test_two_processes_in_one_thread_are_refused(desk: Desk) -> None:
+    desk.spawn(Text("One."))
+    scenario = desk.script([Hang(Text("Two."))])
+    first = desk.start(Codex().resume(desk.turn()), scenario)
+    desk.server.wait_for(scenario, 1)
+    assert desk.resume(Text("Never said.")).kind == "session_conflict"
+    assert desk.seen() == []
+    desk.server.release()
+    assert desk.finish(first).end == Finished("Two.", 1)
+
+
+def test_a_thread_killed_in_mid_tool_goes_on(desk: Desk) -> None:
+    gate, begun = desk.tree / "gate", desk.tree / "begun"
+    os.mkfifo(gate)
+    scenario = desk.script([bash("echo x > begun; cat gate")])
+    agent = desk.start(Codex().spawn(desk.turn("Build it.", yolo_mode=True)), scenario)
+    until(begun.exists)
+    agent.kill()
+    gate.write_text("")
+    assert desk.finish(agent).kind == "crash_signal"
+    ended = desk.resume(Text("Going on."), yolo_mode=True)
+    assert ended.end == Finished("Going on.", 1)
+    (seen,) = desk.seen()
+    assert any("Build it." in text for text in seen.said("user"))
+
+
+def test_a_turn_that_is_told_to_end_is_no_success(desk: Desk) -> None:
+    scenario = desk.script([Hang()])
+    agent = desk.start(Codex().spawn(desk.turn()), scenario)
+    desk.server.wait_for(scenario, 1)
+    agent.terminate()
+    assert desk.finish(agent).kind == "interrupted"
+
+
+def test_a_person_opens_the_same_thread_on_a_terminal_without_a_question_of_trust(desk: Desk) -> None:
+    desk.spawn(Text("The parser is written."))
+    command = Codex().attach(desk.turn())
+    env = {
+        **desk.env(command, desk.script([Text("Never said.")])),
+        "TERM": "xterm-256color",
+        "LANG": "C.UTF-8",
+    }
+    program, *words = command.argv
+    screen = pyte.Screen(120, 40)
+    shown = pyte.Stream(screen)
+    with pexpect.spawn(
+        program, words, cwd=command.folder, env=env, encoding="utf-8", dimensions=(40, 120)
+    ) as terminal:
+        # It asks the terminal where its cursor is before it shows anything.
+        terminal.expect_exact("\x1b[6n", timeout=30)
+        terminal.send("\x1b[1;1R")
+
+        def is_open() -> bool:
+            shown.feed(terminal.read_nonblocking(65536, 30))
+            return any("The parser is written." in line for line in screen.display)
+
+        until(is_open)
+        assert not any("Trust this folder" in line for line in screen.display)
+        terminal.kill(signal.SIGTERM)
+        terminal.expect(pexpect.EOF, timeout=30)
+    assert "trust_level" not in (desk.home / ".codex" / "config.toml").read_text()
+
+
+def test_its_version_and_login_are_told_without_a_call_of_the_model(desk: Desk) -> None:
+    program = str(desk.cli.configured()["settings"]["program"])  # type: ignore[index]
+
+    def asked(command: Command, given: str | None = None) -> Answer:
+        ran = subprocess.run(
+            command.argv,
+            input=given,
+            capture_output=True,
+            text=True,
+            cwd=command.folder,
+            env=desk.env(command, "never"),
+            timeout=60,
+        )
+        return Answer(ran.stdout, ran.stderr, ran.returncode)
+
+    codex, folder = Codex(), str(desk.tree)
+    assert codex.version(asked(codex.asks_version(program, folder)))
+    question = codex.asks_login(program, folder)
+    assert codex.login(asked(question), {"CODEX_HOME": "/nowhere"}) == Login(False)
+    asked(Command((*codex.logs_in(program), "--with-api-key"), folder), "sk-no-real-key\n")
+    assert codex.login(asked(question), {}) == Login(True, "api_key")
+    assert desk.server.seen("never") == []

@@ -1,0 +1,203 @@
+"""What only Codex does under the whole orchestrator; see also test_orchestrated."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.model_server import Hang, ModelServer, Text, bash, unauthorized, usage_limited
+from tests.real.cast import CODEX
+from tests.real.parts import INTERRUPTED, WAITS, bench_in, until
+from tests.real.stage import DONE, HAND_IN, Stage, told
+
+from sow import process
+
+pytestmark = [pytest.mark.real_cli, pytest.mark.slow]
+
+
+@pytest.fixture
+def stage(tmp_path: Path, model_server: ModelServer) -> Iterator[Stage]:
+    with bench_in(tmp_path) as bench:
+        yield Stage(CODEX, bench, model_server)
+
+
+def test_the_thread_is_stored_at_its_first_line_and_gone_on_with_after_a_kill_9(stage: Stage) -> None:
+    bench = stage.bench
+    name = stage.script([Hang()])
+    run = bench.start("run")
+    until(lambda: bench.task().get("session_id"))
+    session = bench.task()["session_id"]
+    (seen,) = stage.server.wait_for(name, 1)
+    assert seen.session == session, "it was stored before the model said a word"
+    (attempt,) = bench.attempts()
+    assert attempt["session_id"] == session
+    kill_9(run, attempt)
+
+    first, *_ = stage.run(HAND_IN, DONE)
+    assert first.session == session
+    assert "Write a greeting." in told(first)
+    assert "You were interrupted" in first.said("user")[-1]
+    task = bench.task()
+    assert (task["status"], task["session_id"]) == ("needs_review", session)
+    cut, resumed = bench.attempts()
+    assert (cut["outcome"], resumed["action"]) == ("lost", "resume")
+
+
+def test_a_thread_whose_first_line_nobody_read_is_stored_when_its_end_is_settled(stage: Stage) -> None:
+    bench = stage.bench
+    gate = stage.gate()
+    name = stage.script([Text("I looked around."), HAND_IN, DONE])
+    run = bench.start("run")
+    until(lambda: [each for each in bench.attempts() if each.get("pid")])
+    run.kill()
+    run.wait(30)
+    gate.write_text("")  # it does its turn to the end while nobody looks
+    (attempt,) = bench.attempts()
+    until(lambda: not process.alive(identity(attempt)))
+    (seen,) = stage.server.seen(name)
+    assert "session_id" not in bench.task()
+
+    gate.unlink()
+    gate.write_text("")
+    bench.sow("run", code=WAITS)
+    assert {request.session for request in stage.server.seen(name)} == {seen.session}
+    task = bench.task()
+    assert (task["status"], task["session_id"]) == ("needs_review", seen.session)
+    unseen, asked = bench.attempts()
+    assert (unseen["outcome"], unseen["session_id"]) == ("finished", seen.session)
+    assert (asked["action"], asked["reason"]) == ("resume", "nudge")
+    assert [each["input_tokens"] for each in (unseen, asked)] == [100, 200]
+
+
+def test_a_thread_cut_by_kill_9_in_mid_tool_is_gone_on_with(stage: Stage) -> None:
+    bench = stage.bench
+    pipe = bench.folder / "pipe"
+    os.mkfifo(pipe)
+    name = stage.script([bash(f"sow agent log begun && cat {pipe}")])
+    run = bench.start("run")
+    until(lambda: bench.events("agent.message"))
+    (attempt,) = bench.attempts()
+    kill_9(run, attempt)
+
+    first, *_ = stage.run(HAND_IN, DONE)
+    assert bench.strays() == []
+    (before,) = stage.server.seen(name)
+    assert first.session == before.session
+    assert "Write a greeting." in told(first)
+    assert bench.task()["status"] == "needs_review"
+    assert [each["outcome"] for each in bench.attempts()] == ["lost", "finished"]
+
+
+def test_a_used_up_plan_is_waited_for_until_the_minute_that_it_names_is_over(stage: Stage) -> None:
+    bench = stage.bench
+    reset = int(time.time()) + 600
+    stage.script([usage_limited(reset)])
+    run = bench.start("run")
+    until(lambda: bench.task().get("not_before"))
+    waiting = bench.task()
+    run.send_signal(signal.SIGINT)
+    assert run.wait(30) == INTERRUPTED
+    assert (waiting["status"], waiting.get("attempts", 0)) == ("pending", 0)
+    not_before = datetime.fromisoformat(str(waiting["not_before"])).timestamp()
+    assert 0 < not_before - reset <= 60
+    assert "question" not in waiting
+    assert waiting["session_id"]
+
+
+def test_a_login_that_is_refused_is_asked_of_a_person_and_a_retry_completes(stage: Stage) -> None:
+    bench = stage.bench
+    stage.run(unauthorized())
+    paused = bench.task()
+    assert (paused["status"], paused["question"]["kind"]) == ("paused", "failure")
+    assert "Log the CLI in again" in paused["question"]["text"]
+    assert paused["error_detail"]["class"] == "auth_invalid"
+    bench.sow("task", "retry", "010")
+    seen = stage.run(HAND_IN, DONE)
+    assert bench.task()["status"] == "needs_review"
+    assert {request.session for request in seen} == {paused["session_id"]}
+    assert "Write a greeting." in told(seen[0])
+
+
+def test_a_run_tells_what_codex_waits_for_without_an_end(stage: Stage) -> None:
+    bench = stage.bench
+    bench.env |= CODEX.env(bench.home, "http://127.0.0.1:9")
+    run = bench.start("run")
+    said = bench.folder / "started.log"
+    until(lambda: "[010] Greet: tries again (1): Connection failed" in said.read_text())
+    run.send_signal(signal.SIGINT)
+    assert run.wait(30) == INTERRUPTED
+    assert bench.strays() == []
+    assert bench.task()["session_id"]
+
+
+def test_a_thread_that_codex_does_not_know_gives_way_to_a_new_one(stage: Stage) -> None:
+    bench = stage.bench
+    state = bench.task_folder / "state.yaml"
+    state.write_text(f"{state.read_text()}session_id: {CODEX.unknown}\n")
+    seen = stage.run(HAND_IN, DONE)
+    task = bench.task()
+    assert (task["status"], task["attempts"]) == ("needs_review", 1)
+    assert task["session_id"] != CODEX.unknown
+    assert {request.session for request in seen} == {task["session_id"]}
+    assert "Write a greeting." in told(seen[0])
+    resumed, spawned = bench.attempts()
+    assert (resumed["action"], resumed["error_class"]) == ("resume", "session_not_found")
+    assert (spawned["action"], spawned["outcome"]) == ("spawn", "finished")
+
+
+def test_a_thread_that_somebody_has_open_is_left_to_them_and_a_new_one_knows_all(stage: Stage) -> None:
+    bench = stage.bench
+    stage.run(bash('sow task ask "Which?"'), Text("I wait."))
+    session = bench.task()["session_id"]
+    name = stage.script([Hang()])
+    program = str(stage.program)
+    argv = [program, "exec", "--json", "--skip-git-repo-check", "resume", session, "-"]
+    with subprocess.Popen(
+        argv,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        cwd=bench.repo,
+        env=bench.env,
+    ) as other:
+        assert other.stdin is not None
+        other.stdin.write(b"By hand.")
+        other.stdin.close()
+        stage.server.wait_for(name, 1)
+        bench.sow("task", "answer", "010", "The second one")
+        seen = stage.run(HAND_IN, DONE)
+        other.kill()
+    task = bench.task()
+    assert task["status"] == "needs_review"
+    assert task["session_id"] not in (None, session)
+    assert "The second one" in told(seen[0])
+    assert "Write a greeting." in told(seen[0])
+    assert [each.get("error_class") for each in bench.attempts()] == [None, "session_conflict", None]
+
+
+def test_the_doctor_knows_the_program_and_that_models_from_elsewhere_may_need_no_login(stage: Stage) -> None:
+    stage.script([DONE])
+    said = stage.bench.sow("doctor", code=0)
+    assert "mine: codex 0." in said
+    assert "it does not tell whether somebody is logged in" in said
+
+
+def kill_9(run: subprocess.Popen[str], attempt: dict[str, Any]) -> None:
+    """Ends an orchestrator and its agent, without a word to either."""
+    run.kill()
+    run.wait(30)
+    os.killpg(attempt["pid"], signal.SIGKILL)
+    until(lambda: not process.alive(identity(attempt)))
+
+
+def identity(attempt: dict[str, Any]) -> process.Identity:
+    return process.Identity(
+        boot_id=attempt["boot_id"], pid=attempt["pid"], start_ticks=attempt["start_ticks"]
+    )

@@ -1,0 +1,41 @@
+"""What only Gemini CLI does under the whole orchestrator; see also test_orchestrated."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.model_server import ModelServer, unauthorized
+from tests.real.cast import GEMINI
+from tests.real.parts import bench_in
+from tests.real.stage import DONE, HAND_IN, Stage, told
+
+pytestmark = [pytest.mark.real_cli, pytest.mark.slow]
+
+
+@pytest.fixture
+def stage(tmp_path: Path, model_server: ModelServer) -> Iterator[Stage]:
+    with bench_in(tmp_path) as bench:
+        yield Stage(GEMINI, bench, model_server, 150)
+
+
+def test_a_session_that_never_had_an_answer_gives_way_to_a_new_one(stage: Stage) -> None:
+    """Gemini neither lists such a session nor lets another one have its id."""
+    bench = stage.bench
+    stage.run(unauthorized())
+    paused = bench.task()
+    assert (paused["status"], paused["question"]["kind"]) == ("paused", "failure")
+    assert "Log the CLI in again" in paused["question"]["text"]
+    bench.sow("task", "retry", "010")
+    seen = stage.run(HAND_IN, DONE)
+    task = bench.task()
+    assert task["status"] == "needs_review"
+    assert task["session_id"] != paused["session_id"]
+    assert "Write a greeting." in told(seen[0])
+    assert [each.get("error_class") for each in bench.attempts()] == [
+        "auth_invalid",
+        "session_not_found",
+        "session_conflict",
+        None,
+    ]
