@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from sow_executors import ends, settings
-from sow_executors.acp_rules import detail
+from sow_executors.acp_rules import command, detail
 from sow_executors.base import (
     Answered,
     Asked,
@@ -149,6 +149,7 @@ class AcpReader:
         self._early: dict[str, dict[str, Any]] = {}
         """Calls that began without a word of what they are about; it mostly follows."""
         self._open: set[str] = set()
+        self._seen: set[str] = set()
         self._turns = 0
         self._broken = False
         """The agent said by a sign of its own that this prompt met an error."""
@@ -243,8 +244,12 @@ class AcpReader:
         known = self._early.pop(call, None)
         whole = {**(known or {}), **{key: value for key, value in update.items() if value is not None}}
         reports: list[Report] = []
-        if known is not None or (update.get("sessionUpdate") == "tool_call" and call not in self._open):
-            if known is None and status == "pending" and not table(update.get("rawInput")):
+        begins = update.get("sessionUpdate") == "tool_call" or status in ("completed", "failed")
+        if known is not None or (begins and call not in self._seen):
+            vague = not table(whole.get("rawInput")) or (
+                whole.get("kind") == "execute" and not command(whole)
+            )
+            if vague and status == "pending":
                 self._early[call] = whole
                 return []
             reports += self._used(call, whole)
@@ -255,6 +260,7 @@ class AcpReader:
 
     def _used(self, call: str, update: Mapping[str, Any]) -> list[Report]:
         self._open.add(call)
+        self._seen.add(call)
         return [Used(words(update.get("kind")) or "tool", detail(update), call)]
 
     def _end_of_prompt(self, event: Mapping[str, Any]) -> list[Report]:
@@ -360,13 +366,13 @@ _TEXT: tuple[tuple[str, Kind], ...] = (
     (r"\b529\b|[Oo]verloaded|at capacity", "overloaded"),
     (r"\b429\b|Too Many Requests|resource_exhausted|rate limit", "rate_limit"),
     (r"Prompt is too long|context (window|length)|ran out of room", "context_overflow"),
-    (r"ECONN\w+|ENOTFOUND|EAI_AGAIN|getaddrinfo|Connection refused", "network"),
+    (r"(Cannot|Unable to) connect|ECONN\w+|ENOTFOUND|EAI_AGAIN|getaddrinfo|Connection refused", "network"),
     (r"\b50[0-4]\b|[Ii]nternal [Ss]erver [Ee]rror|high demand", "server_error"),
 )
 """Signatures in messages, where nothing better tells the class of an error."""
 
 _NO_SESSION = re.compile(
-    r"not found|no (such|rollout|conversation)|unknown session|[Ii]nvalid session|does not exist",
+    r"not found|no (such|previous|rollout|conversation)|unknown session|[Ii]nvalid session|does not exist",
     re.IGNORECASE,
 )
 
@@ -379,7 +385,8 @@ def _kind(fault: Mapping[str, Any], message: str, data: Mapping[str, Any]) -> Ki
         return "missing_tool"
     if code == -32000 or step == "authenticate":
         return "auth_invalid"
-    if step in ("session/resume", "session/load") and (code == -32002 or _NO_SESSION.search(said)):
+    lost = code == -32002 or data.get("service") == "session" or _NO_SESSION.search(said)
+    if step in ("session/resume", "session/load") and lost:
         return "session_not_found"
     if step in ("session/set_mode", "session/set_model"):
         return "config_invalid"

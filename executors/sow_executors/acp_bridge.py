@@ -51,6 +51,9 @@ LONGEST_TEXT, LONGEST_SAID = 8 * 1024, 256 * 1024
 ASKING = ("default", "workspace-write")
 """So agents call the mode in which they ask before what the rules don't allow; they may begin in another."""
 
+SAYS_IT_IN_THE_TITLE = ("gemini-cli",)
+"""Agents whose title of a shell call is the command itself, and whose calls have no input."""
+
 YES = ("yes", "y", "allow", "allowed", "ok", "okay", "approve", "approved", "go", "sure")
 NO = ("no", "n", "deny", "denied", "refuse", "refused", "reject", "rejected", "never")
 
@@ -211,6 +214,7 @@ class Bridge:
     """There is nobody any more to wait for: the bridge is to end, or the agent did."""
     stopped_by: int = 0
     _connection: Connection | None = None
+    _agent: str = ""
     _session: str = ""
     _quiet: bool = False
     """What comes is the past, told again."""
@@ -294,6 +298,7 @@ class Bridge:
         told = await self._opening(connection, "initialize", _CLIENT)
         agent, able = table(told.get("agentInfo")), table(told.get("agentCapabilities"))
         name, version = words(agent.get("name")), words(agent.get("version"))
+        self._agent = name
         if self.options.auth:
             await self._opening(connection, "authenticate", {"methodId": self.options.auth})
         opened = await self._open(connection, able, _logins(told))
@@ -361,7 +366,7 @@ class Bridge:
         self._refused.clear()
         asked = {"sessionId": self._session, "prompt": [{"type": "text", "text": text}]}
         told = await self._request(connection, "session/prompt", AGENT_METHODS["session_prompt"], asked)
-        usage = table(told.get("usage"))
+        usage = table(told.get("usage")) or _of_quota(table(told.get("_meta")))
         reason, refused = words(told.get("stopReason")), bool(self._refused)
         if reason == "cancelled" and refused and not (self.prompts or self.over.is_set()) and self._spared:
             self._spared -= 1
@@ -429,6 +434,8 @@ class Bridge:
         asked, options = table(params.get("toolCall")), tables(params.get("options"))
         known = self._calls.get(words(asked.get("toolCallId")), {})
         call = {**known, **{key: value for key, value in asked.items() if value is not None}}
+        if self._agent in SAYS_IT_IN_THE_TITLE and call.get("kind") == "execute" and not call.get("rawInput"):
+            call["rawInput"] = {"command": call.get("title")}
         tool, what = words(call.get("kind")) or "tool", acp_rules.detail(call)
         reason = "" if self.options.yolo else acp_rules.against(call, self.options.rules)
         if self.over.is_set():
@@ -632,6 +639,16 @@ async def _group_ended(group: int, seconds: float) -> None:
         except (ProcessLookupError, PermissionError):
             return
         await asyncio.sleep(0.02)
+
+
+def _of_quota(meta: Mapping[str, Any]) -> dict[str, Any]:
+    """What was used, as some agents tell it beside the protocol."""
+    counts = table(table(meta.get("quota")).get("token_count"))
+    return (
+        {"inputTokens": counts.get("input_tokens"), "outputTokens": counts.get("output_tokens")}
+        if counts
+        else {}
+    )
 
 
 # -- what the agent offers -------------------------------------------------------------------------

@@ -66,7 +66,7 @@ class Agent:
         )
         return schema.InitializeResponse(
             protocol_version=protocol_version,
-            agent_info=schema.Implementation(name="fake", version="1.2.3"),
+            agent_info=schema.Implementation(name=PLAY.get("name", "fake"), version="1.2.3"),
             agent_capabilities=schema.AgentCapabilities(
                 load_session="load" in can, session_capabilities=sessions
             ),
@@ -215,7 +215,8 @@ class Agent:
     ) -> None:
         self.calls += 1
         call = f"call-{self.calls}"
-        raw = {"command": given["command"]} if "command" in given else {"path": given["path"]}
+        raw: Any = {"command": given["command"]} if "command" in given else {"path": given["path"]}
+        raw = None if given.get("mute") else raw
         await self._tell(session, start_tool_call(call, title, kind=kind, status="pending", raw_input=raw))
         ok = True
         if given.get("permit"):

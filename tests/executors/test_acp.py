@@ -142,6 +142,11 @@ def test_a_session_is_opened_for_a_person_by_the_program_that_the_user_names() -
             id="a tool is used once and comes back once",
         ),
         pytest.param(
+            [update("tool_call_update", toolCallId="1", title="ls", kind="execute", status="completed")] * 2,
+            [Used("execute", "ls", "1"), Returned("1")],
+            id="a tool that is told of when it comes back",
+        ),
+        pytest.param(
             [update("tool_call", toolCallId="1", title="Edit a.txt", kind="edit", status="failed")],
             [Used("edit", "Edit a.txt", "1"), Returned("1", ok=False)],
             id="a tool that failed at once",
@@ -151,10 +156,18 @@ def test_a_session_is_opened_for_a_person_by_the_program_that_the_user_names() -
                 update("tool_call", toolCallId="1", title="Terminal", kind="execute", status="pending"),
                 update("tool_call_update", toolCallId="1", rawInput={"command": "ls"}, kind=None),
                 update("tool_call_update", toolCallId="1", status="completed"),
-                update("tool_call", toolCallId="2", title="Terminal", kind="execute", status="pending"),
+                update("tool_call", toolCallId="2", kind="execute", status="pending", rawInput={"cwd": "/"}),
+                update("tool_call_update", toolCallId="2", title="pwd", rawInput={"command": "pwd"}),
+                update("tool_call", toolCallId="3", title="Terminal", kind="execute", status="pending"),
                 ended(),
             ],
-            [Used("execute", "ls", "1"), Returned("1"), Used("execute", "Terminal", "2"), Finished("", 0)],
+            [
+                Used("execute", "ls", "1"),
+                Returned("1"),
+                Used("execute", "pwd", "2"),
+                Used("execute", "Terminal", "3"),
+                Finished("", 0),
+            ],
             id="a tool that tells what it is about a moment later",
         ),
         pytest.param(
@@ -249,6 +262,14 @@ def failed(step: str, code: object = -32603, message: str = "Internal error", **
         (failed("authenticate", -32602, "no such method"), "auth_invalid"),
         (failed("session/resume", -32002, "Resource not found"), "session_not_found"),
         (failed("session/load", -32603, details="Invalid session identifier"), "session_not_found"),
+        (
+            failed("session/load", -32603, details="No previous sessions found for this project."),
+            "session_not_found",
+        ),
+        (
+            failed("session/resume", -32603, "OpenCode service failure", service="session"),
+            "session_not_found",
+        ),
         (failed("session/prompt", -32002, "Resource not found"), "unknown"),
         (failed("session/prompt", errorKind="server_error"), "server_error"),
         (failed("session/prompt", errorKind="server_error", details="529 Overloaded"), "overloaded"),

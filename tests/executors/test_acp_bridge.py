@@ -69,6 +69,17 @@ def test_a_turn_is_told_as_it_goes_and_only_what_the_rules_allow_is_done(stage: 
     assert max(map(len, (bridged.scratch / "transcript.jsonl").read_text().splitlines())) < 20_000
 
 
+def test_a_command_that_stands_in_the_title_only_is_believed_of_those_that_are_known_for_it(
+    stage: AcpStage,
+) -> None:
+    named = {"run": {"command": "sow task show", "permit": True, "mute": True}}
+    stage.play([named], name="gemini-cli")
+    stage.run()
+    stage.play([named], name="somebody")
+    stage.run()
+    assert stage.permits == ["sow task show: once", "sow task show: no"]
+
+
 def test_in_yolo_mode_everything_is_allowed_this_once(stage: AcpStage) -> None:
     stage.play([TOUCH])
     reports, _ = stage.run(yolo_mode=True, permissions="ask")
