@@ -25,7 +25,7 @@ from collections.abc import Awaitable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 # Behind all else: it must only be found, never get between Python and its own modules.
 sys.path.append(str(Path(__file__).resolve().parent.parent))
@@ -34,9 +34,10 @@ from acp.connection import Connection
 from acp.exceptions import RequestError
 from acp.meta import AGENT_METHODS, CLIENT_METHODS, PROTOCOL_VERSION
 
-from sow_executors import acp_rules, inbox
+from sow_executors import acp_choice, acp_offers, acp_rules, inbox
 from sow_executors.acp_rules import Rules
-from sow_executors.lines import one_line, parse, table, tables, words
+from sow_executors.acp_wire import Life, Wire, end
+from sow_executors.lines import one_line, table, tables, words
 
 SPARED = 3
 """How often an agent that ends its turn over a refusal is told to go on without."""
@@ -44,8 +45,6 @@ SPARED = 3
 OPENING_SECONDS = 120.0
 """How long an agent may take for a step that comes before its work."""
 
-LONGEST_LINE = 64 * 1024 * 1024
-MOST_TRAFFIC = 256 * 1024 * 1024
 LONGEST_TEXT, LONGEST_SAID = 8 * 1024, 256 * 1024
 
 ASKING = ("default", "workspace-write")
@@ -54,11 +53,6 @@ ASKING = ("default", "workspace-write")
 SAYS_IT_IN_THE_TITLE = ("gemini-cli",)
 """Agents whose title of a shell call is the command itself, and whose calls have no input."""
 
-YES = ("yes", "y", "allow", "allowed", "ok", "okay", "approve", "approved", "go", "sure")
-NO = ("no", "n", "deny", "denied", "refuse", "refused", "reject", "rejected", "never")
-
-T = TypeVar("T")
-
 
 class Failed(Exception):
     """The turn can't go on; `event` is the line that tells it."""
@@ -66,124 +60,6 @@ class Failed(Exception):
     def __init__(self, step: str, message: str, code: int | str = "", data: object = None) -> None:
         super().__init__(message)
         self.event = {"type": "failed", "step": step, "code": code, "message": message, "data": data}
-
-
-# -- what an answer to a request for permission means ----------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """What becomes of a request: the agent's option, and words that it can't carry."""
-
-    option: str | None
-    """Its id; None where the agent offers nothing of the kind."""
-    allows: bool
-    words: str = ""
-
-
-def allowed(options: Sequence[Mapping[str, Any]]) -> Choice:
-    """The option that says yes, this once where there is one."""
-    return Choice(_of_kind(options, "allow_once", "allow_always"), allows=True)
-
-
-def refused(options: Sequence[Mapping[str, Any]], said: str = "") -> Choice:
-    """The option that says no, this once where there is one."""
-    return Choice(_of_kind(options, "reject_once", "reject_always"), allows=False, words=said)
-
-
-def chosen(text: str, options: Sequence[Mapping[str, Any]]) -> Choice:
-    """What a person means: an option by its name, id or number, a plain yes or no, else a no with words."""
-    said = " ".join(text.split()).casefold()
-    for option in options:
-        if said in (words(option.get("name")).casefold(), words(option.get("optionId")).casefold()):
-            return Choice(words(option.get("optionId")), words(option.get("kind")).startswith("allow"))
-    if said.isascii() and said.isdecimal() and 1 <= int(said) <= len(options):
-        option = options[int(said) - 1]  # as they are numbered where they are shown
-        return Choice(words(option.get("optionId")), words(option.get("kind")).startswith("allow"))
-    plain = said.strip(" .!")
-    if plain in YES:
-        return allowed(options)
-    # Never a yes by guess: whatever else it is, the agent reads it for itself.
-    return refused(options, "" if plain in NO else text.strip())
-
-
-def _of_kind(options: Sequence[Mapping[str, Any]], *kinds: str) -> str | None:
-    by_kind = {words(option.get("kind")): words(option.get("optionId")) for option in reversed(options)}
-    return next((by_kind[kind] for kind in kinds if kind in by_kind), None)
-
-
-# -- the wire --------------------------------------------------------------------------------------
-
-
-class Wire:
-    """The agent's pipes as messages: what is no JSON object is passed over, and all is kept in a file."""
-
-    def __init__(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, traffic: Path, heed: Any
-    ) -> None:
-        """`heed`: is given each message that comes, in its order, before anybody else."""
-        self._reader, self._writer, self._heed = reader, writer, heed
-        self._kept = 0
-        self._traffic = open(traffic, "wb", opener=_private)  # noqa: SIM115 - as long as the wire
-        self._rest = bytearray()
-        self.closed = asyncio.Event()
-        """The agent says nothing more."""
-
-    async def send(self, message: dict[str, Any]) -> None:
-        line = json.dumps(message, separators=(",", ":")).encode() + b"\n"
-        self._keep(b"> ", line)
-        self._writer.write(line)
-        await self._writer.drain()
-
-    async def receive(self) -> dict[str, Any] | None:
-        while (line := await self._line()) is not None:
-            self._keep(b"< ", line)
-            message = parse(line.decode("utf-8", "replace"))
-            if message is None:
-                continue  # a banner, a warning: some agents print them there
-            self._heed(message)
-            return message
-        self.closed.set()
-        return None
-
-    async def close(self) -> None:
-        with suppress(OSError):
-            self._writer.close()
-
-    async def _line(self) -> bytes | None:
-        """The next line; one that is longer than any message is passed over."""
-        too_long = False
-        while True:
-            head, end, rest = self._rest.partition(b"\n")
-            if end:
-                self._rest = rest
-                if not too_long:
-                    return bytes(head) + b"\n"
-                too_long = False
-                continue
-            if len(self._rest) > LONGEST_LINE:
-                too_long = True
-                self._rest.clear()
-            try:
-                more = await self._reader.read(1 << 16)
-            except OSError:
-                more = b""
-            if not more:
-                return None
-            self._rest += more
-
-    def _keep(self, way: bytes, line: bytes) -> None:
-        self._kept += len(line)
-        if self._kept <= MOST_TRAFFIC:
-            self._traffic.write(way + line)
-            self._traffic.flush()
-
-
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags | os.O_CLOEXEC, 0o600)
-
-
-# -- the bridge ------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,7 +117,7 @@ class Bridge:
         assert agent.stdout is not None
         wire = Wire(agent.stdout, agent.stdin, self.options.scratch / "traffic.log", self._heed)
         connection = self._connection = Connection(self._asked_by_agent, wire)
-        life = _Life(agent)
+        life = Life(agent)
         working = asyncio.create_task(self._work(connection))
         # An agent may die and leave its pipes to a child, or close them and live on.
         ends = [asyncio.create_task(each.wait()) for each in (wire.closed, life.over, self.over)]
@@ -256,7 +132,7 @@ class Bridge:
             self.over.set()
             for task in (working, *ends):
                 task.cancel()
-            await _end(agent, life, connection, self._share(0.3))
+            await end(agent, life, connection, self._share(0.3))
         return self._ending(working, agent)
 
     def _share(self, part: float) -> float:
@@ -301,11 +177,11 @@ class Bridge:
         self._agent = name
         if self.options.auth:
             await self._opening(connection, "authenticate", {"methodId": self.options.auth})
-        opened = await self._open(connection, able, _logins(told))
+        opened = await self._open(connection, able, acp_offers.logins(told))
         self._tell(
             type="session", session_id=self._session, how=opened["how"], agent=name, version=version,
-            model=self.options.model or _current(opened["session"], "model"),
-            mode=self.options.mode or _current(opened["session"], "mode"),
+            model=self.options.model or acp_offers.current(opened["session"], "model"),
+            mode=self.options.mode or acp_offers.current(opened["session"], "mode"),
         )  # fmt: skip
         await self._settle(connection, opened["session"])
         while self.prompts:
@@ -349,16 +225,16 @@ class Bridge:
         """Sets the mode and the model that the user wants, where the agent offers them."""
         mode = self.options.mode
         if not (mode or self.options.yolo):
-            mode = next((each for each in ASKING if each in _offered(session, "mode")), "")
+            mode = next((each for each in ASKING if each in acp_offers.offered(session, "mode")), "")
         for what, wanted in (("mode", mode), ("model", self.options.model)):
-            if not wanted or wanted == _current(session, what):
+            if not wanted or wanted == acp_offers.current(session, what):
                 continue
-            offered = _offered(session, what)
+            offered = acp_offers.offered(session, what)
             if wanted not in offered:
                 known = f"it offers {', '.join(offered)}" if offered else "it offers none to choose from"
                 raise Failed(f"session/set_{what}", f"the agent has no {what} {wanted}: {known}")
             await self._request(
-                connection, f"session/set_{what}", *_setting(session, what, wanted, self._session)
+                connection, f"session/set_{what}", *acp_offers.setting(session, what, wanted, self._session)
             )
 
     async def _prompt(self, connection: Connection, text: str) -> None:
@@ -439,19 +315,19 @@ class Bridge:
         tool, what = words(call.get("kind")) or "tool", acp_rules.detail(call)
         reason = "" if self.options.yolo else acp_rules.against(call, self.options.rules)
         if self.over.is_set():
-            return _outcome(None)
+            return acp_choice.outcome(None)
         if not reason:
-            choice = allowed(options)
+            choice = acp_choice.allowed(options)
             if choice.option is None:
                 reason = "the agent offers no way to allow it"
         if reason and self.options.asks:
             async with self._one_question:
                 return await self._ask_person(tool, call, options)
         if reason:
-            choice = refused(options)
+            choice = acp_choice.refused(options)
             self._refused.append(f"{tool}: {what} ({reason})")
             self._tell(type="denied", tool=tool, detail=what, reason=reason)
-        return _outcome(choice.option)
+        return acp_choice.outcome(choice.option)
 
     async def _ask_person(
         self, tool: str, call: Mapping[str, Any], options: Sequence[Mapping[str, Any]]
@@ -469,14 +345,14 @@ class Bridge:
         self._tell(type="asked", id=name, question=question, options=list(names))
         answer = await self._heard(asking)
         if answer is None and self.over.is_set():
-            return _outcome(None)  # nobody was asked in vain: the question stays, for a resume
+            return acp_choice.outcome(None)  # nobody was asked in vain: the question stays, for a resume
         if answer is None or answer.refuses:
             reason = answer.text if answer else f"nobody answered in {self.options.wait_seconds:g} s"
             self._tell(type="answered", id=name, text="")
             self._tell(type="denied", tool=tool, detail=what, reason=reason)
             self._refused.append(f"{tool}: {what} ({reason})")
-            return _outcome(refused(options).option)
-        choice = chosen(answer.text, options)
+            return acp_choice.outcome(acp_choice.refused(options).option)
+        choice = acp_choice.chosen(answer.text, options)
         if not choice.allows:
             self._refused.append(f"{tool}: {what} (a person said no)")
         if choice.words:
@@ -489,8 +365,8 @@ class Bridge:
             await self._connection.send_notification(
                 AGENT_METHODS["session_cancel"], {"sessionId": self._session}
             )
-            return _outcome(None)
-        return _outcome(choice.option)
+            return acp_choice.outcome(None)
+        return acp_choice.outcome(choice.option)
 
     async def _heard(self, asking: inbox.Asking) -> inbox.Answer | None:
         end = time.monotonic() + self.options.wait_seconds
@@ -536,12 +412,6 @@ _DOING = {
 """Kinds of tool calls in words."""
 
 
-def _outcome(option: str | None) -> dict[str, Any]:
-    if option is None:
-        return {"outcome": {"outcome": "cancelled"}}
-    return {"outcome": {"outcome": "selected", "optionId": option}}
-
-
 class _Changes:
     """Changes in a folder, seen by inotify; where the kernel has none left, four times a second."""
 
@@ -585,62 +455,6 @@ async def _first(*waits: Awaitable[object], seconds: float) -> None:
             task.cancel()
 
 
-class _Life:
-    """Of the agent's own process: `over` once it has ended, whoever holds its pipes then."""
-
-    def __init__(self, agent: asyncio.subprocess.Process) -> None:
-        self.over = asyncio.Event()
-        self._loop = asyncio.get_running_loop()
-        try:
-            self._fd = os.pidfd_open(agent.pid)
-        except ProcessLookupError:
-            self.over.set()
-        else:
-            self._loop.add_reader(self._fd, self._ended)
-
-    def _ended(self) -> None:
-        self._loop.remove_reader(self._fd)
-        os.close(self._fd)
-        self.over.set()
-
-    async def wait(self, seconds: float) -> None:
-        """Waits for its end, for so long at the most."""
-        with suppress(asyncio.TimeoutError):
-            await asyncio.wait_for(self.over.wait(), seconds)
-
-
-async def _end(
-    agent: asyncio.subprocess.Process, life: _Life, connection: Connection, seconds: float
-) -> None:
-    """Ends the agent and its whole group: the end of its input, TERM, KILL."""
-    with suppress(ConnectionError, OSError, asyncio.TimeoutError):
-        await asyncio.wait_for(connection.close(), seconds)
-    await life.wait(seconds)
-    for number in (signal.SIGTERM, signal.SIGKILL):
-        try:
-            os.killpg(agent.pid, number)
-        except (ProcessLookupError, PermissionError):
-            break  # nobody is left of it
-        if number == signal.SIGTERM:
-            await _group_ended(agent.pid, seconds)
-    await life.wait(1.0)
-    for _ in range(50):  # that it ended is seen a moment before with what
-        if agent.returncode is not None:
-            return
-        await asyncio.sleep(0.02)
-
-
-async def _group_ended(group: int, seconds: float) -> None:
-    """Waits until nobody is left of a group: of its members only the leader can be waited for."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        try:
-            os.killpg(group, 0)
-        except (ProcessLookupError, PermissionError):
-            return
-        await asyncio.sleep(0.02)
-
-
 def _of_quota(meta: Mapping[str, Any]) -> dict[str, Any]:
     """What was used, as some agents tell it beside the protocol."""
     counts = table(table(meta.get("quota")).get("token_count"))
@@ -649,49 +463,6 @@ def _of_quota(meta: Mapping[str, Any]) -> dict[str, Any]:
         if counts
         else {}
     )
-
-
-# -- what the agent offers -------------------------------------------------------------------------
-
-
-def _logins(told: Mapping[str, Any]) -> list[str]:
-    return [name for way in tables(told.get("authMethods")) if (name := words(way.get("id")))]
-
-
-def _option(session: Mapping[str, Any], what: str) -> Mapping[str, Any]:
-    """The setting of a category that a session offers: how newer agents name modes and models."""
-    offered = tables(session.get("configOptions"))
-    return next((o for o in offered if what in (o.get("category"), o.get("id"))), {})
-
-
-_OLD = {"mode": ("modes", "availableModes", "id", "currentModeId"),
-        "model": ("models", "availableModels", "modelId", "currentModelId")}  # fmt: skip
-"""How agents name them else: the table, its list, the key of an id, the key of the one that holds."""
-
-
-def _current(session: Mapping[str, Any], what: str) -> str:
-    name, _, _, current = _OLD[what]
-    held = table(session.get(name))
-    return words(_option(session, what).get("currentValue")) or words(held.get(current))
-
-
-def _offered(session: Mapping[str, Any], what: str) -> list[str]:
-    name, listed, key, _ = _OLD[what]
-    choices = tables(_option(session, what).get("options"))
-    flat = [each for choice in choices for each in (tables(choice.get("options")) or [choice])]
-    found = [words(each.get("value")) for each in flat]
-    found = found or [words(each.get(key)) for each in tables(table(session.get(name)).get(listed))]
-    return [value for value in found if value]
-
-
-def _setting(session: Mapping[str, Any], what: str, wanted: str, own: str) -> tuple[str, dict[str, Any]]:
-    """The method that sets a mode or a model, and its parameters."""
-    if option := _option(session, what):
-        return AGENT_METHODS["session_set_config_option"], {
-            "sessionId": own, "configId": words(option.get("id")), "value": wanted,
-        }  # fmt: skip
-    _, _, key, _ = _OLD[what]
-    return f"session/set_{what}", {"sessionId": own, f"{what}Id" if key == "id" else key: wanted}
 
 
 def _cut(value: Any, longest: int, depth: int = 8) -> Any:

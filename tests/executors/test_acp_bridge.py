@@ -14,7 +14,7 @@ from tests.executors.acp_stage import AcpStage, acp_stage, session_of, until
 
 from sow import process
 from sow_executors import inbox
-from sow_executors.acp_bridge import Choice, chosen
+from sow_executors.acp_choice import Choice, chosen
 from sow_executors.base import Answered, Asked, Denied, Failed, Finished, Report, Said, Spent, Started, Used
 
 pytestmark = pytest.mark.slow
