@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
+import subprocess
 import sys
 from dataclasses import replace
 from typing import Any
@@ -109,6 +111,15 @@ def test_a_session_is_opened_for_a_person_by_the_program_that_the_user_names() -
     assert CANDIDATE.executor.attach(turn).argv == ("claude", "--resume", ID)
     with pytest.raises(BadSettings, match="attach_argv"):
         CANDIDATE.executor.attach(CANDIDATE.turn())
+
+
+def test_the_library_of_the_protocol_is_loaded_by_the_bridge_alone() -> None:
+    listed = "import sys, sow.cli.run, sow.scheduler, sow_executors.acp; print(*sys.modules)"
+    env = {"PATH": os.environ["PATH"], "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+    done = subprocess.run([sys.executable, "-c", listed], env=env, capture_output=True, text=True, check=True)
+    loaded = done.stdout.split()
+    assert "sow_executors.acp" in loaded
+    assert [name for name in loaded if name.split(".")[0] in ("acp", "pydantic", "asyncio")] == []
 
 
 # What a line means
