@@ -20,11 +20,13 @@ def env_for_gemini(home: Path, url: str) -> dict[str, str]:
         "general": {"maxAttempts": 1, "enableAutoUpdate": False},
         "privacy": {"usageStatisticsEnabled": False},
     }
-    (home / ".gemini").mkdir(exist_ok=True)
+    for name in (".gemini", "tmp"):
+        (home / name).mkdir(exist_ok=True)
     (home / ".gemini" / "settings.json").write_text(json.dumps(settings))
     return {
         "PATH": os.environ.get("PATH", os.defpath),
         "HOME": str(home),
+        "TMPDIR": str(home / "tmp"),  # of each error of the API it leaves a report there
         "GOOGLE_GEMINI_BASE_URL": url,
         "GEMINI_API_KEY": "no-real-key",
         "GEMINI_CLI_NO_RELAUNCH": "true",  # half the time of a start; a second process gains it memory alone

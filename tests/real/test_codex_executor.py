@@ -71,11 +71,12 @@ def test_with_yolo_mode_off_the_worktree_is_written_sow_is_called_and_the_rest_f
     assert (desk.tree / "notes.txt").read_text() == "done\n"
     assert desk.calls.read_text() == "task set status needs_review\n"
     assert list(outside.iterdir()) == []
+    # Of a command that its sandbox ends at once, Codex tells the model, and does not always tell us.
     used = {each.call: each for each in ended.of(Used)}
-    assert [each.tool for each in used.values()] == ["shell"] * 3
+    assert {each.tool for each in used.values()} == {"shell"}
     assert [each.detail for each in used.values()][1] == "sow task set status needs_review"
     returned = {each.call: each.ok for each in ended.of(Returned)}
-    assert [returned[call] for call in used] == [True, True, False]
+    assert [returned[call] for call in used] in ([True, True], [True, True, False])
     assert ended.of(Said) == [Said("I did what I could.")]
     assert ended.end == Finished("I did what I could.", 1)
     asked = desk.seen()
