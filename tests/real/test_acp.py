@@ -79,6 +79,15 @@ def agent(request: pytest.FixtureRequest, tmp_path: Path, model_server: ModelSer
         yield Agent(bench, model_server, request.param)
 
 
+def last_total(bench: Bench, attempt: str) -> float:
+    """What the session of an attempt has cost in all, by the agent's last word on it."""
+    folder = bench.repo / ".sow" / "runtime" / "greet" / "attempts" / attempt
+    lines = [json.loads(line) for line in (folder / "transcript.jsonl").read_text().splitlines()]
+    updates = [line["update"] for line in lines if line["type"] == "update"]
+    found: float = [update["cost"]["amount"] for update in updates if update.get("cost")][-1]
+    return found
+
+
 def question(agent: Agent) -> dict[str, Any]:
     task = agent.bench.task()
     assert task["status"] == "paused", task
@@ -105,7 +114,8 @@ def test_a_permission_is_asked_and_answered_and_the_session_goes_on(agent: Agent
     assert (second["session_id"], second["action"]) == (first["session_id"], "resume")
     assert "Do it better." in json.dumps(agent.server.seen(f"run-{agent.runs}")[0].body)
     if agent.name == "claude":
-        assert 0 < second["cost_usd"] < first["cost_usd"]  # two requests after three, and not five
+        assert min(first["cost_usd"], second["cost_usd"]) > 0
+        assert first["cost_usd"] + second["cost_usd"] == pytest.approx(last_total(bench, second["id"]))
 
 
 def test_a_no_with_words_is_told_to_the_agent(agent: Agent) -> None:
