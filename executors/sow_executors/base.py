@@ -70,6 +70,8 @@ class Turn:
     """Absolute folders outside `folder` that the agent may write."""
     allowed_commands: tuple[str, ...] = ("sow",)
     """Shell commands, by their first words, that run without being asked for even when `yolo_mode` is off."""
+    grace_seconds: float = 8.0
+    """How long the command has after a SIGTERM before it is killed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +139,17 @@ class Asked:
     question: str
     options: tuple[str, ...] = ()
     kind: Literal["question", "permission"] = "question"
+    held: str = ""
+    """The request's name in the attempt's inbox, where its process lives on and waits for the answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """The process that held a question goes on: it was answered, or nobody did so in time."""
+
+    held: str
+    text: str = ""
+    """The answer as it was heard; empty where none came."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +199,20 @@ class Failed:
     resets_at: float | None = None
 
 
-Report = Started | Said | Used | Returned | Denied | Asked | Spent | Limited | Retried | Finished | Failed
+Report = (
+    Started
+    | Said
+    | Used
+    | Returned
+    | Denied
+    | Asked
+    | Answered
+    | Spent
+    | Limited
+    | Retried
+    | Finished
+    | Failed
+)
 
 
 class Reader(Protocol):

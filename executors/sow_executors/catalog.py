@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 GROUP = "sow.executors"
 
 EXECUTORS: dict[str, str] = {
+    "acp": "sow_executors.acp:Acp",
     "claude": "sow_executors.claude:Claude",
     "codex": "sow_executors.codex:Codex",
     "command": "sow_executors.command:Program",

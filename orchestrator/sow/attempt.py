@@ -6,6 +6,7 @@ attempts/<task>-<iteration>-<n>-<random>/
   transcript.jsonl    what the CLI printed, as it printed it (0600)
   stderr.log          what it complained of (0600)
   outbox/             reports of a worker whose sandbox keeps it from the state
+  inbox/              what a living process of it waits to hear, and the answers
 
 Its processes are found by its id in their environment, so the id is like no
 other on the machine: another project has a first attempt of a task 010, too.
@@ -88,6 +89,10 @@ class Attempts:
     def folder(self, attempt: str) -> str:
         return self._layout.attempt(attempt)
 
+    def inbox(self, attempt: str) -> str:
+        """The folder in which a living process of it is answered."""
+        return f"{self.folder(attempt)}/inbox"
+
     def reserve(self, task_id: str, iteration: int) -> str:
         """Makes the folder of the task's next attempt; gives its id. No two callers get one id."""
         files.make_folder(self._layout.attempts)
@@ -95,7 +100,8 @@ class Attempts:
         number = 1 + max((_number(name) for name in self._names() if name.startswith(head)), default=0)
         attempt = f"{task_id}-{iteration}-{number}-{secrets.token_hex(4)}"
         os.mkdir(self.folder(attempt), 0o700)
-        os.mkdir(f"{self.folder(attempt)}/outbox")
+        for name in ("outbox", "inbox"):
+            os.mkdir(f"{self.folder(attempt)}/{name}")
         return attempt
 
     def keep(self, attempt: Attempt) -> Attempt:
@@ -155,12 +161,13 @@ class Attempts:
 
 
 def spent_in(session: str, attempts: Iterable[Attempt]) -> Spent:
-    """What some attempts told of the tokens of one session."""
+    """What some attempts told of the tokens and the cost of one session."""
     mine = [attempt for attempt in attempts if attempt.session_id == session]
     return Spent(
         sum(attempt.input_tokens or 0 for attempt in mine),
         sum(attempt.output_tokens or 0 for attempt in mine),
         sum(attempt.cached_tokens or 0 for attempt in mine),
+        sum(attempt.cost_usd or 0.0 for attempt in mine),
     )
 
 

@@ -38,6 +38,11 @@ class Drivers:
         """
         self._reserved[task_id] = lease.acquire(self._turn(task_id), f"the turn of task {task_id}")
 
+    def let_go(self, task_id: str) -> None:
+        """Gives back a turn that was reserved and not taken."""
+        if held := self._reserved.pop(task_id, None):
+            held.release()
+
     @contextmanager
     def kept_off(self, task_id: str) -> Iterator[None]:
         """Nobody drives the task meanwhile, for a `with` block. Raises Busy where somebody does."""

@@ -14,6 +14,7 @@ from sow.clock import seconds
 from sow.recovery.policy import AskPerson, Decision, Nothing, Nudge, decide
 from sow.task import IN_PROGRESS, Task
 from sow_executors.base import (
+    Answered,
     Asked,
     Denied,
     Failed,
@@ -45,6 +46,8 @@ class Tally:
     open_calls: frozenset[str] = frozenset()
     denied: tuple[Denied, ...] = ()
     asked: Asked | None = None
+    settled: Asked | None = None
+    """The last question that its process held and then went on from, answered or not."""
     usd: float | None = None
     input_tokens: int = 0
     output_tokens: int = 0
@@ -77,8 +80,11 @@ def _add(tally: Tally, report: Report) -> Tally:
             return replace(tally, open_calls=tally.open_calls - {call})
         case Denied(tool, detail):
             return replace(tally, denied=(*tally.denied, report), doing=f"denied: {tool} {_line(detail)}")
-        case Asked():
-            return replace(tally, asked=report, alive=True)
+        case Asked(question):
+            return replace(tally, asked=report, alive=True, doing=f"asks: {_line(question)}")
+        case Answered(held):
+            ours = tally.asked if tally.asked and tally.asked.held == held else None
+            return replace(tally, asked=None if ours else tally.asked, settled=ours or tally.settled)
         case Spent(input_tokens, output_tokens, cached, usd):
             total = tally.usd if usd is None else (tally.usd or 0.0) + usd
             return replace(

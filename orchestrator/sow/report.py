@@ -61,6 +61,16 @@ def ask(store: Store, task_id: str, question: str, options: "tuple[str, ...]", *
     return store.change_task(task_id, change)
 
 
+def heard(store: Store, task_id: str, at: str) -> None:
+    """Takes away the answer that was given at a time: the one who had asked has heard it."""
+
+    def change(task: Task) -> Change:
+        ours = task.answer is not None and task.answer["at"] == at
+        return Change(task=task.replace(answer=None) if ours else task)
+
+    store.change_task(task_id, change)
+
+
 def keep_artifact(store: Store, shelf: "Shelf", act: "Act", *, attempt: str, at: str = "") -> "Outcome":
     """Does what a worker says of an artifact of its own task. `at`: when it said so, if that was earlier."""
     from sow import artifacts, attaching

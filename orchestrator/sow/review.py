@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from sow import fields
-from sow.attempt import Attempts
+from sow import fields, holding, prompts
+from sow.attempt import Attempt, Attempts
 from sow.change import Change, Event
 from sow.clock import is_unset, moment
 from sow.errors import Failed, Refused
@@ -23,6 +23,7 @@ from sow.layout import Layout
 from sow.store import Store
 from sow.task import COMPLETED, IN_PROGRESS, NEEDS_REVIEW, PAUSED, PENDING, Task
 from sow.workplace import Workplace
+from sow_executors import inbox as inboxes
 
 if TYPE_CHECKING:
     from sow_schemas.documents import EventPayload, EventType, MergeDone, TaskResumed, TaskRetryScheduled
@@ -57,6 +58,15 @@ class Approved:
     commit: str | None = None
     files: tuple[str, ...] = ()
     detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What became of an answer."""
+
+    task: Task
+    reached: Attempt | None = None
+    """The attempt whose process waited for it, and goes on; None where a resume brings it."""
 
 
 def inbox(tasks: tuple[Task, ...]) -> list[Item]:
@@ -94,16 +104,32 @@ class Reviewer:
     checks: tuple[str, ...]
     environment: Mapping[str, str]
 
-    def answer(self, task_id: str, text: str, *, by: str) -> Task:
-        """Answers a paused task: it is in progress again, and the next resume brings the answer."""
+    def answer(self, task_id: str, text: str, *, by: str) -> Answered:
+        """Answers a paused task: it is in progress again.
+
+        The answer goes to the process that waits for it, where one does; else the
+        next resume brings it.
+        """
         _not_empty(text, "answer")
+        waits: list[holding.Waiting | None] = []
 
         def change(task: Task) -> Change:
-            answered = task.take_answer(text, by=by, at=self.store.now())
+            _not_its_own_permission(task, by)
+            at = self.store.now()
+            waits[:] = [holding.waiting_for(self.attempts, task)]
+            said, files = text, {}
+            if waits[0]:
+                folder = self.attempts.inbox(waits[0].attempt.id)
+                answer = inboxes.answer_text(inboxes.Answer(text, by, at))
+                files = {inboxes.answer_path(folder, waits[0].request): answer}
+            elif task.question and holding.was_held(self.attempts, task):
+                said = prompts.to_lost_question(task.question["text"], text)
+            answered = task.take_answer(said, by=by, at=at)
             payload: TaskResumed = {"by": by, "answer": text}
-            return Change(task=answered, events=(_event(task, "task.resumed", payload),))
+            return Change(task=answered, events=(_event(task, "task.resumed", payload),), files=files)
 
-        return self.store.change_task(task_id, change)
+        task = self.store.change_task(task_id, change)
+        return Answered(task, waits[0].attempt if waits[0] else None)
 
     def send_back(self, task_id: str, text: str, *, by: str) -> Task:
         """Sends a task back with feedback: its file, the next iteration and the state, all or nothing."""
@@ -296,6 +322,15 @@ def _not_its_own(task_id: str, by: str) -> None:
         raise Refused(
             f"an agent can't approve its own task {task_id}",
             "report `sow task set status needs_review`: a person, or another agent, decides",
+        )
+
+
+def _not_its_own_permission(task: Task, by: str) -> None:
+    """What an agent may do is not for itself to say."""
+    if by.startswith(f"{task.id}-") and task.question and task.question["kind"] == "permission":
+        raise Refused(
+            f"an agent can't answer its own request for permission (task {task.id})",
+            "wait: a person, or another agent, answers",
         )
 
 

@@ -108,7 +108,7 @@ class Scheduler:
             self._restore()
             while not self._signals:
                 self._start_ready()
-                if not self.live and not stay and self._due() is None:
+                if not self._at_work() and not stay and self._due() is None:
                     break
                 self._wait()
             return self._end()
@@ -127,11 +127,30 @@ class Scheduler:
         live = self.turns.begin(task, prompt=prompt, reason="prompt" if prompt else None, agent=agent)
         self._follow_from_now(live)
         self.watch(Note("started", self._put(task.id), live.attempt.reason or "", live.attempt))
-        while self.live and not self._signals:
+        return self._see_through(task.id)
+
+    def follow(self, attempt: Attempt) -> Outcome:
+        """Takes on an attempt that runs and has no driver, and follows it to the end of its turn.
+
+        Where it has found a driver, there is nothing to follow.
+        """
+        self.only = attempt.task_id
+        self.watcher.add_folder(self._events_folder())
+        self._skip_told()
+        self._scan()
+        found = Restored(adopt=True)
+        take_up(self.turns, attempt, found)
+        for live in found.live:
+            self._catch_up(live)
+        return self._see_through(attempt.task_id)
+
+    def _see_through(self, task_id: str) -> Outcome:
+        while self._at_work() and not self._signals:
             self._wait()
         self._stop_all()
+        self._let_go_of_the_rest()
         self._scan()
-        tasks = tuple(t for t in self._ready.tasks.values() if t.id == task.id)
+        tasks = tuple(t for t in self._ready.tasks.values() if t.id == task_id)
         return Outcome(tasks, bool(self._signals), bool(self.live))
 
     # -- the three ways in and out ------------------------------------------------------------
@@ -188,6 +207,7 @@ class Scheduler:
 
     def _end(self) -> Outcome:
         self._stop_all()
+        self._let_go_of_the_rest()
         interrupted = bool(self._signals)
         reason = "interrupted" if interrupted else "waits" if self._waits() else "done"
         self.turns.store.tell(Event(type="run.ended", payload={"reason": reason}))
@@ -195,6 +215,25 @@ class Scheduler:
         self._scan()
         tasks = tuple(sorted(self._ready.tasks.values(), key=lambda task: task.id))
         return Outcome(tasks, interrupted, bool(self.live))
+
+    def _let_go_of_the_rest(self) -> None:
+        """Those that wait for a person, or are left running, are for whoever comes next."""
+        for live in self.live.values():
+            self.turns.let_go(live)
+
+    def _at_work(self) -> int:
+        """How many agents do something, and don't wait for a person's answer."""
+        return sum(not self._is_held(live) for live in self.live.values())
+
+    def _has_room(self) -> bool:
+        """Whether another agent may start: one that waits takes nobody's place, but for its half-done
+        work in a folder that all share."""
+        taken = len(self.live) if self.turns.workspace.shared else self._at_work()
+        return taken < self.jobs
+
+    def _is_held(self, live: Live) -> bool:
+        task = self._ready.tasks.get(live.attempt.task_id)
+        return task is not None and task.status == PAUSED and self.turns.is_held(live)
 
     def interrupt(self, name: str) -> None:
         """Ends the run and its agents, gently; a second call, or a lost terminal, leaves them running."""
@@ -206,7 +245,7 @@ class Scheduler:
     def _start_ready(self) -> None:
         for task, needed in list(self._ready.orphans()):
             self._pause_orphan(task, needed)
-        while len(self.live) < self.jobs and not self._signals:
+        while self._has_room() and not self._signals:
             chosen = self._next()
             if chosen is None:
                 return
@@ -242,6 +281,7 @@ class Scheduler:
         live.follow(self.turns.clock())
         self.turns.keep_session(live)
         self._follow_from_now(live)
+        self._heed(live)
 
     def _pause_failed(self, task: Task, fault: SowError) -> None:
         """A task that could not be started waits for a person, with what was wrong."""
@@ -287,7 +327,7 @@ class Scheduler:
             self.watch(Note("problem", self._ready.tasks.get(task_id), f"{fault} {fault.hint}".strip()))
             return
         self._ready.put(task)
-        self.watch(Note("changed", task, task.question["text"] if task.question else ""))
+        self.watch(Note("changed", task, _question(task)))
 
     # -- waiting ------------------------------------------------------------------------------
 
@@ -313,11 +353,11 @@ class Scheduler:
         """Seconds until something is due that no event announces."""
         now = self.turns.clock()
         due = [self._scanned + RESCAN_SECONDS]
-        if (at := self._due()) is not None and len(self.live) < self.jobs:
+        if (at := self._due()) is not None and self._has_room():
             due.append(at)
         silence = self.turns.repository.silence_seconds
         for live in self.live.values():
-            if live.stopped:
+            if live.stopped or self._is_held(live):
                 continue
             if live.tally.finished:
                 due.append(live.quiet_since + AFTER_RESULT_SECONDS)
@@ -356,9 +396,27 @@ class Scheduler:
                     self.watch(Note("retried", task, f"tries again ({attempt}): {reason}", live.attempt))
                 case _:
                     pass  # it is in the tally, and told at the end
+        self._heed(live)
+
+    def _heed(self, live: Live) -> None:
+        """A question that its process holds pauses the task; once that goes on, the task does."""
+        try:
+            task = self.turns.heed(live)
+        except SowError as fault:
+            # The agent broke its file, say: the end of its turn restores it.
+            log.warning("question not stored", task=live.attempt.task_id, why=str(fault))
+            return
+        if task is not None:
+            before = self._ready.tasks.get(task.id)
+            self._ready.put(task)
+            if before is None or before.status != task.status:
+                self.watch(Note("changed", task, _question(task), live.attempt))
 
     def _end_if_stuck(self, live: Live, now: float) -> None:
         if live.stopped:
+            return
+        if self._is_held(live):
+            live.quiet_since = now
             return
         silence = self.turns.repository.silence_seconds
         quiet = now - live.quiet_since
@@ -471,10 +529,13 @@ class Scheduler:
             return None  # broken: `sow status` shows it, and the others go on
         before = self._ready.tasks.get(task_id)
         self._ready.put(task)
-        ours = any(live.attempt.task_id == task_id for live in self.live.values())
-        # What our own agent reports is told when its turn is settled.
-        if before and before.status != task.status and not ours:
-            self.watch(Note("changed", task, ""))
+        ours = [live for live in self.live.values() if live.attempt.task_id == task_id]
+        # What our own agent reports is told when its turn is settled, but for a question that it holds.
+        if before and before.status != task.status:
+            if not ours:
+                self.watch(Note("changed", task, ""))
+            elif before.status == PAUSED or self._is_held(ours[0]):
+                self.watch(Note("changed", task, _question(task)))
         return task
 
     def _scan(self) -> None:
@@ -499,6 +560,10 @@ class Scheduler:
 
     def _waits(self) -> bool:
         return any(task.status in (PAUSED, NEEDS_REVIEW) for task in self._ready.tasks.values())
+
+
+def _question(task: Task) -> str:
+    return task.question["text"] if task.question else ""
 
 
 def _ending(settled: Settled) -> str:

@@ -51,6 +51,7 @@ _MOVES = {
     "start": ("starting", IN_PROGRESS),
     "pause": ("pausing", PAUSED),
     "answer": ("answering", IN_PROGRESS),
+    "go on": ("going on", IN_PROGRESS),
     "hand in": ("handing in", NEEDS_REVIEW),
     "send back": ("sending back", IN_PROGRESS),
     "approve": ("approving", COMPLETED),
@@ -188,6 +189,11 @@ class Task(Value):
             status=IN_PROGRESS, question=None, answer=answer, attempts=0,
             error=_from_zero(self.error),
         )  # fmt: skip
+
+    def go_on(self) -> "Self":
+        """The process that asked goes on without an answer."""
+        self._only_from("go on", PAUSED)
+        return self.replace(status=IN_PROGRESS, question=None)
 
     def hand_in(self, summary: "str | None" = None) -> "Self":
         """The work is there to be reviewed.

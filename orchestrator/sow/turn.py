@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from sow import files, lease, prompts, roles, shim
+from sow import files, holding, lease, prompts, roles, shim
 from sow.attempt import Attempt, Attempts, spent_in
 from sow.change import Change, Event
 from sow.clock import is_unset
@@ -41,7 +41,7 @@ from sow.runner.watch import Tail
 from sow.store import Store
 from sow.task import ENDED, NEEDS_REVIEW, Task
 from sow.workplace import Workplace
-from sow_executors import base, extras
+from sow_executors import base, extras, inbox
 
 if TYPE_CHECKING:
     from sow.clock import Clock
@@ -77,6 +77,8 @@ class Live:
     stopped: str = ""
     quiet_since: float = 0.0
     """When it last printed something, in seconds since the epoch."""
+    heeded: tuple[base.Asked | None, base.Asked | None] = (None, None)
+    """What it asked, and what it went on from, as far as the task's state agrees with it."""
 
     def follow(self, now: float, *, final: bool = False) -> list[base.Report]:
         """Reads what was printed since the last call; gives the reports, already in the tally."""
@@ -145,6 +147,7 @@ class Turns:
         if agent and agent != task.assigned_agent:
             task = task.replace(assigned_agent=agent)
         self.drivers.check_free(task.id)
+        self._check_alone(task.id)
         choice = self.choice(task)
         executor = executor_of(choice)
         folder, branch, start = self.workspace.prepare(task)
@@ -165,6 +168,7 @@ class Turns:
             params=task.params or {},
             writable=(self.layout.task(task.phase, task.id), self.layout.runtime),
             allowed_commands=("sow", *self.repository.checks),
+            grace_seconds=self.repository.grace_seconds,
         )
         command = self._command(executor, turn, action)
         # Before the record: one without a living driver is taken for a killed one's.
@@ -235,6 +239,38 @@ class Turns:
             ("resume", attempt.action),
             quiet_since=self.clock(),
         )
+
+    def let_go(self, live: Live) -> None:
+        """Leaves an attempt to itself: whoever comes next may take it on."""
+        if live.leases:
+            live.leases[0].release()
+
+    def is_held(self, live: Live) -> bool:
+        """Whether its process does nothing but wait for a person's answer."""
+        return bool(inbox.waiting(self.attempts.inbox(live.attempt.id)))
+
+    def heed(self, live: Live) -> Task | None:
+        """Makes the task's state agree with what its process asks, or goes on from; None where it did."""
+        now = (live.tally.asked, live.tally.settled)
+        if now == live.heeded:
+            return None
+        folder, iteration = self.attempts.inbox(live.attempt.id), live.attempt.iteration
+
+        def change(task: Task) -> Change:
+            return holding.agree(task, live.tally, folder, iteration=iteration, at=self.store.now())
+
+        task = self.store.change_task(live.attempt.task_id, change)
+        live.heeded = now
+        return task
+
+    def _check_alone(self, task_id: str) -> None:
+        """Raises Busy where a process of the task lives, though nobody may drive it just now."""
+        for attempt in self.attempts.of_task(task_id):
+            if not attempt.ended and isinstance(self.runner.look(self.attempts.folder(attempt.id)), Running):
+                raise Busy(
+                    f"the agent of task {task_id} is at work (attempt {attempt.id})",
+                    f"`sow run` follows it; end it: `sow agent stop {task_id}`",
+                )
 
     def choice(self, task: Task) -> ExecutorChoice:
         """The executor of the task's next turn: the one that has its session, else its role's."""
@@ -456,6 +492,7 @@ class Turns:
             raise Refused(
                 f"task {task.id} has no session to attach to", f"start its agent: `sow agent spawn {task.id}`"
             )
+        self._check_alone(task.id)
         choice = self.choice(task)
         executor = executor_of(choice)
         folder, _, _ = self.workspace.prepare(task)
@@ -525,6 +562,7 @@ class Turns:
         live.follow(self.clock(), final=True)
         ending = self._ending(live, status)
         task = self._task_after(live.attempt)
+        task = self.heed(live) or task
         self.keep_session(live)
         task, left_over = self._commit_leftovers(task)
         end = End(
@@ -536,7 +574,7 @@ class Turns:
             tried=live.tried,
             begun_at=live.attempt.created_at,
         )
-        task, decision = self._judge(task, end)
+        task, decision = self._judge(task, end, self.attempts.inbox(live.attempt.id))
         attempt = self._record_end(live, ending, status)
         log.info(
             "turn settled",
@@ -612,11 +650,12 @@ class Turns:
 
         return self.store.change_task(task.id, change)
 
-    def _judge(self, task: Task, end: End) -> tuple[Task, Decision]:
-        """The verdict as state, given under the task's lock: on what its file says then."""
+    def _judge(self, task: Task, end: End, folder: str) -> tuple[Task, Decision]:
+        """The verdict as state, given under the task's lock: on what its file and its inbox say then."""
         given: list[Decision] = []
 
         def change(current: Task) -> Change:
+            current = holding.without_heard(current, folder)
             given[:] = [verdict(current, end)]
             if has_gone_on(current, end):
                 return Change(task=current)

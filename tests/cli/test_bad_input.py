@@ -259,6 +259,7 @@ NOT_FOUND = [
         "see the tasks there are: `sow task list`",
     ),
     ("task ask 'Which?' --id 099", "task not found: 099", "see the tasks there are: `sow task list`"),
+    ("task ask 'Which?' --wait --id 099", "task not found: 099", "see the tasks there are: `sow task list`"),
     ("task answer 099 words", "task not found: 099", "see the tasks there are: `sow task list`"),
     ("task approve 099", "task not found: 099", "see the tasks there are: `sow task list`"),
     ("agent log words --id 099", "task not found: 099", "see the tasks there are: `sow task list`"),
@@ -533,6 +534,11 @@ REFUSED = [
         "task ask 'Which?' --id 050",
         "task 050 is completed and can't become paused: pausing goes only from pending or in_progress",
         "a completed task stays as it is: add another one with `sow task add`",
+    ),
+    (
+        "task ask 'Which?' --wait --id 010",
+        "no agent of task 010 is at work, so there is nobody to wait for the answer",
+        "ask without --wait: `sow task ask TEXT --id 010`; the next `sow run` brings the answer",
     ),
     ("task ask '' --id 010", "the question is empty", 'say what you need to know: `sow task ask "..."`'),
     (

@@ -92,7 +92,7 @@ def needed(folder: Path, settings: dict[str, Any] | None = None, **env: str) -> 
 def test_whoever_plays_a_role_or_is_configured_is_needed_and_all_others_are_only_told(tmp_path: Path) -> None:
     every = len(ROLES)
     # One that needs settings can't be had by its type alone; the type of one that is there is not told twice.
-    spare = {name: (False, 0) for name in EXECUTORS if name not in ("claude", "command")}
+    spare = {name: (False, 0) for name in EXECUTORS if name not in ("acp", "claude", "command")}
     assert needed(tmp_path) == {"claude-code": (True, every), **spare}
     assert needed(tmp_path, SOW_AGENTS_IMPLEMENTER="cursor") == {
         **spare, "claude-code": (False, every - 1), "cursor": (True, 1),

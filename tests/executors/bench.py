@@ -41,6 +41,7 @@ class Candidate:
 
 
 CANDIDATES = (
+    Candidate("acp", {"command": ["my-agent", "--acp"]}),
     Candidate("claude"),
     Candidate("codex"),
     Candidate("cursor"),

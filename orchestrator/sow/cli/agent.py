@@ -6,7 +6,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import click
@@ -108,7 +108,11 @@ def resume(settings: dict[str, Any], task_id: str, prompt: str, role: str | None
     words = ""
     match task.status:
         case "paused":
-            task = reviewer.answer(task_id, prompt, by=opening.person())
+            done = reviewer.answer(task_id, prompt, by=opening.person())
+            if done.reached:
+                turns.drivers.let_go(task_id)
+                return _follow(settings, turns, reviewer, done.reached, as_json)
+            task = done.task
         case "needs_review":
             task = reviewer.send_back(task_id, prompt, by=opening.person())
         case "in_progress":
@@ -203,10 +207,28 @@ def log(settings: dict[str, Any], text: str, task_id: str | None) -> None:  # fm
 def _drive(
     settings: dict[str, Any], turns: Any, reviewer: Any, task: Task, prompt: str, role: str, as_json: bool
 ) -> int:
+    return _seen_through(
+        settings, turns, reviewer, task, lambda scheduler: scheduler.drive(task, prompt=prompt, agent=role),
+        as_json,
+    )  # fmt: skip
+
+
+def _follow(settings: dict[str, Any], turns: Any, reviewer: Any, attempt: Attempt, as_json: bool) -> int:
+    """Follows a process that was answered and goes on."""
+    task = turns.store.task(attempt.task_id)
+    return _seen_through(
+        settings, turns, reviewer, task, lambda scheduler: scheduler.follow(attempt), as_json
+    )  # fmt: skip
+
+
+def _seen_through(
+    settings: dict[str, Any], turns: Any, reviewer: Any, task: Task,
+    act: Callable[[Scheduler], Outcome], as_json: bool,
+) -> int:  # fmt: skip
     with Watcher() as watcher, face([task], as_json=as_json, quiet=settings["quiet"]) as shown:
         scheduler = Scheduler(turns, reviewer, watcher, 1, watch=shown.note)
         with heard_signals(scheduler):
-            outcome: Outcome = scheduler.drive(task, prompt=prompt, agent=role)
+            outcome = act(scheduler)
     now = outcome.tasks[0]
     if outcome.interrupted:
         return 130
@@ -261,6 +283,8 @@ def words_of(report: base.Report) -> str:
             return f"  ! tries again ({attempt}): {reason}"
         case base.Asked(question):
             return f"  ? {question}"
+        case base.Answered(_, text):
+            return f"  = {text}" if text else "  = nobody answered"
         case base.Failed(kind, message):
             return f"  ! {kind}: {message}"
         case _:

@@ -13,6 +13,8 @@ from sow.value import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from sow.store import Store
+
 
 CHECKED = ("assigned_agent", "depends_on")
 """Fields whose value must be one of others that there are."""
@@ -99,19 +101,26 @@ def ask(
     question: str, options: "tuple[str, ...]", task_id: "str | None", *, wanted: "str | None" = None
 ) -> str:
     """A question to a person: the task is paused with it. Gives the task's id."""
-    from sow import report
     from sow.cli import opening
 
     chosen = opening.own_task(task_id)
-    store = opening.store(wanted)
-    if opening.is_own(task_id):
-        reported(
-            lambda: report.ask(store, chosen, question, options, attempt=attempt()),
+    put_question(opening.store(wanted), chosen, question, options, own=opening.is_own(task_id))
+    return chosen
+
+
+def put_question(
+    store: "Store", task_id: str, question: str, options: "tuple[str, ...]", *, own: bool
+) -> bool:
+    """Pauses a task with a question. `own`: it is a worker's own; gives whether it got to the state."""
+    from sow import report
+
+    if own:
+        return reported(
+            lambda: report.ask(store, task_id, question, options, attempt=attempt()),
             {"verb": "ask", "question": question, "options": list(options)},
         )
-    else:
-        report.ask(store, chosen, question, options, attempt="")
-    return chosen
+    report.ask(store, task_id, question, options, attempt="")
+    return True
 
 
 def attempt() -> str:

@@ -377,8 +377,9 @@ class Session:
             return None
 
         def act() -> None:
-            self.reviewer.answer(item.task.id, text, by=self.by)
-            click.echo(f"Answered task {item.task.id}: {plain(_first_line(text))}")
+            done = self.reviewer.answer(item.task.id, text, by=self.by)
+            waited = " (its agent waited for it, and goes on)" if done.reached else ""
+            click.echo(f"Answered task {item.task.id}: {plain(_first_line(text))}{waited}")
 
         return act
 

@@ -90,7 +90,8 @@ def tell(outcome: Outcome, *, as_json: bool, quiet: bool) -> int:
     if outcome.waits:
         asks, reviews = len(outcome.of(PAUSED)), len(outcome.of(NEEDS_REVIEW))
         parts = [f"{asks} to answer"] * bool(asks) + [f"{reviews} to review"] * bool(reviews)
-        click.echo(f"Waiting for you: {', '.join(parts)}. Go through them: sow review")
+        held = "; an agent stays, and waits for its answer" if outcome.left_running else ""
+        click.echo(f"Waiting for you: {', '.join(parts)}{held}. Go through them: sow review")
     else:
         click.echo("Nothing can start now: see `sow status`")
     return code

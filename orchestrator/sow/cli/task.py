@@ -14,12 +14,12 @@ from sow.change import Change
 from sow.cli import artifact, completion, opening, pairs, quick
 from sow.cli.commands import Group
 from sow.cli.words import details, overview, tell_broken
-from sow.errors import Failed, Refused, Usage
+from sow.errors import Failed, Refused, Usage, Waits
 from sow.store import Store
 from sow.task import COMPLETED, PRIORITIES, Task
 
 if TYPE_CHECKING:
-    from sow.review import Approved
+    from sow.review import Answered, Approved
     from sow_schemas.documents import Priority
 
 # What only some verbs need is imported by them: `task show` shall not pay for `task approve`.
@@ -201,19 +201,50 @@ def status(settings: dict[str, Any], task_id: str | None, as_json: bool) -> None
 @task.command()
 @click.argument("question")
 @click.option("--option", "options", multiple=True, metavar="O", help="A possible answer; repeatable.")
+@click.option("--wait", is_flag=True, help="Stay until the answer comes, and print it.")
 @_id_option
+@_json_option
 @click.pass_obj
-def ask(settings: dict[str, Any], question: str, options: tuple[str, ...], task_id: str | None) -> None:
+def ask(
+    settings: dict[str, Any], question: str, options: tuple[str, ...], wait: bool, task_id: str | None,
+    as_json: bool,
+) -> int:  # fmt: skip
     """Ask a person: the task is paused with QUESTION until the answer comes.
 
     For an agent, about its own task. It should stop after it; the answer comes in the same session.
+    With --wait the agent can go on with the answer at once: it is printed, alone, when it comes. If
+    the command is ended before that, the question stays, and the answer comes as without --wait.
 
     \b
     Example:  sow task ask "Which database?" --option sqlite --option postgres
+              sow task ask "Which port?" --wait
     """
+    if wait:
+        return _ask_and_wait(settings, question, options, task_id, as_json)
     asked = quick.ask(question, options, task_id, wanted=settings["project"])
-    stop = " Stop now: the answer comes in this session." if opening.is_own(task_id) else ""
-    click.echo(f"Task {asked} is paused with your question.{stop}")
+    if as_json:
+        click.echo(json.dumps({"id": asked, "question": question, "options": list(options)}))
+    else:
+        click.echo(f"Task {asked} is paused with your question.{_stop(task_id)}")
+    return 0
+
+
+def _ask_and_wait(
+    settings: dict[str, Any], question: str, options: tuple[str, ...], task_id: str | None, as_json: bool
+) -> int:
+    from sow.cli import waiting
+
+    answer = waiting.ask(question, options, task_id, wanted=settings["project"])
+    if answer is None:
+        click.echo(f"The sandbox allows no waiting: the question stands.{_stop(None)}", err=True)
+        return Waits.exit_code
+    told = {"id": opening.own_task(task_id), "answer": answer.text, "by": answer.by, "at": answer.at}
+    click.echo(json.dumps(told) if as_json else answer.text)
+    return 0
+
+
+def _stop(task_id: str | None) -> str:
+    return " Stop now: the answer comes in this session." if opening.is_own(task_id) else ""
 
 
 @task.command()
@@ -221,14 +252,16 @@ def ask(settings: dict[str, Any], question: str, options: tuple[str, ...], task_
 @click.argument("text")
 @click.pass_obj
 def answer(settings: dict[str, Any], task_id: str, text: str) -> None:
-    """Answer a paused task; the next `sow run` brings its agent the answer.
+    """Answer a paused task: its agent hears it at once where it waits, else with the next `sow run`.
+
+    To a request for permission, an option, its number or a plain yes or no is heard as such; any
+    other words are a no, and are told to the agent.
 
     \b
     Example:  sow task answer 020 "Use sqlite"
     """
     _, reviewer = opening.decisions(settings["project"])
-    reviewer.answer(task_id, _text(text) or "", by=opening.person())
-    click.echo(f"Answered task {task_id}: it goes on with the next `sow run`")
+    click.echo(answered(reviewer.answer(task_id, _text(text) or "", by=opening.person())))
 
 
 @task.command()
@@ -375,6 +408,13 @@ def edit(settings: dict[str, Any], task_id: str | None) -> None:
 
 task.add_command(artifact.group("inputs", of_task=True))
 task.add_command(artifact.group("outputs", of_task=True))
+
+
+def answered(done: Answered) -> str:
+    """What became of an answer, in a line."""
+    if done.reached:
+        return f"Answered task {done.task.id}: its agent waited for it and goes on; `sow run` follows it"
+    return f"Answered task {done.task.id}: it goes on with the next `sow run`"
 
 
 def tell_approved(done: Approved) -> None:

@@ -95,6 +95,14 @@ def answered(text: str) -> str:
     )
 
 
+def to_lost_question(question: str, text: str) -> str:
+    """An answer to what a process asked that has ended since, for the one that goes on."""
+    return (
+        f"{text}\n\n(This answers what you asked before you were cut off: {question}. "
+        "That request is gone: ask again if you still need it.)"
+    )
+
+
 def reviewed(text: str, iteration: int) -> str:
     """The prompt that brings a review's feedback."""
     return (

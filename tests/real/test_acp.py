@@ -1,0 +1,168 @@
+"""Real agents over the Agent Client Protocol, under the whole orchestrator: Claude Code and Codex."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.model_server import (
+    Call,
+    ModelServer,
+    Reply,
+    Request,
+    Scenario,
+    Text,
+    bash,
+    cli_binary,
+    env_for_claude,
+    overloaded,
+)
+from tests.real.parts import WAITS, Bench, bench_in, until
+
+pytestmark = [pytest.mark.real_cli, pytest.mark.slow]
+
+HAND_IN = bash("sow task set status needs_review")
+DONE = Text("It is done.")
+
+
+class Agent:
+    """One real agent on a bench; each process of it meets the script that was set last."""
+
+    def __init__(self, bench: Bench, server: ModelServer, name: str) -> None:
+        self.bench, self.server, self.name = bench, server, name
+        self.runs = 0
+        self.outside = bench.folder / "outside.txt"
+        program = cli_binary(f"{name}-agent-acp" if name == "claude" else f"{name}-acp")
+        own = cli_binary(name)
+        patterns = ["ANTHROPIC_*", "CLAUDE_*", "DISABLE_*", "IS_SANDBOX", "CODEX_*", "MOCK_KEY"]
+        bench.env |= {"CLAUDE_CODE_EXECUTABLE": str(own)} if name == "claude" else {"CODEX_PATH": str(own)}
+        settings = {"command": [str(program)], "permissions": "ask", "environment": patterns}
+        bench.settle_in({"type": "acp", "settings": settings})
+
+    def script(self, *replies: Reply) -> None:
+        self.plays(list(replies))
+
+    def plays(self, scenario: Scenario) -> None:
+        self.runs += 1
+        url = self.server.scenario(f"run-{self.runs}", scenario)
+        if self.name == "claude":
+            self.bench.env |= env_for_claude(self.bench.home, url)
+            return
+        home = self.bench.home / ".codex"
+        home.mkdir(exist_ok=True)
+        mock = {"name": "mock", "base_url": f"{url}/v1", "env_key": "MOCK_KEY", "wire_api": "responses",
+                "request_max_retries": 1, "stream_max_retries": 1}  # fmt: skip
+        config = {"model": "mock-model", "model_provider": "mock", "model_providers": {"mock": mock},
+                  "analytics": {"enabled": False}, "check_for_update_on_startup": False}  # fmt: skip
+        self.bench.env |= {"CODEX_HOME": str(home), "MOCK_KEY": "x", "CODEX_CONFIG": json.dumps(config)}
+
+    def run(self, *replies: Reply) -> str:
+        self.script(*replies)
+        return self.bench.sow("run", code=WAITS, seconds=120)
+
+    @property
+    def touch(self) -> Reply:
+        """A call that the agent asks its client about."""
+        command = f"touch {self.outside}"
+        if self.name == "claude":
+            return bash(command)
+        given = {"cmd": command, "login": False, "justification": "it is needed"}
+        return Call("exec_command", {**given, "sandbox_permissions": "require_escalated"})
+
+
+@pytest.fixture(params=["claude", "codex"])
+def agent(request: pytest.FixtureRequest, tmp_path: Path, model_server: ModelServer) -> Iterator[Agent]:
+    with bench_in(tmp_path) as bench:
+        yield Agent(bench, model_server, request.param)
+
+
+def last_total(bench: Bench, attempt: str) -> float:
+    """What the session of an attempt has cost in all, by the agent's last word on it."""
+    folder = bench.repo / ".sow" / "runtime" / "greet" / "attempts" / attempt
+    lines = [json.loads(line) for line in (folder / "transcript.jsonl").read_text().splitlines()]
+    updates = [line["update"] for line in lines if line["type"] == "update"]
+    found: float = [update["cost"]["amount"] for update in updates if update.get("cost")][-1]
+    return found
+
+
+def question(agent: Agent) -> dict[str, Any]:
+    task = agent.bench.task()
+    assert task["status"] == "paused", task
+    found: dict[str, Any] = task["question"]
+    return found
+
+
+def test_a_permission_is_asked_and_answered_and_the_session_goes_on(agent: Agent) -> None:
+    bench = agent.bench
+    agent.run(agent.touch, HAND_IN, DONE)
+    asked = question(agent)
+    assert (asked["kind"], asked["text"]) == ("permission", f"The agent asks to run: touch {agent.outside}")
+    assert not agent.outside.exists()
+    assert "its agent waited for it" in bench.sow("task", "answer", "010", "yes")
+    until(lambda: bench.task()["status"] == "needs_review", 90)
+    bench.sow("run", code=WAITS, seconds=120)
+    assert agent.outside.exists()
+    (first,) = bench.attempts()
+    assert (first["outcome"], first["input_tokens"] > 0) == ("finished", True)
+    # Another round: the same session, and what it costs is told by itself.
+    bench.sow("task", "feedback", "010", "Do it better.")
+    agent.run(HAND_IN, DONE)
+    second = bench.attempts()[-1]
+    assert (second["session_id"], second["action"]) == (first["session_id"], "resume")
+    assert "Do it better." in json.dumps(agent.server.seen(f"run-{agent.runs}")[0].body)
+    if agent.name == "claude":
+        assert min(first["cost_usd"], second["cost_usd"]) > 0
+        assert first["cost_usd"] + second["cost_usd"] == pytest.approx(last_total(bench, second["id"]))
+
+
+def test_a_no_with_words_is_told_to_the_agent(agent: Agent) -> None:
+    bench = agent.bench
+
+    def reply(request: Request) -> Reply:
+        said = json.dumps(request.body)
+        if "Rather not" in said:
+            return DONE if "set status needs_review" in said.partition("Rather not")[2] else HAND_IN
+        return DONE if agent.outside.name in said else agent.touch
+
+    agent.plays(reply)
+    bench.sow("run", code=WAITS, seconds=120)
+    bench.sow("task", "answer", "010", "Rather not: hand it in.")
+    until(lambda: bench.task()["status"] == "needs_review", 90)
+    bench.sow("run", code=WAITS, seconds=120)
+    assert not agent.outside.exists()
+    assert "Rather not: hand it in." in json.dumps(agent.server.seen(f"run-{agent.runs}")[-1].body)
+    assert len(bench.attempts()) == 1
+
+
+def test_a_stop_takes_the_whole_agent_along_and_the_answer_begins_the_next_turn(
+    agent: Agent,
+) -> None:
+    bench = agent.bench
+    agent.run(agent.touch, DONE)
+    (attempt,) = bench.attempts()
+    bench.sow("agent", "stop", "010")
+    assert bench.strays() == []
+    asked = question(agent)
+    bench.sow("task", "answer", "010", "yes")
+    agent.run(HAND_IN, DONE)
+    assert bench.task()["status"] == "needs_review"
+    second = bench.attempts()[-1]
+    assert (second["session_id"], second["action"]) == (attempt["session_id"], "resume")
+    assert asked["text"] in json.dumps(agent.server.seen(f"run-{agent.runs}")[0].body)
+
+
+def test_an_overloaded_model_is_tried_again_later(agent: Agent) -> None:
+    agent.script(overloaded())
+    started = agent.bench.start("run")
+
+    def tried() -> bool:
+        return any("outcome" in attempt for attempt in agent.bench.attempts())
+
+    until(lambda: agent.bench.task()["status"] == "pending" and tried(), 90)
+    started.terminate()
+    started.wait(30)
+    (attempt,) = agent.bench.attempts()
+    assert (attempt["outcome"], attempt["error_class"]) == ("failed", "overloaded")
