@@ -15,7 +15,7 @@ from typing import TypeVar
 from sow import files
 from sow.config import RepositoryConfig
 from sow.errors import Refused, SowError
-from sow.git import commits, landing, merges, review, worktrees
+from sow.git import commits, include, landing, merges, review, worktrees
 from sow.git.lease import GitLease
 from sow.git.repository import Git
 from sow.layout import PROJECT, Layout, task_branch
@@ -61,6 +61,7 @@ class Workspace:
         with self.lease():
             base = project.commit_of(f"refs/heads/{self.branch}")
             worktrees.add(project, folder, branch, base)
+            include.bring(self.layout.main, folder)
             self._end_check(task.id, folder, branch)
         return folder, branch, base
 
