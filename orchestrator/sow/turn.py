@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from sow import files, lease, prompts, roles, shim
+from sow import files, lease, ports, prompts, roles, shim
 from sow.attempt import Attempt, Attempts
 from sow.change import Change, Event
 from sow.clock import is_unset
@@ -143,6 +143,7 @@ class Turns:
         executor = executor_of(choice)
         folder, branch, start = self.workspace.prepare(task)
         session, action = self._session(task, executor, tried)
+        variables = self._ports(task)
 
         attempt_id = self.attempts.reserve(task.id, task.iteration)
         reason = reason or self._reason(task, action)
@@ -185,7 +186,7 @@ class Turns:
                 command,
                 attempt_id,
                 self.attempts.folder(attempt_id),
-                self._environment(task, attempt_id, executor),
+                {**self._environment(task, attempt_id, executor), **variables},
             )
         except SowError as fault:
             self._close(attempt, leases, outcome="failed", message=str(fault))
@@ -378,6 +379,11 @@ class Turns:
             self.environment, (*executor.environment, *self.repository.environment), mine
         )
 
+    def _ports(self, task: Task) -> dict[str, str]:
+        """The variables of the ports that the task has to itself."""
+        count = self.repository.worktree.ports
+        return ports.lease(self.layout, task.id, count, self.environment).variables() if count else {}
+
     def _passed(self, executor: base.Executor) -> dict[str, str]:
         """What an agent gets to see of the user's variables."""
         patterns = (*executor.environment, *self.repository.environment)
@@ -420,6 +426,7 @@ class Turns:
         choice = self.choice(task)
         executor = executor_of(choice)
         folder, _, _ = self.workspace.prepare(task)
+        own_ports = self._ports(task)
         attempt_id = self.attempts.reserve(task.id, task.iteration)
         scratch = self.attempts.folder(attempt_id)
         turn = base.Turn(
@@ -453,7 +460,7 @@ class Turns:
             )
         )
         status = None
-        variables = self._environment(task, attempt_id, executor)
+        variables = {**self._environment(task, attempt_id, executor), **own_ports}
         try:
             if isinstance(executor, extras.PreparesTerminal):
                 executor.prepare_terminal(folder, {**variables, **command.env})

@@ -73,23 +73,24 @@ _KEYS_64 = frozenset(('all', 'at_least', 'completed', 'phase'))
 _KEYS_65 = frozenset(('type',))
 _KEYS_66 = frozenset(('approved', 'metadata', 'of', 'phase', 'this_iteration', 'type', 'which'))
 _KEYS_67 = frozenset(('equals', 'field', 'phase', 'statuses'))
-_KEYS_68 = frozenset(('checks', 'environment', 'finish', 'grace_seconds', 'isolation', 'jobs', 'requires', 'silence_seconds', 'state'))
+_KEYS_68 = frozenset(('checks', 'environment', 'finish', 'grace_seconds', 'isolation', 'jobs', 'requires', 'silence_seconds', 'state', 'worktree'))
 _KEYS_69 = frozenset(('commit',))
-_KEYS_70 = frozenset(('forge', 'push', 'target'))
-_KEYS_71 = frozenset(('status',))
-_KEYS_72 = frozenset(('data', 'details', 'error_code', 'message', 'status'))
-_KEYS_73 = frozenset(('error_code', 'message'))
-_KEYS_74 = frozenset(('error_type', 'message', 'timestamp'))
-_KEYS_75 = frozenset(('error_type', 'is_retryable', 'message', 'retry_count', 'timestamp', 'traceback'))
-_KEYS_76 = frozenset(('assigned_agent', 'created_at', 'id', 'inputs', 'iteration', 'name', 'outputs', 'phase', 'status', 'updated_at'))
-_KEYS_77 = frozenset(('answer', 'approval', 'assigned_agent', 'attempts', 'base', 'branch', 'commit', 'completed_at', 'created_at', 'depends_on', 'error', 'error_detail', 'executor', 'fresh', 'id', 'inputs', 'iteration', 'metadata', 'name', 'not_before', 'outputs', 'params', 'phase', 'priority', 'question', 'result', 'session_id', 'started_at', 'status', 'task_type', 'updated_at', 'worktree'))
-_KEYS_78 = frozenset(('at', 'by', 'text'))
-_KEYS_79 = frozenset(('at', 'by'))
-_KEYS_80 = frozenset(('asked_at', 'by', 'kind', 'text'))
-_KEYS_81 = frozenset(('asked_at', 'by', 'kind', 'options', 'text'))
-_KEYS_82 = frozenset(('agents',))
-_KEYS_83 = frozenset(('bindings', 'executors'))
-_KEYS_84 = frozenset(('custom_args', 'settings', 'type'))
+_KEYS_70 = frozenset(('ports', 'setup', 'teardown'))
+_KEYS_71 = frozenset(('forge', 'push', 'target'))
+_KEYS_72 = frozenset(('status',))
+_KEYS_73 = frozenset(('data', 'details', 'error_code', 'message', 'status'))
+_KEYS_74 = frozenset(('error_code', 'message'))
+_KEYS_75 = frozenset(('error_type', 'message', 'timestamp'))
+_KEYS_76 = frozenset(('error_type', 'is_retryable', 'message', 'retry_count', 'timestamp', 'traceback'))
+_KEYS_77 = frozenset(('assigned_agent', 'created_at', 'id', 'inputs', 'iteration', 'name', 'outputs', 'phase', 'status', 'updated_at'))
+_KEYS_78 = frozenset(('answer', 'approval', 'assigned_agent', 'attempts', 'base', 'branch', 'commit', 'completed_at', 'created_at', 'depends_on', 'error', 'error_detail', 'executor', 'fresh', 'id', 'inputs', 'iteration', 'metadata', 'name', 'not_before', 'outputs', 'params', 'phase', 'priority', 'question', 'result', 'session_id', 'started_at', 'status', 'task_type', 'updated_at', 'worktree'))
+_KEYS_79 = frozenset(('at', 'by', 'text'))
+_KEYS_80 = frozenset(('at', 'by'))
+_KEYS_81 = frozenset(('asked_at', 'by', 'kind', 'text'))
+_KEYS_82 = frozenset(('asked_at', 'by', 'kind', 'options', 'text'))
+_KEYS_83 = frozenset(('agents',))
+_KEYS_84 = frozenset(('bindings', 'executors'))
+_KEYS_85 = frozenset(('custom_args', 'settings', 'type'))
 
 def artifact_state(v: object) -> bool:
     if not isinstance(v, dict):
@@ -1661,68 +1662,100 @@ def repository_config(v: object) -> bool:
         v3 = v['isolation']
         if not v3 in ('task', 'project'):
             return False
-    if 'checks' in v:
-        v4 = v['checks']
-        if not isinstance(v4, list):
+    if 'worktree' in v:
+        v4 = v['worktree']
+        if not isinstance(v4, dict):
             return False
-        for v4i in v4:
-            if not isinstance(v4i, str):
+        if not v4.keys() <= _KEYS_70:
+            return False
+        if 'setup' in v4:
+            v40 = v4['setup']
+            if not isinstance(v40, list):
                 return False
-            if len(v4i) < 1:
+            for v40i in v40:
+                if not isinstance(v40i, str):
+                    return False
+                if len(v40i) < 1:
+                    return False
+        if 'teardown' in v4:
+            v41 = v4['teardown']
+            if not isinstance(v41, list):
+                return False
+            for v41i in v41:
+                if not isinstance(v41i, str):
+                    return False
+                if len(v41i) < 1:
+                    return False
+        if 'ports' in v4:
+            v42 = v4['ports']
+            if not (isinstance(v42, int) and not isinstance(v42, bool)):
+                return False
+            if v42 < 0:
+                return False
+            if v42 > 100:
+                return False
+    if 'checks' in v:
+        v5 = v['checks']
+        if not isinstance(v5, list):
+            return False
+        for v5i in v5:
+            if not isinstance(v5i, str):
+                return False
+            if len(v5i) < 1:
                 return False
     if 'finish' in v:
-        v5 = v['finish']
-        if not isinstance(v5, dict):
+        v6 = v['finish']
+        if not isinstance(v6, dict):
             return False
-        if not v5.keys() <= _KEYS_70:
+        if not v6.keys() <= _KEYS_71:
             return False
-        if 'forge' in v5:
-            v50 = v5['forge']
-            if not isinstance(v50, str):
+        if 'forge' in v6:
+            v60 = v6['forge']
+            if not isinstance(v60, str):
                 return False
-            if len(v50) < 1:
+            if len(v60) < 1:
                 return False
-        if 'push' in v5:
-            v51 = v5['push']
-            if not isinstance(v51, str):
+        if 'push' in v6:
+            v61 = v6['push']
+            if not isinstance(v61, str):
                 return False
-            if len(v51) < 1:
+            if len(v61) < 1:
                 return False
-        if 'target' in v5:
-            v52 = v5['target']
-            if not isinstance(v52, str):
+        if 'target' in v6:
+            v62 = v6['target']
+            if not isinstance(v62, str):
                 return False
-            if len(v52) < 1:
+            if len(v62) < 1:
                 return False
     if 'environment' in v:
-        v6 = v['environment']
-        if not isinstance(v6, list):
+        v7 = v['environment']
+        if not isinstance(v7, list):
             return False
-        for v6i in v6:
-            if not isinstance(v6i, str):
+        for v7i in v7:
+            if not isinstance(v7i, str):
                 return False
-            if len(v6i) < 1:
+            if len(v7i) < 1:
                 return False
     if 'grace_seconds' in v:
-        v7 = v['grace_seconds']
-        if not (isinstance(v7, (int, float)) and not isinstance(v7, bool)):
-            return False
-        if v7 <= 0:
-            return False
-    if 'silence_seconds' in v:
-        v8 = v['silence_seconds']
+        v8 = v['grace_seconds']
         if not (isinstance(v8, (int, float)) and not isinstance(v8, bool)):
             return False
-        if v8 < 0:
+        if v8 <= 0:
+            return False
+    if 'silence_seconds' in v:
+        v9 = v['silence_seconds']
+        if not (isinstance(v9, (int, float)) and not isinstance(v9, bool)):
+            return False
+        if v9 < 0:
             return False
     return True
 
 def result(v: object) -> bool:
     if not isinstance(v, dict):
         return False
-    if not v.keys() >= _KEYS_71:
+    if not v.keys() >= _KEYS_72:
         return False
-    if not v.keys() <= _KEYS_72:
+    if not v.keys() <= _KEYS_73:
         return False
     v0 = v['status']
     if not v0 in ('success', 'error'):
@@ -1754,7 +1787,7 @@ def result(v: object) -> bool:
         if 'details' in v:
             return False
     elif vc == 'error':
-        if not v.keys() >= _KEYS_73:
+        if not v.keys() >= _KEYS_74:
             return False
         if 'data' in v:
             return False
@@ -1763,9 +1796,9 @@ def result(v: object) -> bool:
 def task_error(v: object) -> bool:
     if not isinstance(v, dict):
         return False
-    if not v.keys() >= _KEYS_74:
+    if not v.keys() >= _KEYS_75:
         return False
-    if not v.keys() <= _KEYS_75:
+    if not v.keys() <= _KEYS_76:
         return False
     v0 = v['error_type']
     if not v0 in ('runtime', 'timeout', 'validation', 'resource', 'network', 'system', 'user', 'unknown'):
@@ -1797,9 +1830,9 @@ def task_error(v: object) -> bool:
 def task_state(v: object) -> bool:
     if not isinstance(v, dict):
         return False
-    if not v.keys() >= _KEYS_76:
+    if not v.keys() >= _KEYS_77:
         return False
-    if not v.keys() <= _KEYS_77:
+    if not v.keys() <= _KEYS_78:
         return False
     v0 = v['id']
     if not isinstance(v0, str):
@@ -1920,9 +1953,9 @@ def task_state(v: object) -> bool:
         v21 = v['answer']
         if not isinstance(v21, dict):
             return False
-        if not v21.keys() >= _KEYS_78:
+        if not v21.keys() >= _KEYS_79:
             return False
-        if not v21.keys() <= _KEYS_78:
+        if not v21.keys() <= _KEYS_79:
             return False
         v210 = v21['text']
         if not isinstance(v210, str):
@@ -1943,9 +1976,9 @@ def task_state(v: object) -> bool:
         v22 = v['approval']
         if not isinstance(v22, dict):
             return False
-        if not v22.keys() >= _KEYS_79:
+        if not v22.keys() >= _KEYS_80:
             return False
-        if not v22.keys() <= _KEYS_79:
+        if not v22.keys() <= _KEYS_80:
             return False
         v220 = v22['by']
         if not isinstance(v220, str):
@@ -1967,9 +2000,9 @@ def task_state(v: object) -> bool:
         v24 = v['question']
         if not isinstance(v24, dict):
             return False
-        if not v24.keys() >= _KEYS_80:
+        if not v24.keys() >= _KEYS_81:
             return False
-        if not v24.keys() <= _KEYS_81:
+        if not v24.keys() <= _KEYS_82:
             return False
         v240 = v24['text']
         if not isinstance(v240, str):
@@ -2039,13 +2072,13 @@ def task_state(v: object) -> bool:
 def user_config(v: object) -> bool:
     if not isinstance(v, dict):
         return False
-    if not v.keys() <= _KEYS_82:
+    if not v.keys() <= _KEYS_83:
         return False
     if 'agents' in v:
         v0 = v['agents']
         if not isinstance(v0, dict):
             return False
-        if not v0.keys() <= _KEYS_83:
+        if not v0.keys() <= _KEYS_84:
             return False
         if 'executors' in v0:
             v00 = v0['executors']
@@ -2056,7 +2089,7 @@ def user_config(v: object) -> bool:
                     return False
                 if not v00v.keys() >= _KEYS_65:
                     return False
-                if not v00v.keys() <= _KEYS_84:
+                if not v00v.keys() <= _KEYS_85:
                     return False
                 v00v0 = v00v['type']
                 if not isinstance(v00v0, str):

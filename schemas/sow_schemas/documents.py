@@ -1317,6 +1317,23 @@ class StateConfig(TypedDict):
 Isolation = Literal["task", "project"]
 
 
+class WorktreeConfig(TypedDict):
+    """What makes the worktree of a task one in which its work runs. Set by a person; absent where a checkout
+    is enough."""
+
+    setup: NotRequired[list[str]]
+    """Shell commands that are run in a fresh worktree before its agent starts, until one fails. Set by a
+    person; none where it is absent."""
+
+    teardown: NotRequired[list[str]]
+    """Shell commands that are run in a worktree before sow removes it, each whether or not another failed.
+    Set by a person; none where it is absent."""
+
+    ports: NotRequired[int]
+    """How many consecutive ports each task has to itself on this machine, as SOW_PORT_0 and so on. Set by a
+    person; 0 where it is absent."""
+
+
 class FinishConfig(TypedDict):
     """How `sow project finish` brings work home. Set by a person; absent where the defaults suit."""
 
@@ -1348,6 +1365,10 @@ class RepositoryConfig(TypedDict):
     isolation: NotRequired[Isolation]
     """Whether each task works in a worktree of its own or all in the project's. Set by a person; task where
     it is absent."""
+
+    worktree: NotRequired[WorktreeConfig]
+    """What makes the worktree of a task one in which its work runs. Set by a person; absent where a checkout
+    is enough."""
 
     checks: NotRequired[list[str]]
     """Shell commands that must succeed before work counts as done. Set by a person; none where it is

@@ -233,6 +233,7 @@ def reviewer(turns: "Turns") -> "Reviewer":
         workspace=turns.workspace,
         checks=turns.repository.checks,
         environment=turns.environment,
+        ports=turns.repository.worktree.ports,
     )
 
 
