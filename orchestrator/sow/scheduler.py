@@ -373,6 +373,7 @@ class Scheduler:
             log.warning("session not stored", task=live.attempt.task_id, session=session, why=str(fault))
 
     def _end_if_stuck(self, live: Live, now: float) -> None:
+        live.look_at_setup(now)
         if live.stopped:
             return
         silence = self.turns.repository.silence_seconds

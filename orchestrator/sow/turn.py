@@ -19,13 +19,13 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from sow import files, lease, ports, prompts, roles, shim
+from sow import files, lease, outfit, ports, prompts, roles, shim
 from sow.attempt import Attempt, Attempts
 from sow.change import Change, Event
 from sow.clock import is_unset
 from sow.config import ExecutorChoice, RepositoryConfig, UserConfig, bad_settings, executor_of
 from sow.driving import Drivers
-from sow.errors import Busy, Refused, SowError
+from sow.errors import Busy, Failed, Refused, SowError
 from sow.git import commits
 from sow.judgement import judged, sent_back
 from sow.layout import Layout
@@ -33,6 +33,7 @@ from sow.process import Identity
 from sow.progress import End, Tally, after, has_gone_on, verdict
 from sow.recovery.policy import Decision
 from sow.report import apply_outbox
+from sow.runner import attempt as folders
 from sow.runner import environment
 from sow.runner.attempt import Exit
 from sow.runner.local import LocalRunner, Running
@@ -76,6 +77,14 @@ class Live:
     stopped: str = ""
     quiet_since: float = 0.0
     """When it last printed something, in seconds since the epoch."""
+    setting_up: bool = False
+    """Whether its worktree is still being set up, which may be quiet: the agent has not begun."""
+
+    def look_at_setup(self, now: float) -> None:
+        """Takes in whether the setup has ended; silence counts from then on."""
+        if self.setting_up:
+            self.setting_up = folders.is_setting_up(self.running.folder)
+            self.quiet_since = now
 
     def follow(self, now: float, *, final: bool = False) -> list[base.Report]:
         """Reads what was printed since the last call; gives the reports, already in the tally."""
@@ -161,7 +170,7 @@ class Turns:
             writable=(self.layout.task(task.phase, task.id), self.layout.runtime),
             allowed_commands=("sow", *self.repository.checks),
         )
-        command = self._command(executor, turn, action)
+        command = self._made_ready(self._command(executor, turn, action), turn)
         # Before the record: one without a living driver is taken for a killed one's.
         leases = self._leases(task.id, session, attempt_id)
         attempt = self.attempts.keep(
@@ -212,6 +221,7 @@ class Turns:
             leases,
             (*tried, action),
             quiet_since=self.clock(),
+            setting_up=folders.is_setting_up(running.folder),
         )
 
     def adopt(self, attempt: Attempt, running: Running) -> Live:
@@ -229,6 +239,7 @@ class Turns:
             self.drivers.adopt(attempt, running.identity),
             ("resume", attempt.action),
             quiet_since=self.clock(),
+            setting_up=folders.is_setting_up(running.folder),
         )
 
     def choice(self, task: Task) -> ExecutorChoice:
@@ -244,11 +255,17 @@ class Turns:
         kept = task.session_id if task.session_id and not task.fresh and "mint" not in tried else None
         if kept is not None and not executor.accepts(kept):
             kept = None
-        if kept is not None and (not tried or tried[-1] == "resume") and self._is_known(kept, executor):
+        is_first = not tried or tried[-1] == "resume"
+        if kept is not None and is_first and self._has_begun(task, kept) and self._is_known(kept, executor):
             return kept, "resume"
         if executor.ids != "ours":
             return None, "spawn"
         return kept or self.new_id(), "spawn"
+
+    def _has_begun(self, task: Task, session: str) -> bool:
+        """Whether an agent was started in the session, as far as known: a failed setup keeps it from that."""
+        mine = [attempt for attempt in self.attempts.of_task(task.id) if attempt.session_id == session]
+        return not mine or any(not folders.is_setting_up(self.attempts.folder(one.id)) for one in mine)
 
     def _is_known(self, session: str, executor: base.Executor) -> bool:
         """Whether the CLI still has the session; where it can't be asked, its own refusal will tell."""
@@ -311,6 +328,13 @@ class Turns:
         path = self.environment.get("PATH", os.defpath)
         found = next((name for name in names if shutil.which(name, path=path)), command.argv[0])
         return replace(command, argv=(found, *command.argv[1:]))
+
+    def _made_ready(self, command: base.Command, turn: base.Turn) -> base.Command:
+        """The command with what is to be run in its worktree before it, where that was not done yet."""
+        script = outfit.setup(turn.folder, self.repository.worktree.setup)
+        if script is None:
+            return command
+        return replace(command, files={**command.files, f"{turn.scratch}/{folders.SETUP}": script})
 
     def _leases(self, task_id: str, session: str | None, attempt: str) -> tuple[lease.Lease, ...]:
         """Takes the task's turn and session; where either is held, nothing is left of the attempt."""
@@ -440,7 +464,7 @@ class Turns:
             custom_args=choice.custom_args,
             params=task.params or {},
         )
-        command = self._command(executor, turn, "attach")
+        command = self._made_ready(self._command(executor, turn, "attach"), turn)
         leases = self._leases(task.id, task.session_id, attempt_id)
         attempt = self.attempts.keep(
             Attempt(
@@ -471,6 +495,9 @@ class Turns:
             ) from fault
         finally:
             self._close(attempt, leases, outcome="attached", status=status)
+        if failure := outfit.setup_failure(scratch):
+            words = f"the worktree of task {task.id} could not be set up: {failure}"
+            raise Failed(words, f"mend that, then attach again: `sow agent attach {task.id}`")
         return attempt
 
     def end_attached(self, attempt: Attempt) -> None:
@@ -536,6 +563,9 @@ class Turns:
         return files.text(f"{self.attempts.folder(attempt)}/stopped")
 
     def _ending(self, live: Live, status: Exit | None) -> base.Finished | base.Failed:
+        folder = self.attempts.folder(live.attempt.id)
+        if failure := outfit.setup_failure(folder):
+            return base.Failed("setup_failed", outfit.told(failure, folder))
         code = None if status is None else (-status.signal if status.signal else status.code)
         if live.tally.finished and live.stopped == "after result":
             code, live.stopped = 0, ""

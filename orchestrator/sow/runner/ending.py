@@ -51,14 +51,14 @@ def end_group(leader: Identity, grace: float) -> bool:
         # A stopped process gets its TERM only when it goes on.
         _to_group(leader.pid, signal.SIGCONT)
         deadline = time.monotonic() + grace
-        # Told in the moment in which it starts its command, a shell keeps that from the command.
-        while not reached and (left := deadline - time.monotonic()) > 0:
+        # Told in the moment in which it starts its command, or what comes before that, a shell keeps it
+        # from the command.
+        while (left := deadline - time.monotonic()) > 0:
             if _ended([fd], min(_STARTING, left)):
                 return False
-            reached = _started(leader.pid)
-            _tell(reached)
-        if _ended([fd], max(0.0, deadline - time.monotonic())):
-            return False
+            late = _started(leader.pid) - reached
+            _tell(late)
+            reached |= late
         _to_group(leader.pid, signal.SIGKILL)
         _ended([fd], PATIENCE)
         return True

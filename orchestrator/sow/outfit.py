@@ -1,0 +1,171 @@
+"""What makes a worktree one in which its work runs, and what clears up behind it: the commands for both.
+
+    <attempt>/setup         the script that the attempt's shell runs before the agent (runner/attempt.py)
+    <attempt>/setup.at      the command that it came to
+    <git folder>/sow-setup  which commands were run in this worktree
+
+The mark lies with what git keeps of the worktree: one that is made again has
+none. It holds a hash of the commands, so others are run where those changed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+from sow import files
+from sow.git import places
+from sow.runner import attempt as folders
+
+TEARDOWN_SECONDS = 120.0
+"""How long the commands that clear up behind a worktree may take, all together."""
+
+LAST_LINES = 20
+"""How much of a command's output its failure tells."""
+
+_MARK = "sow-setup"
+_HELD = "sow-setting-up"
+
+# Whoever is second in a worktree waits, then finds the mark. The kernel frees the lock of one that died.
+_LOCKED = (
+    "import fcntl, os, sys; fd = os.open(sys.argv[1], os.O_RDWR | os.O_CREAT, 0o600); "
+    "fcntl.flock(fd, fcntl.LOCK_EX); os.dup2(fd, 9); os.execv('/bin/sh', ['sh', *sys.argv[2:]])"
+)
+
+_SCRIPT = """\
+# `worktree.setup` of .sow/config.yaml, as sow runs it in a fresh worktree before its agent.
+if [ "$1" != locked ]; then
+    exec {python} -I -S -c {locked} {held} "$0" locked
+fi
+if [ "$(cat {mark} 2>/dev/null)" = {done} ]; then
+    exit 0
+fi
+run() {{
+    printf '%s\\n' "$1" >"$0.at"
+    printf '$ %s\\n' "$1"
+    /bin/sh -c "$1" 9>&- || exit
+}}
+{commands}
+echo {done} >{mark}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A command that did not do what it is there for."""
+
+    command: str
+    how: str
+    """`ended with code 1`, `was killed by SIGKILL`, ..."""
+    output: str
+    """The last lines that it printed."""
+
+    def __str__(self) -> str:
+        return f"`{self.command}` {self.how}"
+
+
+def setup(folder: str, commands: Sequence[str]) -> str | None:
+    """The script that makes the worktree `folder` ready; None where nothing is to be done any more.
+
+    In the main checkout it never is: that is the person's own, and not fresh.
+    """
+    there = places.find(folder) if commands else None
+    if there is None or there.git_dir == there.common:
+        return None
+    mark = f"{there.git_dir}/{_MARK}"
+    done = hashlib.sha256(json.dumps(list(commands)).encode()).hexdigest()
+    if files.text(mark).strip() == done:
+        return None
+    return _SCRIPT.format(
+        python=shlex.quote(sys.executable),
+        locked=shlex.quote(_LOCKED),
+        mark=shlex.quote(mark),
+        held=shlex.quote(f"{there.git_dir}/{_HELD}"),
+        done=done,
+        commands="\n".join(f"run {shlex.quote(command)}" for command in commands),
+    )
+
+
+def setup_failure(attempt: str) -> Failure | None:
+    """What failed of the setup of the attempt in the folder `attempt`; None where nothing did."""
+    code = folders.setup_status(attempt)
+    if not code:
+        return None
+    command = files.text(f"{attempt}/{folders.SETUP}.at").strip() or folders.SETUP
+    return Failure(command, _how(code), _last_lines(f"{attempt}/{folders.SETUP_LOG}"))
+
+
+def told(failure: Failure, attempt: str) -> str:
+    """A failed setup in words for a person, with where all that it printed is kept."""
+    said = "".join(f"    {line}\n" for line in failure.output.splitlines())
+    said = f"\n\n{said}\n" if said else " "
+    return (
+        f"The worktree could not be set up, so no agent was started: {failure}.{said}"
+        f"Its whole output: {attempt}/{folders.SETUP_LOG}."
+    )
+
+
+def tear_down(
+    folder: str, commands: Sequence[str], environment: Mapping[str, str], seconds: float = TEARDOWN_SECONDS
+) -> Iterator[Failure]:
+    """Runs the commands that clear up before the worktree `folder` goes, each whatever became of the others.
+
+    Gives those that failed. What is not done after `seconds` is ended.
+    """
+    for command in commands:
+        with tempfile.TemporaryFile() as output:
+            try:
+                started = subprocess.Popen(
+                    ["/bin/sh", "-c", command], cwd=folder, env=dict(environment), stdin=subprocess.DEVNULL,
+                    stdout=output, stderr=subprocess.STDOUT, start_new_session=True,
+                )  # fmt: skip
+            except (OSError, ValueError) as fault:
+                yield Failure(command, f"could not be started: {fault}", "")
+                continue
+            how = _ended(started, seconds)
+            if how:
+                output.seek(max(output.seek(0, os.SEEK_END) - 65536, 0))
+                yield Failure(command, how, _last(output.read()))
+
+
+def _ended(started: subprocess.Popen[bytes], seconds: float) -> str:
+    """How a command ended; empty for well. One that takes too long is ended, and what it started."""
+    try:
+        code = started.wait(seconds)
+    except subprocess.TimeoutExpired:
+        return f"did not end within {seconds:g} s"
+    finally:
+        if started.returncode is None:
+            with suppress(ProcessLookupError):
+                os.killpg(started.pid, signal.SIGKILL)
+            started.wait()
+    return _how(128 - code if code < 0 else code) if code else ""
+
+
+def _how(code: int) -> str:
+    try:
+        return f"was ended by {signal.Signals(code - 128).name}"
+    except ValueError:
+        return f"ended with code {code}"
+
+
+def _last_lines(path: str) -> str:
+    try:
+        with open(path, "rb") as file:
+            file.seek(max(file.seek(0, os.SEEK_END) - 65536, 0))
+            return _last(file.read())
+    except FileNotFoundError:
+        return ""
+
+
+def _last(data: bytes) -> str:
+    return "\n".join(data.decode("utf-8", "replace").splitlines()[-LAST_LINES:])
