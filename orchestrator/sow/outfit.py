@@ -18,16 +18,18 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from sow import files
-from sow.git import places
+from sow import files, ports
+from sow.git import places, worktrees
+from sow.git.repository import Git
+from sow.layout import Layout
 from sow.runner import attempt as folders
 
 TEARDOWN_SECONDS = 120.0
-"""How long the commands that clear up behind a worktree may take, all together."""
+"""How long each command may take that clears up before a worktree goes."""
 
 LAST_LINES = 20
 """How much of a command's output its failure tells."""
@@ -114,27 +116,50 @@ def told(failure: Failure, attempt: str) -> str:
     )
 
 
-def tear_down(
-    folder: str, commands: Sequence[str], environment: Mapping[str, str], seconds: float = TEARDOWN_SECONDS
-) -> Iterator[Failure]:
-    """Runs the commands that clear up before the worktree `folder` goes, each whatever became of the others.
+@dataclass(frozen=True, slots=True)
+class Teardown:
+    """What is run in a worktree before sow removes it."""
 
-    Gives those that failed. What is not done after `seconds` is ended.
-    """
-    for command in commands:
-        with tempfile.TemporaryFile() as output:
-            try:
-                started = subprocess.Popen(
-                    ["/bin/sh", "-c", command], cwd=folder, env=dict(environment), stdin=subprocess.DEVNULL,
-                    stdout=output, stderr=subprocess.STDOUT, start_new_session=True,
-                )  # fmt: skip
-            except (OSError, ValueError) as fault:
-                yield Failure(command, f"could not be started: {fault}", "")
-                continue
-            how = _ended(started, seconds)
-            if how:
-                output.seek(max(output.seek(0, os.SEEK_END) - 65536, 0))
-                yield Failure(command, how, _last(output.read()))
+    commands: Sequence[str]
+    environment: Mapping[str, str]
+    """The variables of the person for whom it is removed."""
+    seconds: float = TEARDOWN_SECONDS
+
+    def before_removal(self, git: Git, folder: str, into: str, layout: Layout, task_id: str) -> list[Failure]:
+        """Clears up in the worktree `folder` of a task, if it may go; complains of what fails, and gives it.
+
+        Each command is run whatever became of the others; all of them again where the removal is repeated.
+        `into`: the branch that has to have the work of it. Without a `task_id` it is the project's.
+        """
+        path = os.path.realpath(folder)
+        if not self.commands or not os.path.isdir(path) or worktrees.reason_to_stay(git, path, into):
+            return []
+        block = ports.of(layout, task_id, self.environment) if task_id else None
+        environment = {
+            **self.environment,
+            "SOW_PROJECT_DIR": layout.project,
+            **({"SOW_TASK_ID": task_id} if task_id else {}),
+            **(block.variables() if block else {}),
+        }
+        failed = [found for one in self.commands if (found := _run(one, path, environment, self.seconds))]
+        for failure in failed:
+            said = "".join(f"     {line}\n" for line in failure.output.splitlines())
+            sys.stderr.write(f"sow: a teardown fails, and {path} goes all the same: {failure}\n{said}")
+        return failed
+
+
+def _run(command: str, folder: str, environment: Mapping[str, str], seconds: float) -> Failure | None:
+    with tempfile.TemporaryFile() as output:
+        try:
+            started = subprocess.Popen(
+                ["/bin/sh", "-c", command], cwd=folder, env=environment, stdin=subprocess.DEVNULL,
+                stdout=output, stderr=subprocess.STDOUT, start_new_session=True,
+            )  # fmt: skip
+        except (OSError, ValueError) as fault:
+            return Failure(command, f"could not be started: {fault}", "")
+        how = _ended(started, seconds)
+        output.seek(max(output.seek(0, os.SEEK_END) - 65536, 0))
+        return Failure(command, how, _last(output.read())) if how else None
 
 
 def _ended(started: subprocess.Popen[bytes], seconds: float) -> str:

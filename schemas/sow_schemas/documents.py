@@ -214,9 +214,9 @@ EventType = Literal[
     "artifact.removed", "task.completed", "task.failed", "task.paused", "task.resumed", "task.needs_review",
     "task.feedback", "task.abandoned", "task.retry_scheduled", "task.changed", "task.moved", "task.removed",
     "task.restored", "session.started", "attempt.started", "attempt.ended", "agent.message", "agent.tool",
-    "usage.updated", "merge.done", "merge.conflict", "lock.broken", "run.started", "run.ended",
-    "project.created", "project.advanced", "project.split", "project.changed", "project.continued",
-    "project.finished", "project.deleted", "phase.changed", "tool.denied"
+    "usage.updated", "merge.done", "merge.conflict", "teardown.failed", "lock.broken", "run.started",
+    "run.ended", "project.created", "project.advanced", "project.split", "project.changed",
+    "project.continued", "project.finished", "project.deleted", "phase.changed", "tool.denied"
 ]
 
 
@@ -472,6 +472,22 @@ class MergeConflict(TypedDict):
     """The files in conflict. Set with the event."""
 
 
+class TeardownFailed(TypedDict):
+    """A command that clears up before a worktree goes did not end well; the worktree went all the same."""
+
+    folder: str
+    """The worktree. Set with the event."""
+
+    command: str
+    """The command. Set with the event."""
+
+    how: str
+    """How it ended. Set with the event."""
+
+    output: str
+    """The last lines that it printed. Set with the event."""
+
+
 class LockBroken(TypedDict):
     """A lease was taken over from a dead holder."""
 
@@ -610,8 +626,8 @@ EventPayload = (
     TaskCompleted | TaskFailed | TaskPaused | TaskResumed | TaskNeedsReview | TaskFeedback | TaskAbandoned |
     TaskRetryScheduled | TaskChanged | TaskMoved | TaskRemoved | TaskRestored | SessionStarted |
     AttemptStarted | AttemptEnded | AgentMessage | AgentTool | UsageUpdated | MergeDone | MergeConflict |
-    LockBroken | RunStarted | RunEnded | ProjectCreated | ProjectAdvanced | ProjectSplit | ProjectChanged |
-    ProjectContinued | ProjectFinished | ProjectDeleted | PhaseChanged | ToolDenied
+    TeardownFailed | LockBroken | RunStarted | RunEnded | ProjectCreated | ProjectAdvanced | ProjectSplit |
+    ProjectChanged | ProjectContinued | ProjectFinished | ProjectDeleted | PhaseChanged | ToolDenied
 )
 
 

@@ -170,16 +170,17 @@ def turns(
     run = run_id or os.environ.get("SOW_RUN_ID") or f"run-{uuid.uuid4().hex[:12]}"
     held = store(wanted, actor=actor, run_id=run)
     settings = RepositoryConfig.read(held.layout.main)
+    variables = dict(os.environ if environment is None else environment)
     return Turns(
         layout=held.layout,
         store=held,
         attempts=Attempts(held.layout),
-        workspace=Workspace.of(held, settings),
+        workspace=Workspace.of(held, settings, variables),
         drivers=Drivers(held),
         runner=LocalRunner(base_env={}),
         user=user or UserConfig.read(os.environ),
         repository=settings,
-        environment=dict(os.environ if environment is None else environment),
+        environment=variables,
         run_id=run,
         clock=time.time,
     )
