@@ -34,6 +34,9 @@ TEARDOWN_SECONDS = 120.0
 LAST_LINES = 20
 """How much of a command's output its failure tells."""
 
+OUTPUT_BYTES = 1 << 16
+"""How far back its last lines are looked for."""
+
 _MARK = "sow-setup"
 _HELD = "sow-setting-up"
 
@@ -103,7 +106,8 @@ def setup_failure(attempt: str) -> Failure | None:
     if not code:
         return None
     command = files.text(f"{attempt}/{folders.SETUP}.at").strip() or folders.SETUP
-    return Failure(command, _how(code), _last_lines(f"{attempt}/{folders.SETUP_LOG}"))
+    printed = _last_lines(f"{attempt}/{folders.SETUP_LOG}", behind=f"$ {command}\n")
+    return Failure(command, _how(code), printed)
 
 
 def told(failure: Failure, attempt: str) -> str:
@@ -158,7 +162,7 @@ def _run(command: str, folder: str, environment: Mapping[str, str], seconds: flo
         except (OSError, ValueError) as fault:
             return Failure(command, f"could not be started: {fault}", "")
         how = _ended(started, seconds)
-        output.seek(max(output.seek(0, os.SEEK_END) - 65536, 0))
+        output.seek(max(output.seek(0, os.SEEK_END) - OUTPUT_BYTES, 0))
         return Failure(command, how, _last(output.read())) if how else None
 
 
@@ -183,11 +187,12 @@ def _how(code: int) -> str:
         return f"ended with code {code}"
 
 
-def _last_lines(path: str) -> str:
+def _last_lines(path: str, behind: str) -> str:
+    """The last lines of a file, none of them before the words `behind` where these are among them."""
     try:
         with open(path, "rb") as file:
-            file.seek(max(file.seek(0, os.SEEK_END) - 65536, 0))
-            return _last(file.read())
+            file.seek(max(file.seek(0, os.SEEK_END) - OUTPUT_BYTES, 0))
+            return _last(file.read().rpartition(behind.encode("utf-8", "replace"))[2])
     except FileNotFoundError:
         return ""
 

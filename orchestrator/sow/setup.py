@@ -37,6 +37,7 @@ CONFIG = """\
 requires: ">=0.1"
 # jobs: 3                      # agents at once
 # checks: ["make test"]        # must pass before approved work is merged; agents may run them
+# worktree: {setup: ["npm ci"], ports: 2}    # run in a fresh worktree; ports of each task, $SOW_PORT_0 ...
 # environment: ["MY_APP_*"]    # variables that agents get besides the usual ones
 """
 

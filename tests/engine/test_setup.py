@@ -4,9 +4,11 @@ import os
 import signal
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import pexpect
 import pytest
-from tests.engine.stage import Stage, assert_sound, until, work
+from tests.engine.stage import Stage, ask, assert_sound, until, work
 
 StageWith = Callable[..., Stage]
 
@@ -73,6 +75,7 @@ def test_where_it_fails_a_person_is_asked_and_no_try_and_no_session_is_spent(sta
         f"sow task retry {task_id}",
     ):
         assert words in task.question["text"], words
+    assert "fetching" not in task.question["text"], "what another command printed is in the log"
     assert "no network" in said
     assert (attempt.outcome, attempt.error_class) == ("failed", "setup_failed")
     assert Path(stage.attempts.folder(attempt.id), "transcript.jsonl").read_text() == ""
@@ -136,6 +139,32 @@ def test_a_stop_ends_it_and_the_next_start_runs_it_again(stage: Stage, by: str) 
     assert (second.action, second.session_id) == ("spawn", first.session_id), "no agent ever had it"
     assert stage.statuses() == {task_id: "needs_review"}
     assert_sound(stage)
+
+
+def test_a_person_who_attaches_sees_it_and_is_told_where_it_fails(stage: Stage) -> None:
+    task_id = stage.add([{"say": "Hello."}, ask("Well?")])
+    stage.run()
+    stage.settings(worktree={"setup": ["echo fetching; exit $(cat $HOME/code)"]})
+    code = Path(stage.env["HOME"], "code")
+    code.write_text("4")
+    first, *words = stage.argv("agent", "attach", task_id)
+    for wanted in (f"the worktree of task {task_id} could not be set up:", "Back from the session"):
+        child: Any = pexpect.spawn(
+            first, words, cwd=str(stage.main), env=stage.env, encoding="utf-8", timeout=30
+        )
+        try:
+            child.expect_exact("fetching\r\n")
+            if code.read_text() == "0":
+                child.expect_exact("> ")
+                child.sendline("")
+            child.expect_exact(wanted)
+            child.expect(pexpect.EOF)
+        finally:
+            child.close(force=True)
+        assert child.exitstatus == (1 if code.read_text() == "4" else 0)
+        code.write_text("0")
+    assert [a.outcome for a in stage.tried(task_id)[1:]] == ["attached", "attached"]
+    assert stage.statuses() == {task_id: "paused"}
 
 
 def test_a_quiet_setup_is_no_silent_agent(stage: Stage) -> None:
