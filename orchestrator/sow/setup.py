@@ -37,7 +37,9 @@ CONFIG = """\
 requires: ">=0.1"
 # jobs: 3                      # agents at once
 # checks: ["make test"]        # must pass before approved work is merged; agents may run them
-# worktree: {setup: ["npm ci"], ports: 2}    # run in a fresh worktree; ports of each task, $SOW_PORT_0 ...
+# worktree:
+#   setup: ["npm ci"]          # run in a task's fresh worktree, before its agent
+#   ports: 2                   # that each task has to itself, $SOW_PORT_0 ...
 # environment: ["MY_APP_*"]    # variables that agents get besides the usual ones
 """
 
