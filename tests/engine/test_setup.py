@@ -80,6 +80,9 @@ def test_where_it_fails_a_person_is_asked_and_no_try_and_no_session_is_spent(sta
     assert (attempt.outcome, attempt.error_class) == ("failed", "setup_failed")
     assert Path(stage.attempts.folder(attempt.id), "transcript.jsonl").read_text() == ""
     assert not Path(str(task.worktree), "never").exists()
+    logged = stage.sow("agent", "logs", task_id).output
+    assert "fetching\n" in logged
+    assert "no network\n" in logged
     assert_sound(stage)
     stage.retry(task_id)
     stage.run()
