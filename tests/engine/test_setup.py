@@ -8,7 +8,7 @@ from typing import Any
 
 import pexpect
 import pytest
-from tests.engine.stage import Stage, ask, assert_sound, until, work
+from tests.engine.stage import Stage, ask, assert_sound, kill, until, work
 
 StageWith = Callable[..., Stage]
 
@@ -119,6 +119,24 @@ def test_a_run_that_is_killed_meanwhile_leaves_it_to_the_next(stage: Stage) -> N
     assert_sound(stage)
 
 
+def test_one_that_is_killed_with_its_shell_is_run_again(stage: Stage) -> None:
+    stage.settings(worktree={"setup": [slow(stage)]})
+    task_id = stage.add(work("a"))
+    run = stage.start("run")
+    until((stage.tmp / "up").exists)
+    (stage.tmp / "up").unlink()
+    for pid in stage.alive():
+        kill(pid)
+    until((stage.tmp / "up").exists)
+    (stage.tmp / "go").touch()
+    assert run.end() == 5
+    first, second = stage.tried(task_id)
+    assert (first.outcome, second.action, second.session_id) == ("lost", "spawn", first.session_id)
+    assert (stage.tmp / "ran").read_text() == "x\n"
+    assert stage.statuses() == {task_id: "needs_review"}
+    assert_sound(stage)
+
+
 @pytest.mark.parametrize("by", ["person", "interrupt"])
 def test_a_stop_ends_it_and_the_next_start_runs_it_again(stage: Stage, by: str) -> None:
     stage.settings(worktree={"setup": [slow(stage)]}, grace_seconds=30)
@@ -170,6 +188,7 @@ def test_a_person_who_attaches_sees_it_and_is_told_where_it_fails(stage: Stage) 
     assert stage.statuses() == {task_id: "paused"}
 
 
+@pytest.mark.slow
 def test_a_quiet_setup_is_no_silent_agent(stage: Stage) -> None:
     stage.settings(worktree={"setup": ["sleep 3.5"]}, silence_seconds=3)
     task_id = stage.add(work("a"))
