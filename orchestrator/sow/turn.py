@@ -29,6 +29,7 @@ from sow.errors import Busy, Failed, Refused, SowError
 from sow.git import commits
 from sow.judgement import judged, sent_back
 from sow.layout import Layout
+from sow.ports import Block
 from sow.process import Identity
 from sow.progress import End, Tally, after, has_gone_on, verdict
 from sow.recovery.policy import Decision
@@ -152,12 +153,13 @@ class Turns:
         executor = executor_of(choice)
         folder, branch, start = self.workspace.prepare(task)
         session, action = self._session(task, executor, tried)
-        variables = self._ports(task)
+        block = self._ports(task)
 
         attempt_id = self.attempts.reserve(task.id, task.iteration)
         reason = reason or self._reason(task, action)
         turn = base.Turn(
             prompt=(prompt or self._prompt(task, action, reason))
+            + (f"\n\n{prompts.own_ports(block.count)}" if block and action == "spawn" else "")
             + self._by_file(executor, choice, attempt_id),
             folder=folder,
             scratch=self.attempts.folder(attempt_id),
@@ -195,7 +197,7 @@ class Turns:
                 command,
                 attempt_id,
                 self.attempts.folder(attempt_id),
-                {**self._environment(task, attempt_id, executor), **variables},
+                self._environment(task, attempt_id, executor, block),
             )
         except SowError as fault:
             self._close(attempt, leases, outcome="failed", message=str(fault))
@@ -385,7 +387,9 @@ class Turns:
 
         return self.store.change_task(task.id, change)
 
-    def _environment(self, task: Task, attempt: str, executor: base.Executor) -> dict[str, str]:
+    def _environment(
+        self, task: Task, attempt: str, executor: base.Executor, block: Block | None
+    ) -> dict[str, str]:
         """What a worker finds its task by; the `sow` that started it comes first on its PATH."""
         path = f"{shim.folder(self.layout.main)}{os.pathsep}{self.environment.get('PATH', os.defpath)}"
         mine = {
@@ -396,6 +400,7 @@ class Turns:
             "SOW_PROJECT_RUNTIME": self.layout.runtime,
             "SOW_RUN_ID": self.run_id,
             "SOW_ATTEMPT_ID": attempt,
+            **(block.variables() if block else {}),
             # An agent that starts others is to choose as the user did.
             **{name: value for name, value in self.environment.items() if name.startswith(roles.VARIABLES)},
         }
@@ -403,10 +408,10 @@ class Turns:
             self.environment, (*executor.environment, *self.repository.environment), mine
         )
 
-    def _ports(self, task: Task) -> dict[str, str]:
-        """The variables of the ports that the task has to itself."""
+    def _ports(self, task: Task) -> Block | None:
+        """The ports that the task has to itself; None where the settings ask for none."""
         count = self.repository.worktree.ports
-        return ports.lease(self.layout, task.id, count, self.environment).variables() if count else {}
+        return ports.lease(self.layout, task.id, count, self.environment) if count else None
 
     def _passed(self, executor: base.Executor) -> dict[str, str]:
         """What an agent gets to see of the user's variables."""
@@ -450,7 +455,7 @@ class Turns:
         choice = self.choice(task)
         executor = executor_of(choice)
         folder, _, _ = self.workspace.prepare(task)
-        own_ports = self._ports(task)
+        block = self._ports(task)
         attempt_id = self.attempts.reserve(task.id, task.iteration)
         scratch = self.attempts.folder(attempt_id)
         turn = base.Turn(
@@ -484,7 +489,7 @@ class Turns:
             )
         )
         status = None
-        variables = {**self._environment(task, attempt_id, executor), **own_ports}
+        variables = self._environment(task, attempt_id, executor, block)
         try:
             if isinstance(executor, extras.PreparesTerminal):
                 executor.prepare_terminal(folder, {**variables, **command.env})

@@ -38,6 +38,8 @@ def test_it_is_run_once_before_the_agent_and_two_tasks_have_ports_of_their_own(s
     stage.send_back(one, "Again.")
     stage.run()
     assert ports(stage, one, "a") == found[one], "set up once, and the same ports"
+    first, again = stage.told(one)
+    assert ("`$SOW_PORT_0` to `$SOW_PORT_2`" in first, "$SOW_PORT_0" in again) == (True, False)
     assert_sound(stage)
 
 
