@@ -33,6 +33,7 @@ Kind = Literal[
     "session_conflict",
     "tool_permission_denied",
     "missing_tool",
+    "setup_failed",
     "config_invalid",
     "max_turns",
     "budget_exceeded",

@@ -36,6 +36,7 @@ ERROR_TYPES: dict[str, ErrorType] = {
     "session_conflict": "validation",
     "config_invalid": "validation",
     "missing_tool": "system",
+    "setup_failed": "system",
     "crash_signal": "runtime",
 }
 """A class of failure in the words of the wire format that others read; any other is `unknown`."""
@@ -71,6 +72,8 @@ def sent_back(task: Task, words: str, *, by: str, at: str, file: str) -> Change:
 
 
 def _asked(task: Task, ask: AskPerson, end: End, now: float) -> Change:
+    if isinstance(end.ending, Failed) and end.ending.kind == "setup_failed":
+        task = _without_a_try(task)  # no agent was started
     paused = task.pause(ask.text, kind=ask.kind, by="orchestrator", at=stamp(now), options=ask.options)
     if isinstance(end.ending, Failed) and ask.kind == "failure":
         paused = _with_error(paused, end.ending, now)

@@ -19,10 +19,11 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from sow import files, original
+from sow import files, original, outfit
 from sow.change import Event
+from sow.config import RepositoryConfig
 from sow.document import canonical
-from sow.errors import Busy, Failed, SowError
+from sow.errors import Busy, Failed, Refused, SowError
 from sow.git import commits, review, worktrees
 from sow.git.places import Places
 from sow.git.repository import Git
@@ -248,6 +249,7 @@ def _clear_away(layout: Layout, removal: Removal) -> Removed:
 
 def _clear_trees(layout: Layout, removal: Removal, gone: list[str], kept: list[Kept]) -> None:
     git = Git(layout.main)
+    _tear_down(git, layout, removal.branch)
     for one in own_worktrees(git, removal.branch):
         # Its branch has what it has: that one stays where it is merged nowhere.
         _clear(git, one.path, one.branch or removal.branch, gone, kept)
@@ -256,6 +258,19 @@ def _clear_trees(layout: Layout, removal: Removal, gone: list[str], kept: list[K
     if layout.folder != layout.main:
         _clear(git, layout.folder, removal.branch, gone, kept)
     _clear_branch(git, removal.branch, removal.target, removal.keep_branch, gone, kept)
+
+
+def _tear_down(git: Git, layout: Layout, branch: str) -> None:
+    """Clears up in the worktrees that are about to go, as far as the settings can be read."""
+    settings = RepositoryConfig()
+    with suppress(Refused):
+        settings = RepositoryConfig.read(layout.main)
+    teardown = outfit.Teardown(settings.worktree.teardown, os.environ)
+    for one in own_worktrees(git, branch) if teardown.commands else ():
+        task_id = (one.branch or one.path)[-len("000") :]
+        teardown.before_removal(git, one.path, one.branch or branch, layout, task_id)
+    if settings.isolation == "project" and layout.folder != layout.main:
+        teardown.before_removal(git, layout.folder, branch, layout, "")
 
 
 def _clear(git: Git, path: str, branch: str, gone: list[str], kept: list[Kept]) -> None:

@@ -8,11 +8,11 @@ twice. A conflict takes the approval back and is work for the agent.
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from sow import fields, holding, prompts
+from sow import fields, holding, ports, prompts
 from sow.attempt import Attempt, Attempts
 from sow.change import Change, Event
 from sow.clock import is_unset, moment
@@ -103,6 +103,8 @@ class Reviewer:
     workspace: Workplace
     checks: tuple[str, ...]
     environment: Mapping[str, str]
+    ports: int = 0
+    """How many ports each task has to itself."""
 
     def answer(self, task_id: str, text: str, *, by: str) -> Answered:
         """Answers a paused task: it is in progress again.
@@ -235,7 +237,7 @@ class Reviewer:
                     f"task {task.id} is {task.status}, and its approval was taken back just now",
                     f"look at it again: `sow review {task.id}`",
                 )
-            merged = self.workspace.merge(task, self._failed_check if self.checks else None)
+            merged = self.workspace.merge(task, self._vetting(task) if self.checks else None)
             match merged:
                 case landing.Merged(commit) | merges.AlreadyMerged(commit):
                     approved = Approved(self._complete(task, commit), "merged", commit)
@@ -294,9 +296,16 @@ class Reviewer:
 
         return self.store.change_task(task.id, change)
 
-    def _failed_check(self, folder: str) -> CheckFailed | None:
-        """Runs the configured checks in `folder`; gives the first that fails."""
-        return run_checks(self.checks, folder, self.environment)
+    def _vetting(self, task: Task) -> Callable[[str], CheckFailed | None]:
+        """What runs the configured checks for a task in a folder, and gives the first that fails."""
+        return lambda folder: run_checks(self.checks, folder, self.environment_of(task))
+
+    def environment_of(self, task: Task) -> dict[str, str]:
+        """The variables that the checks of a task find: the person's, and the task's own ports."""
+        if not self.ports:
+            return dict(self.environment)
+        block = ports.lease(self.layout, task.id, self.ports, self.environment)
+        return {**self.environment, **block.variables()}
 
 
 def run_checks(checks: tuple[str, ...], folder: str, environment: Mapping[str, str]) -> CheckFailed | None:

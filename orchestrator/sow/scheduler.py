@@ -413,6 +413,7 @@ class Scheduler:
                 self.watch(Note("changed", task, _question(task), live.attempt))
 
     def _end_if_stuck(self, live: Live, now: float) -> None:
+        live.look_at_setup(now)
         if live.stopped:
             return
         if self._is_held(live):

@@ -14,7 +14,7 @@ from sow import continuing, files, find, project_types, statechart
 from sow.change import Event
 from sow.document import canonical
 from sow.errors import BadFile, Busy, Failed, Refused, SowError
-from sow.git import commits, worktrees
+from sow.git import commits, include, worktrees
 from sow.git.excludes import ensure_excludes
 from sow.git.places import Places
 from sow.git.repository import Git
@@ -37,6 +37,9 @@ CONFIG = """\
 requires: ">=0.1"
 # jobs: 3                      # agents at once
 # checks: ["make test"]        # must pass before approved work is merged; agents may run them
+# worktree:
+#   setup: ["npm ci"]          # run in a task's fresh worktree, before its agent
+#   ports: 2                   # that each task has to itself, $SOW_PORT_0 ...
 # environment: ["MY_APP_*"]    # variables that agents get besides the usual ones
 """
 
@@ -116,6 +119,7 @@ def new_project(places: Places, plan: Plan, *, start: str | None, worktree: bool
             if worktree:
                 notes += _step_aside(repository, plan)
                 worktrees.add(repository, folder, plan.branch, base)
+                include.bring(places.main, folder)
             else:
                 _switch(repository, plan.branch, base)
             store = store_of(layout)
@@ -168,6 +172,7 @@ def _come_in(places: Places, intent: dict[str, str], store_of: StoreOf) -> tuple
     repository = Git(places.main)
     name, branch, folder = intent["name"], intent["branch"], intent["folder"]
     worktrees.add(repository, folder, branch, intent["base"])
+    include.bring(places.main, folder)
     layout = find.in_folder(places, folder)
     found = continuing.Found(name, intent["base"], intent["remote"])
     files.make_folder(layout.runtime)

@@ -19,20 +19,22 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from sow import files, holding, lease, prompts, roles, shim
+from sow import files, holding, lease, outfit, ports, prompts, roles, shim
 from sow.attempt import Attempt, Attempts, spent_in
 from sow.change import Change, Event
 from sow.clock import is_unset
 from sow.config import ExecutorChoice, RepositoryConfig, UserConfig, bad_settings, executor_of
 from sow.driving import Drivers
-from sow.errors import Busy, Refused, SowError
+from sow.errors import Busy, Failed, Refused, SowError
 from sow.git import commits
 from sow.judgement import judged, sent_back
 from sow.layout import Layout
+from sow.ports import Block
 from sow.process import Identity
 from sow.progress import End, Tally, after, has_gone_on, verdict
 from sow.recovery.policy import Decision
 from sow.report import apply_outbox
+from sow.runner import attempt as folders
 from sow.runner import environment
 from sow.runner.attempt import Exit
 from sow.runner.local import LocalRunner, Running
@@ -79,6 +81,14 @@ class Live:
     """When it last printed something, in seconds since the epoch."""
     heeded: tuple[base.Asked | None, base.Asked | None] = (None, None)
     """What it asked, and what it went on from, as far as the task's state agrees with it."""
+    setting_up: bool = False
+    """Whether its worktree is still being set up, which may be quiet: the agent has not begun."""
+
+    def look_at_setup(self, now: float) -> None:
+        """Takes in whether the setup has ended; silence counts from then on."""
+        if self.setting_up:
+            self.setting_up = folders.is_setting_up(self.running.folder)
+            self.quiet_since = now
 
     def follow(self, now: float, *, final: bool = False) -> list[base.Report]:
         """Reads what was printed since the last call; gives the reports, already in the tally."""
@@ -152,11 +162,13 @@ class Turns:
         executor = executor_of(choice)
         folder, branch, start = self.workspace.prepare(task)
         session, action = self._session(task, executor, tried)
+        block = self._ports(task)
 
         attempt_id = self.attempts.reserve(task.id, task.iteration)
         reason = reason or self._reason(task, action)
         turn = base.Turn(
             prompt=(prompt or self._prompt(task, action, reason))
+            + (f"\n\n{prompts.own_ports(block.count)}" if block and action == "spawn" else "")
             + self._by_file(executor, choice, attempt_id),
             folder=folder,
             scratch=self.attempts.folder(attempt_id),
@@ -170,7 +182,7 @@ class Turns:
             allowed_commands=("sow", *self.repository.checks),
             grace_seconds=self.repository.grace_seconds,
         )
-        command = self._command(executor, turn, action)
+        command = self._made_ready(self._command(executor, turn, action), turn)
         # Before the record: one without a living driver is taken for a killed one's.
         leases = self._leases(task.id, session, attempt_id)
         attempt = self.attempts.keep(
@@ -195,7 +207,7 @@ class Turns:
                 command,
                 attempt_id,
                 self.attempts.folder(attempt_id),
-                self._environment(task, attempt_id, executor),
+                self._environment(task, attempt_id, executor, block),
             )
         except SowError as fault:
             self._close(attempt, leases, outcome="failed", message=str(fault))
@@ -221,6 +233,7 @@ class Turns:
             leases,
             (*tried, action),
             quiet_since=self.clock(),
+            setting_up=folders.is_setting_up(running.folder),
         )
 
     def adopt(self, attempt: Attempt, running: Running) -> Live:
@@ -238,6 +251,7 @@ class Turns:
             self.drivers.adopt(attempt, running.identity),
             ("resume", attempt.action),
             quiet_since=self.clock(),
+            setting_up=folders.is_setting_up(running.folder),
         )
 
     def let_go(self, live: Live) -> None:
@@ -285,11 +299,17 @@ class Turns:
         kept = task.session_id if task.session_id and not task.fresh and "mint" not in tried else None
         if kept is not None and not executor.accepts(kept):
             kept = None
-        if kept is not None and (not tried or tried[-1] == "resume") and self._is_known(kept, executor):
+        is_first = not tried or tried[-1] == "resume"
+        if kept is not None and is_first and self._has_begun(task, kept) and self._is_known(kept, executor):
             return kept, "resume"
         if executor.ids != "ours":
             return None, "spawn"
         return kept or self.new_id(), "spawn"
+
+    def _has_begun(self, task: Task, session: str) -> bool:
+        """Whether an agent was started in the session, as far as known: a failed setup keeps it from that."""
+        mine = [attempt for attempt in self.attempts.of_task(task.id) if attempt.session_id == session]
+        return not mine or any(not folders.is_setting_up(self.attempts.folder(one.id)) for one in mine)
 
     def _is_known(self, session: str, executor: base.Executor) -> bool:
         """Whether the CLI still has the session; where it can't be asked, its own refusal will tell."""
@@ -354,6 +374,13 @@ class Turns:
         found = next((name for name in names if shutil.which(name, path=path)), command.argv[0])
         return replace(command, argv=(found, *command.argv[1:]))
 
+    def _made_ready(self, command: base.Command, turn: base.Turn) -> base.Command:
+        """The command with what is to be run in its worktree before it, where that was not done yet."""
+        script = outfit.setup(turn.folder, self.repository.worktree.setup)
+        if script is None:
+            return command
+        return replace(command, files={**command.files, f"{turn.scratch}/{folders.SETUP}": script})
+
     def _leases(self, task_id: str, session: str | None, attempt: str) -> tuple[lease.Lease, ...]:
         """Takes the task's turn and session; where either is held, nothing is left of the attempt."""
         try:
@@ -403,7 +430,9 @@ class Turns:
 
         return self.store.change_task(task.id, change)
 
-    def _environment(self, task: Task, attempt: str, executor: base.Executor) -> dict[str, str]:
+    def _environment(
+        self, task: Task, attempt: str, executor: base.Executor, block: Block | None
+    ) -> dict[str, str]:
         """What a worker finds its task by; the `sow` that started it comes first on its PATH."""
         path = f"{shim.folder(self.layout.main)}{os.pathsep}{self.environment.get('PATH', os.defpath)}"
         mine = {
@@ -414,12 +443,18 @@ class Turns:
             "SOW_PROJECT_RUNTIME": self.layout.runtime,
             "SOW_RUN_ID": self.run_id,
             "SOW_ATTEMPT_ID": attempt,
+            **(block.variables() if block else {}),
             # An agent that starts others is to choose as the user did.
             **{name: value for name, value in self.environment.items() if name.startswith(roles.VARIABLES)},
         }
         return environment.build(
             self.environment, (*executor.environment, *self.repository.environment), mine
         )
+
+    def _ports(self, task: Task) -> Block | None:
+        """The ports that the task has to itself; None where the settings ask for none."""
+        count = self.repository.worktree.ports
+        return ports.lease(self.layout, task.id, count, self.environment) if count else None
 
     def _passed(self, executor: base.Executor) -> dict[str, str]:
         """What an agent gets to see of the user's variables."""
@@ -496,6 +531,7 @@ class Turns:
         choice = self.choice(task)
         executor = executor_of(choice)
         folder, _, _ = self.workspace.prepare(task)
+        block = self._ports(task)
         attempt_id = self.attempts.reserve(task.id, task.iteration)
         scratch = self.attempts.folder(attempt_id)
         turn = base.Turn(
@@ -509,7 +545,7 @@ class Turns:
             custom_args=choice.custom_args,
             params=task.params or {},
         )
-        command = self._command(executor, turn, "attach")
+        command = self._made_ready(self._command(executor, turn, "attach"), turn)
         leases = self._leases(task.id, task.session_id, attempt_id)
         attempt = self.attempts.keep(
             Attempt(
@@ -529,7 +565,7 @@ class Turns:
             )
         )
         status = None
-        variables = self._environment(task, attempt_id, executor)
+        variables = self._environment(task, attempt_id, executor, block)
         try:
             if isinstance(executor, extras.PreparesTerminal):
                 executor.prepare_terminal(folder, {**variables, **command.env})
@@ -540,6 +576,9 @@ class Turns:
             ) from fault
         finally:
             self._close(attempt, leases, outcome="attached", status=status)
+        if failure := outfit.setup_failure(scratch):
+            words = f"the worktree of task {task.id} could not be set up: {failure}"
+            raise Failed(words, f"mend that, then attach again: `sow agent attach {task.id}`")
         return attempt
 
     def end_attached(self, attempt: Attempt) -> None:
@@ -608,6 +647,9 @@ class Turns:
         return files.text(f"{self.attempts.folder(attempt)}/stopped")
 
     def _ending(self, live: Live, status: Exit | None) -> base.Finished | base.Failed:
+        folder = self.attempts.folder(live.attempt.id)
+        if failure := outfit.setup_failure(folder):
+            return base.Failed("setup_failed", outfit.told(failure, folder))
         code = None if status is None else (-status.signal if status.signal else status.code)
         if live.tally.finished and live.stopped == "after result":
             code, live.stopped = 0, ""

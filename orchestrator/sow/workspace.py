@@ -8,19 +8,24 @@ project's branch  <-- merged on approval --  <branch>--010   worktree of task 01
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from sow import files
+from sow.change import Event
 from sow.config import RepositoryConfig
 from sow.errors import Refused, SowError
-from sow.git import commits, landing, merges, review, worktrees
+from sow.git import commits, include, landing, merges, review, worktrees
 from sow.git.lease import GitLease
 from sow.git.repository import Git
 from sow.layout import PROJECT, Layout, task_branch
+from sow.outfit import Teardown
 from sow.store import Store
 from sow.task import Task
+
+if TYPE_CHECKING:
+    from sow_schemas.documents import TeardownFailed
 
 Fault = TypeVar("Fault")
 
@@ -35,11 +40,23 @@ class Workspace:
     isolated: bool = True
     """Whether each task has a worktree of its own; else all work in the project's."""
     commits_state: bool = True
+    teardown: Teardown | None = None
+    """What is run in the worktree of a task before it goes."""
+    tell: Callable[[Event], object] = lambda event: None
 
     @classmethod
-    def of(cls, store: Store, settings: RepositoryConfig) -> Workspace:
-        """The workspace of the project in `store`."""
-        return cls(store.layout, store.branch(), settings.isolation == "task", settings.commit_state)
+    def of(
+        cls, store: Store, settings: RepositoryConfig, environment: Mapping[str, str] | None = None
+    ) -> Workspace:
+        """The workspace of the project in `store`. `environment`: instead of this process's variables."""
+        return cls(
+            store.layout,
+            store.branch(),
+            settings.isolation == "task",
+            settings.commit_state,
+            Teardown(settings.worktree.teardown, os.environ if environment is None else environment),
+            store.tell,
+        )
 
     @property
     def shared(self) -> bool:
@@ -66,6 +83,7 @@ class Workspace:
         with self.lease():
             base = project.commit_of(f"refs/heads/{self.branch}")
             worktrees.add(project, folder, branch, base)
+            include.bring(self.layout.main, folder)
             self._end_check(task.id, folder, branch)
         return folder, branch, base
 
@@ -207,6 +225,7 @@ class Workspace:
             return None
         git = Git(self.layout.folder)
         try:
+            self.tear_down(git, task.worktree, task.id)
             with self.lease():
                 reason = worktrees.remove(git, task.worktree, self.branch)
                 if reason is None:
@@ -214,6 +233,16 @@ class Workspace:
         except SowError as fault:
             return str(fault)
         return reason
+
+    def tear_down(self, git: Git, folder: str, task_id: str) -> None:
+        """Clears up before a worktree goes; not under the lease, for it may take its time."""
+        if self.teardown is None:
+            return
+        for failure in self.teardown.before_removal(git, folder, self.branch, self.layout, task_id):
+            payload: TeardownFailed = {
+                "folder": folder, "command": failure.command, "how": failure.how, "output": failure.output,
+            }  # fmt: skip
+            self.tell(Event(type="teardown.failed", task_id=task_id, payload=payload))
 
     def unmerged(self, task: Task) -> str | None:
         """What of a task's work is nowhere else than on its branch; None for nothing."""

@@ -17,6 +17,7 @@ from typing import Literal
 
 from sow import find, process, setup
 from sow.attempt import Attempts
+from sow.config import RepositoryConfig
 from sow.driving import Drivers
 from sow.errors import Busy, NotFound, Refused, SowError
 from sow.git import places as git_places
@@ -219,7 +220,7 @@ class Worktrees:
             raise Refused(
                 f"{one.path} stays: {self.why_kept(one)}", f"look at it: `git -C {one.path} status`"
             )
-        with self._held(owner):
+        with self._held(one):
             if owner.kind == "stray" and _holds_project(one):
                 raise Refused(f"{one.path} stays: it holds the state of a project", _SEE)
             if busy := at_work(owner):
@@ -252,16 +253,23 @@ class Worktrees:
         return f"look at it: `git -C {one.path} status`"
 
     @contextmanager
-    def _held(self, owner: Owner) -> Iterator[None]:
-        """No agent is started in the worktree meanwhile, and no other git of sow's is at work on it."""
+    def _held(self, one: Owned) -> Iterator[None]:
+        """No agent is started in the worktree meanwhile, and no other git of sow's is at work on it; where it
+        may go, it was cleared up."""
+        owner = one.owner
         if owner.store is None or owner.task is None:
             # A project that is just being made is nobody's yet, too.
             with setup.only_one(self.places):
                 yield
             return
         still = Drivers(owner.store).kept_still(owner.task.id, f"the removal of the worktree of {owner.name}")
-        with still, Workspace(owner.store.layout, branch_of(owner.store)).lease():
-            yield
+        settings = RepositoryConfig.read(self.places.main)
+        with still:
+            space = Workspace.of(owner.store, settings)
+            if settings.worktree.teardown and self.why_not(one) is None:
+                space.tear_down(self.git, one.path, owner.task.id)
+            with space.lease():
+                yield
 
     def _delete_branch(self, one: Owned) -> bool:
         branch, into = one.at.branch, one.owner.into

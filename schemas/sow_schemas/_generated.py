@@ -37,59 +37,61 @@ _KEYS_28 = frozenset(('detail', 'tool'))
 _KEYS_29 = frozenset(('input_tokens', 'output_tokens', 'usd'))
 _KEYS_30 = frozenset(('branch', 'commit'))
 _KEYS_31 = frozenset(('files',))
-_KEYS_32 = frozenset(('holder', 'lease'))
-_KEYS_33 = frozenset(('jobs',))
-_KEYS_34 = frozenset(('branch', 'name'))
-_KEYS_35 = frozenset(('event', 'source', 'target'))
-_KEYS_36 = frozenset(('renumbered', 'tasks'))
-_KEYS_37 = frozenset(('branch', 'gates', 'how', 'name'))
-_KEYS_38 = frozenset(('branch', 'commit', 'gates', 'how', 'name', 'pull_request', 'target'))
-_KEYS_39 = frozenset(('fields', 'phase'))
-_KEYS_40 = frozenset(('created_at', 'enabled', 'inputs', 'outputs', 'status'))
-_KEYS_41 = frozenset(('completed_at', 'created_at', 'enabled', 'failed_at', 'inputs', 'iteration', 'metadata', 'outputs', 'started_at', 'status'))
-_KEYS_42 = frozenset(('created_at', 'enabled', 'inputs', 'outputs', 'status', 'tasks'))
-_KEYS_43 = frozenset(('completed_at', 'created_at', 'enabled', 'failed_at', 'inputs', 'iteration', 'metadata', 'outputs', 'started_at', 'status', 'tasks'))
-_KEYS_44 = frozenset(('branch', 'created_at', 'name', 'statechart', 'type', 'updated_at'))
-_KEYS_45 = frozenset(('agent_sessions', 'branch', 'created_at', 'description', 'name', 'statechart', 'type', 'updated_at'))
-_KEYS_46 = frozenset(('current_state', 'updated_at'))
-_KEYS_47 = frozenset(('branch', 'created_at', 'name', 'phases', 'statechart', 'type', 'updated_at'))
-_KEYS_48 = frozenset(('agent_sessions', 'branch', 'created_at', 'description', 'name', 'phases', 'statechart', 'type', 'updated_at'))
-_KEYS_49 = frozenset(('initial', 'name', 'phases', 'states'))
-_KEYS_50 = frozenset(('branch_prefixes', 'description', 'final', 'initial', 'name', 'phases', 'states'))
-_KEYS_51 = frozenset(('state',))
-_KEYS_52 = frozenset(('effects', 'event', 'state'))
-_KEYS_53 = frozenset(('phase',))
-_KEYS_54 = frozenset(('carry', 'enter', 'metadata', 'phase', 'status'))
-_KEYS_55 = frozenset(('to', 'type'))
-_KEYS_56 = frozenset(('completion', 'inputs', 'metadata', 'outputs', 'statuses', 'task_metadata', 'tasks'))
-_KEYS_57 = frozenset(('artifact',))
-_KEYS_58 = frozenset(('phase', 'prompt', 'transitions'))
-_KEYS_59 = frozenset(('event', 'target'))
-_KEYS_60 = frozenset(('description', 'effects', 'event', 'guards', 'target'))
-_KEYS_61 = frozenset(('artifacts', 'dependencies', 'metadata', 'task_metadata', 'tasks', 'text'))
-_KEYS_62 = frozenset(('equals', 'field'))
-_KEYS_63 = frozenset(('equals', 'field', 'phase'))
-_KEYS_64 = frozenset(('all', 'at_least', 'completed', 'phase'))
-_KEYS_65 = frozenset(('type',))
-_KEYS_66 = frozenset(('approved', 'metadata', 'of', 'phase', 'this_iteration', 'type', 'which'))
-_KEYS_67 = frozenset(('equals', 'field', 'phase', 'statuses'))
-_KEYS_68 = frozenset(('checks', 'environment', 'finish', 'grace_seconds', 'isolation', 'jobs', 'requires', 'silence_seconds', 'state'))
-_KEYS_69 = frozenset(('commit',))
-_KEYS_70 = frozenset(('forge', 'push', 'target'))
-_KEYS_71 = frozenset(('status',))
-_KEYS_72 = frozenset(('data', 'details', 'error_code', 'message', 'status'))
-_KEYS_73 = frozenset(('error_code', 'message'))
-_KEYS_74 = frozenset(('error_type', 'message', 'timestamp'))
-_KEYS_75 = frozenset(('error_type', 'is_retryable', 'message', 'retry_count', 'timestamp', 'traceback'))
-_KEYS_76 = frozenset(('assigned_agent', 'created_at', 'id', 'inputs', 'iteration', 'name', 'outputs', 'phase', 'status', 'updated_at'))
-_KEYS_77 = frozenset(('answer', 'approval', 'assigned_agent', 'attempts', 'base', 'branch', 'commit', 'completed_at', 'created_at', 'depends_on', 'error', 'error_detail', 'executor', 'fresh', 'id', 'inputs', 'iteration', 'metadata', 'name', 'not_before', 'outputs', 'params', 'phase', 'priority', 'question', 'result', 'session_id', 'started_at', 'status', 'task_type', 'updated_at', 'worktree'))
-_KEYS_78 = frozenset(('at', 'by', 'text'))
-_KEYS_79 = frozenset(('at', 'by'))
-_KEYS_80 = frozenset(('asked_at', 'by', 'kind', 'text'))
-_KEYS_81 = frozenset(('asked_at', 'by', 'kind', 'options', 'text'))
-_KEYS_82 = frozenset(('agents',))
-_KEYS_83 = frozenset(('bindings', 'executors'))
-_KEYS_84 = frozenset(('custom_args', 'settings', 'type'))
+_KEYS_32 = frozenset(('command', 'folder', 'how', 'output'))
+_KEYS_33 = frozenset(('holder', 'lease'))
+_KEYS_34 = frozenset(('jobs',))
+_KEYS_35 = frozenset(('branch', 'name'))
+_KEYS_36 = frozenset(('event', 'source', 'target'))
+_KEYS_37 = frozenset(('renumbered', 'tasks'))
+_KEYS_38 = frozenset(('branch', 'gates', 'how', 'name'))
+_KEYS_39 = frozenset(('branch', 'commit', 'gates', 'how', 'name', 'pull_request', 'target'))
+_KEYS_40 = frozenset(('fields', 'phase'))
+_KEYS_41 = frozenset(('created_at', 'enabled', 'inputs', 'outputs', 'status'))
+_KEYS_42 = frozenset(('completed_at', 'created_at', 'enabled', 'failed_at', 'inputs', 'iteration', 'metadata', 'outputs', 'started_at', 'status'))
+_KEYS_43 = frozenset(('created_at', 'enabled', 'inputs', 'outputs', 'status', 'tasks'))
+_KEYS_44 = frozenset(('completed_at', 'created_at', 'enabled', 'failed_at', 'inputs', 'iteration', 'metadata', 'outputs', 'started_at', 'status', 'tasks'))
+_KEYS_45 = frozenset(('branch', 'created_at', 'name', 'statechart', 'type', 'updated_at'))
+_KEYS_46 = frozenset(('agent_sessions', 'branch', 'created_at', 'description', 'name', 'statechart', 'type', 'updated_at'))
+_KEYS_47 = frozenset(('current_state', 'updated_at'))
+_KEYS_48 = frozenset(('branch', 'created_at', 'name', 'phases', 'statechart', 'type', 'updated_at'))
+_KEYS_49 = frozenset(('agent_sessions', 'branch', 'created_at', 'description', 'name', 'phases', 'statechart', 'type', 'updated_at'))
+_KEYS_50 = frozenset(('initial', 'name', 'phases', 'states'))
+_KEYS_51 = frozenset(('branch_prefixes', 'description', 'final', 'initial', 'name', 'phases', 'states'))
+_KEYS_52 = frozenset(('state',))
+_KEYS_53 = frozenset(('effects', 'event', 'state'))
+_KEYS_54 = frozenset(('phase',))
+_KEYS_55 = frozenset(('carry', 'enter', 'metadata', 'phase', 'status'))
+_KEYS_56 = frozenset(('to', 'type'))
+_KEYS_57 = frozenset(('completion', 'inputs', 'metadata', 'outputs', 'statuses', 'task_metadata', 'tasks'))
+_KEYS_58 = frozenset(('artifact',))
+_KEYS_59 = frozenset(('phase', 'prompt', 'transitions'))
+_KEYS_60 = frozenset(('event', 'target'))
+_KEYS_61 = frozenset(('description', 'effects', 'event', 'guards', 'target'))
+_KEYS_62 = frozenset(('artifacts', 'dependencies', 'metadata', 'task_metadata', 'tasks', 'text'))
+_KEYS_63 = frozenset(('equals', 'field'))
+_KEYS_64 = frozenset(('equals', 'field', 'phase'))
+_KEYS_65 = frozenset(('all', 'at_least', 'completed', 'phase'))
+_KEYS_66 = frozenset(('type',))
+_KEYS_67 = frozenset(('approved', 'metadata', 'of', 'phase', 'this_iteration', 'type', 'which'))
+_KEYS_68 = frozenset(('equals', 'field', 'phase', 'statuses'))
+_KEYS_69 = frozenset(('checks', 'environment', 'finish', 'grace_seconds', 'isolation', 'jobs', 'requires', 'silence_seconds', 'state', 'worktree'))
+_KEYS_70 = frozenset(('commit',))
+_KEYS_71 = frozenset(('ports', 'setup', 'teardown'))
+_KEYS_72 = frozenset(('forge', 'push', 'target'))
+_KEYS_73 = frozenset(('status',))
+_KEYS_74 = frozenset(('data', 'details', 'error_code', 'message', 'status'))
+_KEYS_75 = frozenset(('error_code', 'message'))
+_KEYS_76 = frozenset(('error_type', 'message', 'timestamp'))
+_KEYS_77 = frozenset(('error_type', 'is_retryable', 'message', 'retry_count', 'timestamp', 'traceback'))
+_KEYS_78 = frozenset(('assigned_agent', 'created_at', 'id', 'inputs', 'iteration', 'name', 'outputs', 'phase', 'status', 'updated_at'))
+_KEYS_79 = frozenset(('answer', 'approval', 'assigned_agent', 'attempts', 'base', 'branch', 'commit', 'completed_at', 'created_at', 'depends_on', 'error', 'error_detail', 'executor', 'fresh', 'id', 'inputs', 'iteration', 'metadata', 'name', 'not_before', 'outputs', 'params', 'phase', 'priority', 'question', 'result', 'session_id', 'started_at', 'status', 'task_type', 'updated_at', 'worktree'))
+_KEYS_80 = frozenset(('at', 'by', 'text'))
+_KEYS_81 = frozenset(('at', 'by'))
+_KEYS_82 = frozenset(('asked_at', 'by', 'kind', 'text'))
+_KEYS_83 = frozenset(('asked_at', 'by', 'kind', 'options', 'text'))
+_KEYS_84 = frozenset(('agents',))
+_KEYS_85 = frozenset(('bindings', 'executors'))
+_KEYS_86 = frozenset(('custom_args', 'settings', 'type'))
 
 def artifact_state(v: object) -> bool:
     if not isinstance(v, dict):
@@ -746,7 +748,7 @@ def event(v: object) -> bool:
             for v00i in v00:
                 if not isinstance(v00i, str):
                     return False
-    elif vc == 'lock.broken':
+    elif vc == 'teardown.failed':
         if 'payload' in v:
             v0 = v['payload']
             if not isinstance(v0, dict):
@@ -754,6 +756,27 @@ def event(v: object) -> bool:
             if not v0.keys() >= _KEYS_32:
                 return False
             if not v0.keys() <= _KEYS_32:
+                return False
+            v00 = v0['folder']
+            if not isinstance(v00, str):
+                return False
+            v01 = v0['command']
+            if not isinstance(v01, str):
+                return False
+            v02 = v0['how']
+            if not isinstance(v02, str):
+                return False
+            v03 = v0['output']
+            if not isinstance(v03, str):
+                return False
+    elif vc == 'lock.broken':
+        if 'payload' in v:
+            v0 = v['payload']
+            if not isinstance(v0, dict):
+                return False
+            if not v0.keys() >= _KEYS_33:
+                return False
+            if not v0.keys() <= _KEYS_33:
                 return False
             v00 = v0['lease']
             if not isinstance(v00, str):
@@ -766,9 +789,9 @@ def event(v: object) -> bool:
             v0 = v['payload']
             if not isinstance(v0, dict):
                 return False
-            if not v0.keys() >= _KEYS_33:
+            if not v0.keys() >= _KEYS_34:
                 return False
-            if not v0.keys() <= _KEYS_33:
+            if not v0.keys() <= _KEYS_34:
                 return False
             v00 = v0['jobs']
             if not (isinstance(v00, int) and not isinstance(v00, bool)):
@@ -792,9 +815,9 @@ def event(v: object) -> bool:
             v0 = v['payload']
             if not isinstance(v0, dict):
                 return False
-            if not v0.keys() >= _KEYS_34:
+            if not v0.keys() >= _KEYS_35:
                 return False
-            if not v0.keys() <= _KEYS_34:
+            if not v0.keys() <= _KEYS_35:
                 return False
             v00 = v0['name']
             if not isinstance(v00, str):
@@ -807,9 +830,9 @@ def event(v: object) -> bool:
             v0 = v['payload']
             if not isinstance(v0, dict):
                 return False
-            if not v0.keys() >= _KEYS_35:
+            if not v0.keys() >= _KEYS_36:
                 return False
-            if not v0.keys() <= _KEYS_35:
+            if not v0.keys() <= _KEYS_36:
                 return False
             v00 = v0['event']
             if not isinstance(v00, str):
@@ -825,9 +848,9 @@ def event(v: object) -> bool:
             v0 = v['payload']
             if not isinstance(v0, dict):
                 return False
-            if not v0.keys() >= _KEYS_36:
+            if not v0.keys() >= _KEYS_37:
                 return False
-            if not v0.keys() <= _KEYS_36:
+            if not v0.keys() <= _KEYS_37:
                 return False
             v00 = v0['tasks']
             if not (isinstance(v00, int) and not isinstance(v00, bool)):
@@ -860,9 +883,9 @@ def event(v: object) -> bool:
             v0 = v['payload']
             if not isinstance(v0, dict):
                 return False
-            if not v0.keys() >= _KEYS_34:
+            if not v0.keys() >= _KEYS_35:
                 return False
-            if not v0.keys() <= _KEYS_34:
+            if not v0.keys() <= _KEYS_35:
                 return False
             v00 = v0['name']
             if not isinstance(v00, str):
@@ -875,9 +898,9 @@ def event(v: object) -> bool:
             v0 = v['payload']
             if not isinstance(v0, dict):
                 return False
-            if not v0.keys() >= _KEYS_37:
+            if not v0.keys() >= _KEYS_38:
                 return False
-            if not v0.keys() <= _KEYS_38:
+            if not v0.keys() <= _KEYS_39:
                 return False
             v00 = v0['name']
             if not isinstance(v00, str):
@@ -911,9 +934,9 @@ def event(v: object) -> bool:
             v0 = v['payload']
             if not isinstance(v0, dict):
                 return False
-            if not v0.keys() >= _KEYS_34:
+            if not v0.keys() >= _KEYS_35:
                 return False
-            if not v0.keys() <= _KEYS_34:
+            if not v0.keys() <= _KEYS_35:
                 return False
             v00 = v0['name']
             if not isinstance(v00, str):
@@ -926,9 +949,9 @@ def event(v: object) -> bool:
             v0 = v['payload']
             if not isinstance(v0, dict):
                 return False
-            if not v0.keys() >= _KEYS_39:
+            if not v0.keys() >= _KEYS_40:
                 return False
-            if not v0.keys() <= _KEYS_39:
+            if not v0.keys() <= _KEYS_40:
                 return False
             v00 = v0['phase']
             if not isinstance(v00, str):
@@ -959,9 +982,9 @@ def event(v: object) -> bool:
 def phase_file(v: object) -> bool:
     if not isinstance(v, dict):
         return False
-    if not v.keys() >= _KEYS_40:
+    if not v.keys() >= _KEYS_41:
         return False
-    if not v.keys() <= _KEYS_41:
+    if not v.keys() <= _KEYS_42:
         return False
     v0 = v['status']
     if not isinstance(v0, str):
@@ -1021,9 +1044,9 @@ def phase_file(v: object) -> bool:
 def phase_state(v: object) -> bool:
     if not isinstance(v, dict):
         return False
-    if not v.keys() >= _KEYS_42:
+    if not v.keys() >= _KEYS_43:
         return False
-    if not v.keys() <= _KEYS_43:
+    if not v.keys() <= _KEYS_44:
         return False
     v0 = v['status']
     if not isinstance(v0, str):
@@ -1089,9 +1112,9 @@ def phase_state(v: object) -> bool:
 def project_file(v: object) -> bool:
     if not isinstance(v, dict):
         return False
-    if not v.keys() >= _KEYS_44:
+    if not v.keys() >= _KEYS_45:
         return False
-    if not v.keys() <= _KEYS_45:
+    if not v.keys() <= _KEYS_46:
         return False
     v0 = v['name']
     if not isinstance(v0, str):
@@ -1129,9 +1152,9 @@ def project_file(v: object) -> bool:
     v6 = v['statechart']
     if not isinstance(v6, dict):
         return False
-    if not v6.keys() >= _KEYS_46:
+    if not v6.keys() >= _KEYS_47:
         return False
-    if not v6.keys() <= _KEYS_46:
+    if not v6.keys() <= _KEYS_47:
         return False
     v60 = v6['current_state']
     if not isinstance(v60, str):
@@ -1155,9 +1178,9 @@ def project_file(v: object) -> bool:
 def project_state(v: object) -> bool:
     if not isinstance(v, dict):
         return False
-    if not v.keys() >= _KEYS_47:
+    if not v.keys() >= _KEYS_48:
         return False
-    if not v.keys() <= _KEYS_48:
+    if not v.keys() <= _KEYS_49:
         return False
     v0 = v['name']
     if not isinstance(v0, str):
@@ -1201,9 +1224,9 @@ def project_state(v: object) -> bool:
     v7 = v['statechart']
     if not isinstance(v7, dict):
         return False
-    if not v7.keys() >= _KEYS_46:
+    if not v7.keys() >= _KEYS_47:
         return False
-    if not v7.keys() <= _KEYS_46:
+    if not v7.keys() <= _KEYS_47:
         return False
     v70 = v7['current_state']
     if not isinstance(v70, str):
@@ -1227,9 +1250,9 @@ def project_state(v: object) -> bool:
 def project_type(v: object) -> bool:
     if not isinstance(v, dict):
         return False
-    if not v.keys() >= _KEYS_49:
+    if not v.keys() >= _KEYS_50:
         return False
-    if not v.keys() <= _KEYS_50:
+    if not v.keys() <= _KEYS_51:
         return False
     v0 = v['name']
     if not isinstance(v0, str):
@@ -1256,9 +1279,9 @@ def project_type(v: object) -> bool:
     v3 = v['initial']
     if not isinstance(v3, dict):
         return False
-    if not v3.keys() >= _KEYS_51:
+    if not v3.keys() >= _KEYS_52:
         return False
-    if not v3.keys() <= _KEYS_52:
+    if not v3.keys() <= _KEYS_53:
         return False
     v30 = v3['state']
     if not isinstance(v30, str):
@@ -1278,9 +1301,9 @@ def project_type(v: object) -> bool:
         for v32i in v32:
             if not isinstance(v32i, dict):
                 return False
-            if not v32i.keys() >= _KEYS_53:
+            if not v32i.keys() >= _KEYS_54:
                 return False
-            if not v32i.keys() <= _KEYS_54:
+            if not v32i.keys() <= _KEYS_55:
                 return False
             v32i0 = v32i['phase']
             if not isinstance(v32i0, str):
@@ -1305,9 +1328,9 @@ def project_type(v: object) -> bool:
                 v32i4 = v32i['carry']
                 if not isinstance(v32i4, dict):
                     return False
-                if not v32i4.keys() >= _KEYS_55:
+                if not v32i4.keys() >= _KEYS_56:
                     return False
-                if not v32i4.keys() <= _KEYS_55:
+                if not v32i4.keys() <= _KEYS_56:
                     return False
                 v32i40 = v32i4['type']
                 if not isinstance(v32i40, str):
@@ -1334,7 +1357,7 @@ def project_type(v: object) -> bool:
     for v5v in v5.values():
         if not isinstance(v5v, dict):
             return False
-        if not v5v.keys() <= _KEYS_56:
+        if not v5v.keys() <= _KEYS_57:
             return False
         if 'tasks' in v5v:
             v5v0 = v5v['tasks']
@@ -1379,9 +1402,9 @@ def project_type(v: object) -> bool:
             v5v6 = v5v['completion']
             if not isinstance(v5v6, dict):
                 return False
-            if not v5v6.keys() >= _KEYS_57:
+            if not v5v6.keys() >= _KEYS_58:
                 return False
-            if not v5v6.keys() <= _KEYS_57:
+            if not v5v6.keys() <= _KEYS_58:
                 return False
             v5v60 = v5v6['artifact']
             if not isinstance(v5v60, str):
@@ -1394,7 +1417,7 @@ def project_type(v: object) -> bool:
     for v6v in v6.values():
         if not isinstance(v6v, dict):
             return False
-        if not v6v.keys() <= _KEYS_58:
+        if not v6v.keys() <= _KEYS_59:
             return False
         if 'phase' in v6v:
             v6v0 = v6v['phase']
@@ -1415,9 +1438,9 @@ def project_type(v: object) -> bool:
             for v6v2i in v6v2:
                 if not isinstance(v6v2i, dict):
                     return False
-                if not v6v2i.keys() >= _KEYS_59:
+                if not v6v2i.keys() >= _KEYS_60:
                     return False
-                if not v6v2i.keys() <= _KEYS_60:
+                if not v6v2i.keys() <= _KEYS_61:
                     return False
                 v6v2i0 = v6v2i['event']
                 if not isinstance(v6v2i0, str):
@@ -1444,7 +1467,7 @@ def project_type(v: object) -> bool:
                             return False
                         if not v6v2i3i.keys() >= _KEYS_27:
                             return False
-                        if not v6v2i3i.keys() <= _KEYS_61:
+                        if not v6v2i3i.keys() <= _KEYS_62:
                             return False
                         v6v2i3i0 = v6v2i3i['text']
                         if not isinstance(v6v2i3i0, str):
@@ -1455,9 +1478,9 @@ def project_type(v: object) -> bool:
                             v6v2i3i1 = v6v2i3i['metadata']
                             if not isinstance(v6v2i3i1, dict):
                                 return False
-                            if not v6v2i3i1.keys() >= _KEYS_62:
+                            if not v6v2i3i1.keys() >= _KEYS_63:
                                 return False
-                            if not v6v2i3i1.keys() <= _KEYS_63:
+                            if not v6v2i3i1.keys() <= _KEYS_64:
                                 return False
                             if 'phase' in v6v2i3i1:
                                 v6v2i3i10 = v6v2i3i1['phase']
@@ -1474,7 +1497,7 @@ def project_type(v: object) -> bool:
                             v6v2i3i2 = v6v2i3i['tasks']
                             if not isinstance(v6v2i3i2, dict):
                                 return False
-                            if not v6v2i3i2.keys() <= _KEYS_64:
+                            if not v6v2i3i2.keys() <= _KEYS_65:
                                 return False
                             if 'phase' in v6v2i3i2:
                                 v6v2i3i20 = v6v2i3i2['phase']
@@ -1505,9 +1528,9 @@ def project_type(v: object) -> bool:
                             v6v2i3i3 = v6v2i3i['artifacts']
                             if not isinstance(v6v2i3i3, dict):
                                 return False
-                            if not v6v2i3i3.keys() >= _KEYS_65:
+                            if not v6v2i3i3.keys() >= _KEYS_66:
                                 return False
-                            if not v6v2i3i3.keys() <= _KEYS_66:
+                            if not v6v2i3i3.keys() <= _KEYS_67:
                                 return False
                             if 'phase' in v6v2i3i3:
                                 v6v2i3i30 = v6v2i3i3['phase']
@@ -1544,9 +1567,9 @@ def project_type(v: object) -> bool:
                             v6v2i3i4 = v6v2i3i['task_metadata']
                             if not isinstance(v6v2i3i4, dict):
                                 return False
-                            if not v6v2i3i4.keys() >= _KEYS_62:
+                            if not v6v2i3i4.keys() >= _KEYS_63:
                                 return False
-                            if not v6v2i3i4.keys() <= _KEYS_67:
+                            if not v6v2i3i4.keys() <= _KEYS_68:
                                 return False
                             if 'phase' in v6v2i3i4:
                                 v6v2i3i40 = v6v2i3i4['phase']
@@ -1570,7 +1593,7 @@ def project_type(v: object) -> bool:
                             v6v2i3i5 = v6v2i3i['dependencies']
                             if not isinstance(v6v2i3i5, dict):
                                 return False
-                            if not v6v2i3i5.keys() <= _KEYS_53:
+                            if not v6v2i3i5.keys() <= _KEYS_54:
                                 return False
                             if 'phase' in v6v2i3i5:
                                 v6v2i3i50 = v6v2i3i5['phase']
@@ -1585,9 +1608,9 @@ def project_type(v: object) -> bool:
                     for v6v2i4i in v6v2i4:
                         if not isinstance(v6v2i4i, dict):
                             return False
-                        if not v6v2i4i.keys() >= _KEYS_53:
+                        if not v6v2i4i.keys() >= _KEYS_54:
                             return False
-                        if not v6v2i4i.keys() <= _KEYS_54:
+                        if not v6v2i4i.keys() <= _KEYS_55:
                             return False
                         v6v2i4i0 = v6v2i4i['phase']
                         if not isinstance(v6v2i4i0, str):
@@ -1612,9 +1635,9 @@ def project_type(v: object) -> bool:
                             v6v2i4i4 = v6v2i4i['carry']
                             if not isinstance(v6v2i4i4, dict):
                                 return False
-                            if not v6v2i4i4.keys() >= _KEYS_55:
+                            if not v6v2i4i4.keys() >= _KEYS_56:
                                 return False
-                            if not v6v2i4i4.keys() <= _KEYS_55:
+                            if not v6v2i4i4.keys() <= _KEYS_56:
                                 return False
                             v6v2i4i40 = v6v2i4i4['type']
                             if not isinstance(v6v2i4i40, str):
@@ -1631,7 +1654,7 @@ def project_type(v: object) -> bool:
 def repository_config(v: object) -> bool:
     if not isinstance(v, dict):
         return False
-    if not v.keys() <= _KEYS_68:
+    if not v.keys() <= _KEYS_69:
         return False
     if 'requires' in v:
         v0 = v['requires']
@@ -1651,7 +1674,7 @@ def repository_config(v: object) -> bool:
         v2 = v['state']
         if not isinstance(v2, dict):
             return False
-        if not v2.keys() <= _KEYS_69:
+        if not v2.keys() <= _KEYS_70:
             return False
         if 'commit' in v2:
             v20 = v2['commit']
@@ -1661,68 +1684,100 @@ def repository_config(v: object) -> bool:
         v3 = v['isolation']
         if not v3 in ('task', 'project'):
             return False
-    if 'checks' in v:
-        v4 = v['checks']
-        if not isinstance(v4, list):
+    if 'worktree' in v:
+        v4 = v['worktree']
+        if not isinstance(v4, dict):
             return False
-        for v4i in v4:
-            if not isinstance(v4i, str):
+        if not v4.keys() <= _KEYS_71:
+            return False
+        if 'setup' in v4:
+            v40 = v4['setup']
+            if not isinstance(v40, list):
                 return False
-            if len(v4i) < 1:
+            for v40i in v40:
+                if not isinstance(v40i, str):
+                    return False
+                if len(v40i) < 1:
+                    return False
+        if 'teardown' in v4:
+            v41 = v4['teardown']
+            if not isinstance(v41, list):
+                return False
+            for v41i in v41:
+                if not isinstance(v41i, str):
+                    return False
+                if len(v41i) < 1:
+                    return False
+        if 'ports' in v4:
+            v42 = v4['ports']
+            if not (isinstance(v42, int) and not isinstance(v42, bool)):
+                return False
+            if v42 < 0:
+                return False
+            if v42 > 100:
+                return False
+    if 'checks' in v:
+        v5 = v['checks']
+        if not isinstance(v5, list):
+            return False
+        for v5i in v5:
+            if not isinstance(v5i, str):
+                return False
+            if len(v5i) < 1:
                 return False
     if 'finish' in v:
-        v5 = v['finish']
-        if not isinstance(v5, dict):
+        v6 = v['finish']
+        if not isinstance(v6, dict):
             return False
-        if not v5.keys() <= _KEYS_70:
+        if not v6.keys() <= _KEYS_72:
             return False
-        if 'forge' in v5:
-            v50 = v5['forge']
-            if not isinstance(v50, str):
+        if 'forge' in v6:
+            v60 = v6['forge']
+            if not isinstance(v60, str):
                 return False
-            if len(v50) < 1:
+            if len(v60) < 1:
                 return False
-        if 'push' in v5:
-            v51 = v5['push']
-            if not isinstance(v51, str):
+        if 'push' in v6:
+            v61 = v6['push']
+            if not isinstance(v61, str):
                 return False
-            if len(v51) < 1:
+            if len(v61) < 1:
                 return False
-        if 'target' in v5:
-            v52 = v5['target']
-            if not isinstance(v52, str):
+        if 'target' in v6:
+            v62 = v6['target']
+            if not isinstance(v62, str):
                 return False
-            if len(v52) < 1:
+            if len(v62) < 1:
                 return False
     if 'environment' in v:
-        v6 = v['environment']
-        if not isinstance(v6, list):
+        v7 = v['environment']
+        if not isinstance(v7, list):
             return False
-        for v6i in v6:
-            if not isinstance(v6i, str):
+        for v7i in v7:
+            if not isinstance(v7i, str):
                 return False
-            if len(v6i) < 1:
+            if len(v7i) < 1:
                 return False
     if 'grace_seconds' in v:
-        v7 = v['grace_seconds']
-        if not (isinstance(v7, (int, float)) and not isinstance(v7, bool)):
-            return False
-        if v7 <= 0:
-            return False
-    if 'silence_seconds' in v:
-        v8 = v['silence_seconds']
+        v8 = v['grace_seconds']
         if not (isinstance(v8, (int, float)) and not isinstance(v8, bool)):
             return False
-        if v8 < 0:
+        if v8 <= 0:
+            return False
+    if 'silence_seconds' in v:
+        v9 = v['silence_seconds']
+        if not (isinstance(v9, (int, float)) and not isinstance(v9, bool)):
+            return False
+        if v9 < 0:
             return False
     return True
 
 def result(v: object) -> bool:
     if not isinstance(v, dict):
         return False
-    if not v.keys() >= _KEYS_71:
+    if not v.keys() >= _KEYS_73:
         return False
-    if not v.keys() <= _KEYS_72:
+    if not v.keys() <= _KEYS_74:
         return False
     v0 = v['status']
     if not v0 in ('success', 'error'):
@@ -1754,7 +1809,7 @@ def result(v: object) -> bool:
         if 'details' in v:
             return False
     elif vc == 'error':
-        if not v.keys() >= _KEYS_73:
+        if not v.keys() >= _KEYS_75:
             return False
         if 'data' in v:
             return False
@@ -1763,9 +1818,9 @@ def result(v: object) -> bool:
 def task_error(v: object) -> bool:
     if not isinstance(v, dict):
         return False
-    if not v.keys() >= _KEYS_74:
+    if not v.keys() >= _KEYS_76:
         return False
-    if not v.keys() <= _KEYS_75:
+    if not v.keys() <= _KEYS_77:
         return False
     v0 = v['error_type']
     if not v0 in ('runtime', 'timeout', 'validation', 'resource', 'network', 'system', 'user', 'unknown'):
@@ -1797,9 +1852,9 @@ def task_error(v: object) -> bool:
 def task_state(v: object) -> bool:
     if not isinstance(v, dict):
         return False
-    if not v.keys() >= _KEYS_76:
+    if not v.keys() >= _KEYS_78:
         return False
-    if not v.keys() <= _KEYS_77:
+    if not v.keys() <= _KEYS_79:
         return False
     v0 = v['id']
     if not isinstance(v0, str):
@@ -1920,9 +1975,9 @@ def task_state(v: object) -> bool:
         v21 = v['answer']
         if not isinstance(v21, dict):
             return False
-        if not v21.keys() >= _KEYS_78:
+        if not v21.keys() >= _KEYS_80:
             return False
-        if not v21.keys() <= _KEYS_78:
+        if not v21.keys() <= _KEYS_80:
             return False
         v210 = v21['text']
         if not isinstance(v210, str):
@@ -1943,9 +1998,9 @@ def task_state(v: object) -> bool:
         v22 = v['approval']
         if not isinstance(v22, dict):
             return False
-        if not v22.keys() >= _KEYS_79:
+        if not v22.keys() >= _KEYS_81:
             return False
-        if not v22.keys() <= _KEYS_79:
+        if not v22.keys() <= _KEYS_81:
             return False
         v220 = v22['by']
         if not isinstance(v220, str):
@@ -1967,9 +2022,9 @@ def task_state(v: object) -> bool:
         v24 = v['question']
         if not isinstance(v24, dict):
             return False
-        if not v24.keys() >= _KEYS_80:
+        if not v24.keys() >= _KEYS_82:
             return False
-        if not v24.keys() <= _KEYS_81:
+        if not v24.keys() <= _KEYS_83:
             return False
         v240 = v24['text']
         if not isinstance(v240, str):
@@ -2039,13 +2094,13 @@ def task_state(v: object) -> bool:
 def user_config(v: object) -> bool:
     if not isinstance(v, dict):
         return False
-    if not v.keys() <= _KEYS_82:
+    if not v.keys() <= _KEYS_84:
         return False
     if 'agents' in v:
         v0 = v['agents']
         if not isinstance(v0, dict):
             return False
-        if not v0.keys() <= _KEYS_83:
+        if not v0.keys() <= _KEYS_85:
             return False
         if 'executors' in v0:
             v00 = v0['executors']
@@ -2054,9 +2109,9 @@ def user_config(v: object) -> bool:
             for v00v in v00.values():
                 if not isinstance(v00v, dict):
                     return False
-                if not v00v.keys() >= _KEYS_65:
+                if not v00v.keys() >= _KEYS_66:
                     return False
-                if not v00v.keys() <= _KEYS_84:
+                if not v00v.keys() <= _KEYS_86:
                     return False
                 v00v0 = v00v['type']
                 if not isinstance(v00v0, str):

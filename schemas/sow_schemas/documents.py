@@ -214,9 +214,9 @@ EventType = Literal[
     "artifact.removed", "task.completed", "task.failed", "task.paused", "task.resumed", "task.needs_review",
     "task.feedback", "task.abandoned", "task.retry_scheduled", "task.changed", "task.moved", "task.removed",
     "task.restored", "session.started", "attempt.started", "attempt.ended", "agent.message", "agent.tool",
-    "usage.updated", "merge.done", "merge.conflict", "lock.broken", "run.started", "run.ended",
-    "project.created", "project.advanced", "project.split", "project.changed", "project.continued",
-    "project.finished", "project.deleted", "phase.changed", "tool.denied"
+    "usage.updated", "merge.done", "merge.conflict", "teardown.failed", "lock.broken", "run.started",
+    "run.ended", "project.created", "project.advanced", "project.split", "project.changed",
+    "project.continued", "project.finished", "project.deleted", "phase.changed", "tool.denied"
 ]
 
 
@@ -472,6 +472,22 @@ class MergeConflict(TypedDict):
     """The files in conflict. Set with the event."""
 
 
+class TeardownFailed(TypedDict):
+    """A command that clears up before a worktree goes did not end well; the worktree went all the same."""
+
+    folder: str
+    """The worktree. Set with the event."""
+
+    command: str
+    """The command. Set with the event."""
+
+    how: str
+    """How it ended. Set with the event."""
+
+    output: str
+    """The last lines that it printed. Set with the event."""
+
+
 class LockBroken(TypedDict):
     """A lease was taken over from a dead holder."""
 
@@ -611,8 +627,8 @@ EventPayload = (
     TaskCompleted | TaskFailed | TaskPaused | TaskResumed | TaskNeedsReview | TaskFeedback | TaskAbandoned |
     TaskRetryScheduled | TaskChanged | TaskMoved | TaskRemoved | TaskRestored | SessionStarted |
     AttemptStarted | AttemptEnded | AgentMessage | AgentTool | UsageUpdated | MergeDone | MergeConflict |
-    LockBroken | RunStarted | RunEnded | ProjectCreated | ProjectAdvanced | ProjectSplit | ProjectChanged |
-    ProjectContinued | ProjectFinished | ProjectDeleted | PhaseChanged | ToolDenied
+    TeardownFailed | LockBroken | RunStarted | RunEnded | ProjectCreated | ProjectAdvanced | ProjectSplit |
+    ProjectChanged | ProjectContinued | ProjectFinished | ProjectDeleted | PhaseChanged | ToolDenied
 )
 
 
@@ -1318,6 +1334,23 @@ class StateConfig(TypedDict):
 Isolation = Literal["task", "project"]
 
 
+class WorktreeConfig(TypedDict):
+    """What makes the worktree of a task one in which its work runs. Set by a person; absent where a checkout
+    is enough."""
+
+    setup: NotRequired[list[str]]
+    """Shell commands that are run in a fresh worktree before its agent starts, until one fails. Set by a
+    person; none where it is absent."""
+
+    teardown: NotRequired[list[str]]
+    """Shell commands that are run in a worktree before sow removes it, each whether or not another failed.
+    Set by a person; none where it is absent."""
+
+    ports: NotRequired[int]
+    """How many consecutive ports each task has to itself on this machine, as SOW_PORT_0 and so on. Set by a
+    person; 0 where it is absent."""
+
+
 class FinishConfig(TypedDict):
     """How `sow project finish` brings work home. Set by a person; absent where the defaults suit."""
 
@@ -1349,6 +1382,10 @@ class RepositoryConfig(TypedDict):
     isolation: NotRequired[Isolation]
     """Whether each task works in a worktree of its own or all in the project's. Set by a person; task where
     it is absent."""
+
+    worktree: NotRequired[WorktreeConfig]
+    """What makes the worktree of a task one in which its work runs. Set by a person; absent where a checkout
+    is enough."""
 
     checks: NotRequired[list[str]]
     """Shell commands that must succeed before work counts as done. Set by a person; none where it is

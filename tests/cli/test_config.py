@@ -131,6 +131,9 @@ def test_what_a_schema_calls_a_default_is_what_holds(who: Person) -> None:
         **dict.fromkeys(("finish.forge", "finish.push", "finish.target")),  # git tells
         "state.commit": "auto" if held.commit_state else "never",
         "isolation": held.isolation,
+        "worktree.setup": list(held.worktree.setup),
+        "worktree.teardown": list(held.worktree.teardown),
+        "worktree.ports": held.worktree.ports,
         "checks": list(held.checks),
         "environment": list(held.environment),
         "grace_seconds": held.grace_seconds,

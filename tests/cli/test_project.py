@@ -371,3 +371,30 @@ def test_two_that_begin_at_once_both_have_their_project(tmp_path: Path) -> None:
     for branch in ("feat/add-login", "feat/fast-search", "feat/dark-mode"):
         assert is_whole(who, worktree(who, branch), branch)
     assert os.listdir(who.folder / ".sow/runtime/").count(".new") == 0
+
+
+# what comes along
+
+
+def test_a_projects_worktree_has_what_worktreeinclude_names(tmp_path: Path) -> None:
+    who = person(tmp_path)
+    who.commit(__gitignore=".env\n", a__txt="a\n")
+    who.write(".env", "KEY=1\n")
+    who.write(".worktreeinclude", ".env\n")
+    who.done(*LOGIN)
+    assert (worktree(who) / ".env").read_text() == "KEY=1\n"
+    assert is_whole(who, worktree(who))
+
+
+def test_a_project_that_would_commit_what_comes_along_is_refused_and_nothing_is_made(tmp_path: Path) -> None:
+    who = person(tmp_path)
+    who.commit(a__txt="a\n")
+    who.write(".gitignore", ".env\n")  # not committed
+    who.write(".env", "KEY=1\n")
+    who.write(".worktreeinclude", ".env\n")
+    who.done("init")
+    before = everything(who.folder)
+    said = who.sow(*LOGIN)
+    assert (said.code, "would be committed" in said.err) == (4, True)
+    assert [path for path in changed(before, everything(who.folder)) if not path.startswith(".git/")] == []
+    assert not worktree(who).exists()

@@ -117,6 +117,7 @@ def told_files() -> list[str]:
         "In the main checkout": "",
         "The project": "*.sow/project/",
         "What one machine needs": ".sow/runtime/*/",
+        "Elsewhere": "",
     }
     patterns = []
     for section in page.split("\n## ")[1:]:

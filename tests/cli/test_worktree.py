@@ -396,7 +396,7 @@ def test_an_agent_is_not_started_while_its_worktree_is_removed(tmp_path: Path) -
         trees = Worktrees(here, (store,))
         one = trees.named("010", store)
         with (
-            trees._held(one.owner),
+            trees._held(one),
             pytest.raises(lease.Held, match="the removal of the worktree of task 010"),
         ):
             lease.acquire(f"{store.layout.locks}/turn-010.lease", "attempt 7", process.of(os.getppid()))

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from sow import __version__
-from sow.config import RepositoryConfig, UserConfig, user_path
+from sow.config import RepositoryConfig, UserConfig, check, user_path
+from sow.config.repository import WorktreeConfig
 from sow.errors import NotFound, Refused, SowError
 from sow.roles import BUILT_IN
 
@@ -115,6 +116,33 @@ def test_an_unknown_executor_or_type_names_the_nearest_and_who_named_it(tmp_path
 
 
 # -- the repository's -------------------------------------------------------------------------
+
+
+def test_what_makes_a_worktree_runnable_is_read(tmp_path: Path) -> None:
+    held = repository(tmp_path, "worktree: {setup: [a, b], teardown: [c], ports: 3}\n")
+    assert held.worktree == WorktreeConfig(("a", "b"), ("c",), 3)
+    other = tmp_path / "other"
+    other.mkdir()
+    assert repository(other, "worktree: {ports: 1}\n").worktree == WorktreeConfig(ports=1)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        pytest.param("{port: 3}", "ports", id="a key that is nearly one"),
+        pytest.param("{ports: 101}", "100", id="too many ports"),
+        pytest.param("{ports: -1}", "0", id="fewer than none"),
+        pytest.param("{setup: npm ci}", "list", id="a command that is no list"),
+        pytest.param("{teardown: ['']}", "empty", id="an empty command"),
+    ],
+)
+def test_what_makes_no_worktree_runnable_is_told_with_its_line(tmp_path: Path, text: str, words: str) -> None:
+    path = tmp_path / ".sow/config.yaml"
+    path.parent.mkdir()
+    path.write_text(f"jobs: 2\nworktree: {text}\n")
+    (found,) = check.everything({"HOME": str(tmp_path)}, str(tmp_path))
+    assert found.source.line == 2
+    assert words in f"{found.message} {found.hint}"
 
 
 def test_a_repository_without_settings_has_the_defaults(tmp_path: Path) -> None:

@@ -203,7 +203,13 @@ POLICY: dict[str, list[Any]] = {
 """By class of failure, what is done at the first, second ... try: wait so long, restart so, ask."""
 
 
-@pytest.mark.parametrize("kind", get_args(Kind))
+def test_a_setup_that_failed_is_asked_about_at_once_and_takes_no_blame_of_an_agents() -> None:
+    decision = decide(Failed("setup_failed", "`make` ended with code 2."), WORKING, ())
+    again = f"`make` ended with code 2. Mend that, then `sow task retry {WORKING.id}`."
+    assert decision == AskPerson(again, "failure")
+
+
+@pytest.mark.parametrize("kind", [kind for kind in get_args(Kind) if kind != "setup_failed"])
 def test_each_class_of_failure_is_tried_again_so_often_and_then_asked_about(kind: Kind) -> None:
     for tries, wanted in enumerate(POLICY[kind], start=1):
         decision = decide(Failed(kind, "it broke."), WORKING.replace(attempts=tries), ())

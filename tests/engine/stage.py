@@ -183,7 +183,7 @@ class Stage:
         workspace = Workspace.of(self.store, settings)
         return Reviewer(
             layout=self.layout, store=self.store, attempts=self.attempts, workspace=workspace,
-            checks=settings.checks, environment=self.env,
+            checks=settings.checks, environment=self.env, ports=settings.worktree.ports,
         )  # fmt: skip
 
     def answer(self, task_id: str, text: str = "Go on.") -> None:

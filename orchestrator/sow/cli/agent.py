@@ -22,6 +22,7 @@ from sow.cli.words import aside, columns
 from sow.config import UserConfig, executor_of
 from sow.errors import NotFound, Refused, SowError
 from sow.recovery.restore import Restored, take_up
+from sow.runner.attempt import SETUP_LOG
 from sow.runner.local import LocalRunner, Running
 from sow.runner.terminal import TerminalRunner
 from sow.runner.watch import Tail, Watcher
@@ -246,6 +247,9 @@ def _print_transcript(attempts: Attempts, attempt: Attempt, *, follow: bool, raw
     except SowError as fault:
         sys.stderr.write(f"sow: {fault}\n")
         return
+    setup = Tail(f"{attempts.folder(attempt.id)}/{SETUP_LOG}")
+    for line in () if raw else setup.read(final=True):
+        print(plain(line))
     for line in _lines(attempts, attempt, follow):
         if raw:
             print(line, flush=follow)

@@ -188,16 +188,17 @@ def turns(
     run = run_id or os.environ.get("SOW_RUN_ID") or f"run-{uuid.uuid4().hex[:12]}"
     held = store(wanted, actor=actor, run_id=run)
     settings = RepositoryConfig.read(held.layout.main)
+    variables = dict(os.environ if environment is None else environment)
     return Turns(
         layout=held.layout,
         store=held,
         attempts=Attempts(held.layout),
-        workspace=Folder.of(held) if held.layout.outside else Workspace.of(held, settings),
+        workspace=Folder.of(held) if held.layout.outside else Workspace.of(held, settings, variables),
         drivers=Drivers(held),
         runner=LocalRunner(base_env={}),
         user=user or UserConfig.read(os.environ),
         repository=settings,
-        environment=dict(os.environ if environment is None else environment),
+        environment=variables,
         run_id=run,
         clock=time.time,
     )
@@ -251,6 +252,7 @@ def reviewer(turns: "Turns") -> "Reviewer":
         workspace=turns.workspace,
         checks=turns.repository.checks,
         environment=turns.environment,
+        ports=turns.repository.worktree.ports,
     )
 
 

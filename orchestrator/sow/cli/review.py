@@ -318,10 +318,11 @@ class Session:
             return
         if not Path(folder).is_dir():
             raise NotFound(f"task {task.id} has no worktree to check in", "look at its diff instead")
+        environment = self.reviewer.environment_of(task)
         for check in checks:
             click.echo(f"$ {check}")
             try:
-                failed = run_checks((check,), folder, self.reviewer.environment)
+                failed = run_checks((check,), folder, environment)
             except KeyboardInterrupt:
                 click.echo("\nStopped.")
                 return

@@ -28,6 +28,15 @@ class FinishConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class WorktreeConfig:
+    """What makes a task's worktree one in which its work runs."""
+
+    setup: tuple[str, ...] = ()
+    teardown: tuple[str, ...] = ()
+    ports: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class RepositoryConfig:
     """What the file says, with what holds where it is silent."""
 
@@ -41,12 +50,14 @@ class RepositoryConfig:
     grace_seconds: float = 8.0
     silence_seconds: float = 0.0
     finish: FinishConfig = FinishConfig()
+    worktree: WorktreeConfig = WorktreeConfig()
 
     @classmethod
     def read(cls, main: str) -> RepositoryConfig:
         """The settings of the repository whose main checkout is at `main`. Raises Refused for bad ones."""
         held: documents.RepositoryConfig = reading.read(repository_path(main), SCHEMA).value
         default = cls()
+        worktree = held.get("worktree", {})
         return cls(
             jobs=held.get("jobs", default.jobs),
             jobs_sharing=held.get("jobs", default.jobs_sharing),
@@ -57,4 +68,9 @@ class RepositoryConfig:
             grace_seconds=held.get("grace_seconds", default.grace_seconds),
             silence_seconds=held.get("silence_seconds", default.silence_seconds),
             finish=FinishConfig(**held.get("finish", {})),
+            worktree=WorktreeConfig(
+                tuple(worktree.get("setup", ())),
+                tuple(worktree.get("teardown", ())),
+                worktree.get("ports", 0),
+            ),
         )

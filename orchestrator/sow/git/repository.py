@@ -179,7 +179,9 @@ class Git:
         than `seconds`.
         """
         settings = [word for setting in _SETTINGS for word in ("-c", setting)]
-        argv = ["git", "-C", self.folder, *settings, "--literal-pathspecs", *args]
+        # check-ignore takes names as they are, and refuses to be told so.
+        literal = [] if args[0] == "check-ignore" else ["--literal-pathspecs"]
+        argv = ["git", "-C", self.folder, *settings, *literal, *args]
         try:
             answer = _call(argv, input, _environment(env or {}), self.seconds)
         except subprocess.TimeoutExpired as fault:

@@ -128,6 +128,15 @@ def go_on(task: Task) -> str:
     )
 
 
+def own_ports(count: int) -> str:
+    """Which ports the servers of a task may have, for an agent that opens a session."""
+    names = "`$SOW_PORT_0`" if count == 1 else f"`$SOW_PORT_0` to `$SOW_PORT_{count - 1}`"
+    return (
+        f"Other tasks are worked on beside yours on this machine. Let whatever you start listen on {names}: "
+        "these ports are your task's alone."
+    )
+
+
 def by_file(outbox: str) -> str:
     """How to report where `sow` may not be run: a file in the attempt's outbox says the same."""
     return (

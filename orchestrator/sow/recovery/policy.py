@@ -101,6 +101,8 @@ def decide(failed: Failed, task: Task, tried: tuple[str, ...]) -> Decision:
             return Later(until=failed.resets_at)
         case "interrupted" | "unknown" | "output_limit" as kind if tries < TRIES[kind]:
             return Later()
+        case "setup_failed":
+            return AskPerson(f"{failed.message} Mend that, then `sow task retry {task.id}`.", "failure")
         case kind if kind in TRANSIENT and tries < TRIES.get(kind, 5):
             return Later(min(TRANSIENT[kind] * 2 ** (tries - 1), LONGEST_WAIT))
         case kind:

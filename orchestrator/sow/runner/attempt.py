@@ -1,6 +1,10 @@
 """The folder of an attempt: what stands in it, and the small shell that fills it.
 
     prompt            standard input, where the command has one
+    setup             a script that is run before the command, in its folder; the command is run only if
+                      that ends well. Most attempts have none
+    setup.log         what it printed; on a terminal it is seen there
+    setup.exit        its status, once it has ended
     go                made once (O_EXCL) by whoever decides: the shell ("I run it", with its
                       address) or a later orchestrator ("nobody ran it, nobody will")
     transcript.jsonl  standard output, appended to
@@ -27,6 +31,9 @@ from sow_executors.base import Command
 GO = "go"
 EXIT = "exit"
 PROMPT = "prompt"
+SETUP = "setup"
+SETUP_LOG = "setup.log"
+SETUP_EXIT = "setup.exit"
 TRANSCRIPT = "transcript.jsonl"
 STDERR = "stderr.log"
 TERMINAL = "terminal.log"
@@ -36,21 +43,40 @@ SHELL = "/bin/sh"
 # $1 the attempt's folder, $2 where we are, $3 the command's folder, then the command.
 # Told to end before the command runs, the shell ends. From then on its traps do nothing but keep it
 # alive to write the status, since what is sent to the command's process group is sent to it too; an
-# exec'd command gets the defaults back. `set -C` makes `>` an O_EXCL open. No variable is set but one
-# that no environment has, and no program is started but the command.
+# exec'd command gets the defaults back. While a setup runs they note that it was told, for a setup may
+# end well all the same. `set -C` makes `>` an O_EXCL open. No variable is set but such as no environment
+# has, and no program is started but the setup and the command.
 SCRIPT = """
 trap 'exit 75' HUP INT QUIT TERM
 set -C
 run() { shift 3; trap : HUP INT QUIT TERM; "$@"; }
+set_up() {
+    sow_told=
+    trap 'sow_told=143' HUP INT QUIT TERM
+    /bin/sh "$1/setup" </dev/null >"$1/setup.log" 2>&1
+    sow_code=$?
+    [ "$sow_code" != 0 ] || sow_code=${sow_told:-0}
+    echo "$sow_code" >"$1/setup.exit"
+    return "$sow_code"
+}
+begin() {
+    cd "$3" || return 126
+    if [ -e "$1/setup" ]; then set_up "$1" || return; fi
+    run "$@"
+}
 read -r sow_stat </proc/$$/stat
 echo "$2 $sow_stat" >"$1/go" || exit 75
-if cd "$3"; then run "$@"; else (exit 126); fi
+begin "$@"
 echo "$?" >"$1/exit"
 """
 
 # A terminal that is closed hangs up on the shell alone; the kernel passes that on to the command only
-# when the shell dies of it. That the status is lost then is no loss.
-ON_TERMINAL = SCRIPT.replace("trap : HUP ", "trap - HUP; trap : ")
+# when the shell dies of it. That the status is lost then is no loss. A setup is seen, and may ask.
+ON_TERMINAL = (
+    SCRIPT.replace("trap : HUP ", "trap - HUP; trap : ")
+    .replace("trap 'sow_told=143' HUP ", "trap - HUP; trap 'sow_told=143' ")
+    .replace(' </dev/null >"$1/setup.log" 2>&1', "")
+)
 
 _NEVER = "never\n"
 
@@ -238,6 +264,17 @@ def read_exit(folder: str) -> Exit | None:
     except ValueError:
         return Exit(code=code)
     return Exit(signal=signal) if signal.name.removeprefix("SIG") in _ENDING else Exit(code=code)
+
+
+def setup_status(folder: str) -> int | None:
+    """With what the setup of an attempt ended; None where it has none, or none that has ended."""
+    line = _line(f"{folder}/{SETUP_EXIT}")
+    return None if line is None else int(line)
+
+
+def is_setting_up(folder: str) -> bool:
+    """Whether the command of an attempt still waits for its setup, or waited in vain."""
+    return os.path.exists(f"{folder}/{SETUP}") and setup_status(folder) != 0
 
 
 def leave_exit(folder: str, signal: int) -> Exit:

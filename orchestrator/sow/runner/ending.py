@@ -9,6 +9,7 @@ import os
 import select
 import signal
 import time
+from collections import Counter
 from collections.abc import Iterable
 from contextlib import ExitStack
 
@@ -21,6 +22,9 @@ PATIENCE = 10.0
 
 # A shell mostly takes less than this from its last look at its signals to the start of its command.
 _STARTING = 0.1
+
+# How often a program is told that came after the group was: in mid-exec it may miss it once.
+_TIMES = 2
 
 
 class NotEnded(Failed):
@@ -45,20 +49,20 @@ def end_group(leader: Identity, grace: float) -> bool:
     try:
         if _ended([fd], 0):
             return False
-        reached = _started(leader.pid)
+        told = Counter(dict.fromkeys(_started(leader.pid), _TIMES))
         # While the leader lives, its pid is the group's number and nobody else's.
         _to_group(leader.pid, signal.SIGTERM)
         # A stopped process gets its TERM only when it goes on.
         _to_group(leader.pid, signal.SIGCONT)
         deadline = time.monotonic() + grace
-        # Told in the moment in which it starts its command, a shell keeps that from the command.
-        while not reached and (left := deadline - time.monotonic()) > 0:
+        # Told in the moment in which it starts its command, or what comes before that, a shell keeps it
+        # from the command.
+        while (left := deadline - time.monotonic()) > 0:
             if _ended([fd], min(_STARTING, left)):
                 return False
-            reached = _started(leader.pid)
-            _tell(reached)
-        if _ended([fd], max(0.0, deadline - time.monotonic())):
-            return False
+            late = {pid for pid in _started(leader.pid) if told[pid] < _TIMES}
+            _tell(late)
+            told.update(late)
         _to_group(leader.pid, signal.SIGKILL)
         _ended([fd], PATIENCE)
         return True
@@ -116,8 +120,12 @@ def _started(leader: int) -> set[int]:
 
     One that still is a copy of it takes a signal as `leader` would, and forgets it with its exec.
     """
-    copies = ((), process.argv(leader))
-    return {pid for pid in process.children(leader) if process.argv(pid) not in copies}
+    # The leader's words after the child's: it may have become the shell just now.
+    return {
+        pid
+        for pid in process.children(leader)
+        if (words := process.argv(pid)) and words != process.argv(leader)
+    }
 
 
 def _tell(pids: set[int]) -> None:
