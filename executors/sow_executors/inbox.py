@@ -112,7 +112,9 @@ def is_heard(folder: str, at: str) -> bool:
 
 def _open_question(folder: str, name: str) -> Question | None:
     found = _look(folder, name)
-    return found[0] if found and found[1] and not os.path.lexists(f"{folder}/{name}{ANSWER}") else None
+    # An asker that has read its answer holds the lock for a moment longer.
+    answered = any(os.path.lexists(f"{folder}/{name}{suffix}") for suffix in (ANSWER, HEARD))
+    return found[0] if found and found[1] and not answered else None
 
 
 def _left_question(folder: str, name: str) -> Question | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -87,8 +88,9 @@ def test_whatever_an_agent_puts_there_keeps_nobody_waiting(tmp_path: Path, suffi
 def test_what_is_asked_and_answered_is_what_was_said(
     tmp_path: Path, text: str, options: list[str], by: str, refuses: bool
 ) -> None:
+    folder = Path(tempfile.mkdtemp(dir=tmp_path))
     question = Question("q", text, tuple(options))
-    asking = Asking(str(tmp_path), question)
-    assert inbox.waiting(str(tmp_path)) == [question]
-    put(tmp_path, Answer(text, by, "now", refuses), "q")
+    asking = Asking(str(folder), question)
+    assert inbox.waiting(str(folder)) == [question]
+    put(folder, Answer(text, by, "now", refuses), "q")
     assert asking.close() == Answer(text, by, "now", refuses)
