@@ -33,7 +33,7 @@ FLOORS = {
         "decisions",
         "sow.ready sow.progress sow.judgement sow.dotted sow.fields sow.statechart sow.phase sow.artifacts"
         " sow.course sow.pull_request sow.original"
-        " sow.prompts sow.recovery.policy",
+        " sow.edits sow.prompts sow.recovery.policy",
     ),
     5: ("door", "sow.journal sow.splitting sow.store sow.attempt"),
     6: (

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from sow import lease, process
+from sow import files, lease, process
 from sow.attempt import Attempt
 from sow.change import Event
 from sow.errors import Busy
@@ -56,6 +56,12 @@ class Drivers:
         """The lease of a task's turn while the process that drives it lives."""
         held = lease.holder(self._turn(task_id))
         return held if held and process.fate(held.holder) != "dead" else None
+
+    def at_work(self) -> set[str]:
+        """The tasks whose turns are begun and not settled, be the process that drives them alive or dead."""
+        names = (name for name in files.names(self.store.layout.locks) if name.startswith("turn-"))
+        tasks = {name[len("turn-") : -len(".lease")] for name in names if name.endswith(".lease")}
+        return {task_id for task_id in tasks - self._reserved.keys() if lease.holder(self._turn(task_id))}
 
     @contextmanager
     def kept_still(self, task_id: str, what: str) -> Iterator[None]:

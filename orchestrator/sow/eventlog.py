@@ -33,7 +33,7 @@ class EventLog:
     def __init__(
         self, folder: str, *, run_id: "str | None", actor: "Actor", clock: "Any" = time.time
     ) -> None:
-        self._folder, self._run_id, self._actor, self._clock = folder, run_id, actor, clock
+        self._folder, self._run_id, self.actor, self._clock = folder, run_id, actor, clock
 
     def append(self, event: Event, seq: int) -> None:
         """Writes one event with one `write`. `seq`: the task's own count, given under its lock."""
@@ -66,7 +66,7 @@ class EventLog:
         def encoded(payload: "Any") -> bytes:
             document: Document = {
                 "ts": stamp(now), "run_id": self._run_id, "task_id": event.task_id, "type": event.type,
-                "payload": payload, "seq": seq, "actor": self._actor,
+                "payload": payload, "seq": seq, "actor": self.actor,
             }  # fmt: skip
             return jsonlines.dump(document).encode() + b"\n"
 

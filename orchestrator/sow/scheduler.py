@@ -12,7 +12,7 @@ here can be lost at any moment.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
@@ -23,6 +23,7 @@ from sow import eventlog, files, lease, process
 from sow.attempt import Attempt
 from sow.change import Change, Event
 from sow.clock import is_unset, seconds
+from sow.edits import put_back_words
 from sow.errors import Busy, Failed, NotFound, SowError
 from sow.ready import Ready
 from sow.recovery.policy import Nudge, Restart
@@ -30,6 +31,7 @@ from sow.recovery.restore import RESTORING, Restored, restore, take_up
 from sow.review import Reviewer
 from sow.runner.local import Running
 from sow.runner.watch import Watcher
+from sow.state import PutBack
 from sow.task import ENDED, IN_PROGRESS, NEEDS_REVIEW, PAUSED, PENDING, Task
 from sow.turn import AFTER_RESULT_SECONDS, Live, Settled, Turns
 from sow_executors.base import Said, Started, Used
@@ -182,6 +184,7 @@ class Scheduler:
             self._catch_up(live)
             self.watch(Note("started", self._ready.tasks.get(live.attempt.task_id), "adopted", live.attempt))
         for settled in restored.settled:
+            self._tell_put_back(settled.put_back)
             self.watch(Note("settled", settled.task, _ending(settled), settled.attempt))
         if self.only and self.only not in self._ready.tasks:
             raise NotFound(f"task not found: {self.only}", "see the tasks there are: `sow task list`")
@@ -431,6 +434,7 @@ class Scheduler:
             self._held_back.add(live.attempt.task_id)
             return
         self._ready.put(settled.task)
+        self._tell_put_back(settled.put_back)
         self.watch(Note("settled", settled.task, _ending(settled), settled.attempt))
         if self._signals:
             return
@@ -475,8 +479,25 @@ class Scheduler:
     def _is_ours(self, event: dict[str, object]) -> bool:
         return event.get("actor") == "orchestrator" and event.get("run_id") == self.turns.run_id
 
+    def _know_state(self, only: str = "") -> None:
+        """What an agent wrote into state files is put right before anything is read from them."""
+        try:
+            self._tell_put_back(self.turns.know_state(only=only))
+        except SowError as fault:
+            self.watch(Note("problem", None, f"{fault} {fault.hint}".strip()))
+
+    def _tell_put_back(self, found: Iterable[PutBack]) -> None:
+        for back in found:
+            task = self._read(back.task_id) if back.task_id else None
+            self.watch(Note("problem", task, put_back_words(back)))
+
     def _put(self, task_id: str) -> Task | None:
         """Takes in the task as its file has it now."""
+        if self.live:
+            self._know_state(task_id)
+        return self._read(task_id)
+
+    def _read(self, task_id: str) -> Task | None:
         try:
             task = self.turns.store.task(task_id)
         except NotFound:
@@ -495,6 +516,7 @@ class Scheduler:
     def _scan(self) -> None:
         self._scanned = self.turns.clock()
         self._held_back.clear()
+        self._know_state()
         held = self.turns.store.tasks()
         self._ready = Ready(held.tasks)
         for broken in held.broken:

@@ -25,6 +25,7 @@ from sow.change import Change, Event
 from sow.clock import is_unset
 from sow.config import ExecutorChoice, RepositoryConfig, UserConfig, bad_settings, executor_of
 from sow.driving import Drivers
+from sow.edits import put_back_question
 from sow.errors import Busy, Refused, SowError
 from sow.git import commits
 from sow.judgement import judged, sent_back
@@ -38,8 +39,9 @@ from sow.runner.attempt import Exit
 from sow.runner.local import LocalRunner, Running
 from sow.runner.terminal import TerminalRunner
 from sow.runner.watch import Tail
+from sow.state import PutBack
 from sow.store import Store
-from sow.task import NEEDS_REVIEW, Task
+from sow.task import IN_PROGRESS, NEEDS_REVIEW, PENDING, Task
 from sow.workplace import Workplace
 from sow_executors import base, extras
 
@@ -51,6 +53,7 @@ if TYPE_CHECKING:
         AttemptStarted,
         Outcome,
         Reason,
+        TaskPaused,
         ToolDenied,
         UsageUpdated,
     )
@@ -96,6 +99,8 @@ class Settled:
     attempt: Attempt
     left_over: str | None = None
     """The commit made of what the agent had left uncommitted."""
+    put_back: tuple[PutBack, ...] = ()
+    """The state files that were changed beside sow while it went on, and are as before again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +149,7 @@ class Turns:
         if agent and agent != task.assigned_agent:
             task = task.replace(assigned_agent=agent)
         self.drivers.check_free(task.id)
+        self.know_state(only=task.id)
         choice = self.choice(task)
         executor = executor_of(choice)
         folder, branch, start = self.workspace.prepare(task)
@@ -477,19 +483,57 @@ class Turns:
         self.runner.sweep(attempt.id)
         self.forget(attempt)
 
+    # -- what agents change beside sow --------------------------------------------------------
+
+    def know_state(self, *, ended: str = "", only: str = "") -> list[PutBack]:
+        """Makes sure that the state is what sow, or a person, has made of it; gives what was put back.
+
+        While no agent is at work, what was changed beside sow is a person's, and copies of it are
+        kept. Else it may have been an agent: what only sow may change is put back, and a task
+        that was not at work is asked about. `ended`: a task whose agent has just ended. `only`:
+        the one task to look at. Raises SowError.
+        """
+        at_work = self.drivers.at_work() | ({ended} if ended else set())
+        if not at_work:
+            self.store.keep_good_copies()
+            return []
+        found = self.store.put_right(at_work, only)
+        for back in found:
+            log.warning("state put back", file=back.path, kept=back.kept, changes=back.changes)
+            if back.task_id and back.changes and back.task_id not in at_work:
+                self._ask_about(back)
+        return found
+
+    def _ask_about(self, back: PutBack) -> None:
+        """A task that was going to go on waits for a person, who may have made the change."""
+        words = put_back_question(back)
+
+        def change(current: Task) -> Change:
+            if current.status not in (PENDING, IN_PROGRESS):
+                return Change(task=current)
+            paused = current.pause(words, kind="question", by="orchestrator", at=self.store.now())
+            payload: TaskPaused = {"question": words, "kind": "question"}
+            return Change(
+                task=paused, events=(Event(type="task.paused", task_id=current.id, payload=payload),)
+            )
+
+        self.store.change_task(back.task_id, change)
+
     # -- settle -------------------------------------------------------------------------------
 
     def settle(self, live: Live, status: Exit | None) -> Settled:
         """Records the end of an attempt whose process is gone.
 
-        1. whatever still bears its mark is ended; 2. its output is read to the end; 3. reports
-        from its outbox are applied; 4. what it left uncommitted is committed; 5. the verdict
-        becomes state; 6. the attempt's end is recorded. Repeating it after a kill does no harm.
+        1. whatever still bears its mark is ended; 2. its output is read to the end; 3. what was
+        changed of the state beside sow is put right; 4. reports from its outbox are applied; 5. what
+        it left uncommitted is committed; 6. the verdict becomes state; 7. the attempt's end is
+        recorded. Repeating it after a kill does no harm.
         """
         self.runner.sweep(live.attempt.id)
         live.stopped = live.stopped or self._stopped_by(live.attempt.id)
         live.follow(self.clock(), final=True)
         ending = self._ending(live, status)
+        put_back = self.know_state(ended=live.attempt.task_id)
         task = self._task_after(live.attempt)
         task, left_over = self._commit_leftovers(task)
         end = End(
@@ -512,7 +556,7 @@ class Turns:
             decision=type(decision).__name__,
             committed=left_over,
         )
-        return Settled(task, decision, attempt, left_over)
+        return Settled(task, decision, attempt, left_over, tuple(put_back))
 
     def gone(self, attempt: Attempt) -> Running:
         """The process of an attempt that has ended, as far as it was recorded."""

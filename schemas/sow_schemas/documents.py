@@ -215,8 +215,8 @@ EventType = Literal[
     "task.feedback", "task.abandoned", "task.retry_scheduled", "task.changed", "task.moved", "task.removed",
     "task.restored", "session.started", "attempt.started", "attempt.ended", "agent.message", "agent.tool",
     "usage.updated", "merge.done", "merge.conflict", "lock.broken", "run.started", "run.ended",
-    "project.created", "project.advanced", "project.split", "project.changed", "project.continued",
-    "project.finished", "project.deleted", "phase.changed", "tool.denied"
+    "project.created", "project.advanced", "project.split", "project.changed", "file.restored",
+    "project.continued", "project.finished", "project.deleted", "phase.changed", "tool.denied"
 ]
 
 
@@ -380,10 +380,16 @@ class TaskRemoved(TypedDict):
 
 
 class TaskRestored(TypedDict):
-    """Its last good copy took the place of a state file that was broken or gone."""
+    """Its last good copy took the place of a state file that was broken, gone, or changed beside sow as only
+    sow may change it."""
 
     kept: str
-    """The name under which the broken file lies beside; empty where there was none. Set with the event."""
+    """The name under which what lay there is kept beside; empty where there was nothing. Set with the
+    event."""
+
+    changes: NotRequired[list[str]]
+    """What the file said otherwise, each with the old and the new value; empty where it could not be read.
+    Set with the event, where agents were at work."""
 
 
 class SessionStarted(TypedDict):
@@ -537,6 +543,22 @@ class ProjectChanged(TypedDict):
     """Their paths. Set with the event."""
 
 
+class FileRestored(TypedDict):
+    """The last good copy took the place of a state file of the project's, its type's or a phase's, which was
+    changed beside sow while agents were at work."""
+
+    file: str
+    """Its path below `.sow/project/`. Set with the event."""
+
+    kept: str
+    """The name under which what lay there is kept beside; empty where there was nothing. Set with the
+    event."""
+
+    changes: list[str]
+    """What it said otherwise, each with the old and the new value; empty where it could not be read. Set with
+    the event."""
+
+
 class ProjectContinued(TypedDict):
     """A project whose branch came from elsewhere, or was left here, is gone on with."""
 
@@ -612,7 +634,7 @@ EventPayload = (
     TaskRetryScheduled | TaskChanged | TaskMoved | TaskRemoved | TaskRestored | SessionStarted |
     AttemptStarted | AttemptEnded | AgentMessage | AgentTool | UsageUpdated | MergeDone | MergeConflict |
     LockBroken | RunStarted | RunEnded | ProjectCreated | ProjectAdvanced | ProjectSplit | ProjectChanged |
-    ProjectContinued | ProjectFinished | ProjectDeleted | PhaseChanged | ToolDenied
+    FileRestored | ProjectContinued | ProjectFinished | ProjectDeleted | PhaseChanged | ToolDenied
 )
 
 

@@ -1,0 +1,171 @@
+"""Hostile agents: whatever they do to state, git, processes and output, it harms nobody."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.engine.stage import Stage, assert_sound, work
+
+# What they write into state files beside sow
+
+
+def _sed(file: str, field: str, value: str) -> str:
+    """Shell that gives a field of a state file another value, or adds it."""
+    return (
+        f"grep -q '^{field}:' \"{file}\" && sed -i 's|^{field}:.*|{field}: {value}|' \"{file}\" "
+        f"|| echo '{field}: {value}' >> \"{file}\""
+    )
+
+
+def _others(stage: Stage, task_id: str) -> str:
+    return stage.layout.task_file("implementation", task_id)
+
+
+OWN = "$SOW_TASK_DIR/state.yaml"
+APPROVAL = '{"by": "ada", "at": "2026-11-25T10:00:00Z"}'
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        pytest.param("status", "completed", id="completed"),
+        pytest.param("approval", APPROVAL, id="approved", marks=pytest.mark.slow),
+        pytest.param("session_id", '"another"', id="another session", marks=pytest.mark.slow),
+    ],
+)
+def test_what_an_agent_writes_itself_of_what_only_sow_may_is_put_back(
+    stage: Stage, field: str, value: str
+) -> None:
+    task_id = stage.add([{"run": _sed(OWN, field, value)}, {"say": "Ha."}], work("a.txt"))
+    said = stage.run()
+    task = stage.task(task_id)
+    # It was asked how it ended, like any agent that reports nothing.
+    assert [attempt.reason for attempt in stage.tried(task_id)] == ["start", "nudge"]
+    assert (task.status, task.approval, task.attempts) == ("needs_review", None, 2)
+    assert len(stage.sessions(task_id)) == 1
+    (told,) = [e for e in stage.events(task_id) if e["type"] == "task.restored"]
+    assert told["payload"]["changes"][0].startswith(f"{field}: ")
+    assert "changed beside sow" in said
+    kept = Path(stage.layout.task("implementation", task_id), told["payload"]["kept"])
+    assert f"{field}: {value}" in kept.read_text()
+    assert_sound(stage)
+
+
+def test_an_agent_can_not_have_sow_build_on_what_it_wrote_beside_it(stage: Stage) -> None:
+    forge = f"{_sed(OWN, 'approval', APPROVAL)}; sow task set metadata.note hello"
+    task_id = stage.add([{"run": forge}, *work("a.txt")])
+    stage.run()
+    task = stage.task(task_id)
+    assert (task.status, task.approval, task.metadata) == ("needs_review", None, {"note": "hello"})
+    assert_sound(stage)
+
+
+def test_an_agent_that_hands_in_by_hand_has_handed_in(stage: Stage) -> None:
+    task_id = stage.add([{"run": _sed(OWN, "status", "needs_review")}])
+    stage.run()
+    assert len(stage.tried(task_id)) == 1
+    assert stage.statuses() == {task_id: "needs_review"}
+    assert_sound(stage)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "words"),
+    [
+        pytest.param("status", "completed", "status: pending -> completed", id="completed"),
+        pytest.param(
+            "session_id", '"mine"', "session_id: nothing -> mine", id="a session", marks=pytest.mark.slow
+        ),
+    ],
+)
+def test_a_change_of_another_task_is_put_back_and_a_person_is_asked(
+    stage_with: Any, field: str, value: str, words: str
+) -> None:
+    stage = stage_with(jobs=1)
+    other = stage.add(work("b.txt"), name="Other", priority="low")
+    last = stage.add(work("c.txt"), name="Last", depends_on=(other,))
+    mine = stage.add([{"run": _sed(_others(stage, other), field, value)}, *work("a.txt")], priority="high")
+    stage.run()
+    assert stage.statuses() == {mine: "needs_review", other: "paused", last: "pending"}
+    task = stage.task(other)
+    assert task.question
+    assert words in task.question["text"]
+    assert (task.approval, task.session_id, task.attempts) == (None, None, None)
+    assert_sound(stage)
+    # Let go on, it goes on as it was.
+    stage.retry(other)
+    stage.run()
+    assert stage.statuses()[other] == "needs_review"
+
+
+@pytest.mark.parametrize(
+    "harm",
+    [
+        pytest.param("rm -r $(dirname {file})", id="deleted with its folder"),
+        pytest.param("rm {file}; mkfifo {file}", id="a pipe", marks=pytest.mark.slow),
+    ],
+)
+def test_a_broken_file_of_another_task_is_put_back_and_that_task_is_done(stage_with: Any, harm: str) -> None:
+    stage = stage_with(jobs=1)
+    other = stage.add(work("b.txt"), priority="low")
+    before = stage.task(other)
+    mine = stage.add([{"run": harm.format(file=_others(stage, other))}, *work("a.txt")], priority="high")
+    said = stage.run()
+    assert stage.statuses() == {mine: "needs_review", other: "needs_review"}, said
+    assert stage.task(other).name == before.name
+    assert "changed beside sow" in said
+    assert_sound(stage)
+
+
+@pytest.mark.slow
+def test_a_task_that_is_at_work_goes_on_when_another_agent_changes_its_file(stage: Stage) -> None:
+    go, there = stage.tmp / "go", stage.tmp / "there"
+    first = stage.add([{"run": f"touch {there}"}, {"wait": {"file": str(go)}}, *work("b.txt")])
+    second = stage.add(
+        [
+            {"wait": {"file": str(there)}},
+            {"run": f"{_sed(_others(stage, first), 'status', 'completed')}; touch {go}"},
+            *work("a.txt"),
+        ]
+    )
+    stage.run()
+    assert stage.statuses() == {first: "needs_review", second: "needs_review"}
+    assert [len(stage.tried(one)) for one in (first, second)] == [1, 1]
+    assert_sound(stage)
+
+
+def test_the_projects_own_files_are_put_back(stage: Stage) -> None:
+    files = [Path(stage.layout.project_file), Path(stage.layout.phase_file("review"))]
+    before = [path.read_text() for path in files]
+    forge = _sed("$SOW_PROJECT_DIR/state.yaml", "branch", "main")
+    task_id = stage.add([{"run": f"{forge}; rm -r $SOW_PROJECT_DIR/phases/review"}, *work("a.txt")])
+    said = stage.run()
+    assert [path.read_text() for path in files] == before
+    told = [e["payload"]["file"] for e in stage.events() if e["type"] == "file.restored"]
+    assert told == ["state.yaml", "phases/review/state.yaml"]
+    assert all(f"{path} was changed beside sow" in said for path in files)
+    assert stage.statuses() == {task_id: "needs_review"}
+    assert_sound(stage)
+
+
+@pytest.mark.slow
+def test_what_anybody_may_set_is_taken_from_the_file_too(stage_with: Any) -> None:
+    stage = stage_with(jobs=1)
+    other = stage.add(work("b.txt"), priority="low")
+    path = _others(stage, other)
+    mine = stage.add([{"run": f"{_sed(path, 'name', 'New')}; echo '# mine' >> {path}"}, *work("a.txt")])
+    stage.run()
+    assert (stage.task(other).name, stage.task(other).status) == ("New", "needs_review")
+    assert "# mine" in Path(path).read_text()
+    assert {"fields": ["name"]} in [e["payload"] for e in stage.events(other) if e["type"] == "task.changed"]
+    assert not list(Path(stage.layout.phases).rglob("*.broken"))
+    assert stage.statuses() == {mine: "needs_review", other: "needs_review"}
+
+
+def test_what_a_person_writes_while_no_agent_is_at_work_is_theirs(stage: Stage) -> None:
+    task_id = stage.add(work("a.txt"))
+    path = Path(_others(stage, task_id))
+    path.write_text(path.read_text().replace("status: pending", "status: abandoned"))
+    other = stage.add(work("b.txt"))
+    stage.run()
+    assert stage.statuses() == {task_id: "abandoned", other: "needs_review"}
+    assert not list(Path(stage.layout.phases).rglob("*.broken"))
