@@ -47,6 +47,9 @@ RESTORE_SECONDS = 60.0
 RESCAN_SECONDS = 30.0
 """How often everything is read anew, for a writer may die between its state and its event."""
 
+AT_ONCE_BYTES = 4 << 20
+"""How much of one agent's output is read before the others', and what else has come, have their turn."""
+
 Kind = Literal["started", "said", "used", "settled", "changed", "problem", "limit"]
 
 
@@ -242,7 +245,7 @@ class Scheduler:
 
     def _catch_up(self, live: Live) -> None:
         """Takes on an attempt of an earlier run; what it printed till now was told by that one."""
-        live.follow(self.turns.clock())
+        live.catch_up(self.turns.clock())
         if live.tally.session_id and not live.attempt.session_id:
             self._store_session(live, live.tally.session_id)
         self._follow_from_now(live)
@@ -299,13 +302,14 @@ class Scheduler:
         for kind, key in self.watcher.wait(self._patience()):
             match kind:
                 case "process" if key in self.live:
-                    self._settle(self.live[key])
+                    self.live[key].over = self.live[key].behind = True
                 case "folder" if key == self._events_folder():
                     self._take_in_events()
-                case "folder":
-                    self._follow(key)
+                case "folder" if (live := self.live.get(key.rpartition("/")[2])) is not None:
+                    live.behind = True
                 case _:
                     pass  # a signal: its handler has said what there is to say
+        self._read_on()
         now = self.turns.clock()
         if now - self._scanned > RESCAN_SECONDS:
             self._take_up_left()
@@ -313,8 +317,18 @@ class Scheduler:
         for live in list(self.live.values()):
             self._end_if_stuck(live, now)
 
+    def _read_on(self) -> None:
+        """Reads a piece of what each agent has printed: one that prints much keeps no other waiting."""
+        for live in list(self.live.values()):
+            if live.behind:
+                self._follow(live)
+            if live.over and not live.behind:
+                self._settle(live)
+
     def _patience(self) -> float:
         """Seconds until something is due that no event announces."""
+        if any(live.behind for live in self.live.values()):
+            return 0.0
         now = self.turns.clock()
         due = [self._scanned + RESCAN_SECONDS]
         if (at := self._due()) is not None and len(self.live) < self.jobs:
@@ -338,11 +352,8 @@ class Scheduler:
             return None
         return seconds(str(task.not_before))
 
-    def _follow(self, folder: str) -> None:
-        live = self.live.get(folder.rpartition("/")[2])
-        if live is None:
-            return
-        for report in live.follow(self.turns.clock()):
+    def _follow(self, live: Live) -> None:
+        for report in live.follow(self.turns.clock(), AT_ONCE_BYTES):
             task = self._ready.tasks.get(live.attempt.task_id)
             match report:
                 case Started(session_id=session) if session and not live.attempt.session_id:
@@ -376,7 +387,7 @@ class Scheduler:
             log.warning("session not stored", task=live.attempt.task_id, session=session, why=str(fault))
 
     def _end_if_stuck(self, live: Live, now: float) -> None:
-        if live.stopped:
+        if live.stopped or live.over:
             return
         silence = self.turns.repository.silence_seconds
         quiet = now - live.quiet_since
@@ -411,7 +422,7 @@ class Scheduler:
                 self.watcher.wake()
 
         for live in self.live.values():
-            live.stopped = live.stopped or "interrupt"
+            live.stopped = live.stopped or ("" if live.over else "interrupt")
             threading.Thread(target=stop, args=(live,), daemon=True).start()
         while len(ended) < len(self.live) and "leave" not in self._signals:
             self.watcher.wait()

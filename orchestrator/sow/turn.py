@@ -13,7 +13,7 @@ from __future__ import annotations
 import os
 import shutil
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -79,15 +79,36 @@ class Live:
     stopped: str = ""
     quiet_since: float = 0.0
     """When it last printed something, in seconds since the epoch."""
+    behind: bool = False
+    """Whether it has printed more than was read yet."""
+    over: bool = False
+    """Its process has ended: it is settled once all that it printed is read."""
 
-    def follow(self, now: float, *, final: bool = False) -> list[base.Report]:
-        """Reads what was printed since the last call; gives the reports, already in the tally."""
-        reports: list[base.Report] = []
+    def follow(self, now: float, most: int) -> Iterator[base.Report]:
+        """Reads what was printed since the last call, about `most` bytes of it; gives the reports one by one.
+
+        Each is in the tally already. Where there was more, `behind` says so.
+        """
+        begun, self.behind = self.tail.offset, False
+        for reports in self._read(now):
+            yield from reports
+            if self.tail.offset - begun >= most:
+                self.behind = True
+                return
+
+    def catch_up(self, now: float, *, final: bool = False) -> None:
+        """Reads all that was printed since the last call; with `final` also a last line that has no end."""
+        self.behind = False
+        for _ in self._read(now, final=final):
+            pass
+
+    def _read(self, now: float, *, final: bool = False) -> Iterator[list[base.Report]]:
+        # Line by line: an agent may print faster than it is read, and without an end.
         for line in self.tail.read(final=final):
-            reports += self.reader.read(line)
+            reports = self.reader.read(line)
             self.quiet_since = now
-        self.tally = after(self.tally, reports)
-        return reports
+            self.tally = after(self.tally, reports)
+            yield reports
 
 
 @dataclass(frozen=True, slots=True)
@@ -531,7 +552,7 @@ class Turns:
         """
         self.runner.sweep(live.attempt.id)
         live.stopped = live.stopped or self._stopped_by(live.attempt.id)
-        live.follow(self.clock(), final=True)
+        live.catch_up(self.clock(), final=True)
         ending = self._ending(live, status)
         put_back = self.know_state(ended=live.attempt.task_id)
         task = self._task_after(live.attempt)

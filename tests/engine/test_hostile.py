@@ -1,10 +1,13 @@
 """Hostile agents: whatever they do to state, git, processes and output, it harms nobody."""
 
+import os
+import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
-from tests.engine.stage import Stage, assert_sound, work
+from tests.engine.stage import ROOT, Stage, assert_sound, work
 
 # What they write into state files beside sow
 
@@ -78,7 +81,7 @@ def test_an_agent_that_hands_in_by_hand_has_handed_in(stage: Stage) -> None:
     ],
 )
 def test_a_change_of_another_task_is_put_back_and_a_person_is_asked(
-    stage_with: Any, field: str, value: str, words: str
+    stage_with: Callable[..., Stage], field: str, value: str, words: str
 ) -> None:
     stage = stage_with(jobs=1)
     other = stage.add(work("b.txt"), name="Other", priority="low")
@@ -104,7 +107,9 @@ def test_a_change_of_another_task_is_put_back_and_a_person_is_asked(
         pytest.param("rm {file}; mkfifo {file}", id="a pipe", marks=pytest.mark.slow),
     ],
 )
-def test_a_broken_file_of_another_task_is_put_back_and_that_task_is_done(stage_with: Any, harm: str) -> None:
+def test_a_broken_file_of_another_task_is_put_back_and_that_task_is_done(
+    stage_with: Callable[..., Stage], harm: str
+) -> None:
     stage = stage_with(jobs=1)
     other = stage.add(work("b.txt"), priority="low")
     before = stage.task(other)
@@ -148,7 +153,7 @@ def test_the_projects_own_files_are_put_back(stage: Stage) -> None:
 
 
 @pytest.mark.slow
-def test_what_anybody_may_set_is_taken_from_the_file_too(stage_with: Any) -> None:
+def test_what_anybody_may_set_is_taken_from_the_file_too(stage_with: Callable[..., Stage]) -> None:
     stage = stage_with(jobs=1)
     other = stage.add(work("b.txt"), priority="low")
     path = _others(stage, other)
@@ -169,3 +174,85 @@ def test_what_a_person_writes_while_no_agent_is_at_work_is_theirs(stage: Stage) 
     stage.run()
     assert stage.statuses() == {task_id: "abandoned", other: "needs_review"}
     assert not list(Path(stage.layout.phases).rglob("*.broken"))
+
+
+# What they do with their processes and their output
+
+
+def _playing(stage: Stage, *modes: str) -> dict[str, str]:
+    """Tasks whose agents play modes of tests/agents/hostile.py; their ids by the mode."""
+    ids = {mode: stage.add([], name=mode) for mode in modes}
+    program = stage.tmp / "agent.py"
+    mode_of = {task_id: mode for mode, task_id in ids.items()}
+    program.write_text(
+        "import runpy, sys\n"
+        f"sys.argv[1:] = [{mode_of!r}[sys.argv[1]]]\n"
+        f"runpy.run_path({str(ROOT / 'tests/agents/hostile.py')!r}, run_name='__main__')\n"
+    )
+    argv = [sys.executable, "-S", "-E", str(program), "{task_id}"]
+    stage.user({"hostile": {"type": "command", "settings": {"argv": argv}}})
+    stage.env |= {"SOW_AGENTS_IMPLEMENTER": "hostile"}
+    return ids
+
+
+HANGING = ("deaf", "daemon", "mute", "flood", "half", "stopped", "lingering")
+ENDING = ("stray", "banner", "sulky")
+
+
+@pytest.mark.slow
+def test_agents_that_do_not_end_end_badly_or_lie_about_it_harm_nobody(
+    stage_with: Callable[..., Stage],
+) -> None:
+    stage = stage_with(silence_seconds=2, grace_seconds=0.2, jobs=10)
+    ids = _playing(stage, *HANGING, *ENDING)
+    stage.run()
+    assert stage.alive() == []
+    asked = {mode: stage.task(task_id) for mode, task_id in ids.items()}
+    assert {mode: task.status for mode, task in asked.items()} == {
+        **dict.fromkeys((*HANGING, *ENDING), "paused"),
+        "lingering": "needs_review",
+        "sulky": "needs_review",
+    }
+    words = {mode: task.question["text"] for mode, task in asked.items() if task.question}
+    for mode in HANGING[:-1]:
+        assert "printed nothing for too long" in words[mode], mode
+    # An exit of 0 is no success, and one of 1 no failure: what was reported holds.
+    assert "everything is on fire" in words["banner"]
+    assert [len(stage.tried(ids[mode])) for mode in ("banner", "sulky")] == [2, 1]
+    assert_sound(stage)
+
+
+@pytest.mark.slow
+def test_an_agent_that_prints_a_gigabyte_costs_the_run_no_memory(stage_with: Callable[..., Stage]) -> None:
+    stage = stage_with(jobs=2)
+    ids = _playing(stage, "torrent", "banner")
+    run = stage.start("run")
+    most = 0
+    while run.process.poll() is None:
+        most = max(most, _resident(run.pid))
+        time.sleep(0.05)
+    assert run.process.returncode == 5, run.output
+    assert most < 150, f"the run had {most} MB in memory"
+    assert stage.task(ids["torrent"]).status == "needs_review"
+    assert_sound(stage)
+    (attempt,) = stage.tried(ids["torrent"])
+    transcript = Path(stage.attempts.folder(attempt.id), "transcript.jsonl")
+    assert transcript.stat().st_size == 1_000_000_000
+    transcript.unlink()  # else it would lie there for some more runs of the tests
+
+
+def _resident(pid: int) -> int:
+    """The memory that a process has, in megabytes; 0 for one that is gone."""
+    try:
+        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGESIZE") // 1_000_000
+    except (FileNotFoundError, IndexError):
+        return 0
+
+
+@pytest.mark.slow
+def test_an_agent_that_fills_its_worktree_has_done_its_work(stage_with: Callable[..., Stage]) -> None:
+    stage = stage_with(jobs=2)
+    ids = _playing(stage, "litter")
+    stage.run()
+    assert stage.statuses() == {ids["litter"]: "needs_review"}
+    assert_sound(stage)
