@@ -21,6 +21,7 @@ import structlog
 
 from sow import eventlog, files, lease, process
 from sow.attempt import Attempt
+from sow.branches import Branches
 from sow.change import Change, Event
 from sow.clock import is_unset, seconds
 from sow.edits import put_back_words
@@ -101,6 +102,10 @@ class Scheduler:
     _held_back: set[str] = field(default_factory=set)
     _signals: list[str] = field(default_factory=list)
     _scanned: float = 0.0
+    _branches: Branches = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._branches = Branches(self.turns.store, self.turns.workspace)
 
     def run(self, *, stay: bool = False) -> Outcome:
         """Runs until nothing can go on without a person; with `stay`, until it is interrupted.
@@ -182,7 +187,9 @@ class Scheduler:
         restored = restore(self.turns, self.reviewer, adopt=True)
         for problem in restored.problems:
             self.watch(Note("problem", None, problem))
+        self._keep_texts()
         self._scan()
+        self._look_at_branches()
         for live in restored.live:
             self._catch_up(live)
             self.watch(Note("started", self._ready.tasks.get(live.attempt.task_id), "adopted", live.attempt))
@@ -191,6 +198,13 @@ class Scheduler:
             self.watch(Note("settled", settled.task, _ending(settled), settled.attempt))
         if self.only and self.only not in self._ready.tasks:
             raise NotFound(f"task not found: {self.only}", "see the tasks there are: `sow task list`")
+
+    def _keep_texts(self) -> None:
+        """Commits what people wrote before an agent can lose it."""
+        try:
+            self.turns.workspace.commit_state("the run began")
+        except SowError as fault:
+            self.watch(Note("problem", None, f"{fault} {fault.hint}".strip()))
 
     def _end(self) -> Outcome:
         self._stop_all()
@@ -446,6 +460,7 @@ class Scheduler:
             return
         self._ready.put(settled.task)
         self._tell_put_back(settled.put_back)
+        self._look_at_branches(settled.task.id)
         self.watch(Note("settled", settled.task, _ending(settled), settled.attempt))
         if self._signals:
             return
@@ -501,6 +516,15 @@ class Scheduler:
         for back in found:
             task = self._read(back.task_id) if back.task_id else None
             self.watch(Note("problem", task, put_back_words(back)))
+
+    def _look_at_branches(self, *ended: str) -> None:
+        """What was done to branches by somebody who does not work on them is told."""
+        try:
+            at_work = {*self.turns.drivers.at_work(), *ended}
+            for words in self._branches.look(self._ready.tasks, at_work):
+                self.watch(Note("problem", None, words))
+        except SowError as fault:
+            self.watch(Note("problem", None, f"{fault} {fault.hint}".strip()))
 
     def _put(self, task_id: str) -> Task | None:
         """Takes in the task as its file has it now."""

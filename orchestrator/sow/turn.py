@@ -33,6 +33,7 @@ from sow.layout import Layout
 from sow.process import Identity
 from sow.progress import End, Tally, after, has_gone_on, verdict
 from sow.recovery.policy import Decision
+from sow.recovery.repair import bring_back_texts
 from sow.report import apply_outbox
 from sow.runner import environment
 from sow.runner.attempt import Exit
@@ -521,6 +522,8 @@ class Turns:
         found = self.store.put_right(at_work, only)
         for back in found:
             log.warning("state put back", file=back.path, kept=back.kept, changes=back.changes)
+            if back.task_id and not back.kept:
+                bring_back_texts(self.store, back.task_id)
             if back.task_id and back.changes and back.task_id not in at_work:
                 self._ask_about(back)
         return found

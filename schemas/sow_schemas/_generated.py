@@ -44,54 +44,55 @@ _KEYS_35 = frozenset(('branch', 'name'))
 _KEYS_36 = frozenset(('event', 'source', 'target'))
 _KEYS_37 = frozenset(('renumbered', 'tasks'))
 _KEYS_38 = frozenset(('changes', 'file', 'kept'))
-_KEYS_39 = frozenset(('branch', 'gates', 'how', 'name'))
-_KEYS_40 = frozenset(('branch', 'commit', 'gates', 'how', 'name', 'pull_request', 'target'))
-_KEYS_41 = frozenset(('fields', 'phase'))
-_KEYS_42 = frozenset(('created_at', 'enabled', 'inputs', 'outputs', 'status'))
-_KEYS_43 = frozenset(('completed_at', 'created_at', 'enabled', 'failed_at', 'inputs', 'iteration', 'metadata', 'outputs', 'started_at', 'status'))
-_KEYS_44 = frozenset(('created_at', 'enabled', 'inputs', 'outputs', 'status', 'tasks'))
-_KEYS_45 = frozenset(('completed_at', 'created_at', 'enabled', 'failed_at', 'inputs', 'iteration', 'metadata', 'outputs', 'started_at', 'status', 'tasks'))
-_KEYS_46 = frozenset(('branch', 'created_at', 'name', 'statechart', 'type', 'updated_at'))
-_KEYS_47 = frozenset(('agent_sessions', 'branch', 'created_at', 'description', 'name', 'statechart', 'type', 'updated_at'))
-_KEYS_48 = frozenset(('current_state', 'updated_at'))
-_KEYS_49 = frozenset(('branch', 'created_at', 'name', 'phases', 'statechart', 'type', 'updated_at'))
-_KEYS_50 = frozenset(('agent_sessions', 'branch', 'created_at', 'description', 'name', 'phases', 'statechart', 'type', 'updated_at'))
-_KEYS_51 = frozenset(('initial', 'name', 'phases', 'states'))
-_KEYS_52 = frozenset(('branch_prefixes', 'description', 'final', 'initial', 'name', 'phases', 'states'))
-_KEYS_53 = frozenset(('state',))
-_KEYS_54 = frozenset(('effects', 'event', 'state'))
-_KEYS_55 = frozenset(('phase',))
-_KEYS_56 = frozenset(('carry', 'enter', 'metadata', 'phase', 'status'))
-_KEYS_57 = frozenset(('to', 'type'))
-_KEYS_58 = frozenset(('completion', 'inputs', 'metadata', 'outputs', 'statuses', 'task_metadata', 'tasks'))
-_KEYS_59 = frozenset(('artifact',))
-_KEYS_60 = frozenset(('phase', 'prompt', 'transitions'))
-_KEYS_61 = frozenset(('event', 'target'))
-_KEYS_62 = frozenset(('description', 'effects', 'event', 'guards', 'target'))
-_KEYS_63 = frozenset(('artifacts', 'dependencies', 'metadata', 'task_metadata', 'tasks', 'text'))
-_KEYS_64 = frozenset(('equals', 'field'))
-_KEYS_65 = frozenset(('equals', 'field', 'phase'))
-_KEYS_66 = frozenset(('all', 'at_least', 'completed', 'phase'))
-_KEYS_67 = frozenset(('type',))
-_KEYS_68 = frozenset(('approved', 'metadata', 'of', 'phase', 'this_iteration', 'type', 'which'))
-_KEYS_69 = frozenset(('equals', 'field', 'phase', 'statuses'))
-_KEYS_70 = frozenset(('checks', 'environment', 'finish', 'grace_seconds', 'isolation', 'jobs', 'requires', 'silence_seconds', 'state'))
-_KEYS_71 = frozenset(('commit',))
-_KEYS_72 = frozenset(('forge', 'push', 'target'))
-_KEYS_73 = frozenset(('status',))
-_KEYS_74 = frozenset(('data', 'details', 'error_code', 'message', 'status'))
-_KEYS_75 = frozenset(('error_code', 'message'))
-_KEYS_76 = frozenset(('error_type', 'message', 'timestamp'))
-_KEYS_77 = frozenset(('error_type', 'is_retryable', 'message', 'retry_count', 'timestamp', 'traceback'))
-_KEYS_78 = frozenset(('assigned_agent', 'created_at', 'id', 'inputs', 'iteration', 'name', 'outputs', 'phase', 'status', 'updated_at'))
-_KEYS_79 = frozenset(('answer', 'approval', 'assigned_agent', 'attempts', 'base', 'branch', 'commit', 'completed_at', 'created_at', 'depends_on', 'error', 'error_detail', 'executor', 'fresh', 'id', 'inputs', 'iteration', 'metadata', 'name', 'not_before', 'outputs', 'params', 'phase', 'priority', 'question', 'result', 'session_id', 'started_at', 'status', 'task_type', 'updated_at', 'worktree'))
-_KEYS_80 = frozenset(('at', 'by', 'text'))
-_KEYS_81 = frozenset(('at', 'by'))
-_KEYS_82 = frozenset(('asked_at', 'by', 'kind', 'text'))
-_KEYS_83 = frozenset(('asked_at', 'by', 'kind', 'options', 'text'))
-_KEYS_84 = frozenset(('agents',))
-_KEYS_85 = frozenset(('bindings', 'executors'))
-_KEYS_86 = frozenset(('custom_args', 'settings', 'type'))
+_KEYS_39 = frozenset(('after', 'before', 'branch'))
+_KEYS_40 = frozenset(('branch', 'gates', 'how', 'name'))
+_KEYS_41 = frozenset(('branch', 'commit', 'gates', 'how', 'name', 'pull_request', 'target'))
+_KEYS_42 = frozenset(('fields', 'phase'))
+_KEYS_43 = frozenset(('created_at', 'enabled', 'inputs', 'outputs', 'status'))
+_KEYS_44 = frozenset(('completed_at', 'created_at', 'enabled', 'failed_at', 'inputs', 'iteration', 'metadata', 'outputs', 'started_at', 'status'))
+_KEYS_45 = frozenset(('created_at', 'enabled', 'inputs', 'outputs', 'status', 'tasks'))
+_KEYS_46 = frozenset(('completed_at', 'created_at', 'enabled', 'failed_at', 'inputs', 'iteration', 'metadata', 'outputs', 'started_at', 'status', 'tasks'))
+_KEYS_47 = frozenset(('branch', 'created_at', 'name', 'statechart', 'type', 'updated_at'))
+_KEYS_48 = frozenset(('agent_sessions', 'branch', 'created_at', 'description', 'name', 'statechart', 'type', 'updated_at'))
+_KEYS_49 = frozenset(('current_state', 'updated_at'))
+_KEYS_50 = frozenset(('branch', 'created_at', 'name', 'phases', 'statechart', 'type', 'updated_at'))
+_KEYS_51 = frozenset(('agent_sessions', 'branch', 'created_at', 'description', 'name', 'phases', 'statechart', 'type', 'updated_at'))
+_KEYS_52 = frozenset(('initial', 'name', 'phases', 'states'))
+_KEYS_53 = frozenset(('branch_prefixes', 'description', 'final', 'initial', 'name', 'phases', 'states'))
+_KEYS_54 = frozenset(('state',))
+_KEYS_55 = frozenset(('effects', 'event', 'state'))
+_KEYS_56 = frozenset(('phase',))
+_KEYS_57 = frozenset(('carry', 'enter', 'metadata', 'phase', 'status'))
+_KEYS_58 = frozenset(('to', 'type'))
+_KEYS_59 = frozenset(('completion', 'inputs', 'metadata', 'outputs', 'statuses', 'task_metadata', 'tasks'))
+_KEYS_60 = frozenset(('artifact',))
+_KEYS_61 = frozenset(('phase', 'prompt', 'transitions'))
+_KEYS_62 = frozenset(('event', 'target'))
+_KEYS_63 = frozenset(('description', 'effects', 'event', 'guards', 'target'))
+_KEYS_64 = frozenset(('artifacts', 'dependencies', 'metadata', 'task_metadata', 'tasks', 'text'))
+_KEYS_65 = frozenset(('equals', 'field'))
+_KEYS_66 = frozenset(('equals', 'field', 'phase'))
+_KEYS_67 = frozenset(('all', 'at_least', 'completed', 'phase'))
+_KEYS_68 = frozenset(('type',))
+_KEYS_69 = frozenset(('approved', 'metadata', 'of', 'phase', 'this_iteration', 'type', 'which'))
+_KEYS_70 = frozenset(('equals', 'field', 'phase', 'statuses'))
+_KEYS_71 = frozenset(('checks', 'environment', 'finish', 'grace_seconds', 'isolation', 'jobs', 'requires', 'silence_seconds', 'state'))
+_KEYS_72 = frozenset(('commit',))
+_KEYS_73 = frozenset(('forge', 'push', 'target'))
+_KEYS_74 = frozenset(('status',))
+_KEYS_75 = frozenset(('data', 'details', 'error_code', 'message', 'status'))
+_KEYS_76 = frozenset(('error_code', 'message'))
+_KEYS_77 = frozenset(('error_type', 'message', 'timestamp'))
+_KEYS_78 = frozenset(('error_type', 'is_retryable', 'message', 'retry_count', 'timestamp', 'traceback'))
+_KEYS_79 = frozenset(('assigned_agent', 'created_at', 'id', 'inputs', 'iteration', 'name', 'outputs', 'phase', 'status', 'updated_at'))
+_KEYS_80 = frozenset(('answer', 'approval', 'assigned_agent', 'attempts', 'base', 'branch', 'commit', 'completed_at', 'created_at', 'depends_on', 'error', 'error_detail', 'executor', 'fresh', 'id', 'inputs', 'iteration', 'metadata', 'name', 'not_before', 'outputs', 'params', 'phase', 'priority', 'question', 'result', 'session_id', 'started_at', 'status', 'task_type', 'updated_at', 'worktree'))
+_KEYS_81 = frozenset(('at', 'by', 'text'))
+_KEYS_82 = frozenset(('at', 'by'))
+_KEYS_83 = frozenset(('asked_at', 'by', 'kind', 'text'))
+_KEYS_84 = frozenset(('asked_at', 'by', 'kind', 'options', 'text'))
+_KEYS_85 = frozenset(('agents',))
+_KEYS_86 = frozenset(('bindings', 'executors'))
+_KEYS_87 = frozenset(('custom_args', 'settings', 'type'))
 
 def artifact_state(v: object) -> bool:
     if not isinstance(v, dict):
@@ -885,6 +886,24 @@ def event(v: object) -> bool:
             for v02i in v02:
                 if not isinstance(v02i, str):
                     return False
+    elif vc == 'branch.moved':
+        if 'payload' in v:
+            v0 = v['payload']
+            if not isinstance(v0, dict):
+                return False
+            if not v0.keys() >= _KEYS_39:
+                return False
+            if not v0.keys() <= _KEYS_39:
+                return False
+            v00 = v0['branch']
+            if not isinstance(v00, str):
+                return False
+            v01 = v0['before']
+            if not isinstance(v01, str):
+                return False
+            v02 = v0['after']
+            if not isinstance(v02, str):
+                return False
     elif vc == 'project.continued':
         if 'payload' in v:
             v0 = v['payload']
@@ -905,9 +924,9 @@ def event(v: object) -> bool:
             v0 = v['payload']
             if not isinstance(v0, dict):
                 return False
-            if not v0.keys() >= _KEYS_39:
+            if not v0.keys() >= _KEYS_40:
                 return False
-            if not v0.keys() <= _KEYS_40:
+            if not v0.keys() <= _KEYS_41:
                 return False
             v00 = v0['name']
             if not isinstance(v00, str):
@@ -956,9 +975,9 @@ def event(v: object) -> bool:
             v0 = v['payload']
             if not isinstance(v0, dict):
                 return False
-            if not v0.keys() >= _KEYS_41:
+            if not v0.keys() >= _KEYS_42:
                 return False
-            if not v0.keys() <= _KEYS_41:
+            if not v0.keys() <= _KEYS_42:
                 return False
             v00 = v0['phase']
             if not isinstance(v00, str):
@@ -989,9 +1008,9 @@ def event(v: object) -> bool:
 def phase_file(v: object) -> bool:
     if not isinstance(v, dict):
         return False
-    if not v.keys() >= _KEYS_42:
+    if not v.keys() >= _KEYS_43:
         return False
-    if not v.keys() <= _KEYS_43:
+    if not v.keys() <= _KEYS_44:
         return False
     v0 = v['status']
     if not isinstance(v0, str):
@@ -1051,9 +1070,9 @@ def phase_file(v: object) -> bool:
 def phase_state(v: object) -> bool:
     if not isinstance(v, dict):
         return False
-    if not v.keys() >= _KEYS_44:
+    if not v.keys() >= _KEYS_45:
         return False
-    if not v.keys() <= _KEYS_45:
+    if not v.keys() <= _KEYS_46:
         return False
     v0 = v['status']
     if not isinstance(v0, str):
@@ -1119,9 +1138,9 @@ def phase_state(v: object) -> bool:
 def project_file(v: object) -> bool:
     if not isinstance(v, dict):
         return False
-    if not v.keys() >= _KEYS_46:
+    if not v.keys() >= _KEYS_47:
         return False
-    if not v.keys() <= _KEYS_47:
+    if not v.keys() <= _KEYS_48:
         return False
     v0 = v['name']
     if not isinstance(v0, str):
@@ -1159,9 +1178,9 @@ def project_file(v: object) -> bool:
     v6 = v['statechart']
     if not isinstance(v6, dict):
         return False
-    if not v6.keys() >= _KEYS_48:
+    if not v6.keys() >= _KEYS_49:
         return False
-    if not v6.keys() <= _KEYS_48:
+    if not v6.keys() <= _KEYS_49:
         return False
     v60 = v6['current_state']
     if not isinstance(v60, str):
@@ -1185,9 +1204,9 @@ def project_file(v: object) -> bool:
 def project_state(v: object) -> bool:
     if not isinstance(v, dict):
         return False
-    if not v.keys() >= _KEYS_49:
+    if not v.keys() >= _KEYS_50:
         return False
-    if not v.keys() <= _KEYS_50:
+    if not v.keys() <= _KEYS_51:
         return False
     v0 = v['name']
     if not isinstance(v0, str):
@@ -1231,9 +1250,9 @@ def project_state(v: object) -> bool:
     v7 = v['statechart']
     if not isinstance(v7, dict):
         return False
-    if not v7.keys() >= _KEYS_48:
+    if not v7.keys() >= _KEYS_49:
         return False
-    if not v7.keys() <= _KEYS_48:
+    if not v7.keys() <= _KEYS_49:
         return False
     v70 = v7['current_state']
     if not isinstance(v70, str):
@@ -1257,9 +1276,9 @@ def project_state(v: object) -> bool:
 def project_type(v: object) -> bool:
     if not isinstance(v, dict):
         return False
-    if not v.keys() >= _KEYS_51:
+    if not v.keys() >= _KEYS_52:
         return False
-    if not v.keys() <= _KEYS_52:
+    if not v.keys() <= _KEYS_53:
         return False
     v0 = v['name']
     if not isinstance(v0, str):
@@ -1286,9 +1305,9 @@ def project_type(v: object) -> bool:
     v3 = v['initial']
     if not isinstance(v3, dict):
         return False
-    if not v3.keys() >= _KEYS_53:
+    if not v3.keys() >= _KEYS_54:
         return False
-    if not v3.keys() <= _KEYS_54:
+    if not v3.keys() <= _KEYS_55:
         return False
     v30 = v3['state']
     if not isinstance(v30, str):
@@ -1308,9 +1327,9 @@ def project_type(v: object) -> bool:
         for v32i in v32:
             if not isinstance(v32i, dict):
                 return False
-            if not v32i.keys() >= _KEYS_55:
+            if not v32i.keys() >= _KEYS_56:
                 return False
-            if not v32i.keys() <= _KEYS_56:
+            if not v32i.keys() <= _KEYS_57:
                 return False
             v32i0 = v32i['phase']
             if not isinstance(v32i0, str):
@@ -1335,9 +1354,9 @@ def project_type(v: object) -> bool:
                 v32i4 = v32i['carry']
                 if not isinstance(v32i4, dict):
                     return False
-                if not v32i4.keys() >= _KEYS_57:
+                if not v32i4.keys() >= _KEYS_58:
                     return False
-                if not v32i4.keys() <= _KEYS_57:
+                if not v32i4.keys() <= _KEYS_58:
                     return False
                 v32i40 = v32i4['type']
                 if not isinstance(v32i40, str):
@@ -1364,7 +1383,7 @@ def project_type(v: object) -> bool:
     for v5v in v5.values():
         if not isinstance(v5v, dict):
             return False
-        if not v5v.keys() <= _KEYS_58:
+        if not v5v.keys() <= _KEYS_59:
             return False
         if 'tasks' in v5v:
             v5v0 = v5v['tasks']
@@ -1409,9 +1428,9 @@ def project_type(v: object) -> bool:
             v5v6 = v5v['completion']
             if not isinstance(v5v6, dict):
                 return False
-            if not v5v6.keys() >= _KEYS_59:
+            if not v5v6.keys() >= _KEYS_60:
                 return False
-            if not v5v6.keys() <= _KEYS_59:
+            if not v5v6.keys() <= _KEYS_60:
                 return False
             v5v60 = v5v6['artifact']
             if not isinstance(v5v60, str):
@@ -1424,7 +1443,7 @@ def project_type(v: object) -> bool:
     for v6v in v6.values():
         if not isinstance(v6v, dict):
             return False
-        if not v6v.keys() <= _KEYS_60:
+        if not v6v.keys() <= _KEYS_61:
             return False
         if 'phase' in v6v:
             v6v0 = v6v['phase']
@@ -1445,9 +1464,9 @@ def project_type(v: object) -> bool:
             for v6v2i in v6v2:
                 if not isinstance(v6v2i, dict):
                     return False
-                if not v6v2i.keys() >= _KEYS_61:
+                if not v6v2i.keys() >= _KEYS_62:
                     return False
-                if not v6v2i.keys() <= _KEYS_62:
+                if not v6v2i.keys() <= _KEYS_63:
                     return False
                 v6v2i0 = v6v2i['event']
                 if not isinstance(v6v2i0, str):
@@ -1474,7 +1493,7 @@ def project_type(v: object) -> bool:
                             return False
                         if not v6v2i3i.keys() >= _KEYS_28:
                             return False
-                        if not v6v2i3i.keys() <= _KEYS_63:
+                        if not v6v2i3i.keys() <= _KEYS_64:
                             return False
                         v6v2i3i0 = v6v2i3i['text']
                         if not isinstance(v6v2i3i0, str):
@@ -1485,9 +1504,9 @@ def project_type(v: object) -> bool:
                             v6v2i3i1 = v6v2i3i['metadata']
                             if not isinstance(v6v2i3i1, dict):
                                 return False
-                            if not v6v2i3i1.keys() >= _KEYS_64:
+                            if not v6v2i3i1.keys() >= _KEYS_65:
                                 return False
-                            if not v6v2i3i1.keys() <= _KEYS_65:
+                            if not v6v2i3i1.keys() <= _KEYS_66:
                                 return False
                             if 'phase' in v6v2i3i1:
                                 v6v2i3i10 = v6v2i3i1['phase']
@@ -1504,7 +1523,7 @@ def project_type(v: object) -> bool:
                             v6v2i3i2 = v6v2i3i['tasks']
                             if not isinstance(v6v2i3i2, dict):
                                 return False
-                            if not v6v2i3i2.keys() <= _KEYS_66:
+                            if not v6v2i3i2.keys() <= _KEYS_67:
                                 return False
                             if 'phase' in v6v2i3i2:
                                 v6v2i3i20 = v6v2i3i2['phase']
@@ -1535,9 +1554,9 @@ def project_type(v: object) -> bool:
                             v6v2i3i3 = v6v2i3i['artifacts']
                             if not isinstance(v6v2i3i3, dict):
                                 return False
-                            if not v6v2i3i3.keys() >= _KEYS_67:
+                            if not v6v2i3i3.keys() >= _KEYS_68:
                                 return False
-                            if not v6v2i3i3.keys() <= _KEYS_68:
+                            if not v6v2i3i3.keys() <= _KEYS_69:
                                 return False
                             if 'phase' in v6v2i3i3:
                                 v6v2i3i30 = v6v2i3i3['phase']
@@ -1574,9 +1593,9 @@ def project_type(v: object) -> bool:
                             v6v2i3i4 = v6v2i3i['task_metadata']
                             if not isinstance(v6v2i3i4, dict):
                                 return False
-                            if not v6v2i3i4.keys() >= _KEYS_64:
+                            if not v6v2i3i4.keys() >= _KEYS_65:
                                 return False
-                            if not v6v2i3i4.keys() <= _KEYS_69:
+                            if not v6v2i3i4.keys() <= _KEYS_70:
                                 return False
                             if 'phase' in v6v2i3i4:
                                 v6v2i3i40 = v6v2i3i4['phase']
@@ -1600,7 +1619,7 @@ def project_type(v: object) -> bool:
                             v6v2i3i5 = v6v2i3i['dependencies']
                             if not isinstance(v6v2i3i5, dict):
                                 return False
-                            if not v6v2i3i5.keys() <= _KEYS_55:
+                            if not v6v2i3i5.keys() <= _KEYS_56:
                                 return False
                             if 'phase' in v6v2i3i5:
                                 v6v2i3i50 = v6v2i3i5['phase']
@@ -1615,9 +1634,9 @@ def project_type(v: object) -> bool:
                     for v6v2i4i in v6v2i4:
                         if not isinstance(v6v2i4i, dict):
                             return False
-                        if not v6v2i4i.keys() >= _KEYS_55:
+                        if not v6v2i4i.keys() >= _KEYS_56:
                             return False
-                        if not v6v2i4i.keys() <= _KEYS_56:
+                        if not v6v2i4i.keys() <= _KEYS_57:
                             return False
                         v6v2i4i0 = v6v2i4i['phase']
                         if not isinstance(v6v2i4i0, str):
@@ -1642,9 +1661,9 @@ def project_type(v: object) -> bool:
                             v6v2i4i4 = v6v2i4i['carry']
                             if not isinstance(v6v2i4i4, dict):
                                 return False
-                            if not v6v2i4i4.keys() >= _KEYS_57:
+                            if not v6v2i4i4.keys() >= _KEYS_58:
                                 return False
-                            if not v6v2i4i4.keys() <= _KEYS_57:
+                            if not v6v2i4i4.keys() <= _KEYS_58:
                                 return False
                             v6v2i4i40 = v6v2i4i4['type']
                             if not isinstance(v6v2i4i40, str):
@@ -1661,7 +1680,7 @@ def project_type(v: object) -> bool:
 def repository_config(v: object) -> bool:
     if not isinstance(v, dict):
         return False
-    if not v.keys() <= _KEYS_70:
+    if not v.keys() <= _KEYS_71:
         return False
     if 'requires' in v:
         v0 = v['requires']
@@ -1681,7 +1700,7 @@ def repository_config(v: object) -> bool:
         v2 = v['state']
         if not isinstance(v2, dict):
             return False
-        if not v2.keys() <= _KEYS_71:
+        if not v2.keys() <= _KEYS_72:
             return False
         if 'commit' in v2:
             v20 = v2['commit']
@@ -1704,7 +1723,7 @@ def repository_config(v: object) -> bool:
         v5 = v['finish']
         if not isinstance(v5, dict):
             return False
-        if not v5.keys() <= _KEYS_72:
+        if not v5.keys() <= _KEYS_73:
             return False
         if 'forge' in v5:
             v50 = v5['forge']
@@ -1750,9 +1769,9 @@ def repository_config(v: object) -> bool:
 def result(v: object) -> bool:
     if not isinstance(v, dict):
         return False
-    if not v.keys() >= _KEYS_73:
+    if not v.keys() >= _KEYS_74:
         return False
-    if not v.keys() <= _KEYS_74:
+    if not v.keys() <= _KEYS_75:
         return False
     v0 = v['status']
     if not v0 in ('success', 'error'):
@@ -1784,7 +1803,7 @@ def result(v: object) -> bool:
         if 'details' in v:
             return False
     elif vc == 'error':
-        if not v.keys() >= _KEYS_75:
+        if not v.keys() >= _KEYS_76:
             return False
         if 'data' in v:
             return False
@@ -1793,9 +1812,9 @@ def result(v: object) -> bool:
 def task_error(v: object) -> bool:
     if not isinstance(v, dict):
         return False
-    if not v.keys() >= _KEYS_76:
+    if not v.keys() >= _KEYS_77:
         return False
-    if not v.keys() <= _KEYS_77:
+    if not v.keys() <= _KEYS_78:
         return False
     v0 = v['error_type']
     if not v0 in ('runtime', 'timeout', 'validation', 'resource', 'network', 'system', 'user', 'unknown'):
@@ -1827,9 +1846,9 @@ def task_error(v: object) -> bool:
 def task_state(v: object) -> bool:
     if not isinstance(v, dict):
         return False
-    if not v.keys() >= _KEYS_78:
+    if not v.keys() >= _KEYS_79:
         return False
-    if not v.keys() <= _KEYS_79:
+    if not v.keys() <= _KEYS_80:
         return False
     v0 = v['id']
     if not isinstance(v0, str):
@@ -1950,9 +1969,9 @@ def task_state(v: object) -> bool:
         v21 = v['answer']
         if not isinstance(v21, dict):
             return False
-        if not v21.keys() >= _KEYS_80:
+        if not v21.keys() >= _KEYS_81:
             return False
-        if not v21.keys() <= _KEYS_80:
+        if not v21.keys() <= _KEYS_81:
             return False
         v210 = v21['text']
         if not isinstance(v210, str):
@@ -1973,9 +1992,9 @@ def task_state(v: object) -> bool:
         v22 = v['approval']
         if not isinstance(v22, dict):
             return False
-        if not v22.keys() >= _KEYS_81:
+        if not v22.keys() >= _KEYS_82:
             return False
-        if not v22.keys() <= _KEYS_81:
+        if not v22.keys() <= _KEYS_82:
             return False
         v220 = v22['by']
         if not isinstance(v220, str):
@@ -1997,9 +2016,9 @@ def task_state(v: object) -> bool:
         v24 = v['question']
         if not isinstance(v24, dict):
             return False
-        if not v24.keys() >= _KEYS_82:
+        if not v24.keys() >= _KEYS_83:
             return False
-        if not v24.keys() <= _KEYS_83:
+        if not v24.keys() <= _KEYS_84:
             return False
         v240 = v24['text']
         if not isinstance(v240, str):
@@ -2069,13 +2088,13 @@ def task_state(v: object) -> bool:
 def user_config(v: object) -> bool:
     if not isinstance(v, dict):
         return False
-    if not v.keys() <= _KEYS_84:
+    if not v.keys() <= _KEYS_85:
         return False
     if 'agents' in v:
         v0 = v['agents']
         if not isinstance(v0, dict):
             return False
-        if not v0.keys() <= _KEYS_85:
+        if not v0.keys() <= _KEYS_86:
             return False
         if 'executors' in v0:
             v00 = v0['executors']
@@ -2084,9 +2103,9 @@ def user_config(v: object) -> bool:
             for v00v in v00.values():
                 if not isinstance(v00v, dict):
                     return False
-                if not v00v.keys() >= _KEYS_67:
+                if not v00v.keys() >= _KEYS_68:
                     return False
-                if not v00v.keys() <= _KEYS_86:
+                if not v00v.keys() <= _KEYS_87:
                     return False
                 v00v0 = v00v['type']
                 if not isinstance(v00v0, str):

@@ -216,7 +216,7 @@ EventType = Literal[
     "task.restored", "session.started", "attempt.started", "attempt.ended", "agent.message", "agent.tool",
     "usage.updated", "merge.done", "merge.conflict", "lock.broken", "run.started", "run.ended",
     "project.created", "project.advanced", "project.split", "project.changed", "file.restored",
-    "project.continued", "project.finished", "project.deleted", "phase.changed", "tool.denied"
+    "branch.moved", "project.continued", "project.finished", "project.deleted", "phase.changed", "tool.denied"
 ]
 
 
@@ -559,6 +559,20 @@ class FileRestored(TypedDict):
     the event."""
 
 
+class BranchMoved(TypedDict):
+    """A branch stands elsewhere, and neither sow nor its own agent moved it: the project's, which lost
+    commits, or that of a task which is to be reviewed."""
+
+    branch: str
+    """Its name. Set with the event."""
+
+    before: str
+    """The commit that it stood at. Set with the event."""
+
+    after: str
+    """The commit that it stands at; empty where it is gone. Set with the event."""
+
+
 class ProjectContinued(TypedDict):
     """A project whose branch came from elsewhere, or was left here, is gone on with."""
 
@@ -634,7 +648,8 @@ EventPayload = (
     TaskRetryScheduled | TaskChanged | TaskMoved | TaskRemoved | TaskRestored | SessionStarted |
     AttemptStarted | AttemptEnded | AgentMessage | AgentTool | UsageUpdated | MergeDone | MergeConflict |
     LockBroken | RunStarted | RunEnded | ProjectCreated | ProjectAdvanced | ProjectSplit | ProjectChanged |
-    FileRestored | ProjectContinued | ProjectFinished | ProjectDeleted | PhaseChanged | ToolDenied
+    FileRestored | BranchMoved | ProjectContinued | ProjectFinished | ProjectDeleted | PhaseChanged |
+    ToolDenied
 )
 
 

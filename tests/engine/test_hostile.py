@@ -111,12 +111,13 @@ def test_a_broken_file_of_another_task_is_put_back_and_that_task_is_done(
     stage_with: Callable[..., Stage], harm: str
 ) -> None:
     stage = stage_with(jobs=1)
-    other = stage.add(work("b.txt"), priority="low")
+    other = stage.add(work("b.txt"), priority="low", description="Write b.\n")
     before = stage.task(other)
     mine = stage.add([{"run": harm.format(file=_others(stage, other))}, *work("a.txt")], priority="high")
     said = stage.run()
     assert stage.statuses() == {mine: "needs_review", other: "needs_review"}, said
-    assert stage.task(other).name == before.name
+    assert (stage.task(other).name, stage.store.description(before)) == (before.name, "Write b.\n")
+    assert "Write b." in stage.told(other)[0]
     assert "changed beside sow" in said
     assert_sound(stage)
 
@@ -256,3 +257,38 @@ def test_an_agent_that_fills_its_worktree_has_done_its_work(stage_with: Callable
     stage.run()
     assert stage.statuses() == {ids["litter"]: "needs_review"}
     assert_sound(stage)
+
+
+# What they do with git
+
+
+def test_what_is_done_to_the_branches_of_others_is_told_and_only_reviewed_work_is_merged(
+    stage_with: Callable[..., Stage],
+) -> None:
+    stage = stage_with(jobs=1)
+    other = stage.add(work("b.txt"), priority="high")
+    stage.run()
+    task = stage.task(other)
+    tips = {branch: stage.git("rev-parse", branch) for branch in (stage.branch, str(task.branch))}
+    commit = "git -c user.name=eve -c user.email=e@x commit -q --no-verify"
+    harm = f"""
+        echo evil > {task.worktree}/b.txt && cd {task.worktree} && {commit} -a -m evil
+        echo litter > {task.worktree}/litter.txt
+        git -C {stage.folder} update-ref refs/heads/{stage.branch} $(git rev-parse {stage.branch}~1)
+    """
+    mine = stage.add([{"run": harm}, *work("a.txt")])
+    # What was committed between is lost to the branch, and seen.
+    said = stage.run()
+    assert stage.statuses() == {other: "needs_review", mine: "needs_review"}
+    assert f"the branch {task.branch} of task {other}, which is to be reviewed, was moved" in said
+    assert f"the branch {stage.branch} of the project lost commits" in said
+    told = {e["payload"]["branch"]: e["payload"] for e in stage.events() if e["type"] == "branch.moved"}
+    assert told[str(task.branch)]["before"] == tips[str(task.branch)]
+    # What was told leads back.
+    stage.git("merge-base", "--is-ancestor", tips[stage.branch], told[stage.branch]["before"])
+    stage.git("reset", "--keep", told[str(task.branch)]["before"], folder=Path(str(task.worktree)))
+    stage.approve(other)
+    assert stage.merged("b.txt") == "done"
+    assert "litter" not in stage.git("ls-tree", "-r", "--name-only", stage.branch)
+    # What nobody committed is nobody's to throw away.
+    assert Path(str(task.worktree), "litter.txt").exists()
