@@ -380,8 +380,8 @@ class TaskRemoved(TypedDict):
 
 
 class TaskRestored(TypedDict):
-    """Its last good copy took the place of a state file that was broken, gone, or changed beside sow as only
-    sow may change it."""
+    """Its last good copy took the place of a state file that was broken, gone, or changed by hand as only
+    commands may."""
 
     kept: str
     """The name under which what lay there is kept beside; empty where there was nothing. Set with the
