@@ -603,9 +603,13 @@ class Store:
         return self._read_state(self._task_file(task_id))
 
     def _agents_at_work(self) -> bool:
-        """Whether a turn is begun and not settled: else what was changed beside sow is a person's."""
-        names = _names_if_any(self.layout.locks)
-        return any(name.startswith("turn-") and name.endswith(".lease") for name in names)
+        """Whether an agent, or who drives one, lives: else what was changed beside sow is a person's."""
+        from sow import lease, process
+
+        locks = self.layout.locks
+        names = (name for name in _names_if_any(locks) if name.startswith(("turn-", "session-")))
+        held = (lease.holder(f"{locks}/{name}") for name in names if name.endswith(".lease"))
+        return any(one is not None and process.fate(one.holder) != "dead" for one in held)
 
     def _put_right(self, name: str, path: str, lock: Locked, *, own: bool) -> "PutBack | None":
         """Puts a good copy back, for who holds the lock, where there has to be; else takes what is there."""

@@ -13,8 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.core.parts import AT, add, events, in_status, keep, new_store, open_store, put, started
 
-from sow import edits
+from sow import edits, lease
 from sow.document import canonical
+from sow.process import Identity
 from sow.store import Store
 from sow.task import STATUSES
 
@@ -221,8 +222,9 @@ def test_a_worker_builds_on_what_was_changed_by_hand_only_where_no_agent_can_hav
 ) -> None:
     add(store)
     edit(store, approval={"by": "ada", "at": AT})
-    if at_work:
-        Path(store.layout.locks, "turn-020.lease").write_text("{}")
+    held = lease.acquire(f"{store.layout.locks}/turn-020.lease", "a turn")
+    if not at_work:
+        held.hand_to(Identity(boot_id="earlier", pid=1, start_ticks=1))
     worker = open_store(store.layout.folder, actor="worker")
     task = worker.change_task("010", keep(priority="high"))
     assert (task.priority, task.approval is None) == ("high", at_work)
@@ -232,7 +234,7 @@ def test_a_worker_builds_on_what_was_changed_by_hand_only_where_no_agent_can_hav
 def test_what_a_person_wrote_is_built_on_by_their_next_command(store: Store) -> None:
     add(store)
     edit(store, status="abandoned", completed_at=AT)
-    Path(store.layout.locks, "turn-020.lease").write_text("{}")
+    lease.acquire(f"{store.layout.locks}/turn-020.lease", "a turn")
     assert store.change_task("010", keep(priority="high")).status == "abandoned"
     assert store.put_right(()) == []
 

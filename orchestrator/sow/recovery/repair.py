@@ -136,9 +136,9 @@ def repair(store: Store, environment: Mapping[str, str], *, dry_run: bool = Fals
 
 def bring_back_texts(store: Store, task_id: str) -> None:
     """Brings back the texts of a task whose folder was lost, as the last commit has them."""
-    git = Git(store.layout.folder)
     folder = store.layout.task(store.task(task_id).phase, task_id)
     try:
+        git = Git(store.layout.folder)
         names = git.run(
             "ls-tree", "-r", "-z", "--name-only", "HEAD", "--", os.path.relpath(folder, git.folder)
         )
