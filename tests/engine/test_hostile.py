@@ -7,7 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.engine.stage import ROOT, Stage, assert_sound, work
+from tests.engine.stage import ROOT, Stage, assert_sound, until, work
+
+from sow import lease
+from sow.process import Identity
 
 # What they write into state files beside sow
 
@@ -292,3 +295,39 @@ def test_what_is_done_to_the_branches_of_others_is_told_and_only_reviewed_work_i
     assert "litter" not in stage.git("ls-tree", "-r", "--name-only", stage.branch)
     # What nobody committed is nobody's to throw away.
     assert Path(str(task.worktree), "litter.txt").exists()
+
+
+# While nobody watches
+
+
+def test_what_an_agent_changes_while_its_run_is_dead_is_put_back_by_the_next(stage: Stage) -> None:
+    go, done = stage.tmp / "go", stage.tmp / "done"
+    other = stage.add(work("b.txt"), priority="low")
+    harm = f"{_sed(_others(stage, other), 'status', 'completed')}; {_sed(OWN, 'approval', APPROVAL)}"
+    mine = stage.add(
+        [{"say": "I wait."}, {"wait": {"file": str(go)}}, {"run": f"{harm}; touch {done}"}, *work("a.txt")],
+        priority="high",
+    )
+    run = stage.start("run", "--json", "--jobs", "1")
+    run.until_it_says("I wait.")
+    run.kill()
+    go.touch()
+    until(done.exists)
+    until(lambda: not stage.alive())
+    said = stage.run("--jobs", "1")
+    # Its own edit was undone by its own command before that; the other is asked about.
+    assert stage.statuses() == {mine: "needs_review", other: "paused"}, said
+    assert stage.task(mine).approval is None
+    assert_sound(stage)
+
+
+def test_after_a_killed_run_whose_agent_is_settled_a_persons_edit_is_theirs(stage: Stage) -> None:
+    task_id = stage.add(work("a.txt"))
+    stage.run()
+    # A run that was killed after it recorded the end, and before it let go.
+    held = lease.acquire(f"{stage.layout.locks}/turn-{task_id}.lease", "a turn")
+    held.hand_to(Identity(boot_id="earlier", pid=1, start_ticks=1))
+    path = Path(_others(stage, task_id))
+    path.write_text(path.read_text().replace("status: needs_review", "status: abandoned"))
+    assert stage.sow("run").code in (0, 5)
+    assert stage.statuses() == {task_id: "abandoned"}
