@@ -8,7 +8,7 @@ or pause its own task so, as it may by a command.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from sow import fields, phase
@@ -48,16 +48,16 @@ def wrong(kind: str, old: Mapping[str, Any], new: Mapping[str, Any], *, own: boo
     return (*told, *_approvals(old, new))
 
 
-def put_back_words(back: PutBack) -> str:
-    """What a person is told who watches."""
-    what = "; ".join(back.changes) or "it could not be read as what it has to be"
-    kept = f" What lay there is kept as {back.kept}." if back.kept else ""
-    return f"{back.path} was changed beside sow while agents were at work, and is put back: {what}.{kept}"
+def put_back_words(path: str, kept: str, changes: Sequence[str]) -> str:
+    """What a person is told who watches. `kept`: the name of what lay there; empty for nothing."""
+    what = "; ".join(changes) or "it could not be read as what it has to be"
+    beside = f" What lay there is kept beside it: {kept}." if kept else ""
+    return f"{path} was changed beside sow while agents were at work, and is put back: {what}.{beside}"
 
 
 def put_back_question(back: PutBack) -> str:
     """What the person is asked who may have made the change to a task that nobody was at work on."""
-    kept = f" (the changed one is kept: {back.kept})" if back.kept else ""
+    kept = f" (the changed one is kept beside it: {back.kept})" if back.kept else ""
     return (
         f"Its state file was changed beside sow while agents of other tasks were at work: "
         f"{'; '.join(back.changes)}. That may have been one of them, so the file is as it was{kept}. "

@@ -106,14 +106,20 @@ class EventLog:
 
 
 def parse(line: bytes) -> "dict[str, Any] | None":
-    """The event of one line of the log, or None where a kill tore it."""
+    """The event of one line of the log, or None where a kill tore it, or an agent wrote what is none."""
     import json
 
     try:
         event = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
-    return event if isinstance(event, dict) and isinstance(event.get("type"), str) else None
+    return event if isinstance(event, dict) and _is_event(event) else None
+
+
+def _is_event(found: "dict[str, Any]") -> bool:
+    """Whether it has the parts that every reader looks at; its type may be one of a later sow."""
+    texts = isinstance(found.get("type"), str) and isinstance(found.get("ts"), str)
+    return texts and isinstance(found.get("payload"), dict) and isinstance(found.get("task_id"), str | None)
 
 
 def _shortened(value: "Any", longest: int) -> "Any":

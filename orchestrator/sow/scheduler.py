@@ -12,13 +12,14 @@ here can be lost at any moment.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import structlog
 
+import sow_schemas
 from sow import eventlog, files, lease, process
 from sow.attempt import Attempt
 from sow.branches import Branches
@@ -489,18 +490,36 @@ class Scheduler:
         # Only the newest file that is known, and newer ones, can have grown.
         newest = max(self._offsets, default="").rpartition("/")[2]
         for path in self.turns.store.log.files(newest):
-            with open(path, "rb") as file:
-                file.seek(self._offsets.get(path, 0))
-                data = file.read()
-            whole = data[: data.rfind(b"\n") + 1]
-            self._offsets[path] = self._offsets.get(path, 0) + len(whole)
-            for line in whole.split(b"\n"):
-                event = eventlog.parse(line) if line else None
-                if event and event.get("task_id") and not self._is_ours(event):
+            for event in self._new_events(path):
+                if event.get("task_id") and not self._is_ours(event):
                     touched.add(event["task_id"])
+                    self._tell_restored(event)
         for task_id in touched:
             self._held_back.discard(task_id)
             self._put(task_id)
+
+    def _new_events(self, path: str) -> Iterator[dict[str, Any]]:
+        """The events that one file of the log has gained; whatever else an agent wrote there is none."""
+        with open(path, "rb") as file:
+            file.seek(self._offsets.get(path, 0))
+            while data := file.read(AT_ONCE_BYTES):
+                whole = data[: data.rfind(b"\n") + 1]
+                if not whole and len(data) < AT_ONCE_BYTES:
+                    return  # a line that is being written
+                begun = self._offsets.get(path, 0) + len(whole or data)
+                self._offsets[path] = file.seek(begun)
+                for line in whole.split(b"\n"):
+                    event = eventlog.parse(line) if line else None
+                    if event and sow_schemas.valid("event", event):
+                        yield event
+
+    def _tell_restored(self, event: dict[str, Any]) -> None:
+        """Tells what a command of an agent's has put back."""
+        payload = event["payload"]
+        if event["type"] == "task.restored" and "changes" in payload:
+            path = f"the state file of task {event['task_id']}"
+            words = put_back_words(path, payload["kept"], payload["changes"])
+            self.watch(Note("problem", self._ready.tasks.get(event["task_id"]), words))
 
     def _is_ours(self, event: dict[str, object]) -> bool:
         return event.get("actor") == "orchestrator" and event.get("run_id") == self.turns.run_id
@@ -515,7 +534,7 @@ class Scheduler:
     def _tell_put_back(self, found: Iterable[PutBack]) -> None:
         for back in found:
             task = self._read(back.task_id) if back.task_id else None
-            self.watch(Note("problem", task, put_back_words(back)))
+            self.watch(Note("problem", task, put_back_words(back.path, back.kept, back.changes)))
 
     def _look_at_branches(self, *ended: str) -> None:
         """What was done to branches by somebody who does not work on them is told."""

@@ -46,7 +46,7 @@ class PutBack(Value):
     """Of the copy: the id of a task, `project`, `type`, `phase-<phase>`."""
     path: str
     kept: str
-    """Under which path what lay there is kept; empty where nothing did."""
+    """Under which name what lay there is kept beside; empty where nothing did."""
     changes: "tuple[str, ...]" = ()
     """What it said otherwise, each in words; empty where it could not be taken at all."""
 

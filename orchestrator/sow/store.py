@@ -604,12 +604,15 @@ class Store:
 
     def _agents_at_work(self) -> bool:
         """Whether an agent, or who drives one, lives: else what was changed beside sow is a person's."""
+        locks = self.layout.locks
+        leases = [name for name in _names_if_any(locks) if name.endswith(".lease")]
+        leases = [f"{locks}/{name}" for name in leases if name.startswith(("turn-", "session-"))]
+        if not leases:
+            return False
         from sow import lease, process
 
-        locks = self.layout.locks
-        names = (name for name in _names_if_any(locks) if name.startswith(("turn-", "session-")))
-        held = (lease.holder(f"{locks}/{name}") for name in names if name.endswith(".lease"))
-        return any(one is not None and process.fate(one.holder) != "dead" for one in held)
+        held = filter(None, map(lease.holder, leases))
+        return any(process.fate(one.holder) != "dead" for one in held)
 
     def _put_right(self, name: str, path: str, lock: Locked, *, own: bool) -> "PutBack | None":
         """Puts a good copy back, for who holds the lock, where there has to be; else takes what is there."""
@@ -633,7 +636,7 @@ class Store:
                 self._tell_edit(name, edits.changed(good.value, held.value), lock)
                 return None
         kept = self._write_back(place, good.text)
-        return self._told(PutBack(name=name, path=place, kept=kept, changes=changes), lock)
+        return self._told(PutBack(name=name, path=place, kept=os.path.basename(kept), changes=changes), lock)
 
     def _move_home(self, path: str, place: str) -> bool:
         """Takes a task's folder back to where it belongs, unless something stands there; whether it did."""
@@ -659,13 +662,12 @@ class Store:
         self.log.append(event, lock.count(_lock_of(name)))
 
     def _told(self, back: PutBack, lock: Locked) -> PutBack:
-        kept = os.path.basename(back.kept)
         if back.task_id:
-            restored: TaskRestored = {"kept": kept, "changes": [*back.changes]}
+            restored: TaskRestored = {"kept": back.kept, "changes": [*back.changes]}
             event = Event(type="task.restored", task_id=back.task_id, payload=restored)
         else:
             file = back.path.removeprefix(f"{self.layout.project}/")
-            payload: FileRestored = {"file": file, "kept": kept, "changes": [*back.changes]}
+            payload: FileRestored = {"file": file, "kept": back.kept, "changes": [*back.changes]}
             event = Event(type="file.restored", payload=payload)
         self.log.append(event, lock.count(_lock_of(back.name)))
         return back

@@ -103,7 +103,7 @@ def test_what_may_not_be_changed_is_put_back_kept_beside_and_told(store: Store) 
     (back,) = store.put_right(())
     assert (back.task_id, back.changes) == ("010", ("status: pending -> completed",))
     assert store.task("010") == good
-    assert Path(back.kept).read_text() == theirs
+    assert path.with_name(back.kept).read_text() == theirs
     assert events(store)[-1]["payload"] == {"kept": "state.yaml.broken", "changes": [*back.changes]}
     assert store.put_right(()) == [], "nothing is wrong any more"
 

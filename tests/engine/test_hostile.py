@@ -60,7 +60,8 @@ def test_what_an_agent_writes_itself_of_what_only_sow_may_is_put_back(
 def test_an_agent_can_not_have_sow_build_on_what_it_wrote_beside_it(stage: Stage) -> None:
     forge = f"{_sed(OWN, 'approval', APPROVAL)}; sow task set metadata.note hello"
     task_id = stage.add([{"run": forge}, *work("a.txt")])
-    stage.run()
+    said = stage.run()
+    assert f"the state file of task {task_id} was changed beside sow" in said
     task = stage.task(task_id)
     assert (task.status, task.approval, task.metadata) == ("needs_review", None, {"note": "hello"})
     assert_sound(stage)
@@ -295,6 +296,28 @@ def test_what_is_done_to_the_branches_of_others_is_told_and_only_reviewed_work_i
     assert "litter" not in stage.git("ls-tree", "-r", "--name-only", stage.branch)
     # What nobody committed is nobody's to throw away.
     assert Path(str(task.worktree), "litter.txt").exists()
+
+
+FORGED = (
+    '{"type": "task.completed"}',
+    '{"type": "task.restored", "task_id": "010", "payload": {"changes": 5}}',
+    '{"type": "task.restored", "task_id": {"a": []}, "payload": []}',
+    '{"type": "no.such.type", "task_id": "999", "payload": {}, "seq": -1}',
+    '"' + "x" * 100 + '"', "[" * 5000, "null", "{",
+)  # fmt: skip
+
+
+def test_what_an_agent_writes_into_the_event_log_stops_nobody(stage: Stage) -> None:
+    forged = stage.tmp / "forged"
+    forged.write_bytes("\n".join(FORGED).encode() + b"\xff\n" + b"y" * 10_000_000 + b"\n")
+    log = f'cat {forged} >> "$(ls -d $SOW_PROJECT_RUNTIME/events/*.ndjson | tail -1)"'
+    task_id = stage.add([{"run": log}, *work("a.txt")])
+    other = stage.add(work("b.txt"), depends_on=(task_id,))
+    said = stage.run()
+    assert stage.statuses() == {task_id: "needs_review", other: "pending"}, said
+    for words in (["events"], ["events", "--json"], ["status"], ["validate"]):
+        done = stage.sow(*words)
+        assert "Traceback" not in done.output + said, done
 
 
 # While nobody watches

@@ -54,7 +54,8 @@ def _journals(turns: Turns, reviewer: Reviewer, found: Restored) -> None:
 def _state(turns: Turns, reviewer: Reviewer, found: Restored) -> None:
     """Copies are kept of what people wrote into state files; what agents did to them is put right."""
     try:
-        found.problems += map(put_back_words, turns.know_state())
+        put_back = turns.know_state()
+        found.problems += [put_back_words(back.path, back.kept, back.changes) for back in put_back]
     except SowError as fault:
         found.problems.append(f"{fault} {fault.hint}".strip())
 
