@@ -33,14 +33,14 @@ FLOORS = {
         "decisions",
         "sow.ready sow.progress sow.judgement sow.dotted sow.fields sow.statechart sow.phase sow.artifacts"
         " sow.course sow.pull_request sow.original"
-        " sow.prompts sow.recovery.policy",
+        " sow.edits sow.prompts sow.recovery.policy",
     ),
     5: ("door", "sow.journal sow.splitting sow.store sow.attempt sow.holding"),
     6: (
         "engine",
         "sow.attaching sow.report sow.adding sow.moving sow.advancing sow.continuing sow.setup sow.removal"
         " sow.validate sow.workplace sow.workspace sow.driving sow.turn sow.review sow.obstacles"
-        " sow.finishing sow.deleting sow.outside"
+        " sow.finishing sow.deleting sow.outside sow.branches"
         " sow.scheduler sow.worktree sow.doctor sow.recovery.restore sow.recovery",
     ),
     7: ("faces", "sow.cli sow.demo sow.__main__"),

@@ -12,8 +12,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from sow import lease, process
-from sow.attempt import Attempt
+from sow import files, lease, process
+from sow.attempt import Attempt, Attempts
 from sow.change import Event
 from sow.errors import Busy
 from sow.lease import Lease
@@ -61,6 +61,19 @@ class Drivers:
         """The lease of a task's turn while the process that drives it lives."""
         held = lease.holder(self._turn(task_id))
         return held if held and process.fate(held.holder) != "dead" else None
+
+    def at_work(self) -> set[str]:
+        """The tasks whose turns are begun and not settled, be the process that drives them alive or dead."""
+        return {task_id for task_id in self._begun() if self.driven(task_id) or self._is_open(task_id)}
+
+    def _is_open(self, task_id: str) -> bool:
+        """Whether a dead driver left an attempt without an end; it may have left its lease alone."""
+        return any(not attempt.ended for attempt in Attempts(self.store.layout).of_task(task_id))
+
+    def _begun(self) -> set[str]:
+        names = (name for name in files.names(self.store.layout.locks) if name.startswith("turn-"))
+        tasks = {name[len("turn-") : -len(".lease")] for name in names if name.endswith(".lease")}
+        return {task_id for task_id in tasks - self._reserved.keys() if lease.holder(self._turn(task_id))}
 
     @contextmanager
     def kept_still(self, task_id: str, what: str) -> Iterator[None]:

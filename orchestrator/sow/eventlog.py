@@ -33,7 +33,7 @@ class EventLog:
     def __init__(
         self, folder: str, *, run_id: "str | None", actor: "Actor", clock: "Any" = time.time
     ) -> None:
-        self._folder, self._run_id, self._actor, self._clock = folder, run_id, actor, clock
+        self._folder, self._run_id, self.actor, self._clock = folder, run_id, actor, clock
 
     def append(self, event: Event, seq: int) -> None:
         """Writes one event with one `write`. `seq`: the task's own count, given under its lock."""
@@ -66,7 +66,7 @@ class EventLog:
         def encoded(payload: "Any") -> bytes:
             document: Document = {
                 "ts": stamp(now), "run_id": self._run_id, "task_id": event.task_id, "type": event.type,
-                "payload": payload, "seq": seq, "actor": self._actor,
+                "payload": payload, "seq": seq, "actor": self.actor,
             }  # fmt: skip
             return jsonlines.dump(document).encode() + b"\n"
 
@@ -106,14 +106,20 @@ class EventLog:
 
 
 def parse(line: bytes) -> "dict[str, Any] | None":
-    """The event of one line of the log, or None where a kill tore it."""
+    """The event of one line of the log, or None where a kill tore it, or an agent wrote what is none."""
     import json
 
     try:
         event = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
-    return event if isinstance(event, dict) and isinstance(event.get("type"), str) else None
+    return event if isinstance(event, dict) and _is_event(event) else None
+
+
+def _is_event(found: "dict[str, Any]") -> bool:
+    """Whether it has the parts that every reader looks at; its type may be one of a later sow."""
+    texts = isinstance(found.get("type"), str) and isinstance(found.get("ts"), str)
+    return texts and isinstance(found.get("payload"), dict) and isinstance(found.get("task_id"), str | None)
 
 
 def _shortened(value: "Any", longest: int) -> "Any":

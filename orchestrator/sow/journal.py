@@ -202,7 +202,7 @@ def _read(path: str) -> "list[list[str]]":
 
     try:
         steps = json.loads(files.contents(path, MOST))
-    except ValueError:
+    except (ValueError, RecursionError):
         steps = None
     if isinstance(steps, list) and all(isinstance(step, list) and len(step) == 3 for step in steps):
         return steps

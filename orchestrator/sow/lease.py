@@ -137,7 +137,7 @@ def _read(path: str) -> Lease | None:
                 ),
             ),
         )
-    except (FileNotFoundError, BadFile, ValueError, KeyError, TypeError):
+    except (FileNotFoundError, BadFile, ValueError, KeyError, TypeError, RecursionError):
         return None
 
 

@@ -12,17 +12,20 @@ here can be lost at any moment.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import structlog
 
+import sow_schemas
 from sow import eventlog, files, lease, process
 from sow.attempt import Attempt
+from sow.branches import Branches
 from sow.change import Change, Event
 from sow.clock import is_unset, seconds
+from sow.edits import put_back_words
 from sow.errors import Busy, Failed, NotFound, SowError
 from sow.ready import Ready
 from sow.recovery.policy import Nudge, Restart
@@ -30,6 +33,7 @@ from sow.recovery.restore import RESTORING, Restored, restore, take_up
 from sow.review import Reviewer
 from sow.runner.local import Running
 from sow.runner.watch import Watcher
+from sow.state import PutBack
 from sow.task import ENDED, IN_PROGRESS, NEEDS_REVIEW, PAUSED, PENDING, Task
 from sow.turn import AFTER_RESULT_SECONDS, Live, Settled, Turns
 from sow_executors.base import Retried, Said, Started, Used
@@ -44,6 +48,9 @@ RESTORE_SECONDS = 60.0
 
 RESCAN_SECONDS = 30.0
 """How often everything is read anew, for a writer may die between its state and its event."""
+
+AT_ONCE_BYTES = 4 << 20
+"""How much of one agent's output is read before the others', and what else has come, have their turn."""
 
 Kind = Literal["started", "said", "used", "retried", "settled", "changed", "problem", "limit"]
 
@@ -96,6 +103,10 @@ class Scheduler:
     _held_back: set[str] = field(default_factory=set)
     _signals: list[str] = field(default_factory=list)
     _scanned: float = 0.0
+    _branches: Branches = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._branches = Branches(self.turns.store, self.turns.workspace)
 
     def run(self, *, stay: bool = False) -> Outcome:
         """Runs until nothing can go on without a person; with `stay`, until it is interrupted.
@@ -196,14 +207,24 @@ class Scheduler:
         restored = restore(self.turns, self.reviewer, adopt=True)
         for problem in restored.problems:
             self.watch(Note("problem", None, problem))
+        self._keep_texts()
         self._scan()
+        self._look_at_branches()
         for live in restored.live:
             self._catch_up(live)
             self.watch(Note("started", self._ready.tasks.get(live.attempt.task_id), "adopted", live.attempt))
         for settled in restored.settled:
+            self._tell_put_back(settled.put_back)
             self.watch(Note("settled", settled.task, _ending(settled), settled.attempt))
         if self.only and self.only not in self._ready.tasks:
             raise NotFound(f"task not found: {self.only}", "see the tasks there are: `sow task list`")
+
+    def _keep_texts(self) -> None:
+        """Commits what people wrote before an agent can lose it."""
+        try:
+            self.turns.workspace.commit_state("the run began")
+        except SowError as fault:
+            self.watch(Note("problem", None, f"{fault} {fault.hint}".strip()))
 
     def _end(self) -> Outcome:
         self._stop_all()
@@ -278,7 +299,7 @@ class Scheduler:
 
     def _catch_up(self, live: Live) -> None:
         """Takes on an attempt of an earlier run; what it printed till now was told by that one."""
-        live.follow(self.turns.clock())
+        live.catch_up(self.turns.clock())
         self.turns.keep_session(live)
         self._follow_from_now(live)
         self._heed(live)
@@ -335,13 +356,14 @@ class Scheduler:
         for kind, key in self.watcher.wait(self._patience()):
             match kind:
                 case "process" if key in self.live:
-                    self._settle(self.live[key])
+                    self.live[key].over = self.live[key].behind = True
                 case "folder" if key == self._events_folder():
                     self._take_in_events()
-                case "folder":
-                    self._follow(key)
+                case "folder" if (live := self.live.get(key.rpartition("/")[2])) is not None:
+                    live.behind = True
                 case _:
                     pass  # a signal: its handler has said what there is to say
+        self._read_on()
         now = self.turns.clock()
         if now - self._scanned > RESCAN_SECONDS:
             self._take_up_left()
@@ -349,8 +371,18 @@ class Scheduler:
         for live in list(self.live.values()):
             self._end_if_stuck(live, now)
 
+    def _read_on(self) -> None:
+        """Reads a piece of what each agent has printed: one that prints much keeps no other waiting."""
+        for live in list(self.live.values()):
+            if live.behind:
+                self._follow(live)
+            if live.over and not live.behind:
+                self._settle(live)
+
     def _patience(self) -> float:
         """Seconds until something is due that no event announces."""
+        if any(live.behind for live in self.live.values()):
+            return 0.0
         now = self.turns.clock()
         due = [self._scanned + RESCAN_SECONDS]
         if (at := self._due()) is not None and self._has_room():
@@ -374,11 +406,8 @@ class Scheduler:
             return None
         return seconds(str(task.not_before))
 
-    def _follow(self, folder: str) -> None:
-        live = self.live.get(folder.rpartition("/")[2])
-        if live is None:
-            return
-        for report in live.follow(self.turns.clock()):
+    def _follow(self, live: Live) -> None:
+        for report in live.follow(self.turns.clock(), AT_ONCE_BYTES):
             task = self._ready.tasks.get(live.attempt.task_id)
             match report:
                 case Started():
@@ -414,7 +443,7 @@ class Scheduler:
 
     def _end_if_stuck(self, live: Live, now: float) -> None:
         live.look_at_setup(now)
-        if live.stopped:
+        if live.stopped or live.over:
             return
         if self._is_held(live):
             live.quiet_since = now
@@ -452,7 +481,7 @@ class Scheduler:
                 self.watcher.wake()
 
         for live in self.live.values():
-            live.stopped = live.stopped or "interrupt"
+            live.stopped = live.stopped or ("" if live.over else "interrupt")
             threading.Thread(target=stop, args=(live,), daemon=True).start()
         while len(ended) < len(self.live) and "leave" not in self._signals:
             self.watcher.wait()
@@ -475,6 +504,8 @@ class Scheduler:
             self._held_back.add(live.attempt.task_id)
             return
         self._ready.put(settled.task)
+        self._tell_put_back(settled.put_back)
+        self._look_at_branches(settled.task.id)
         self.watch(Note("settled", settled.task, _ending(settled), settled.attempt))
         if self._signals:
             return
@@ -503,24 +534,68 @@ class Scheduler:
         # Only the newest file that is known, and newer ones, can have grown.
         newest = max(self._offsets, default="").rpartition("/")[2]
         for path in self.turns.store.log.files(newest):
-            with open(path, "rb") as file:
-                file.seek(self._offsets.get(path, 0))
-                data = file.read()
-            whole = data[: data.rfind(b"\n") + 1]
-            self._offsets[path] = self._offsets.get(path, 0) + len(whole)
-            for line in whole.split(b"\n"):
-                event = eventlog.parse(line) if line else None
-                if event and event.get("task_id") and not self._is_ours(event):
+            for event in self._new_events(path):
+                if event.get("task_id") and not self._is_ours(event):
                     touched.add(event["task_id"])
+                    self._tell_restored(event)
         for task_id in touched:
             self._held_back.discard(task_id)
             self._put(task_id)
 
+    def _new_events(self, path: str) -> Iterator[dict[str, Any]]:
+        """The events that one file of the log has gained; whatever else an agent wrote there is none."""
+        with open(path, "rb") as file:
+            file.seek(self._offsets.get(path, 0))
+            while data := file.read(AT_ONCE_BYTES):
+                whole = data[: data.rfind(b"\n") + 1]
+                if not whole and len(data) < AT_ONCE_BYTES:
+                    return  # a line that is being written
+                begun = self._offsets.get(path, 0) + len(whole or data)
+                self._offsets[path] = file.seek(begun)
+                for line in whole.split(b"\n"):
+                    event = eventlog.parse(line) if line else None
+                    if event and sow_schemas.valid("event", event):
+                        yield event
+
+    def _tell_restored(self, event: dict[str, Any]) -> None:
+        """Tells what a command of an agent's has put back."""
+        payload = event["payload"]
+        if event["type"] == "task.restored" and "changes" in payload:
+            path = f"the state file of task {event['task_id']}"
+            words = put_back_words(path, payload["kept"], payload["changes"])
+            self.watch(Note("problem", self._ready.tasks.get(event["task_id"]), words))
+
     def _is_ours(self, event: dict[str, object]) -> bool:
         return event.get("actor") == "orchestrator" and event.get("run_id") == self.turns.run_id
 
+    def _know_state(self, only: str = "") -> None:
+        """What an agent wrote into state files is put right before anything is read from them."""
+        try:
+            self._tell_put_back(self.turns.know_state(only=only))
+        except SowError as fault:
+            self.watch(Note("problem", None, f"{fault} {fault.hint}".strip()))
+
+    def _tell_put_back(self, found: Iterable[PutBack]) -> None:
+        for back in found:
+            task = self._read(back.task_id) if back.task_id else None
+            self.watch(Note("problem", task, put_back_words(back.path, back.kept, back.changes)))
+
+    def _look_at_branches(self, *ended: str) -> None:
+        """What was done to branches by somebody who does not work on them is told."""
+        try:
+            at_work = {*self.turns.drivers.at_work(), *ended}
+            for words in self._branches.look(self._ready.tasks, at_work):
+                self.watch(Note("problem", None, words))
+        except SowError as fault:
+            self.watch(Note("problem", None, f"{fault} {fault.hint}".strip()))
+
     def _put(self, task_id: str) -> Task | None:
         """Takes in the task as its file has it now."""
+        if self.live:
+            self._know_state(task_id)
+        return self._read(task_id)
+
+    def _read(self, task_id: str) -> Task | None:
         try:
             task = self.turns.store.task(task_id)
         except NotFound:
@@ -542,6 +617,7 @@ class Scheduler:
     def _scan(self) -> None:
         self._scanned = self.turns.clock()
         self._held_back.clear()
+        self._know_state()
         held = self.turns.store.tasks()
         self._ready = Ready(held.tasks)
         for broken in held.broken:

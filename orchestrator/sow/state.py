@@ -39,6 +39,23 @@ class Twice(BadFile):
     """A whole file of a task with an id that another task has."""
 
 
+class PutBack(Value):
+    """A state file that was changed beside sow, and now is as its last good copy again."""
+
+    name: str
+    """Of the copy: the id of a task, `project`, `type`, `phase-<phase>`."""
+    path: str
+    kept: str
+    """Under which name what lay there is kept beside; empty where nothing did."""
+    changes: "tuple[str, ...]" = ()
+    """What it said otherwise, each in words; empty where it could not be taken at all."""
+
+    @property
+    def task_id(self) -> str:
+        """The task whose file it is; empty for a file of the project's own."""
+        return self.name if self.name.isdigit() else ""
+
+
 class Tasks(Value):
     """The tasks of a project, in the order of their ids, and the files that are none."""
 

@@ -23,18 +23,25 @@ from sow.eventlog import EventLog
 from sow.journal import IDS, PROJECT, TASKS, Journal, Locked, Move, Write, task_lock
 from sow.layout import Layout
 from sow.nearest import did_you_mean
-from sow.state import Broken, Step, Tasks, Twice, Whole
+from sow.state import Broken, PutBack, Step, Tasks, Twice, Whole
 from sow.task import COMPLETED, HIGHEST_ID, Task, free_id
 from sow.value import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping
     from typing import Any
 
     from sow.clock import Clock
     from sow.project_types import ProjectType
     from sow.splitting import Old
-    from sow_schemas.documents import PhaseFile, ProjectFile, ProjectSplit, TaskMoved
+    from sow_schemas.documents import (
+        FileRestored,
+        PhaseFile,
+        ProjectFile,
+        ProjectSplit,
+        TaskMoved,
+        TaskRestored,
+    )
 
 _LOOKS = 20
 """How often is looked anew while others add and move tasks."""
@@ -271,7 +278,7 @@ class Store:
         path = self._task_file(task_id)
         with self._locked(*more, task_lock(task_id)) as lock:
             path = path if self._is_there(path) else self._task_file(task_id)  # it may have been moved
-            held = self._read_state(path)
+            held = self._read_own(path, lock)
             before = Task.from_document(held.value)
             outcome = change(before)
             if not self._is_told_to_phase(before, outcome.task):
@@ -279,7 +286,7 @@ class Store:
         # Its completion is a matter of its phase, too: once more, under both locks.
         with self._locked(*more, PROJECT, task_lock(task_id)) as lock:
             path = self._task_file(task_id)
-            held = self._read_state(path)
+            held = self._read_own(path, lock)
             outcome = change(Task.from_document(held.value))
             return self._keep(path, held, self._with_phase(outcome), lock)
 
@@ -483,19 +490,30 @@ class Store:
             return self._put_back(path, good.text, read)
 
     def keep_good_copies(self) -> None:
-        """Keeps copies of the project's and the phases' own files, where they are valid: people edit them."""
-        if self._old():
-            return
-        for name in ("project", "type", *(f"phase-{phase}" for phase in self.phases())):
-            path = self._own_file(name)[0]
-            with self.journal.locked(PROJECT):
-                try:
-                    text = self._taken(document.read_file(path, roots=self.roots), schema_of(name)).text
-                except (FileNotFoundError, Refused):
-                    continue
-                good = self.good_copy(name)
-                if good is None or good.text != text:
-                    self._keep_good(name, text)
+        """Keeps copies of all state files as they are, where they are valid: people edit them.
+
+        For a caller who knows that no agent is at work: it may have been one that changed them.
+        """
+        for name, path in self._changed_beside():
+            with self.journal.locked(_lock_of(name)):
+                held = self._valid(name, path)
+                if held is not None:
+                    self._keep_good(name, held.text)
+
+    def put_right(self, at_work: "Collection[str]", only: str = "") -> "list[PutBack]":
+        """Puts good copies back where files were changed beside sow as nobody but sow may change them.
+
+        What lay there is kept beside, and it is told as events; any other change is
+        taken as it is. `at_work`: the ids of the tasks whose agents may have made the
+        change. `only`: the name of the one copy to compare.
+        """
+        found = []
+        for name, path in self._changed_beside(only):
+            with self.journal.locked(_lock_of(name)) as lock:
+                back = self._put_right(name, path, lock, own=name in at_work)
+            if back is not None:
+                found.append(back)
+        return found
 
     def settle(self) -> None:
         """Completes the changes of several files that killed writers left; removes their temporary files."""
@@ -522,6 +540,137 @@ class Store:
         """Removes what a killed `add_task` left; the next one does so as well."""
         with self.journal.locked(IDS):
             self._sweep_half_added()
+
+    # -- what was changed beside sow ------------------------------------------------------------
+
+    def _changed_beside(self, only: str = "") -> "Iterator[tuple[str, str]]":
+        """The state files that are not as their good copies, each with the copy's name."""
+        if self._old():
+            return  # its parts have no files yet
+        for name, path in self._state_files(only):
+            text = _content(path)
+            away = _is_task_id(name) and f"\nphase: {path.split('/')[-4]}\n".encode() not in text
+            if away or text != _content(self.layout.good_copy(name)):
+                yield name, path
+
+    def _state_files(self, only: str) -> "Iterator[tuple[str, str]]":
+        """The state files that are there or were there, each with the name of its good copy."""
+        if only:
+            path = self._find(only) or self._place_of(only)
+            yield from [(only, path)] if path else []
+            return
+        there = {"project": self.layout.project_file, "type": self.layout.type_file}
+        there |= {f"phase-{phase}": self.layout.phase_file(phase) for phase in self.phases()}
+        there |= {os.path.basename(os.path.dirname(path)): path for path in self.task_files()}
+        yield from there.items()
+        for name in sorted(_names_if_any(self.layout.last_good)):
+            copy = name.removesuffix(".yaml")
+            if copy not in there and not name.startswith(".") and (place := self._place_of(copy)):
+                yield copy, place
+
+    def _place_of(self, name: str) -> str:
+        """Where the state file of a good copy belongs; empty where there is no copy, or none to rely on."""
+        if not _is_task_id(name):
+            return self._own_file(name)[0]
+        good = self.good_copy(name)
+        if good is None or good.value["id"] != name or "/" in good.value["phase"]:
+            return ""
+        return self.layout.task_file(good.value["phase"], name)
+
+    def _valid(self, name: str, path: str) -> "document.Document | None":
+        """A state file's document, for who holds its lock; None where it can't be taken."""
+        try:
+            if _is_task_id(name):
+                return self._read_state(path)
+            self._own_file(name)[1]()
+            return document.read_file(path, roots=self.roots)
+        except (FileNotFoundError, SowError):
+            return None
+
+    def _read_own(self, path: str, lock: Locked) -> "document.Document":
+        """A task's document, for a writer who holds its lock.
+
+        No agent is to build on what it wrote beside sow: that is put right first.
+        """
+        held = self._read_state(path)
+        if self.log.actor == "person" or self._old():
+            return held
+        task_id = path.split("/")[-2]
+        same = held.text.encode() == _content(self.layout.good_copy(task_id))
+        if same or not self._agents_at_work():
+            return held
+        self._put_right(task_id, path, lock, own=True)
+        return self._read_state(self._task_file(task_id))
+
+    def _agents_at_work(self) -> bool:
+        """Whether an agent, or who drives one, lives: else what was changed beside sow is a person's."""
+        locks = self.layout.locks
+        leases = [name for name in _names_if_any(locks) if name.endswith(".lease")]
+        leases = [f"{locks}/{name}" for name in leases if name.startswith(("turn-", "session-"))]
+        if not leases:
+            return False
+        from sow import lease, process
+
+        held = filter(None, map(lease.holder, leases))
+        return any(process.fate(one.holder) != "dead" for one in held)
+
+    def _put_right(self, name: str, path: str, lock: Locked, *, own: bool) -> "PutBack | None":
+        """Puts a good copy back, for who holds the lock, where there has to be; else takes what is there."""
+        good, place = self.good_copy(name), self._place_of(name)
+        if good is None or not place:
+            return None
+        changes: tuple[str, ...] = ()
+        if path != place and os.path.lexists(path) and self._move_home(path, place):
+            changes = (f"phase: {place.split('/')[-4]} -> {path.split('/')[-4]}",)
+        if _content(place) == good.text.encode():
+            back = PutBack(name=name, path=place, kept="", changes=changes)
+            return self._told(back, lock) if changes else None
+        held = self._valid(name, place)
+        if held is not None:
+            from sow import edits
+
+            kind = "task" if _is_task_id(name) else name.partition("-")[0]
+            changes += edits.wrong(kind, good.value, held.value, own=own)
+            if not changes:
+                self._keep_good(name, held.text)
+                self._tell_edit(name, edits.changed(good.value, held.value), lock)
+                return None
+        kept = self._write_back(place, good.text)
+        return self._told(PutBack(name=name, path=place, kept=os.path.basename(kept), changes=changes), lock)
+
+    def _move_home(self, path: str, place: str) -> bool:
+        """Takes a task's folder back to where it belongs, unless something stands there; whether it did."""
+        folder = os.path.dirname(place)
+        if os.path.lexists(folder):
+            return False
+        files.make_folder(os.path.dirname(folder))
+        files.check_inside(os.path.dirname(folder), self.roots)
+        os.rename(os.path.dirname(path), folder)
+        return True
+
+    def _tell_edit(self, name: str, changed: "tuple[str, ...]", lock: Locked) -> None:
+        told = [field for field in changed if field != "updated_at"]
+        if not told:
+            return  # the same in other words: a comment, an order
+        if _is_task_id(name):
+            event = Event(type="task.changed", task_id=name, payload={"fields": told})
+        elif name == "project":
+            event = Event(type="project.changed", payload={"fields": told})
+        else:
+            phase = name.removeprefix("phase-")
+            event = Event(type="phase.changed", payload={"phase": phase, "fields": told})
+        self.log.append(event, lock.count(_lock_of(name)))
+
+    def _told(self, back: PutBack, lock: Locked) -> PutBack:
+        if back.task_id:
+            restored: TaskRestored = {"kept": back.kept, "changes": [*back.changes]}
+            event = Event(type="task.restored", task_id=back.task_id, payload=restored)
+        else:
+            file = back.path.removeprefix(f"{self.layout.project}/")
+            payload: FileRestored = {"file": file, "kept": back.kept, "changes": [*back.changes]}
+            event = Event(type="file.restored", payload=payload)
+        self.log.append(event, lock.count(_lock_of(back.name)))
+        return back
 
     # -- helpers ------------------------------------------------------------------------------
 
@@ -610,6 +759,11 @@ class Store:
                 return None
         except (FileNotFoundError, SowError):
             pass
+        return self._write_back(path, text)
+
+    def _write_back(self, path: str, text: str) -> str:
+        """Writes `text` to `path`; gives the path under which what lay there is kept, empty for nothing."""
+        files.check_inside(os.path.dirname(path), self.roots)
         kept = files.set_aside(path) if os.path.lexists(path) else ""
         files.make_folder(os.path.dirname(path))
         files.write(path, text)
@@ -983,6 +1137,14 @@ def _unwritable(path: str, fault: ValueError) -> Refused:
 def _free(path: str) -> str:
     """`path`, or where there is something, the next one with a number behind it."""
     return next(p for p in (path, *(f"{path}-{n}" for n in range(2, 10_000))) if not os.path.lexists(p))
+
+
+def _content(path: str) -> bytes:
+    """The bytes of a state file; none where it is gone, or is nothing to be read."""
+    try:
+        return files.contents(path, document.SIZE)
+    except (FileNotFoundError, Refused):
+        return b""
 
 
 def _is_task_id(text: str) -> bool:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import os
 import shutil
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -25,6 +25,7 @@ from sow.change import Change, Event
 from sow.clock import is_unset
 from sow.config import ExecutorChoice, RepositoryConfig, UserConfig, bad_settings, executor_of
 from sow.driving import Drivers
+from sow.edits import put_back_question
 from sow.errors import Busy, Failed, Refused, SowError
 from sow.git import commits
 from sow.judgement import judged, sent_back
@@ -33,6 +34,7 @@ from sow.ports import Block
 from sow.process import Identity
 from sow.progress import End, Tally, after, has_gone_on, verdict
 from sow.recovery.policy import Decision
+from sow.recovery.repair import bring_back_texts
 from sow.report import apply_outbox
 from sow.runner import attempt as folders
 from sow.runner import environment
@@ -40,8 +42,9 @@ from sow.runner.attempt import Exit
 from sow.runner.local import LocalRunner, Running
 from sow.runner.terminal import TerminalRunner
 from sow.runner.watch import Tail
+from sow.state import PutBack
 from sow.store import Store
-from sow.task import ENDED, NEEDS_REVIEW, Task
+from sow.task import ENDED, IN_PROGRESS, NEEDS_REVIEW, PENDING, Task
 from sow.workplace import Workplace
 from sow_executors import base, extras, inbox
 
@@ -54,6 +57,7 @@ if TYPE_CHECKING:
         Outcome,
         Reason,
         SessionStarted,
+        TaskPaused,
         ToolDenied,
         UsageUpdated,
     )
@@ -83,6 +87,10 @@ class Live:
     """What it asked, and what it went on from, as far as the task's state agrees with it."""
     setting_up: bool = False
     """Whether its worktree is still being set up, which may be quiet: the agent has not begun."""
+    behind: bool = False
+    """Whether it has printed more than was read yet."""
+    over: bool = False
+    """Its process has ended: it is settled once all that it printed is read."""
 
     def look_at_setup(self, now: float) -> None:
         """Takes in whether the setup has ended; silence counts from then on."""
@@ -90,14 +98,31 @@ class Live:
             self.setting_up = folders.is_setting_up(self.running.folder)
             self.quiet_since = now
 
-    def follow(self, now: float, *, final: bool = False) -> list[base.Report]:
-        """Reads what was printed since the last call; gives the reports, already in the tally."""
-        reports: list[base.Report] = []
+    def follow(self, now: float, most: int) -> Iterator[base.Report]:
+        """Reads what was printed since the last call, about `most` bytes of it; gives the reports one by one.
+
+        Each is in the tally already. Where there was more, `behind` says so.
+        """
+        begun, self.behind = self.tail.offset, False
+        for reports in self._read(now):
+            yield from reports
+            if self.tail.offset - begun >= most:
+                self.behind = True
+                return
+
+    def catch_up(self, now: float, *, final: bool = False) -> None:
+        """Reads all that was printed since the last call; with `final` also a last line that has no end."""
+        self.behind = False
+        for _ in self._read(now, final=final):
+            pass
+
+    def _read(self, now: float, *, final: bool = False) -> Iterator[list[base.Report]]:
+        # Line by line: an agent may print faster than it is read, and without an end.
         for line in self.tail.read(final=final):
-            reports += self.reader.read(line)
+            reports = self.reader.read(line)
             self.quiet_since = now
-        self.tally = after(self.tally, reports)
-        return reports
+            self.tally = after(self.tally, reports)
+            yield reports
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +134,8 @@ class Settled:
     attempt: Attempt
     left_over: str | None = None
     """The commit made of what the agent had left uncommitted."""
+    put_back: tuple[PutBack, ...] = ()
+    """The state files that were changed beside sow while it went on, and are as before again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +185,7 @@ class Turns:
             task = task.replace(assigned_agent=agent)
         self.drivers.check_free(task.id)
         self._check_alone(task.id)
+        self.know_state(only=task.id)
         choice = self.choice(task)
         executor = executor_of(choice)
         folder, branch, start = self.workspace.prepare(task)
@@ -586,20 +614,59 @@ class Turns:
         self.runner.sweep(attempt.id)
         self.forget(attempt)
 
+    # -- what agents change beside sow --------------------------------------------------------
+
+    def know_state(self, *, ended: str = "", only: str = "") -> list[PutBack]:
+        """Makes sure that the state is what sow, or a person, has made of it; gives what was put back.
+
+        While no agent is at work, what was changed beside sow is a person's, and copies of it are
+        kept. Else it may have been an agent: what only sow may change is put back, and a task
+        that was not at work is asked about. `ended`: a task whose agent has just ended. `only`:
+        the one task to look at. Raises SowError.
+        """
+        at_work = self.drivers.at_work() | ({ended} if ended else set())
+        if not at_work:
+            self.store.keep_good_copies()
+            return []
+        found = self.store.put_right(at_work, only)
+        for back in found:
+            log.warning("state put back", file=back.path, kept=back.kept, changes=back.changes)
+            if back.task_id and not back.kept:
+                bring_back_texts(self.store, back.task_id)
+            if back.task_id and back.changes and back.task_id not in at_work:
+                self._ask_about(back)
+        return found
+
+    def _ask_about(self, back: PutBack) -> None:
+        """A task that was going to go on waits for a person, who may have made the change."""
+        words = put_back_question(back)
+
+        def change(current: Task) -> Change:
+            if current.status not in (PENDING, IN_PROGRESS):
+                return Change(task=current)
+            paused = current.pause(words, kind="question", by="orchestrator", at=self.store.now())
+            payload: TaskPaused = {"question": words, "kind": "question"}
+            return Change(
+                task=paused, events=(Event(type="task.paused", task_id=current.id, payload=payload),)
+            )
+
+        self.store.change_task(back.task_id, change)
+
     # -- settle -------------------------------------------------------------------------------
 
     def settle(self, live: Live, status: Exit | None) -> Settled:
         """Records the end of an attempt whose process is gone.
 
-        1. whatever still bears its mark is ended; 2. its output is read to the end; 3. reports
-        from its outbox are applied, and a session that it named is stored; 4. what it left
-        uncommitted is committed; 5. the verdict becomes state; 6. the attempt's end is recorded.
-        Repeating it after a kill does no harm.
+        1. whatever still bears its mark is ended; 2. its output is read to the end; 3. what was
+        changed of the state beside sow is put right; 4. reports from its outbox are applied, and a
+        session that it named is stored; 5. what it left uncommitted is committed; 6. the verdict
+        becomes state; 7. the attempt's end is recorded. Repeating it after a kill does no harm.
         """
         self.runner.sweep(live.attempt.id)
         live.stopped = live.stopped or self._stopped_by(live.attempt.id)
-        live.follow(self.clock(), final=True)
+        live.catch_up(self.clock(), final=True)
         ending = self._ending(live, status)
+        put_back = self.know_state(ended=live.attempt.task_id)
         task = self._task_after(live.attempt)
         task = self.heed(live) or task
         self.keep_session(live)
@@ -624,7 +691,7 @@ class Turns:
             decision=type(decision).__name__,
             committed=left_over,
         )
-        return Settled(task, decision, attempt, left_over)
+        return Settled(task, decision, attempt, left_over, tuple(put_back))
 
     def gone(self, attempt: Attempt) -> Running:
         """The process of an attempt that has ended, as far as it was recorded."""

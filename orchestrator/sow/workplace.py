@@ -86,6 +86,14 @@ class Workplace(Protocol):
         """The same for completed tasks of which a kill left something."""
         ...
 
+    def tips(self) -> dict[str, str]:
+        """The commits at which the branches of the project and of its tasks stand, by branch."""
+        ...
+
+    def is_in(self, old: str, new: str) -> bool:
+        """Whether everything in the commit `old` is in `new`, too."""
+        ...
+
     def unmerged(self, task: Task) -> str | None:
         """What of a task's work is nowhere else than with the task; None for nothing."""
         ...

@@ -244,6 +244,17 @@ class Workspace:
             }  # fmt: skip
             self.tell(Event(type="teardown.failed", task_id=task_id, payload=payload))
 
+    def tips(self) -> dict[str, str]:
+        """The commits at which the branches of the project and of its tasks stand, by branch."""
+        form = "--format=%(objectname) %(refname:strip=2)"
+        patterns = [f"refs/heads/{name}" for name in (self.branch, task_branch(self.branch, "*"))]
+        lines = Git(self.layout.folder).run("for-each-ref", form, *patterns).splitlines()
+        return {branch: commit for commit, _, branch in (line.partition(" ") for line in lines)}
+
+    def is_in(self, old: str, new: str) -> bool:
+        """Whether everything in the commit `old` is in `new`, too."""
+        return Git(self.layout.folder).is_ancestor(old, new)
+
     def unmerged(self, task: Task) -> str | None:
         """What of a task's work is nowhere else than on its branch; None for nothing."""
         git = Git(self.layout.folder)

@@ -29,69 +29,72 @@ _KEYS_20 = frozenset(('fields',))
 _KEYS_21 = frozenset(('source', 'target'))
 _KEYS_22 = frozenset(('name',))
 _KEYS_23 = frozenset(('kept',))
-_KEYS_24 = frozenset(('executor', 'session_id'))
-_KEYS_25 = frozenset(('action', 'attempt', 'executor', 'pid'))
-_KEYS_26 = frozenset(('attempt', 'exit_code', 'outcome'))
-_KEYS_27 = frozenset(('text',))
-_KEYS_28 = frozenset(('detail', 'tool'))
-_KEYS_29 = frozenset(('input_tokens', 'output_tokens', 'usd'))
-_KEYS_30 = frozenset(('branch', 'commit'))
-_KEYS_31 = frozenset(('files',))
-_KEYS_32 = frozenset(('command', 'folder', 'how', 'output'))
-_KEYS_33 = frozenset(('holder', 'lease'))
-_KEYS_34 = frozenset(('jobs',))
-_KEYS_35 = frozenset(('branch', 'name'))
-_KEYS_36 = frozenset(('event', 'source', 'target'))
-_KEYS_37 = frozenset(('renumbered', 'tasks'))
-_KEYS_38 = frozenset(('branch', 'gates', 'how', 'name'))
-_KEYS_39 = frozenset(('branch', 'commit', 'gates', 'how', 'name', 'pull_request', 'target'))
-_KEYS_40 = frozenset(('fields', 'phase'))
-_KEYS_41 = frozenset(('created_at', 'enabled', 'inputs', 'outputs', 'status'))
-_KEYS_42 = frozenset(('completed_at', 'created_at', 'enabled', 'failed_at', 'inputs', 'iteration', 'metadata', 'outputs', 'started_at', 'status'))
-_KEYS_43 = frozenset(('created_at', 'enabled', 'inputs', 'outputs', 'status', 'tasks'))
-_KEYS_44 = frozenset(('completed_at', 'created_at', 'enabled', 'failed_at', 'inputs', 'iteration', 'metadata', 'outputs', 'started_at', 'status', 'tasks'))
-_KEYS_45 = frozenset(('branch', 'created_at', 'name', 'statechart', 'type', 'updated_at'))
-_KEYS_46 = frozenset(('agent_sessions', 'branch', 'created_at', 'description', 'name', 'statechart', 'type', 'updated_at'))
-_KEYS_47 = frozenset(('current_state', 'updated_at'))
-_KEYS_48 = frozenset(('branch', 'created_at', 'name', 'phases', 'statechart', 'type', 'updated_at'))
-_KEYS_49 = frozenset(('agent_sessions', 'branch', 'created_at', 'description', 'name', 'phases', 'statechart', 'type', 'updated_at'))
-_KEYS_50 = frozenset(('initial', 'name', 'phases', 'states'))
-_KEYS_51 = frozenset(('branch_prefixes', 'description', 'final', 'initial', 'name', 'phases', 'states'))
-_KEYS_52 = frozenset(('state',))
-_KEYS_53 = frozenset(('effects', 'event', 'state'))
-_KEYS_54 = frozenset(('phase',))
-_KEYS_55 = frozenset(('carry', 'enter', 'metadata', 'phase', 'status'))
-_KEYS_56 = frozenset(('to', 'type'))
-_KEYS_57 = frozenset(('completion', 'inputs', 'metadata', 'outputs', 'statuses', 'task_metadata', 'tasks'))
-_KEYS_58 = frozenset(('artifact',))
-_KEYS_59 = frozenset(('phase', 'prompt', 'transitions'))
-_KEYS_60 = frozenset(('event', 'target'))
-_KEYS_61 = frozenset(('description', 'effects', 'event', 'guards', 'target'))
-_KEYS_62 = frozenset(('artifacts', 'dependencies', 'metadata', 'task_metadata', 'tasks', 'text'))
-_KEYS_63 = frozenset(('equals', 'field'))
-_KEYS_64 = frozenset(('equals', 'field', 'phase'))
-_KEYS_65 = frozenset(('all', 'at_least', 'completed', 'phase'))
-_KEYS_66 = frozenset(('type',))
-_KEYS_67 = frozenset(('approved', 'metadata', 'of', 'phase', 'this_iteration', 'type', 'which'))
-_KEYS_68 = frozenset(('equals', 'field', 'phase', 'statuses'))
-_KEYS_69 = frozenset(('checks', 'environment', 'finish', 'grace_seconds', 'isolation', 'jobs', 'requires', 'silence_seconds', 'state', 'worktree'))
-_KEYS_70 = frozenset(('commit',))
-_KEYS_71 = frozenset(('ports', 'setup', 'teardown'))
-_KEYS_72 = frozenset(('forge', 'push', 'target'))
-_KEYS_73 = frozenset(('status',))
-_KEYS_74 = frozenset(('data', 'details', 'error_code', 'message', 'status'))
-_KEYS_75 = frozenset(('error_code', 'message'))
-_KEYS_76 = frozenset(('error_type', 'message', 'timestamp'))
-_KEYS_77 = frozenset(('error_type', 'is_retryable', 'message', 'retry_count', 'timestamp', 'traceback'))
-_KEYS_78 = frozenset(('assigned_agent', 'created_at', 'id', 'inputs', 'iteration', 'name', 'outputs', 'phase', 'status', 'updated_at'))
-_KEYS_79 = frozenset(('answer', 'approval', 'assigned_agent', 'attempts', 'base', 'branch', 'commit', 'completed_at', 'created_at', 'depends_on', 'error', 'error_detail', 'executor', 'fresh', 'id', 'inputs', 'iteration', 'metadata', 'name', 'not_before', 'outputs', 'params', 'phase', 'priority', 'question', 'result', 'session_id', 'started_at', 'status', 'task_type', 'updated_at', 'worktree'))
-_KEYS_80 = frozenset(('at', 'by', 'text'))
-_KEYS_81 = frozenset(('at', 'by'))
-_KEYS_82 = frozenset(('asked_at', 'by', 'kind', 'text'))
-_KEYS_83 = frozenset(('asked_at', 'by', 'kind', 'options', 'text'))
-_KEYS_84 = frozenset(('agents',))
-_KEYS_85 = frozenset(('bindings', 'executors'))
-_KEYS_86 = frozenset(('custom_args', 'settings', 'type'))
+_KEYS_24 = frozenset(('changes', 'kept'))
+_KEYS_25 = frozenset(('executor', 'session_id'))
+_KEYS_26 = frozenset(('action', 'attempt', 'executor', 'pid'))
+_KEYS_27 = frozenset(('attempt', 'exit_code', 'outcome'))
+_KEYS_28 = frozenset(('text',))
+_KEYS_29 = frozenset(('detail', 'tool'))
+_KEYS_30 = frozenset(('input_tokens', 'output_tokens', 'usd'))
+_KEYS_31 = frozenset(('branch', 'commit'))
+_KEYS_32 = frozenset(('files',))
+_KEYS_33 = frozenset(('command', 'folder', 'how', 'output'))
+_KEYS_34 = frozenset(('holder', 'lease'))
+_KEYS_35 = frozenset(('jobs',))
+_KEYS_36 = frozenset(('branch', 'name'))
+_KEYS_37 = frozenset(('event', 'source', 'target'))
+_KEYS_38 = frozenset(('renumbered', 'tasks'))
+_KEYS_39 = frozenset(('changes', 'file', 'kept'))
+_KEYS_40 = frozenset(('after', 'before', 'branch'))
+_KEYS_41 = frozenset(('branch', 'gates', 'how', 'name'))
+_KEYS_42 = frozenset(('branch', 'commit', 'gates', 'how', 'name', 'pull_request', 'target'))
+_KEYS_43 = frozenset(('fields', 'phase'))
+_KEYS_44 = frozenset(('created_at', 'enabled', 'inputs', 'outputs', 'status'))
+_KEYS_45 = frozenset(('completed_at', 'created_at', 'enabled', 'failed_at', 'inputs', 'iteration', 'metadata', 'outputs', 'started_at', 'status'))
+_KEYS_46 = frozenset(('created_at', 'enabled', 'inputs', 'outputs', 'status', 'tasks'))
+_KEYS_47 = frozenset(('completed_at', 'created_at', 'enabled', 'failed_at', 'inputs', 'iteration', 'metadata', 'outputs', 'started_at', 'status', 'tasks'))
+_KEYS_48 = frozenset(('branch', 'created_at', 'name', 'statechart', 'type', 'updated_at'))
+_KEYS_49 = frozenset(('agent_sessions', 'branch', 'created_at', 'description', 'name', 'statechart', 'type', 'updated_at'))
+_KEYS_50 = frozenset(('current_state', 'updated_at'))
+_KEYS_51 = frozenset(('branch', 'created_at', 'name', 'phases', 'statechart', 'type', 'updated_at'))
+_KEYS_52 = frozenset(('agent_sessions', 'branch', 'created_at', 'description', 'name', 'phases', 'statechart', 'type', 'updated_at'))
+_KEYS_53 = frozenset(('initial', 'name', 'phases', 'states'))
+_KEYS_54 = frozenset(('branch_prefixes', 'description', 'final', 'initial', 'name', 'phases', 'states'))
+_KEYS_55 = frozenset(('state',))
+_KEYS_56 = frozenset(('effects', 'event', 'state'))
+_KEYS_57 = frozenset(('phase',))
+_KEYS_58 = frozenset(('carry', 'enter', 'metadata', 'phase', 'status'))
+_KEYS_59 = frozenset(('to', 'type'))
+_KEYS_60 = frozenset(('completion', 'inputs', 'metadata', 'outputs', 'statuses', 'task_metadata', 'tasks'))
+_KEYS_61 = frozenset(('artifact',))
+_KEYS_62 = frozenset(('phase', 'prompt', 'transitions'))
+_KEYS_63 = frozenset(('event', 'target'))
+_KEYS_64 = frozenset(('description', 'effects', 'event', 'guards', 'target'))
+_KEYS_65 = frozenset(('artifacts', 'dependencies', 'metadata', 'task_metadata', 'tasks', 'text'))
+_KEYS_66 = frozenset(('equals', 'field'))
+_KEYS_67 = frozenset(('equals', 'field', 'phase'))
+_KEYS_68 = frozenset(('all', 'at_least', 'completed', 'phase'))
+_KEYS_69 = frozenset(('type',))
+_KEYS_70 = frozenset(('approved', 'metadata', 'of', 'phase', 'this_iteration', 'type', 'which'))
+_KEYS_71 = frozenset(('equals', 'field', 'phase', 'statuses'))
+_KEYS_72 = frozenset(('checks', 'environment', 'finish', 'grace_seconds', 'isolation', 'jobs', 'requires', 'silence_seconds', 'state', 'worktree'))
+_KEYS_73 = frozenset(('commit',))
+_KEYS_74 = frozenset(('ports', 'setup', 'teardown'))
+_KEYS_75 = frozenset(('forge', 'push', 'target'))
+_KEYS_76 = frozenset(('status',))
+_KEYS_77 = frozenset(('data', 'details', 'error_code', 'message', 'status'))
+_KEYS_78 = frozenset(('error_code', 'message'))
+_KEYS_79 = frozenset(('error_type', 'message', 'timestamp'))
+_KEYS_80 = frozenset(('error_type', 'is_retryable', 'message', 'retry_count', 'timestamp', 'traceback'))
+_KEYS_81 = frozenset(('assigned_agent', 'created_at', 'id', 'inputs', 'iteration', 'name', 'outputs', 'phase', 'status', 'updated_at'))
+_KEYS_82 = frozenset(('answer', 'approval', 'assigned_agent', 'attempts', 'base', 'branch', 'commit', 'completed_at', 'created_at', 'depends_on', 'error', 'error_detail', 'executor', 'fresh', 'id', 'inputs', 'iteration', 'metadata', 'name', 'not_before', 'outputs', 'params', 'phase', 'priority', 'question', 'result', 'session_id', 'started_at', 'status', 'task_type', 'updated_at', 'worktree'))
+_KEYS_83 = frozenset(('at', 'by', 'text'))
+_KEYS_84 = frozenset(('at', 'by'))
+_KEYS_85 = frozenset(('asked_at', 'by', 'kind', 'text'))
+_KEYS_86 = frozenset(('asked_at', 'by', 'kind', 'options', 'text'))
+_KEYS_87 = frozenset(('agents',))
+_KEYS_88 = frozenset(('bindings', 'executors'))
+_KEYS_89 = frozenset(('custom_args', 'settings', 'type'))
 
 def artifact_state(v: object) -> bool:
     if not isinstance(v, dict):
@@ -605,19 +608,26 @@ def event(v: object) -> bool:
                 return False
             if not v0.keys() >= _KEYS_23:
                 return False
-            if not v0.keys() <= _KEYS_23:
+            if not v0.keys() <= _KEYS_24:
                 return False
             v00 = v0['kept']
             if not isinstance(v00, str):
                 return False
+            if 'changes' in v0:
+                v01 = v0['changes']
+                if not isinstance(v01, list):
+                    return False
+                for v01i in v01:
+                    if not isinstance(v01i, str):
+                        return False
     elif vc == 'session.started':
         if 'payload' in v:
             v0 = v['payload']
             if not isinstance(v0, dict):
                 return False
-            if not v0.keys() >= _KEYS_24:
+            if not v0.keys() >= _KEYS_25:
                 return False
-            if not v0.keys() <= _KEYS_24:
+            if not v0.keys() <= _KEYS_25:
                 return False
             v00 = v0['session_id']
             if not isinstance(v00, str):
@@ -630,9 +640,9 @@ def event(v: object) -> bool:
             v0 = v['payload']
             if not isinstance(v0, dict):
                 return False
-            if not v0.keys() >= _KEYS_25:
+            if not v0.keys() >= _KEYS_26:
                 return False
-            if not v0.keys() <= _KEYS_25:
+            if not v0.keys() <= _KEYS_26:
                 return False
             v00 = v0['attempt']
             if not isinstance(v00, str):
@@ -653,9 +663,9 @@ def event(v: object) -> bool:
             v0 = v['payload']
             if not isinstance(v0, dict):
                 return False
-            if not v0.keys() >= _KEYS_26:
+            if not v0.keys() >= _KEYS_27:
                 return False
-            if not v0.keys() <= _KEYS_26:
+            if not v0.keys() <= _KEYS_27:
                 return False
             v00 = v0['attempt']
             if not isinstance(v00, str):
@@ -671,9 +681,9 @@ def event(v: object) -> bool:
             v0 = v['payload']
             if not isinstance(v0, dict):
                 return False
-            if not v0.keys() >= _KEYS_27:
+            if not v0.keys() >= _KEYS_28:
                 return False
-            if not v0.keys() <= _KEYS_27:
+            if not v0.keys() <= _KEYS_28:
                 return False
             v00 = v0['text']
             if not isinstance(v00, str):
@@ -683,9 +693,9 @@ def event(v: object) -> bool:
             v0 = v['payload']
             if not isinstance(v0, dict):
                 return False
-            if not v0.keys() >= _KEYS_28:
+            if not v0.keys() >= _KEYS_29:
                 return False
-            if not v0.keys() <= _KEYS_28:
+            if not v0.keys() <= _KEYS_29:
                 return False
             v00 = v0['tool']
             if not isinstance(v00, str):
@@ -698,9 +708,9 @@ def event(v: object) -> bool:
             v0 = v['payload']
             if not isinstance(v0, dict):
                 return False
-            if not v0.keys() >= _KEYS_29:
+            if not v0.keys() >= _KEYS_30:
                 return False
-            if not v0.keys() <= _KEYS_29:
+            if not v0.keys() <= _KEYS_30:
                 return False
             v00 = v0['usd']
             if not ((isinstance(v00, (int, float)) and not isinstance(v00, bool)) or v00 is None):
@@ -723,9 +733,9 @@ def event(v: object) -> bool:
             v0 = v['payload']
             if not isinstance(v0, dict):
                 return False
-            if not v0.keys() >= _KEYS_30:
+            if not v0.keys() >= _KEYS_31:
                 return False
-            if not v0.keys() <= _KEYS_30:
+            if not v0.keys() <= _KEYS_31:
                 return False
             v00 = v0['commit']
             if not isinstance(v00, str):
@@ -738,9 +748,9 @@ def event(v: object) -> bool:
             v0 = v['payload']
             if not isinstance(v0, dict):
                 return False
-            if not v0.keys() >= _KEYS_31:
+            if not v0.keys() >= _KEYS_32:
                 return False
-            if not v0.keys() <= _KEYS_31:
+            if not v0.keys() <= _KEYS_32:
                 return False
             v00 = v0['files']
             if not isinstance(v00, list):
@@ -753,9 +763,9 @@ def event(v: object) -> bool:
             v0 = v['payload']
             if not isinstance(v0, dict):
                 return False
-            if not v0.keys() >= _KEYS_32:
+            if not v0.keys() >= _KEYS_33:
                 return False
-            if not v0.keys() <= _KEYS_32:
+            if not v0.keys() <= _KEYS_33:
                 return False
             v00 = v0['folder']
             if not isinstance(v00, str):
@@ -774,9 +784,9 @@ def event(v: object) -> bool:
             v0 = v['payload']
             if not isinstance(v0, dict):
                 return False
-            if not v0.keys() >= _KEYS_33:
+            if not v0.keys() >= _KEYS_34:
                 return False
-            if not v0.keys() <= _KEYS_33:
+            if not v0.keys() <= _KEYS_34:
                 return False
             v00 = v0['lease']
             if not isinstance(v00, str):
@@ -789,9 +799,9 @@ def event(v: object) -> bool:
             v0 = v['payload']
             if not isinstance(v0, dict):
                 return False
-            if not v0.keys() >= _KEYS_34:
+            if not v0.keys() >= _KEYS_35:
                 return False
-            if not v0.keys() <= _KEYS_34:
+            if not v0.keys() <= _KEYS_35:
                 return False
             v00 = v0['jobs']
             if not (isinstance(v00, int) and not isinstance(v00, bool)):
@@ -815,9 +825,9 @@ def event(v: object) -> bool:
             v0 = v['payload']
             if not isinstance(v0, dict):
                 return False
-            if not v0.keys() >= _KEYS_35:
+            if not v0.keys() >= _KEYS_36:
                 return False
-            if not v0.keys() <= _KEYS_35:
+            if not v0.keys() <= _KEYS_36:
                 return False
             v00 = v0['name']
             if not isinstance(v00, str):
@@ -830,9 +840,9 @@ def event(v: object) -> bool:
             v0 = v['payload']
             if not isinstance(v0, dict):
                 return False
-            if not v0.keys() >= _KEYS_36:
+            if not v0.keys() >= _KEYS_37:
                 return False
-            if not v0.keys() <= _KEYS_36:
+            if not v0.keys() <= _KEYS_37:
                 return False
             v00 = v0['event']
             if not isinstance(v00, str):
@@ -848,9 +858,9 @@ def event(v: object) -> bool:
             v0 = v['payload']
             if not isinstance(v0, dict):
                 return False
-            if not v0.keys() >= _KEYS_37:
+            if not v0.keys() >= _KEYS_38:
                 return False
-            if not v0.keys() <= _KEYS_37:
+            if not v0.keys() <= _KEYS_38:
                 return False
             v00 = v0['tasks']
             if not (isinstance(v00, int) and not isinstance(v00, bool)):
@@ -878,14 +888,53 @@ def event(v: object) -> bool:
             for v00i in v00:
                 if not isinstance(v00i, str):
                     return False
+    elif vc == 'file.restored':
+        if 'payload' in v:
+            v0 = v['payload']
+            if not isinstance(v0, dict):
+                return False
+            if not v0.keys() >= _KEYS_39:
+                return False
+            if not v0.keys() <= _KEYS_39:
+                return False
+            v00 = v0['file']
+            if not isinstance(v00, str):
+                return False
+            v01 = v0['kept']
+            if not isinstance(v01, str):
+                return False
+            v02 = v0['changes']
+            if not isinstance(v02, list):
+                return False
+            for v02i in v02:
+                if not isinstance(v02i, str):
+                    return False
+    elif vc == 'branch.moved':
+        if 'payload' in v:
+            v0 = v['payload']
+            if not isinstance(v0, dict):
+                return False
+            if not v0.keys() >= _KEYS_40:
+                return False
+            if not v0.keys() <= _KEYS_40:
+                return False
+            v00 = v0['branch']
+            if not isinstance(v00, str):
+                return False
+            v01 = v0['before']
+            if not isinstance(v01, str):
+                return False
+            v02 = v0['after']
+            if not isinstance(v02, str):
+                return False
     elif vc == 'project.continued':
         if 'payload' in v:
             v0 = v['payload']
             if not isinstance(v0, dict):
                 return False
-            if not v0.keys() >= _KEYS_35:
+            if not v0.keys() >= _KEYS_36:
                 return False
-            if not v0.keys() <= _KEYS_35:
+            if not v0.keys() <= _KEYS_36:
                 return False
             v00 = v0['name']
             if not isinstance(v00, str):
@@ -898,9 +947,9 @@ def event(v: object) -> bool:
             v0 = v['payload']
             if not isinstance(v0, dict):
                 return False
-            if not v0.keys() >= _KEYS_38:
+            if not v0.keys() >= _KEYS_41:
                 return False
-            if not v0.keys() <= _KEYS_39:
+            if not v0.keys() <= _KEYS_42:
                 return False
             v00 = v0['name']
             if not isinstance(v00, str):
@@ -934,9 +983,9 @@ def event(v: object) -> bool:
             v0 = v['payload']
             if not isinstance(v0, dict):
                 return False
-            if not v0.keys() >= _KEYS_35:
+            if not v0.keys() >= _KEYS_36:
                 return False
-            if not v0.keys() <= _KEYS_35:
+            if not v0.keys() <= _KEYS_36:
                 return False
             v00 = v0['name']
             if not isinstance(v00, str):
@@ -949,9 +998,9 @@ def event(v: object) -> bool:
             v0 = v['payload']
             if not isinstance(v0, dict):
                 return False
-            if not v0.keys() >= _KEYS_40:
+            if not v0.keys() >= _KEYS_43:
                 return False
-            if not v0.keys() <= _KEYS_40:
+            if not v0.keys() <= _KEYS_43:
                 return False
             v00 = v0['phase']
             if not isinstance(v00, str):
@@ -967,9 +1016,9 @@ def event(v: object) -> bool:
             v0 = v['payload']
             if not isinstance(v0, dict):
                 return False
-            if not v0.keys() >= _KEYS_28:
+            if not v0.keys() >= _KEYS_29:
                 return False
-            if not v0.keys() <= _KEYS_28:
+            if not v0.keys() <= _KEYS_29:
                 return False
             v00 = v0['tool']
             if not isinstance(v00, str):
@@ -982,9 +1031,9 @@ def event(v: object) -> bool:
 def phase_file(v: object) -> bool:
     if not isinstance(v, dict):
         return False
-    if not v.keys() >= _KEYS_41:
+    if not v.keys() >= _KEYS_44:
         return False
-    if not v.keys() <= _KEYS_42:
+    if not v.keys() <= _KEYS_45:
         return False
     v0 = v['status']
     if not isinstance(v0, str):
@@ -1044,9 +1093,9 @@ def phase_file(v: object) -> bool:
 def phase_state(v: object) -> bool:
     if not isinstance(v, dict):
         return False
-    if not v.keys() >= _KEYS_43:
+    if not v.keys() >= _KEYS_46:
         return False
-    if not v.keys() <= _KEYS_44:
+    if not v.keys() <= _KEYS_47:
         return False
     v0 = v['status']
     if not isinstance(v0, str):
@@ -1112,9 +1161,9 @@ def phase_state(v: object) -> bool:
 def project_file(v: object) -> bool:
     if not isinstance(v, dict):
         return False
-    if not v.keys() >= _KEYS_45:
+    if not v.keys() >= _KEYS_48:
         return False
-    if not v.keys() <= _KEYS_46:
+    if not v.keys() <= _KEYS_49:
         return False
     v0 = v['name']
     if not isinstance(v0, str):
@@ -1152,9 +1201,9 @@ def project_file(v: object) -> bool:
     v6 = v['statechart']
     if not isinstance(v6, dict):
         return False
-    if not v6.keys() >= _KEYS_47:
+    if not v6.keys() >= _KEYS_50:
         return False
-    if not v6.keys() <= _KEYS_47:
+    if not v6.keys() <= _KEYS_50:
         return False
     v60 = v6['current_state']
     if not isinstance(v60, str):
@@ -1178,9 +1227,9 @@ def project_file(v: object) -> bool:
 def project_state(v: object) -> bool:
     if not isinstance(v, dict):
         return False
-    if not v.keys() >= _KEYS_48:
+    if not v.keys() >= _KEYS_51:
         return False
-    if not v.keys() <= _KEYS_49:
+    if not v.keys() <= _KEYS_52:
         return False
     v0 = v['name']
     if not isinstance(v0, str):
@@ -1224,9 +1273,9 @@ def project_state(v: object) -> bool:
     v7 = v['statechart']
     if not isinstance(v7, dict):
         return False
-    if not v7.keys() >= _KEYS_47:
+    if not v7.keys() >= _KEYS_50:
         return False
-    if not v7.keys() <= _KEYS_47:
+    if not v7.keys() <= _KEYS_50:
         return False
     v70 = v7['current_state']
     if not isinstance(v70, str):
@@ -1250,9 +1299,9 @@ def project_state(v: object) -> bool:
 def project_type(v: object) -> bool:
     if not isinstance(v, dict):
         return False
-    if not v.keys() >= _KEYS_50:
+    if not v.keys() >= _KEYS_53:
         return False
-    if not v.keys() <= _KEYS_51:
+    if not v.keys() <= _KEYS_54:
         return False
     v0 = v['name']
     if not isinstance(v0, str):
@@ -1279,9 +1328,9 @@ def project_type(v: object) -> bool:
     v3 = v['initial']
     if not isinstance(v3, dict):
         return False
-    if not v3.keys() >= _KEYS_52:
+    if not v3.keys() >= _KEYS_55:
         return False
-    if not v3.keys() <= _KEYS_53:
+    if not v3.keys() <= _KEYS_56:
         return False
     v30 = v3['state']
     if not isinstance(v30, str):
@@ -1301,9 +1350,9 @@ def project_type(v: object) -> bool:
         for v32i in v32:
             if not isinstance(v32i, dict):
                 return False
-            if not v32i.keys() >= _KEYS_54:
+            if not v32i.keys() >= _KEYS_57:
                 return False
-            if not v32i.keys() <= _KEYS_55:
+            if not v32i.keys() <= _KEYS_58:
                 return False
             v32i0 = v32i['phase']
             if not isinstance(v32i0, str):
@@ -1328,9 +1377,9 @@ def project_type(v: object) -> bool:
                 v32i4 = v32i['carry']
                 if not isinstance(v32i4, dict):
                     return False
-                if not v32i4.keys() >= _KEYS_56:
+                if not v32i4.keys() >= _KEYS_59:
                     return False
-                if not v32i4.keys() <= _KEYS_56:
+                if not v32i4.keys() <= _KEYS_59:
                     return False
                 v32i40 = v32i4['type']
                 if not isinstance(v32i40, str):
@@ -1357,7 +1406,7 @@ def project_type(v: object) -> bool:
     for v5v in v5.values():
         if not isinstance(v5v, dict):
             return False
-        if not v5v.keys() <= _KEYS_57:
+        if not v5v.keys() <= _KEYS_60:
             return False
         if 'tasks' in v5v:
             v5v0 = v5v['tasks']
@@ -1402,9 +1451,9 @@ def project_type(v: object) -> bool:
             v5v6 = v5v['completion']
             if not isinstance(v5v6, dict):
                 return False
-            if not v5v6.keys() >= _KEYS_58:
+            if not v5v6.keys() >= _KEYS_61:
                 return False
-            if not v5v6.keys() <= _KEYS_58:
+            if not v5v6.keys() <= _KEYS_61:
                 return False
             v5v60 = v5v6['artifact']
             if not isinstance(v5v60, str):
@@ -1417,7 +1466,7 @@ def project_type(v: object) -> bool:
     for v6v in v6.values():
         if not isinstance(v6v, dict):
             return False
-        if not v6v.keys() <= _KEYS_59:
+        if not v6v.keys() <= _KEYS_62:
             return False
         if 'phase' in v6v:
             v6v0 = v6v['phase']
@@ -1438,9 +1487,9 @@ def project_type(v: object) -> bool:
             for v6v2i in v6v2:
                 if not isinstance(v6v2i, dict):
                     return False
-                if not v6v2i.keys() >= _KEYS_60:
+                if not v6v2i.keys() >= _KEYS_63:
                     return False
-                if not v6v2i.keys() <= _KEYS_61:
+                if not v6v2i.keys() <= _KEYS_64:
                     return False
                 v6v2i0 = v6v2i['event']
                 if not isinstance(v6v2i0, str):
@@ -1465,9 +1514,9 @@ def project_type(v: object) -> bool:
                     for v6v2i3i in v6v2i3:
                         if not isinstance(v6v2i3i, dict):
                             return False
-                        if not v6v2i3i.keys() >= _KEYS_27:
+                        if not v6v2i3i.keys() >= _KEYS_28:
                             return False
-                        if not v6v2i3i.keys() <= _KEYS_62:
+                        if not v6v2i3i.keys() <= _KEYS_65:
                             return False
                         v6v2i3i0 = v6v2i3i['text']
                         if not isinstance(v6v2i3i0, str):
@@ -1478,9 +1527,9 @@ def project_type(v: object) -> bool:
                             v6v2i3i1 = v6v2i3i['metadata']
                             if not isinstance(v6v2i3i1, dict):
                                 return False
-                            if not v6v2i3i1.keys() >= _KEYS_63:
+                            if not v6v2i3i1.keys() >= _KEYS_66:
                                 return False
-                            if not v6v2i3i1.keys() <= _KEYS_64:
+                            if not v6v2i3i1.keys() <= _KEYS_67:
                                 return False
                             if 'phase' in v6v2i3i1:
                                 v6v2i3i10 = v6v2i3i1['phase']
@@ -1497,7 +1546,7 @@ def project_type(v: object) -> bool:
                             v6v2i3i2 = v6v2i3i['tasks']
                             if not isinstance(v6v2i3i2, dict):
                                 return False
-                            if not v6v2i3i2.keys() <= _KEYS_65:
+                            if not v6v2i3i2.keys() <= _KEYS_68:
                                 return False
                             if 'phase' in v6v2i3i2:
                                 v6v2i3i20 = v6v2i3i2['phase']
@@ -1528,9 +1577,9 @@ def project_type(v: object) -> bool:
                             v6v2i3i3 = v6v2i3i['artifacts']
                             if not isinstance(v6v2i3i3, dict):
                                 return False
-                            if not v6v2i3i3.keys() >= _KEYS_66:
+                            if not v6v2i3i3.keys() >= _KEYS_69:
                                 return False
-                            if not v6v2i3i3.keys() <= _KEYS_67:
+                            if not v6v2i3i3.keys() <= _KEYS_70:
                                 return False
                             if 'phase' in v6v2i3i3:
                                 v6v2i3i30 = v6v2i3i3['phase']
@@ -1567,9 +1616,9 @@ def project_type(v: object) -> bool:
                             v6v2i3i4 = v6v2i3i['task_metadata']
                             if not isinstance(v6v2i3i4, dict):
                                 return False
-                            if not v6v2i3i4.keys() >= _KEYS_63:
+                            if not v6v2i3i4.keys() >= _KEYS_66:
                                 return False
-                            if not v6v2i3i4.keys() <= _KEYS_68:
+                            if not v6v2i3i4.keys() <= _KEYS_71:
                                 return False
                             if 'phase' in v6v2i3i4:
                                 v6v2i3i40 = v6v2i3i4['phase']
@@ -1593,7 +1642,7 @@ def project_type(v: object) -> bool:
                             v6v2i3i5 = v6v2i3i['dependencies']
                             if not isinstance(v6v2i3i5, dict):
                                 return False
-                            if not v6v2i3i5.keys() <= _KEYS_54:
+                            if not v6v2i3i5.keys() <= _KEYS_57:
                                 return False
                             if 'phase' in v6v2i3i5:
                                 v6v2i3i50 = v6v2i3i5['phase']
@@ -1608,9 +1657,9 @@ def project_type(v: object) -> bool:
                     for v6v2i4i in v6v2i4:
                         if not isinstance(v6v2i4i, dict):
                             return False
-                        if not v6v2i4i.keys() >= _KEYS_54:
+                        if not v6v2i4i.keys() >= _KEYS_57:
                             return False
-                        if not v6v2i4i.keys() <= _KEYS_55:
+                        if not v6v2i4i.keys() <= _KEYS_58:
                             return False
                         v6v2i4i0 = v6v2i4i['phase']
                         if not isinstance(v6v2i4i0, str):
@@ -1635,9 +1684,9 @@ def project_type(v: object) -> bool:
                             v6v2i4i4 = v6v2i4i['carry']
                             if not isinstance(v6v2i4i4, dict):
                                 return False
-                            if not v6v2i4i4.keys() >= _KEYS_56:
+                            if not v6v2i4i4.keys() >= _KEYS_59:
                                 return False
-                            if not v6v2i4i4.keys() <= _KEYS_56:
+                            if not v6v2i4i4.keys() <= _KEYS_59:
                                 return False
                             v6v2i4i40 = v6v2i4i4['type']
                             if not isinstance(v6v2i4i40, str):
@@ -1654,7 +1703,7 @@ def project_type(v: object) -> bool:
 def repository_config(v: object) -> bool:
     if not isinstance(v, dict):
         return False
-    if not v.keys() <= _KEYS_69:
+    if not v.keys() <= _KEYS_72:
         return False
     if 'requires' in v:
         v0 = v['requires']
@@ -1674,7 +1723,7 @@ def repository_config(v: object) -> bool:
         v2 = v['state']
         if not isinstance(v2, dict):
             return False
-        if not v2.keys() <= _KEYS_70:
+        if not v2.keys() <= _KEYS_73:
             return False
         if 'commit' in v2:
             v20 = v2['commit']
@@ -1688,7 +1737,7 @@ def repository_config(v: object) -> bool:
         v4 = v['worktree']
         if not isinstance(v4, dict):
             return False
-        if not v4.keys() <= _KEYS_71:
+        if not v4.keys() <= _KEYS_74:
             return False
         if 'setup' in v4:
             v40 = v4['setup']
@@ -1729,7 +1778,7 @@ def repository_config(v: object) -> bool:
         v6 = v['finish']
         if not isinstance(v6, dict):
             return False
-        if not v6.keys() <= _KEYS_72:
+        if not v6.keys() <= _KEYS_75:
             return False
         if 'forge' in v6:
             v60 = v6['forge']
@@ -1775,9 +1824,9 @@ def repository_config(v: object) -> bool:
 def result(v: object) -> bool:
     if not isinstance(v, dict):
         return False
-    if not v.keys() >= _KEYS_73:
+    if not v.keys() >= _KEYS_76:
         return False
-    if not v.keys() <= _KEYS_74:
+    if not v.keys() <= _KEYS_77:
         return False
     v0 = v['status']
     if not v0 in ('success', 'error'):
@@ -1809,7 +1858,7 @@ def result(v: object) -> bool:
         if 'details' in v:
             return False
     elif vc == 'error':
-        if not v.keys() >= _KEYS_75:
+        if not v.keys() >= _KEYS_78:
             return False
         if 'data' in v:
             return False
@@ -1818,9 +1867,9 @@ def result(v: object) -> bool:
 def task_error(v: object) -> bool:
     if not isinstance(v, dict):
         return False
-    if not v.keys() >= _KEYS_76:
+    if not v.keys() >= _KEYS_79:
         return False
-    if not v.keys() <= _KEYS_77:
+    if not v.keys() <= _KEYS_80:
         return False
     v0 = v['error_type']
     if not v0 in ('runtime', 'timeout', 'validation', 'resource', 'network', 'system', 'user', 'unknown'):
@@ -1852,9 +1901,9 @@ def task_error(v: object) -> bool:
 def task_state(v: object) -> bool:
     if not isinstance(v, dict):
         return False
-    if not v.keys() >= _KEYS_78:
+    if not v.keys() >= _KEYS_81:
         return False
-    if not v.keys() <= _KEYS_79:
+    if not v.keys() <= _KEYS_82:
         return False
     v0 = v['id']
     if not isinstance(v0, str):
@@ -1975,9 +2024,9 @@ def task_state(v: object) -> bool:
         v21 = v['answer']
         if not isinstance(v21, dict):
             return False
-        if not v21.keys() >= _KEYS_80:
+        if not v21.keys() >= _KEYS_83:
             return False
-        if not v21.keys() <= _KEYS_80:
+        if not v21.keys() <= _KEYS_83:
             return False
         v210 = v21['text']
         if not isinstance(v210, str):
@@ -1998,9 +2047,9 @@ def task_state(v: object) -> bool:
         v22 = v['approval']
         if not isinstance(v22, dict):
             return False
-        if not v22.keys() >= _KEYS_81:
+        if not v22.keys() >= _KEYS_84:
             return False
-        if not v22.keys() <= _KEYS_81:
+        if not v22.keys() <= _KEYS_84:
             return False
         v220 = v22['by']
         if not isinstance(v220, str):
@@ -2022,9 +2071,9 @@ def task_state(v: object) -> bool:
         v24 = v['question']
         if not isinstance(v24, dict):
             return False
-        if not v24.keys() >= _KEYS_82:
+        if not v24.keys() >= _KEYS_85:
             return False
-        if not v24.keys() <= _KEYS_83:
+        if not v24.keys() <= _KEYS_86:
             return False
         v240 = v24['text']
         if not isinstance(v240, str):
@@ -2094,13 +2143,13 @@ def task_state(v: object) -> bool:
 def user_config(v: object) -> bool:
     if not isinstance(v, dict):
         return False
-    if not v.keys() <= _KEYS_84:
+    if not v.keys() <= _KEYS_87:
         return False
     if 'agents' in v:
         v0 = v['agents']
         if not isinstance(v0, dict):
             return False
-        if not v0.keys() <= _KEYS_85:
+        if not v0.keys() <= _KEYS_88:
             return False
         if 'executors' in v0:
             v00 = v0['executors']
@@ -2109,9 +2158,9 @@ def user_config(v: object) -> bool:
             for v00v in v00.values():
                 if not isinstance(v00v, dict):
                     return False
-                if not v00v.keys() >= _KEYS_66:
+                if not v00v.keys() >= _KEYS_69:
                     return False
-                if not v00v.keys() <= _KEYS_86:
+                if not v00v.keys() <= _KEYS_89:
                     return False
                 v00v0 = v00v['type']
                 if not isinstance(v00v0, str):

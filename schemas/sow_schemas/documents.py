@@ -215,8 +215,8 @@ EventType = Literal[
     "task.feedback", "task.abandoned", "task.retry_scheduled", "task.changed", "task.moved", "task.removed",
     "task.restored", "session.started", "attempt.started", "attempt.ended", "agent.message", "agent.tool",
     "usage.updated", "merge.done", "merge.conflict", "teardown.failed", "lock.broken", "run.started",
-    "run.ended", "project.created", "project.advanced", "project.split", "project.changed",
-    "project.continued", "project.finished", "project.deleted", "phase.changed", "tool.denied"
+    "run.ended", "project.created", "project.advanced", "project.split", "project.changed", "file.restored",
+    "branch.moved", "project.continued", "project.finished", "project.deleted", "phase.changed", "tool.denied"
 ]
 
 
@@ -380,10 +380,16 @@ class TaskRemoved(TypedDict):
 
 
 class TaskRestored(TypedDict):
-    """Its last good copy took the place of a state file that was broken or gone."""
+    """Its last good copy took the place of a state file that was broken, gone, or changed by hand as only
+    commands may."""
 
     kept: str
-    """The name under which the broken file lies beside; empty where there was none. Set with the event."""
+    """The name under which what lay there is kept beside; empty where there was nothing. Set with the
+    event."""
+
+    changes: NotRequired[list[str]]
+    """What the file said otherwise, each with the old and the new value; empty where it could not be read.
+    Set with the event, where agents were at work."""
 
 
 class SessionStarted(TypedDict):
@@ -553,6 +559,36 @@ class ProjectChanged(TypedDict):
     """Their paths. Set with the event."""
 
 
+class FileRestored(TypedDict):
+    """The last good copy took the place of a state file of the project's, its type's or a phase's, which was
+    changed beside sow while agents were at work."""
+
+    file: str
+    """Its path below `.sow/project/`. Set with the event."""
+
+    kept: str
+    """The name under which what lay there is kept beside; empty where there was nothing. Set with the
+    event."""
+
+    changes: list[str]
+    """What it said otherwise, each with the old and the new value; empty where it could not be read. Set with
+    the event."""
+
+
+class BranchMoved(TypedDict):
+    """A branch stands elsewhere, and neither sow nor its own agent moved it: the project's, which lost
+    commits, or that of a task which is to be reviewed."""
+
+    branch: str
+    """Its name. Set with the event."""
+
+    before: str
+    """The commit that it stood at. Set with the event."""
+
+    after: str
+    """The commit that it stands at; empty where it is gone. Set with the event."""
+
+
 class ProjectContinued(TypedDict):
     """A project whose branch came from elsewhere, or was left here, is gone on with."""
 
@@ -628,7 +664,8 @@ EventPayload = (
     TaskRetryScheduled | TaskChanged | TaskMoved | TaskRemoved | TaskRestored | SessionStarted |
     AttemptStarted | AttemptEnded | AgentMessage | AgentTool | UsageUpdated | MergeDone | MergeConflict |
     TeardownFailed | LockBroken | RunStarted | RunEnded | ProjectCreated | ProjectAdvanced | ProjectSplit |
-    ProjectChanged | ProjectContinued | ProjectFinished | ProjectDeleted | PhaseChanged | ToolDenied
+    ProjectChanged | FileRestored | BranchMoved | ProjectContinued | ProjectFinished | ProjectDeleted |
+    PhaseChanged | ToolDenied
 )
 
 

@@ -105,9 +105,62 @@ def hopper() -> None:
         os.setsid()
 
 
+def hand_in() -> None:
+    """Reports by sow that the work is done."""
+    os.spawnlp(os.P_WAIT, "sow", "sow", "task", "set", "status", "needs_review")
+
+
+def banner() -> None:
+    """Says that all went wrong, and exits as if nothing had."""
+    os.write(1, b"API Error: 500 everything is on fire\n")
+
+
+def sulky() -> None:
+    """Does its work, reports it, and exits as if it had failed."""
+    hand_in()
+    os.write(2, b"npm ERR! lifecycle\n")
+    os._exit(1)
+
+
+def lingering() -> None:
+    """Reports its work, and never exits."""
+    hand_in()
+    be_deaf()
+    hang()
+
+
+def torrent() -> None:
+    """Prints a gigabyte of lines."""
+    lines = b"x" * 999 + b"\n"
+    chunk = lines * 1000
+    for _ in range(1000):
+        left = memoryview(chunk)
+        while left:
+            left = left[os.write(1, left) :]
+    hand_in()
+
+
+def litter() -> None:
+    """Fills its worktree: many files, a huge one, a huge folder that is not tracked; and reports."""
+    for number in range(3000):
+        with open(f"many-{number}", "w") as file:
+            file.write(str(number))
+    with open("huge", "wb") as large:
+        large.truncate(300_000_000)
+    os.makedirs("node_modules")
+    for number in range(3000):
+        with open(f"node_modules/{number}", "w") as file:
+            file.write("x")
+    hand_in()
+
+
 MODES: dict[str, Callable[[], None]] = {
-    mode.__name__: mode for mode in (deaf, stray, daemon, mute, flood, half, stopped, hopper)
-}
+    mode.__name__: mode
+    for mode in (
+        deaf, stray, daemon, mute, flood, half, stopped, hopper,
+        banner, sulky, lingering, torrent, litter,
+    )
+}  # fmt: skip
 
 if __name__ == "__main__":
     MODES[sys.argv[1]]()

@@ -83,7 +83,11 @@ def test_a_lease_handed_on_is_held_by_the_other_process_until_that_dies(tmp_path
     assert again.release()
 
 
-@pytest.mark.parametrize("content", ["", "{", '{"pid": 1', "[]", "7", '{"pid": "x"}', "\x00" * 100], ids=repr)
+@pytest.mark.parametrize(
+    "content",
+    ["", "{", '{"pid": 1', "[]", "7", '{"pid": "x"}', "\x00" * 100, "[" * 5000],
+    ids=lambda text: repr(text[:20]),
+)
 def test_a_torn_lease_is_nobodys(tmp_path: Path, content: str) -> None:
     path = tmp_path / "run"
     path.write_text(content)

@@ -82,7 +82,7 @@ class _Intent:
             return cls(*(str(data[name]) for name in names))
         except FileNotFoundError:
             return None
-        except (ValueError, KeyError, TypeError) as fault:
+        except (ValueError, KeyError, TypeError, RecursionError) as fault:
             raise Failed(
                 f"{path} should say which merge was begun, and can't be read",
                 "look at the worktree with `git status`, and then remove that file",

@@ -97,6 +97,14 @@ class Folder:
     def clear_up_left(self, completed: Iterable[Task]) -> None:
         """Nothing, too."""
 
+    def tips(self) -> dict[str, str]:
+        """None: there are no branches."""
+        return {}
+
+    def is_in(self, old: str, new: str) -> bool:
+        """Never asked: there are no commits."""
+        return old == new
+
     def unmerged(self, task: Task) -> str | None:
         """None: what a task has written stays when the task goes."""
         return None

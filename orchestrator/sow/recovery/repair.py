@@ -134,6 +134,23 @@ def repair(store: Store, environment: Mapping[str, str], *, dry_run: bool = Fals
     return Repaired(tuple(mended), (*failed.values(), *left))
 
 
+def bring_back_texts(store: Store, task_id: str) -> None:
+    """Brings back the texts of a task whose folder was lost, as the last commit has them."""
+    folder = store.layout.task(store.task(task_id).phase, task_id)
+    try:
+        git = Git(store.layout.folder)
+        names = git.run(
+            "ls-tree", "-r", "-z", "--name-only", "HEAD", "--", os.path.relpath(folder, git.folder)
+        )
+    except SowError:
+        return  # outside of git there is no commit
+    for name in names.split("\0"):
+        path = f"{git.folder}/{name}"
+        if name.endswith(".md") and not os.path.lexists(path) and (text := _committed(store, path)):
+            files.make_folder(os.path.dirname(path))
+            files.create(path, text)
+
+
 # -- looking: what there is to mend, stage by stage -----------------------------------------------
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from sow.attempt import Attempt
+from sow.edits import put_back_words
 from sow.errors import SowError
 from sow.review import Reviewer
 from sow.runner.local import Ended, NeverStarted, Running
@@ -36,19 +37,27 @@ def restore(turns: Turns, reviewer: Reviewer, *, adopt: bool) -> Restored:
     else they are left to the next run.
     """
     found = Restored(adopt=adopt)
-    for stage in (_journals, _merges, _attempts, _approvals):
+    for stage in (_journals, _state, _merges, _attempts, _approvals):
         stage(turns, reviewer, found)
     return found
 
 
 def _journals(turns: Turns, reviewer: Reviewer, found: Restored) -> None:
-    """Changes of several files that a killed writer left half done are completed, and good copies kept."""
-    for settle in (turns.store.settle, turns.store.keep_good_copies):
-        try:
-            settle()
-        except SowError as fault:
-            # Whoever changes what it is about is told; the rest goes on.
-            found.problems.append(f"{fault} {fault.hint}".strip())
+    """Changes of several files that a killed writer left half done are completed."""
+    try:
+        turns.store.settle()
+    except SowError as fault:
+        # Whoever changes what it is about is told; the rest goes on.
+        found.problems.append(f"{fault} {fault.hint}".strip())
+
+
+def _state(turns: Turns, reviewer: Reviewer, found: Restored) -> None:
+    """Copies are kept of what people wrote into state files; what agents did to them is put right."""
+    try:
+        put_back = turns.know_state()
+        found.problems += [put_back_words(back.path, back.kept, back.changes) for back in put_back]
+    except SowError as fault:
+        found.problems.append(f"{fault} {fault.hint}".strip())
 
 
 def _merges(turns: Turns, reviewer: Reviewer, found: Restored) -> None:

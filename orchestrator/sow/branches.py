@@ -1,0 +1,83 @@
+"""Branches that stand elsewhere though neither sow nor their own agents moved them: told, with the way back.
+
+The project's branch only grows; that of a task which is to be reviewed stays
+as its agent handed it in. It may have been a person who moved one, so nothing
+is put back: they are told what it was, and how to have it so again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from sow.change import Event
+from sow.layout import task_branch
+from sow.store import Store
+from sow.task import NEEDS_REVIEW, Task
+from sow.workplace import Workplace
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """A branch that stands elsewhere."""
+
+    branch: str
+    before: str
+    after: str
+    """Empty where the branch is gone."""
+    task: Task | None
+    """Whose it is; None for the project's."""
+
+
+@dataclass(slots=True)
+class Branches:
+    """Where the branches of one project stood at the last look."""
+
+    store: Store
+    workspace: Workplace
+    _tips: dict[str, str] = field(default_factory=dict)
+
+    def look(self, tasks: Mapping[str, Task], at_work: Collection[str]) -> list[str]:
+        """What was moved since the last look, each in words and as an event.
+
+        `at_work`: the ids of the tasks whose own agents may have moved their branches. Raises SowError.
+        """
+        before, self._tips = self._tips, self.workspace.tips()
+        found = list(self._moved(before, tasks, at_work))
+        for moved in found:
+            event = Event(
+                type="branch.moved", task_id=moved.task.id if moved.task else None,
+                payload={"branch": moved.branch, "before": moved.before, "after": moved.after},
+            )  # fmt: skip
+            self.store.tell(event)
+        return [self._words(moved) for moved in found]
+
+    def _moved(
+        self, before: Mapping[str, str], tasks: Mapping[str, Task], at_work: Collection[str]
+    ) -> Iterator[Moved]:
+        project = self.workspace.branch
+        owners = {task.branch or task_branch(project, task.id): task for task in tasks.values()}
+        for branch, old in before.items():
+            new, task = self._tips.get(branch, ""), owners.get(branch)
+            if new == old:
+                continue
+            if branch == project:
+                if not (new and self.workspace.is_in(old, new)):
+                    yield Moved(branch, old, new, None)
+            elif task and task.status == NEEDS_REVIEW and task.id not in at_work:
+                yield Moved(branch, old, new, task)
+
+    def _words(self, moved: Moved) -> str:
+        old, new, task = moved.before[:12], moved.after[:12], moved.task
+        folder = (task.worktree if task else None) or self.store.layout.folder
+        whose = f"of task {task.id}, which is to be reviewed," if task else "of the project"
+        if not new:
+            return (
+                f"the branch {moved.branch} {whose} is gone, and sow did not remove it: it stood at {old}; "
+                f"bring it back: `git -C {folder} update-ref refs/heads/{moved.branch} {old}`"
+            )
+        what = "was moved, and not by its agent" if task else "lost commits, and not by sow"
+        return (
+            f"the branch {moved.branch} {whose} {what}: from {old} to {new}; see what that changed: "
+            f"`git diff {old} {new}`; undo it: `git -C {folder} reset --keep {old}`"
+        )
