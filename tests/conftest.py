@@ -3,6 +3,7 @@
 import os
 import shutil
 import signal
+import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
 
@@ -28,7 +29,8 @@ def pytest_configure() -> None:
 def _nothing_is_left_running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Ends the agents of tests that failed before they could: those that work below our temporary folder."""
     yield
-    ours = str(tmp_path_factory.getbasetemp())
+    # Tests of real agent CLIs work elsewhere (tests/real/conftest.py).
+    ours = (str(tmp_path_factory.getbasetemp()), f"{tempfile.gettempdir()}/sow-real-")
     for pids in process.marks().values():
         for pid in pids:
             if process.environ(pid).get("SOW_PROJECT_RUNTIME", "").startswith(ours):

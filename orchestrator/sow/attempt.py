@@ -163,11 +163,12 @@ class Attempts:
 def spent_in(session: str, attempts: Iterable[Attempt]) -> Spent:
     """What some attempts told of the tokens and the cost of one session."""
     mine = [attempt for attempt in attempts if attempt.session_id == session]
+    priced = [attempt.cost_usd for attempt in mine if attempt.cost_usd is not None]
     return Spent(
         sum(attempt.input_tokens or 0 for attempt in mine),
         sum(attempt.output_tokens or 0 for attempt in mine),
         sum(attempt.cached_tokens or 0 for attempt in mine),
-        sum(attempt.cost_usd or 0.0 for attempt in mine),
+        sum(priced) if priced else None,
     )
 
 

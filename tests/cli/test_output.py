@@ -17,9 +17,11 @@ import pexpect
 import pyte
 import pytest
 import yaml
-from tests.cli.parts import Person, person, tasks_of_every_status, with_project
+from tests.cli.parts import AT, Person, person, tasks_of_every_status, with_project
 
+from sow.change import Change
 from sow.cli.root import root
+from sow.task import Task
 
 COLOUR = re.compile(r"\x1b\[(?:\d+;)*(?:3[0-7]|9[0-7])(?:;\d+)*m")
 
@@ -85,6 +87,7 @@ JSON = {
     "project delete": ["project", "delete", "here", "--yes", "--json"],
     "project status": ["project", "status", "--json"],
     "task add": ["task", "add", "Name", "--agent", "implementer", "--json"],
+    "task ask": ["task", "ask", "Which way?", "--id", "030", "--json"],
     "task list": ["task", "list", "--json"],
     "task show": ["task", "show", "010", "--json"],
     "task status": ["task", "status", "--id", "010", "--json"],
@@ -128,6 +131,11 @@ JSON = {
 }
 
 
+def _begun(task: Task) -> Change:
+    begun = task.start(session_id=None, executor="script", at=AT, worktree=None, branch=None, base=None)
+    return Change(task=begun)
+
+
 def test_every_command_with_json_is_tried_here() -> None:
     having = {
         " ".join(path)
@@ -150,6 +158,8 @@ def test_json_is_all_that_stands_on_standard_output(tmp_path: Path) -> None:
     last = ["agent resume", "run", "review", *ends, "config reset"]
     order = sorted(JSON, key=lambda name: last.index(name) if name in last else -1)
     for name in order:
+        if name == "task ask":
+            who.store().change_task("030", _begun)
         said = who.sow(*JSON[name])
         assert said.code in (0, 5), (name, said)
         assert said.out, name

@@ -170,7 +170,7 @@ def test_a_variable_is_checked_as_a_binding_is() -> None:
         ("SOW_AGENTS_REVIEWER", False),
     ]
     assert found[1].hint.startswith("did you mean SOW_AGENTS_IMPLEMENTER? ")
-    assert found[2].hint.startswith("did you mean cheap? the executors: cheap, claude, ")
+    assert found[2].hint.startswith("did you mean cheap? the executors: acp, cheap, claude, ")
 
 
 def test_both_files_and_the_variables_are_looked_at(tmp_path: Path) -> None:
