@@ -30,7 +30,7 @@ def _nothing_is_left_running(tmp_path_factory: pytest.TempPathFactory) -> Iterat
     """Ends the agents of tests that failed before they could: those that work below our temporary folder."""
     yield
     # Tests of real agent CLIs work elsewhere (tests/real/conftest.py).
-    ours = (str(tmp_path_factory.getbasetemp()), f"{tempfile.gettempdir()}/sow-real-")
+    ours = (str(tmp_path_factory.getbasetemp()), f"{tempfile.gettempdir()}/sow-real-{os.getpid()}-")
     for pids in process.marks().values():
         for pid in pids:
             if process.environ(pid).get("SOW_PROJECT_RUNTIME", "").startswith(ours):

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import tempfile
 import time
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
@@ -52,10 +54,16 @@ def desk(tmp_path: Path, model_server: ModelServer) -> Desk:
     return Desk(CODEX, tmp_path, model_server)
 
 
+@pytest.fixture
+def outside() -> Iterator[Path]:
+    """A folder on the disk that is nobody's."""
+    with tempfile.TemporaryDirectory(prefix="sow-real-") as folder:
+        yield Path(folder)
+
+
 def test_with_yolo_mode_off_the_worktree_is_written_sow_is_called_and_the_rest_fails(
-    desk: Desk, tmp_path_factory: pytest.TempPathFactory
+    desk: Desk, outside: Path
 ) -> None:
-    outside = tmp_path_factory.mktemp("outside")
     # As a model writes it: it does not say whether it wants a login shell, which would set the PATH anew.
     report = Call("exec_command", {"cmd": "sow task set status needs_review"})
     ended = desk.spawn(
