@@ -396,4 +396,4 @@ def _kind(fault: Mapping[str, Any], message: str, data: Mapping[str, Any]) -> Ki
 
 
 def _by_text(said: str) -> Kind:
-    return next((kind for pattern, kind in _TEXT if re.search(pattern, said)), "unknown")
+    return ends.kind_by_words(said, _TEXT) or "unknown"

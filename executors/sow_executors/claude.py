@@ -32,9 +32,7 @@ from sow_executors.base import (
     Used,
 )
 from sow_executors.extras import Answer, Login
-from sow_executors.lines import amount, count, detail, parse, table, tables, words
-
-_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+from sow_executors.lines import amount, count, detail, is_uuid, parse, table, tables, words
 
 _VERSION = re.compile(r"(\d+\.\d+\.\d\S*) \(Claude Code\)")
 
@@ -98,7 +96,7 @@ class Claude:
 
     def accepts(self, session_id: str) -> bool:
         """A UUID of any version; to `--resume`, anything else would be a session's title."""
-        return _UUID.fullmatch(session_id) is not None
+        return is_uuid(session_id)
 
     def spawn(self, turn: Turn) -> Command:
         return self._headless(turn, "--session-id")
@@ -480,5 +478,4 @@ def _by_fields(event: Mapping[str, Any], fault: Mapping[str, Any]) -> Kind | Non
 
 
 def _by_text(text: str) -> Kind | None:
-    text = text[-64 * 1024 :]
-    return next((kind for pattern, kind in _TEXT if re.search(pattern, text)), None)
+    return ends.kind_by_words(text, _TEXT)

@@ -37,9 +37,7 @@ from sow_executors.base import (
     Used,
 )
 from sow_executors.extras import Answer, Login
-from sow_executors.lines import count, detail, one_line, parse, table, tables, words
-
-_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+from sow_executors.lines import count, detail, is_uuid, one_line, parse, table, tables, words
 
 _VERSION = re.compile(r"^codex-cli (\d+\.\d+\.\S+)$", re.MULTILINE)
 
@@ -80,7 +78,7 @@ class Codex:
 
     def accepts(self, session_id: str) -> bool:
         """A UUID: anything else is the name of a thread, and of one that nobody knows a new one is made."""
-        return _UUID.fullmatch(session_id) is not None
+        return is_uuid(session_id)
 
     def spawn(self, turn: Turn) -> Command:
         return self._headless(turn)
@@ -380,8 +378,7 @@ _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
 
 def _by_text(text: str) -> Kind | None:
     # The address of a request may hold any word and number.
-    text = _URL.sub("", text[-64 * 1024 :])
-    return next((kind for pattern, kind in _TEXT if re.search(pattern, text)), None)
+    return ends.kind_by_words(_URL.sub("", text[-64 * 1024 :]), _TEXT)
 
 
 def _last_error(stderr: str) -> str:

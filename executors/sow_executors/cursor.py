@@ -30,13 +30,9 @@ from sow_executors.base import (
     Used,
 )
 from sow_executors.extras import Answer, Login
-from sow_executors.lines import count, detail, one_line, parse, table, tables, words
-
-_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+from sow_executors.lines import count, detail, is_uuid, one_line, parse, table, tables, uncoloured, words
 
 _VERSION = re.compile(r"^20\d\d\.\d\d\.\d\d-\S+", re.MULTILINE)
-
-_ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 _KEYS = ("CURSOR_API_KEY", "CURSOR_AUTH_TOKEN")
 
@@ -78,7 +74,7 @@ class Cursor:
 
     def accepts(self, session_id: str) -> bool:
         """A UUID: only such a new id was seen to be adopted."""
-        return _UUID.fullmatch(session_id) is not None
+        return is_uuid(session_id)
 
     def spawn(self, turn: Turn) -> Command:
         return self._headless(turn)
@@ -115,7 +111,7 @@ class Cursor:
         """By the words: it exits with 0 either way, and knows nothing of a key in a variable."""
         if key := next((name for name in _KEYS if env.get(name)), ""):
             return Login(True, f"api_key from {key}")
-        said = _ESCAPE.sub("", f"{answer.out}\n{answer.err}").lower()
+        said = uncoloured(f"{answer.out}\n{answer.err}").lower()
         # The first of them contains the second.
         if "not logged in" in said or "authentication required" in said:
             return Login(False)
@@ -287,5 +283,4 @@ The network comes first: where it is down, a lost login is told of too.
 
 
 def _by_text(text: str) -> Kind | None:
-    text = text[-64 * 1024 :]
-    return next((kind for pattern, kind in _TEXT if re.search(pattern, text)), None)
+    return ends.kind_by_words(text, _TEXT)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import signal
+from collections.abc import Iterable
 
 from sow_executors.base import Failed, Kind
 from sow_executors.lines import words
 
 _GENTLE = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
 _MOST = 2000
+
+_LOOKED_AT = 64 * 1024
 
 
 def signal_of(exit_code: int | None) -> signal.Signals | None:
@@ -24,6 +28,12 @@ def last_words(text: str) -> str:
     """The end of what a program printed, short enough for a message."""
     text = words(text).strip()
     return text if len(text) <= _MOST else "…" + text[1 - _MOST :]
+
+
+def kind_by_words(text: str, signatures: Iterable[tuple[str, Kind]], flags: int = 0) -> Kind | None:
+    """The class of a failure by its words: that of the first of the patterns that the end of `text` holds."""
+    text = text[-_LOOKED_AT:]
+    return next((kind for pattern, kind in signatures if re.search(pattern, text, flags)), None)
 
 
 def failed(program: str, exit_code: int | None, stderr: str) -> Failed:

@@ -32,9 +32,7 @@ from sow_executors.base import (
     Used,
 )
 from sow_executors.extras import Answer, Login
-from sow_executors.lines import count, detail, one_line, parse, table, words
-
-_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+from sow_executors.lines import count, detail, is_uuid, one_line, parse, table, uncoloured, words
 
 _VERSION = re.compile(r"^\d+\.\d+\.\d+\S*$", re.MULTILINE)
 
@@ -77,7 +75,7 @@ class Gemini:
 
     def accepts(self, session_id: str) -> bool:
         """A UUID; to `--resume`, a number would be a place in a list, and `latest` whatever was last."""
-        return _UUID.fullmatch(session_id) is not None
+        return is_uuid(session_id)
 
     def spawn(self, turn: Turn) -> Command:
         return self._headless(turn, "--session-id")
@@ -348,10 +346,8 @@ def _first_words(stderr: str) -> str:
     """What it complained of: a page on how it is used, or a stack, may follow."""
     lines = [line for line in words(stderr)[-64 * 1024 :].splitlines() if line.strip()]
     told = [line for line in lines if not re.search(_NOISE, line)]
-    return one_line(_ESCAPE.sub("", " ".join(told[:3])), 500)
+    return one_line(uncoloured(" ".join(told[:3])), 500)
 
-
-_ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 _NOISE = r"256-color|Ripgrep is not available|YOLO mode is enabled|cached credentials|^\s+at "
 
@@ -413,5 +409,4 @@ _TEXT: tuple[tuple[str, Kind], ...] = (
 
 
 def _by_text(text: str) -> Kind | None:
-    text = text[-64 * 1024 :]
-    return next((kind for pattern, kind in _TEXT if re.search(pattern, text)), None)
+    return ends.kind_by_words(text, _TEXT)

@@ -8,11 +8,16 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Mapping
 from typing import Any
 
 _MOST = 2**53
 """No count of a CLI's is above it; a number that is, is no count."""
+
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+
+_ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
 def parse(line: str) -> dict[str, Any] | None:
@@ -74,3 +79,13 @@ def detail(given: Mapping[str, Any], telling: tuple[str, ...]) -> str:
         return one_line(words(json.dumps(given, ensure_ascii=False)))
     except (ValueError, RecursionError):
         return ""
+
+
+def is_uuid(text: str) -> bool:
+    """Whether a text is a UUID of any version, in its usual form."""
+    return _UUID.fullmatch(text) is not None
+
+
+def uncoloured(text: str) -> str:
+    """A text without what only a terminal obeys: colours, and moves of the cursor."""
+    return _ESCAPE.sub("", text)

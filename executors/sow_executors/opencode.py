@@ -31,13 +31,11 @@ from sow_executors.base import (
     Used,
 )
 from sow_executors.extras import Answer, Login
-from sow_executors.lines import amount, count, detail, one_line, parse, table, words
+from sow_executors.lines import amount, count, detail, one_line, parse, table, uncoloured, words
 
 _SESSION = re.compile(r"ses_[0-9A-Za-z]{1,100}")
 
 _VERSION = re.compile(r"^\d+\.\d+\.\d+\S*$", re.MULTILINE)
-
-_ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 _LISTED = re.compile(r"\b(\d{1,4}) (?:credential|environment variable)s?\b")
 
@@ -139,7 +137,7 @@ class Opencode:
 
     def login(self, answer: Answer, env: Mapping[str, str]) -> Login:
         """By the number of credentials. Without any, a provider of the user's own may still need none."""
-        counted = [int(number) for number in _LISTED.findall(_ESCAPE.sub("", answer.out))]
+        counted = [int(number) for number in _LISTED.findall(uncoloured(answer.out))]
         if not any(counted):
             return Login(None)
         return Login(True, "credentials of its own" if counted[0] else "a key in a variable")
@@ -225,7 +223,7 @@ class OpencodeReader:
                 return started
 
     def end(self, exit_code: int | None, stderr: str) -> Finished | Failed:
-        stderr = _ESCAPE.sub("", stderr)
+        stderr = uncoloured(stderr)
         # A signal is more certain than words that were printed before it.
         if exit_code is None or ends.signal_of(exit_code) is not None:
             return ends.failed("opencode", exit_code, stderr)
@@ -367,5 +365,4 @@ _TEXT: tuple[tuple[str, Kind], ...] = (
 
 
 def _by_text(text: str) -> Kind | None:
-    text = text[-64 * 1024 :]
-    return next((kind for pattern, kind in _TEXT if re.search(pattern, text, re.MULTILINE)), None)
+    return ends.kind_by_words(text, _TEXT, re.MULTILINE)
