@@ -30,11 +30,14 @@ from typing import Any
 # Behind all else: it must only be found, never get between Python and its own modules.
 sys.path.append(str(Path(__file__).resolve().parent.parent))
 
-from acp.connection import Connection
-from acp.exceptions import RequestError
-from acp.meta import AGENT_METHODS, CLIENT_METHODS, PROTOCOL_VERSION
-
 from sow_executors import acp_choice, acp_offers, acp_rules, inbox
+from sow_executors.acp_library import (
+    AGENT_METHODS,
+    CLIENT_METHODS,
+    PROTOCOL_VERSION,
+    Connection,
+    RequestError,
+)
 from sow_executors.acp_rules import Rules
 from sow_executors.acp_wire import Life, Wire, end
 from sow_executors.lines import one_line, table, tables, words

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from acp.meta import AGENT_METHODS
-
+from sow_executors.acp_library import AGENT_METHODS
 from sow_executors.lines import table, tables, words
 
 

@@ -12,8 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from acp.connection import Connection
-
+from sow_executors.acp_library import Connection
 from sow_executors.lines import parse
 
 LONGEST_LINE = 64 * 1024 * 1024

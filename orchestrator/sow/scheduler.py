@@ -17,10 +17,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-import structlog
-
 import sow_schemas
-from sow import eventlog, files, lease, process
+from sow import eventlog, files, lease, logs, process
 from sow.attempt import Attempt
 from sow.branches import Branches
 from sow.change import Change, Event
@@ -41,7 +39,6 @@ from sow_executors.base import Retried, Said, Started, Used
 if TYPE_CHECKING:
     from sow_schemas.documents import AgentTool, LockBroken, Reason
 
-log = structlog.get_logger()
 
 RESTORE_SECONDS = 60.0
 """How long a command that makes the state true is waited for."""
@@ -433,7 +430,7 @@ class Scheduler:
             task = self.turns.heed(live)
         except SowError as fault:
             # The agent broke its file, say: the end of its turn restores it.
-            log.warning("question not stored", task=live.attempt.task_id, why=str(fault))
+            logs.warning("question not stored", task=live.attempt.task_id, why=str(fault))
             return
         if task is not None:
             before = self._ready.tasks.get(task.id)

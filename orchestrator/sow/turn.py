@@ -17,9 +17,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-import structlog
-
-from sow import files, holding, lease, outfit, ports, prompts, roles, shim
+from sow import files, holding, lease, logs, outfit, ports, prompts, roles, shim
 from sow.attempt import Attempt, Attempts, spent_in
 from sow.change import Change, Event
 from sow.clock import is_unset
@@ -62,7 +60,6 @@ if TYPE_CHECKING:
         UsageUpdated,
     )
 
-log = structlog.get_logger()
 
 AFTER_RESULT_SECONDS = 10.0
 """How long a process may live on after its result before it is ended: some CLIs never exit."""
@@ -242,7 +239,7 @@ class Turns:
             raise
         leases = (leases[0], *(held.hand_to(running.identity) for held in leases[1:]))
         attempt = self._started(attempt, running, choice, task)
-        log.info(
+        logs.info(
             "turn begun",
             task=task.id,
             attempt=attempt_id,
@@ -538,7 +535,7 @@ class Turns:
             self.store.change_task(live.attempt.task_id, change)
         except SowError as fault:
             # The agent broke its file: the end of its turn restores it, and stores the session then.
-            log.warning("session not stored", task=live.attempt.task_id, session=session, why=str(fault))
+            logs.warning("session not stored", task=live.attempt.task_id, session=session, why=str(fault))
             return
         # Last, for by this it is known that the task has it.
         live.attempt = self.attempts.keep(live.attempt.replace(session_id=session))
@@ -630,7 +627,7 @@ class Turns:
             return []
         found = self.store.put_right(at_work, only)
         for back in found:
-            log.warning("state put back", file=back.path, kept=back.kept, changes=back.changes)
+            logs.warning("state put back", file=back.path, kept=back.kept, changes=back.changes)
             if back.task_id and not back.kept:
                 bring_back_texts(self.store, back.task_id)
             if back.task_id and back.changes and back.task_id not in at_work:
@@ -682,7 +679,7 @@ class Turns:
         )
         task, decision = self._judge(task, end, self.attempts.inbox(live.attempt.id))
         attempt = self._record_end(live, ending, status)
-        log.info(
+        logs.info(
             "turn settled",
             task=task.id,
             attempt=attempt.id,

@@ -19,7 +19,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from tests.core.parts import load_all
+from tests.forked import load_all
 
 from sow import cli
 

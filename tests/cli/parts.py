@@ -15,6 +15,8 @@ from functools import cache, partial
 from pathlib import Path
 from unittest import mock
 
+from tests.forked import sow_of
+
 from sow import cli
 from sow.change import Change
 from sow.cli import opening
@@ -91,7 +93,7 @@ class Person:
         ended = subprocess.run(
             [sys.executable, "-m", "sow", *words], cwd=self.folder, env=self.environment, input=stdin,
             stdin=subprocess.DEVNULL if stdin is None else None, capture_output=True, text=True, timeout=60,
-            check=False,
+            check=False, preexec_fn=sow_of(words, self.environment),
         )  # fmt: skip
         return Said(ended.returncode, ended.stdout, ended.stderr)
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import pexpect
 import yaml
+from tests.forked import sow_of
 
 from sow import adding, find, project, setup
 from sow.eventlog import EventLog
@@ -50,7 +51,7 @@ class Terminal:
     def __init__(self, folder: Path, env: Mapping[str, str], *words: str) -> None:
         self.child: Any = pexpect.spawn(
             SOW[0], [*SOW[1:], *words], cwd=str(folder), env=dict(env), encoding="utf-8", timeout=60,
-            dimensions=(50, 120),
+            dimensions=(50, 120), preexec_fn=sow_of(words, env),
         )  # fmt: skip
         self.child.delaybeforesend = None
         self.seen = ""
@@ -131,7 +132,7 @@ class Desk:
         """Runs `sow WORDS` without a terminal."""
         return subprocess.run(
             [*SOW, *words], cwd=self.main, env=self.env, stdin=subprocess.DEVNULL, capture_output=True,
-            text=True, timeout=60, check=False,
+            text=True, timeout=60, check=False, preexec_fn=sow_of(words, self.env),
         )  # fmt: skip
 
     def done(self, *words: str, code: int = 0) -> str:

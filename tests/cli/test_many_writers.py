@@ -14,6 +14,7 @@ from random import Random
 
 import pytest
 from tests.cli.parts import Person, Said, with_project
+from tests.forked import sow_of
 
 pytestmark = pytest.mark.slow
 
@@ -36,6 +37,7 @@ def at_once(who: Person, commands: list[list[str]]) -> Iterator[list[subprocess.
                         stdout=subprocess.PIPE,
                         stderr=subprocess.PIPE,
                         text=True,
+                        preexec_fn=sow_of(words, who.environment),
                     )
                 )
         yield running

@@ -19,7 +19,8 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from tests.core.parts import AT, add, load_all, open_store
+from tests.core.parts import AT, add, open_store
+from tests.forked import load_all
 
 from sow import attaching, fields, phase, project_types
 from sow.artifacts import Add, Shelf

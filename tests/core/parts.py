@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import importlib
 import itertools
 import os
-import pkgutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import sow
 from sow import document, eventlog, project, project_types, setup, splitting
 from sow.change import Change
 from sow.document import canonical
@@ -27,13 +24,6 @@ NOON = 1795262400.0
 
 OLD_STATES = Path(__file__).parents[1] / "states/original"
 """State files as the original program and people with it left them, one of each kind."""
-
-
-def load_all() -> None:
-    """Loads all of sow, which forks of this process would do anew, each for itself."""
-    for module in pkgutil.walk_packages(sow.__path__, "sow."):
-        if not module.name.endswith("__main__"):
-            importlib.import_module(module.name)
 
 
 class Ticking:

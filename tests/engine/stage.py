@@ -12,13 +12,14 @@ import subprocess
 import sys
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from tests.forked import sow_of
 
 import sow_schemas
 from sow import eventlog, lease, process, project, setup
@@ -205,16 +206,26 @@ class Stage:
     # -- what a person types ------------------------------------------------------------------
 
     def argv(self, *words: str) -> list[str]:
-        """A `sow` command as a process."""
+        """A `sow` command as a process with an interpreter of its own."""
         return [sys.executable, "-c", f"{self.prelude}\n{MAIN}", *words]
 
     def start(self, *words: str, **env: str) -> Run:
         """A `sow` command that goes on while the test does."""
+        variables = {**self.env, **env}
+        return self._started(words, variables, sow_of(words, variables, self.prelude))
+
+    def start_interpreter(self, *words: str) -> Run:
+        """The same with an interpreter of its own, whose memory is sow's alone."""
+        return self._started(words, self.env, None)
+
+    def _started(
+        self, words: Sequence[str], variables: Mapping[str, str], become: Callable[[], None] | None
+    ) -> Run:
         output = self.tmp / "output" / f"{len(self.runs)}.txt"
         with output.open("wb") as file:
             started = subprocess.Popen(
-                self.argv(*words), cwd=self.main, env={**self.env, **env}, stdin=subprocess.DEVNULL,
-                stdout=file, stderr=subprocess.STDOUT, text=True,
+                self.argv(*words), cwd=self.main, env=variables, stdin=subprocess.DEVNULL, stdout=file,
+                stderr=subprocess.STDOUT, text=True, preexec_fn=become,
             )  # fmt: skip
         run = Run(started, output)
         self.runs.append(run)

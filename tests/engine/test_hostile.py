@@ -231,7 +231,7 @@ def test_agents_that_do_not_end_end_badly_or_lie_about_it_harm_nobody(
 def test_an_agent_that_prints_a_gigabyte_costs_the_run_no_memory(stage_with: Callable[..., Stage]) -> None:
     stage = stage_with(jobs=2)
     ids = _playing(stage, "torrent", "banner")
-    run = stage.start("run")
+    run = stage.start_interpreter("run")
     most = 0
     while run.process.poll() is None:
         most = max(most, _resident(run.pid))

@@ -8,16 +8,13 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
-import structlog
-
+from sow import logs
 from sow.doctor import executors, machine, project, repository
 from sow.doctor.asking import Asker
 from sow.doctor.finding import Finding, error, told
 from sow.doctor.scene import Scene
 from sow.errors import SowError
 from sow.store import Store
-
-log = structlog.get_logger()
 
 SECONDS = 30.0
 """How long one check may take: longer than whatever it asks."""
@@ -103,7 +100,7 @@ def _look(name: str, look: Callable[[], Iterable[Finding]], found: list[Finding]
         )
     except Exception as fault:
         # The doctor is called when something is broken: the other checks are wanted all the same.
-        log.debug("check failed", check=name, traceback=traceback.format_exc())
+        logs.debug("check failed", check=name, traceback=traceback.format_exc())
         found.append(
             error(
                 f"{name}: {type(fault).__name__}: {fault}: this is a bug in sow",
