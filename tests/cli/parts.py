@@ -1,13 +1,11 @@
 """What the tests of the command line share: a repository, a person in it, every byte below it."""
 
-import atexit
 import io
 import os
 import re
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -15,6 +13,7 @@ from functools import cache, partial
 from pathlib import Path
 from unittest import mock
 
+from tests.copies import copy_repository, new_template
 from tests.forked import sow_of
 
 from sow import cli
@@ -166,8 +165,7 @@ def with_project(folder: Path, name: str = "Add login") -> Person:
 @cache
 def _with_project(name: str) -> Path:
     """One such folder a process: a copy is made in a tenth of the time."""
-    folder = Path(tempfile.mkdtemp(prefix="sow-template-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    folder = new_template()
     made = person(folder)
     made.commit(a__txt="a\n")
     made.done("project", "new", name)
@@ -176,15 +174,9 @@ def _with_project(name: str) -> Path:
 
 def copied(template: Path, folder: Path) -> Person:
     """The person below `template` with home and repository, now below `folder`."""
-    shutil.copytree(template, folder, symlinks=True, dirs_exist_ok=True)
-    made = Person(folder / "repo", folder / "home")
-    # Both ends of the link between repository and worktree name the other by its whole path.
-    for linked in (made.folder / ".git/worktrees").iterdir():
-        there = os.fsdecode((linked / "gitdir").read_bytes().strip())
-        there = there.replace(str(template / "repo"), str(made.folder))
-        (linked / "gitdir").write_bytes(os.fsencode(f"{there}\n"))
-        Path(there).write_bytes(os.fsencode(f"gitdir: {linked}\n"))
-    return made
+    shutil.copytree(template / "home", folder / "home", symlinks=True)
+    copy_repository(template / "repo", folder / "repo")
+    return Person(folder / "repo", folder / "home")
 
 
 def tasks_of_every_status(who: Person) -> None:

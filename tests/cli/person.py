@@ -7,11 +7,13 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pexpect
 import yaml
+from tests.copies import copy_repository, git_in, new_template
 from tests.forked import sow_of
 
 from sow import adding, find, project, setup
@@ -22,6 +24,7 @@ from sow.store import Store
 ROOT = Path(__file__).parents[2]
 SOURCES = os.pathsep.join(str(ROOT / part) for part in ("orchestrator", "executors", "schemas"))
 SOW = (sys.executable, "-m", "sow")
+PLAN = project.plan("Paint it", branch=None, name="paint")
 PROMPT = "\r\n> "
 """What stands on the screen when a key is waited for."""
 
@@ -99,16 +102,11 @@ class Desk:
 
     def __init__(self, folder: Path, **more: str) -> None:
         self.main = folder / "main"
-        self.main.mkdir()
         self.scripts = folder / "scripts"
         self.scripts.mkdir()
         self.env = environment(folder / "home", **more)
-        self.git("init", "-q", "-b", "main")
-        # In this process, for a test is about what comes after it.
-        places = find.repository(str(self.main))
-        plan = project.plan("Paint it", branch=None, name="paint")
-        made = setup.new_project(places, plan, start=None, worktree=True, store_of=_store)
-        self.store = _store(made.layout)
+        copy_repository(_template(), self.main)
+        self.store = _store(Layout(main=str(self.main), folder=str(self.folder), name=PLAN.name))
 
     @property
     def folder(self) -> Path:
@@ -183,6 +181,16 @@ class Desk:
     def reviews(self, *words: str) -> Iterator[Terminal]:
         with at_terminal(self.main, self.env, "review", *words) as terminal:
             yield terminal
+
+
+@cache
+def _template() -> Path:
+    """The repository with one project."""
+    folder = new_template()
+    git_in(folder, "init", "--quiet", "--initial-branch", "main")
+    # In this process, for a test is about what comes after it.
+    setup.new_project(find.repository(str(folder)), PLAN, start=None, worktree=True, store_of=_store)
+    return folder
 
 
 def _store(layout: Layout) -> Store:

@@ -14,11 +14,13 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from tests.copies import copy_repository, git_in, new_template
 from tests.forked import sow_of
 
 import sow_schemas
@@ -39,6 +41,8 @@ MAIN = "import sys; from sow.cli import main; sys.exit(main())"
 ROOT = Path(__file__).parents[2]
 SECONDS = 60.0
 """How long anything may take: far more than it does, so that only what hangs fails."""
+
+PLAN = project.plan("A bench", branch=None, name=None)
 
 HOMES = ("HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME")
 
@@ -134,21 +138,14 @@ class Stage:
             ),
             "SOW_AGENTS_IMPLEMENTER": "script",
         }
-        for folder in (*map(str.lower, HOMES), "scripts", "output", "repository"):
-            (tmp / folder).mkdir()
-        self.git("init", "--quiet", "--initial-branch", "main")
-        (self.main / "shared.txt").write_text("one\ntwo\nthree\n")
-        self.git("add", "--all")
-        self.git("commit", "--quiet", "--message", "begin")
-        here = places.find(str(self.main))
-        assert here is not None
-        plan = project.plan("A bench", branch=None, name=None)
-        made = setup.new_project(here, plan, start=None, worktree=True, store_of=_store)
-        self.branch = plan.branch
-        self.layout = made.layout
-        self.store = _store(made.layout)
-        self.attempts = Attempts(made.layout)
-        self.folder = Path(made.layout.folder)
+        for name in (*map(str.lower, HOMES), "scripts", "output"):
+            (tmp / name).mkdir()
+        copy_repository(_template(), self.main)
+        self.branch = PLAN.branch
+        self.folder = self.main / ".sow/worktrees" / PLAN.branch
+        self.layout = Layout(main=str(self.main), folder=str(self.folder), name=PLAN.name)
+        self.store = _store(self.layout)
+        self.attempts = Attempts(self.layout)
         self.settings(**{"grace_seconds": 2, **settings})
 
     # -- what a person prepares ---------------------------------------------------------------
@@ -306,6 +303,21 @@ class Stage:
     def merged(self, path: str) -> str:
         """What a file holds on the project's branch."""
         return self.git("show", f"{self.branch}:{path}")
+
+
+@cache
+def _template() -> Path:
+    """The repository with one commit and one project."""
+    folder = new_template()
+
+    git_in(folder, "init", "--quiet", "--initial-branch", "main")
+    (folder / "shared.txt").write_text("one\ntwo\nthree\n")
+    git_in(folder, "add", "--all")
+    git_in(folder, "commit", "--quiet", "--message", "begin")
+    here = places.find(str(folder))
+    assert here is not None
+    setup.new_project(here, PLAN, start=None, worktree=True, store_of=_store)
+    return folder
 
 
 def _store(layout: Layout) -> Store:
