@@ -22,7 +22,7 @@ FLOORS = {
     2: (
         "values",
         "sow sow.value sow.nearest sow.errors sow.clock sow.jsonlines sow.task sow.change sow.project"
-        " sow.layout sow.logs sow.state",
+        " sow.layout sow.logs sow.state sow.sizes sow.caps",
     ),
     3: (
         "hands",
@@ -33,7 +33,7 @@ FLOORS = {
         "decisions",
         "sow.ready sow.progress sow.judgement sow.dotted sow.fields sow.statechart sow.phase sow.artifacts"
         " sow.course sow.pull_request sow.original"
-        " sow.edits sow.prompts sow.recovery.policy",
+        " sow.edits sow.prompts sow.usage sow.budget sow.recovery.policy",
     ),
     5: ("door", "sow.journal sow.splitting sow.store sow.attempt sow.holding"),
     6: (

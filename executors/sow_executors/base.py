@@ -37,6 +37,8 @@ Kind = Literal[
     "config_invalid",
     "max_turns",
     "budget_exceeded",
+    "timeout",
+    "out_of_memory",
     "interrupted",
     "crash_signal",
     "unknown",
@@ -103,6 +105,8 @@ class Said:
     """The agent said something to whoever reads along."""
 
     text: str
+    turn: str = field(default="", compare=False)
+    """The exchange with the model in which it was said, by an id; empty where the CLI tells none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +118,8 @@ class Used:
     """One line: the command, the path, what a person wants to see of the call."""
     call: str = ""
     """The call's id, empty where the CLI gives none."""
+    turn: str = field(default="", compare=False)
+    """The exchange with the model in which it was called, as of `Said`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,6 +65,7 @@ class Claude:
 
     name = "claude"
     ids: SessionIds = "ours"
+    own_caps = ("max_turns", "max_budget_usd")
     environment: tuple[str, ...] = (
         "ANTHROPIC_*",
         "CLAUDE_CONFIG_DIR",
@@ -190,6 +191,8 @@ class ClaudeReader:
         self._result: Mapping[str, Any] | None = None
         self._working = False
         """Whether anything happened since the last result."""
+        self._turn = ""
+        """The id of the model's last answer to the agent itself; helpers of it have turns of their own."""
         self._fault: Mapping[str, Any] = {}
         """The last error that Claude put in the model's place."""
         self._open: dict[str, str] = {}
@@ -262,13 +265,16 @@ class ClaudeReader:
             return []
         self._fault = {}
         reports: list[Report] = []
-        for block in tables(table(event.get("message")).get("content")):
+        message = table(event.get("message"))
+        if not event.get("parent_tool_use_id"):
+            self._turn = words(message.get("id")) or self._turn
+        for block in tables(message.get("content")):
             if block.get("type") == "text" and (text := words(block.get("text"))).strip():
-                reports.append(Said(text))
+                reports.append(Said(text, self._turn))
             elif block.get("type") == "tool_use":
                 told, call = detail(table(block.get("input")), _TELLING), words(block.get("id"))
                 self._open[call] = told
-                reports.append(Used(words(block.get("name")), told, call))
+                reports.append(Used(words(block.get("name")), told, call, self._turn))
         return reports
 
     def _returned(self, event: Mapping[str, Any]) -> list[Report]:

@@ -53,6 +53,14 @@ class RefusesCommands(Protocol):
 
 
 @runtime_checkable
+class KeepsCaps(Protocol):
+    """Its CLI ends a turn by itself at some caps, which come to it as settings of a turn."""
+
+    own_caps: tuple[str, ...]
+    """Their names, such as `max_turns`."""
+
+
+@runtime_checkable
 class ChecksSettings(Protocol):
     """A task's params may complete its settings, so that a turn without them proves nothing."""
 

@@ -211,7 +211,7 @@ class OpencodeReader:
             case "text":
                 return [*started, *self._said(part)]
             case "tool_use":
-                return [*started, *_called(part)]
+                return [*started, *_called(part, self._turn)]
             case "step_finish":
                 self._steps += 1
                 self._reason = words(part.get("reason"))
@@ -256,10 +256,14 @@ class OpencodeReader:
         if not text.strip() or part.get("synthetic") is True:
             return []
         self._last = text
-        return [Said(text)]
+        return [Said(text, self._turn)]
+
+    @property
+    def _turn(self) -> str:
+        return str(self._steps + 1)
 
 
-def _called(part: Mapping[str, Any]) -> list[Report]:
+def _called(part: Mapping[str, Any], turn: str) -> list[Report]:
     """A call, told when it has come back."""
     tool, call, state = words(part.get("tool")), words(part.get("callID")), table(part.get("state"))
     told = detail(table(state.get("input")), _TELLING)
@@ -268,7 +272,7 @@ def _called(part: Mapping[str, Any]) -> list[Report]:
     # The rules themselves follow, all of them.
     reason = one_line(error.partition(" Here are some of the relevant rules")[0])
     refused = [Denied(tool, told, reason)] if re.match(_REFUSALS, error) else []
-    return [Used(tool, told, call), *refused, back]
+    return [Used(tool, told, call, turn), *refused, back]
 
 
 def _spent(part: Mapping[str, Any]) -> list[Report]:

@@ -30,6 +30,7 @@ from sow_executors.base import Spent
 if TYPE_CHECKING:
     from typing import Self, Unpack
 
+    from sow.runner.resources import Sample
     from sow_schemas import documents
 
 
@@ -64,6 +65,8 @@ class Attempt(Value):
     cached_tokens: int | None = None
     denials: list[documents.Denial] | None = None
     turns: int | None = None
+    peak_memory: int | None = None
+    cpu_seconds: float | None = None
 
     if TYPE_CHECKING:
 
@@ -183,10 +186,31 @@ def _number(attempt: str) -> int:
     return int(number) if number.isdigit() else 0
 
 
+def seen(attempts: Iterable[Attempt]) -> tuple[list[Attempt], dict[str, Sample]]:
+    """The attempts with what those that have not ended have used by now, and what these use just now."""
+    from sow.runner.resources import Meter
+
+    every = list(attempts)
+    open_ones = [attempt.id for attempt in every if not attempt.ended]
+    now = Meter().look(open_ones) if open_ones else {}
+    return [_with(attempt, now.get(attempt.id)) for attempt in every], now
+
+
+def _with(attempt: Attempt, sample: Sample | None) -> Attempt:
+    if sample is None:
+        return attempt
+    return attempt.replace(
+        peak_memory=max(attempt.peak_memory or 0, sample.memory),
+        cpu_seconds=max(attempt.cpu_seconds or 0.0, round(sample.cpu_seconds, 2)),
+    )
+
+
 def summed(attempts: list[Attempt]) -> dict[str, Any]:
-    """What a number of attempts cost together: {usd, input_tokens, output_tokens}."""
+    """What a number of attempts used together, and the most memory (bytes) that one of them held."""
     return {
         "usd": round(sum(a.cost_usd or 0.0 for a in attempts), 6),
         "input_tokens": sum(a.input_tokens or 0 for a in attempts),
         "output_tokens": sum(a.output_tokens or 0 for a in attempts),
+        "cpu_seconds": round(sum(a.cpu_seconds or 0.0 for a in attempts), 2),
+        "peak_memory": max((a.peak_memory or 0 for a in attempts), default=0),
     }

@@ -25,6 +25,8 @@ ERROR_TYPES: dict[str, ErrorType] = {
     "output_limit": "resource",
     "max_turns": "resource",
     "budget_exceeded": "resource",
+    "out_of_memory": "resource",
+    "timeout": "timeout",
     "auth_invalid": "user",
     "access_denied": "user",
     "content_filter": "user",
@@ -75,7 +77,7 @@ def _asked(task: Task, ask: AskPerson, end: End, now: float) -> Change:
     if isinstance(end.ending, Failed) and end.ending.kind == "setup_failed":
         task = _without_a_try(task)  # no agent was started
     paused = task.pause(ask.text, kind=ask.kind, by="orchestrator", at=stamp(now), options=ask.options)
-    if isinstance(end.ending, Failed) and ask.kind == "failure":
+    if isinstance(end.ending, Failed) and ask.kind in ("failure", "cap"):
         paused = _with_error(paused, end.ending, now)
     payload: TaskPaused = {"question": ask.text, "kind": ask.kind}
     return Change(task=paused, events=(Event(type="task.paused", task_id=task.id, payload=payload),))

@@ -179,19 +179,28 @@ def marks() -> dict[str, list[int]]:
             break
         unsure = False
         for pid in new:
-            mark = _mark(int(pid))
-            if mark is None:
+            borne = mark(int(pid))
+            if borne is None:
                 unsure = True
                 continue
             seen.add(pid)
-            if mark:
-                found.setdefault(mark, []).append(int(pid))
+            if borne:
+                found.setdefault(borne, []).append(int(pid))
         if unsure:
             time.sleep(0.001)
     return found
 
 
-def _mark(pid: int) -> str | None:
+def used(pid: int) -> tuple[int, int] | None:
+    """Pages that a process holds in memory, and its clock ticks with those of ended children; None if it is
+    gone or a zombie."""
+    fields = _stat(pid)
+    if fields is None or fields[0] in ("Z", "X"):
+        return None
+    return int(fields[21]), sum(map(int, fields[11:15]))
+
+
+def mark(pid: int) -> str | None:
     """The mark of a process; empty if it has none; None in mid-exec, when nothing is to be seen."""
     try:
         data = _environ(pid)

@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
+from sow import caps
 from sow.clock import seconds
-from sow.recovery.policy import AskPerson, Decision, Nothing, Nudge, decide
+from sow.recovery.policy import AskPerson, Decision, Later, Nothing, Nudge, Restart, decide
 from sow.task import IN_PROGRESS, Task
 from sow_executors.base import (
     Answered,
@@ -53,6 +54,12 @@ class Tally:
     output_tokens: int = 0
     cached_tokens: int = 0
     limit: Limited | None = None
+    turns: int = 0
+    """Exchanges with the model, as far as they are seen."""
+    turn: str = ""
+    """The id of the last of them, where the CLI tells one."""
+    in_turn: bool = False
+    """Whether what the agent says or calls now belongs to the last of them."""
     finished: bool = False
     """A result was seen; the process may live on."""
     alive: bool = False
@@ -70,14 +77,16 @@ def _add(tally: Tally, report: Report) -> Tally:
     match report:
         case Started(session_id=session):
             return replace(tally, session_id=session or tally.session_id)
-        case Said(text):
+        case Said(text, turn):
+            tally = _in_turn(tally, turn)
             return replace(tally, last_words=text, doing=_line(text), alive=True, finished=False)
-        case Used(tool, detail, call):
+        case Used(tool, detail, call, turn):
+            tally = _in_turn(tally, turn)
             open_calls = tally.open_calls | {call} if call else tally.open_calls
             doing = f"{tool}: {_line(detail)}" if detail else tool
             return replace(tally, doing=doing, open_calls=open_calls, alive=True, finished=False)
         case Returned(call):
-            return replace(tally, open_calls=tally.open_calls - {call})
+            return replace(tally, open_calls=tally.open_calls - {call}, in_turn=False)
         case Denied(tool, detail):
             return replace(tally, denied=(*tally.denied, report), doing=f"denied: {tool} {_line(detail)}")
         case Asked(question):
@@ -104,6 +113,12 @@ def _add(tally: Tally, report: Report) -> Tally:
             return replace(tally, finished=True)
 
 
+def _in_turn(tally: Tally, turn: str) -> Tally:
+    """The tally once the agent said or called something: where no id tells, a tool's return ends a turn."""
+    goes_on = turn == tally.turn if turn else tally.in_turn
+    return replace(tally, turns=tally.turns + (not goes_on), turn=turn, in_turn=True)
+
+
 @dataclass(frozen=True, slots=True)
 class End:
     """How an attempt ended, as everything about it says."""
@@ -115,7 +130,9 @@ class End:
     nudged: bool = False
     """It was the one that asked a silent agent how it ended."""
     stopped: str = ""
-    """Why sow ended it: `person` (agent stop), `interrupt` (Ctrl-C), `silence`, or empty."""
+    """Why sow ended it: `person` (agent stop), `interrupt` (Ctrl-C), `silence`, `cap`, or empty."""
+    cap: caps.Reached | None = None
+    """The cap that it had reached when it ended, by whomever."""
     tried: tuple[str, ...] = field(default=())
     """The restarts of this turn so far: `spawn`, `resume`, `mint`."""
     begun_at: str | None = None
@@ -139,15 +156,22 @@ def verdict(task: Task, end: End) -> Decision:
         return Nothing()
     if end.stopped == "interrupt":
         return Nothing()  # the next run resumes it
+    if end.cap and (end.stopped == "cap" or _is_of(end.ending, end.cap)):
+        return AskPerson(caps.told(end.cap, task.id), "cap")
     if end.stopped:
         return AskPerson(STOPPED.get(end.stopped, STOPPED["person"]), "question")
     if end.tally.asked:
         return AskPerson(end.tally.asked.question, end.tally.asked.kind, end.tally.asked.options)
-    match end.ending:
-        case Failed() as failed:
-            return decide(failed, task, end.tried)
-        case Finished():
-            return _silent(end)
+    decision = decide(end.ending, task, end.tried) if isinstance(end.ending, Failed) else _silent(end)
+    if end.cap and isinstance(decision, Nudge | Restart | Later):
+        # It has used up what it may: what comes next is not begun unasked.
+        return AskPerson(caps.told(end.cap, task.id), "cap")
+    return decision
+
+
+def _is_of(ending: Finished | Failed, cap: caps.Reached) -> bool:
+    """Whether the CLI ended by itself at that cap."""
+    return isinstance(ending, Failed) and ending.kind == cap.kind
 
 
 def _silent(end: End) -> Decision:

@@ -34,7 +34,7 @@ class Item:
     """One thing that waits for a person."""
 
     task: Task
-    kind: Literal["question", "permission", "failure", "review", "merge"]
+    kind: Literal["question", "permission", "failure", "cap", "review", "merge"]
     text: str
     since: str | None
     """RFC 3339: when it began to wait; None where its file does not tell."""

@@ -21,6 +21,7 @@ import sow_schemas
 from sow import eventlog, files, lease, logs, process
 from sow.attempt import Attempt
 from sow.branches import Branches
+from sow.budget import Budget
 from sow.change import Change, Event
 from sow.clock import is_unset, seconds
 from sow.edits import put_back_words
@@ -29,6 +30,7 @@ from sow.ready import Ready
 from sow.recovery.policy import Nudge, Restart
 from sow.recovery.restore import RESTORING, Restored, restore, take_up
 from sow.review import Reviewer
+from sow.runner import resources
 from sow.runner.local import Running
 from sow.runner.watch import Watcher
 from sow.state import PutBack
@@ -45,6 +47,9 @@ RESTORE_SECONDS = 60.0
 
 RESCAN_SECONDS = 30.0
 """How often everything is read anew, for a writer may die between its state and its event."""
+
+LOOK_SECONDS = 5.0
+"""How often is looked at what the processes of the agents use."""
 
 AT_ONCE_BYTES = 4 << 20
 """How much of one agent's output is read before the others', and what else has come, have their turn."""
@@ -69,6 +74,7 @@ class Outcome:
     tasks: tuple[Task, ...]
     interrupted: bool = False
     left_running: bool = False
+    budget: Budget = field(default_factory=Budget)
 
     def of(self, *statuses: str) -> list[Task]:
         return [task for task in self.tasks if task.status in statuses]
@@ -81,6 +87,11 @@ class Outcome:
     @property
     def done(self) -> bool:
         return all(task.status in ENDED for task in self.tasks)
+
+    @property
+    def held_back(self) -> bool:
+        """Whether more would have been started, had there been money for it."""
+        return bool(self.of(PENDING, IN_PROGRESS)) and self.budget.is_spent(())
 
 
 @dataclass(slots=True)
@@ -95,6 +106,9 @@ class Scheduler:
     watch: Callable[[Note], None] = lambda note: None
     live: dict[str, Live] = field(default_factory=dict)
     """By attempt."""
+    budget: Budget = field(default_factory=Budget)
+    _meter: resources.Meter = field(default_factory=resources.Meter)
+    _looked: float = 0.0
     _ready: Ready = field(default_factory=Ready)
     _offsets: dict[str, int] = field(default_factory=dict)
     _held_back: set[str] = field(default_factory=set)
@@ -116,7 +130,7 @@ class Scheduler:
             self._restore()
             while not self._signals:
                 self._start_ready()
-                if not self._at_work() and not stay and self._due() is None:
+                if not self._at_work() and (self._is_spent() or (not stay and self._due() is None)):
                     break
                 self._wait()
             return self._end()
@@ -228,11 +242,15 @@ class Scheduler:
         self._let_go_of_the_rest()
         interrupted = bool(self._signals)
         reason = "interrupted" if interrupted else "waits" if self._waits() else "done"
+        if reason != "interrupted" and self._is_spent() and self._goes_on():
+            reason = "budget"
         self.turns.store.tell(Event(type="run.ended", payload={"reason": reason}))
         self.turns.workspace.commit_state("the run ended")
         self._scan()
         tasks = tuple(sorted(self._ready.tasks.values(), key=lambda task: task.id))
-        return Outcome(tasks, interrupted, bool(self.live))
+        left = bool(self.live)
+        self.budget.settled = self._spent()
+        return Outcome(tasks, interrupted, left, self.budget)
 
     def _let_go_of_the_rest(self) -> None:
         """Those that wait for a person, or are left running, are for whoever comes next."""
@@ -247,7 +265,13 @@ class Scheduler:
         """Whether another agent may start: one that waits takes nobody's place, but for its half-done
         work in a folder that all share."""
         taken = len(self.live) if self.turns.workspace.shared else self._at_work()
-        return taken < self.jobs
+        return taken < self.jobs and not self._is_spent()
+
+    def _is_spent(self) -> bool:
+        return self.budget.is_spent(live.tally.usd for live in self.live.values())
+
+    def _spent(self) -> float:
+        return self.budget.spent(live.tally.usd for live in self.live.values())
 
     def _is_held(self, live: Live) -> bool:
         task = self._ready.tasks.get(live.attempt.task_id)
@@ -263,11 +287,21 @@ class Scheduler:
     def _start_ready(self) -> None:
         for task, needed in list(self._ready.orphans()):
             self._pause_orphan(task, needed)
+        self._tell_spent()
         while self._has_room() and not self._signals:
             chosen = self._next()
             if chosen is None:
                 return
             self._begin(chosen)
+
+    def _tell_spent(self) -> None:
+        """Says once that the budget is gone."""
+        if self.budget.told or not self._is_spent():
+            return
+        self.budget.told = True
+        rest = "; what runs goes on to its end" if self._at_work() else ""
+        words = f"the budget of this run is spent: ${self._spent():.2f} of ${self.budget.usd:.2f}"
+        self.watch(Note("limit", None, f"{words}. Nothing more is started{rest}"))
 
     def _next(self) -> Task | None:
         busy = {live.attempt.task_id for live in self.live.values()} | self._held_back
@@ -365,8 +399,22 @@ class Scheduler:
         if now - self._scanned > RESCAN_SECONDS:
             self._take_up_left()
             self._scan()
+        self._look_at_processes(now)
         for live in list(self.live.values()):
             self._end_if_stuck(live, now)
+
+    def _look_at_processes(self, now: float) -> None:
+        """Takes in what the agents' processes use, now and then: one look for all."""
+        if not self.live or now - self._looked < LOOK_SECONDS:
+            return
+        self._looked = now
+        for attempt, sample in self._meter.look(self.live).items():
+            live = self.live[attempt]
+            if live.usage.take(sample):
+                self.turns.note_usage(live)
+            if live.reached(now):
+                # Before anything is ended for it: what its processes share counts once.
+                live.usage.memory = min(sample.memory, resources.exact(sample.pids) or sample.memory)
 
     def _read_on(self) -> None:
         """Reads a piece of what each agent has printed: one that prints much keeps no other waiting."""
@@ -385,11 +433,15 @@ class Scheduler:
         if (at := self._due()) is not None and self._has_room():
             due.append(at)
         silence = self.turns.repository.silence_seconds
+        if self.live:
+            due.append(self._looked + LOOK_SECONDS)
         for live in self.live.values():
             if live.stopped or self._is_held(live):
                 continue
             if live.tally.finished:
                 due.append(live.quiet_since + AFTER_RESULT_SECONDS)
+            elif not live.setting_up:
+                due.append(live.time_is_up(now))
             if silence and not live.tally.open_calls:
                 due.append(live.quiet_since + silence)
         return max(min(due) - now, 0.0) + 0.001
@@ -442,7 +494,9 @@ class Scheduler:
         live.look_at_setup(now)
         if live.stopped or live.over:
             return
-        if self._is_held(live):
+        held = self._is_held(live)
+        live.usage.wait(now, held)
+        if held:
             live.quiet_since = now
             return
         silence = self.turns.repository.silence_seconds
@@ -451,6 +505,10 @@ class Scheduler:
             live.stopped = "after result"
         elif silence and quiet >= silence and not live.tally.open_calls:
             live.stopped = "silence"
+        elif not live.tally.finished and not live.setting_up and (cap := live.reached(now)):
+            self.turns.end_at(live, cap)
+            words = f"task {live.attempt.task_id} reached a cap and is ended: {cap.fact}"
+            self.watch(Note("limit", self._ready.tasks.get(live.attempt.task_id), words, live.attempt))
         else:
             return
         # In a thread of its own: the others go on while this one has its grace.
@@ -500,11 +558,12 @@ class Scheduler:
             )
             self._held_back.add(live.attempt.task_id)
             return
+        self.budget.settled += settled.attempt.cost_usd or 0.0
         self._ready.put(settled.task)
         self._tell_put_back(settled.put_back)
         self._look_at_branches(settled.task.id)
         self.watch(Note("settled", settled.task, _ending(settled), settled.attempt))
-        if self._signals:
+        if self._signals or self._is_spent():
             return
         match settled.decision:
             case Nudge():
@@ -631,6 +690,9 @@ class Scheduler:
                     self.watch(Note("problem", None, str(fault), attempt))
         for live in found.live:
             self._catch_up(live)
+
+    def _goes_on(self) -> bool:
+        return any(task.status in (PENDING, IN_PROGRESS) for task in self._ready.tasks.values())
 
     def _waits(self) -> bool:
         return any(task.status in (PAUSED, NEEDS_REVIEW) for task in self._ready.tasks.values())

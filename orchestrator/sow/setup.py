@@ -40,6 +40,9 @@ requires: ">=0.1"
 # worktree:
 #   setup: ["npm ci"]          # run in a task's fresh worktree, before its agent
 #   ports: 2                   # that each task has to itself, $SOW_PORT_0 ...
+# caps:                        # how much one attempt of an agent may use
+#   max_seconds: 3600
+#   max_memory: 4GiB
 # environment: ["MY_APP_*"]    # variables that agents get besides the usual ones
 """
 

@@ -15,13 +15,16 @@ import shutil
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from sow import files, holding, lease, logs, outfit, ports, prompts, roles, shim
+import sow_schemas
+from sow import caps, eventlog, files, holding, lease, logs, outfit, ports, prompts, roles, shim
 from sow.attempt import Attempt, Attempts, spent_in
+from sow.caps import Caps, Reached, Used
 from sow.change import Change, Event
-from sow.clock import is_unset
+from sow.clock import is_unset, moment
 from sow.config import ExecutorChoice, RepositoryConfig, UserConfig, bad_settings, executor_of
+from sow.config.executor import settings_of_turn
 from sow.driving import Drivers
 from sow.edits import put_back_question
 from sow.errors import Busy, Failed, Refused, SowError
@@ -43,6 +46,7 @@ from sow.runner.watch import Tail
 from sow.state import PutBack
 from sow.store import Store
 from sow.task import ENDED, IN_PROGRESS, NEEDS_REVIEW, PENDING, Task
+from sow.usage import Usage, waited
 from sow.workplace import Workplace
 from sow_executors import base, extras, inbox
 
@@ -88,12 +92,30 @@ class Live:
     """Whether it has printed more than was read yet."""
     over: bool = False
     """Its process has ended: it is settled once all that it printed is read."""
+    caps: Caps = ()
+    """How much it may use."""
+    usage: Usage = field(default_factory=Usage)
 
     def look_at_setup(self, now: float) -> None:
-        """Takes in whether the setup has ended; silence counts from then on."""
+        """Takes in whether the setup has ended; silence, and the agent's time, count from then on."""
         if self.setting_up:
             self.setting_up = folders.is_setting_up(self.running.folder)
-            self.quiet_since = now
+            self.quiet_since = self.usage.began = now
+
+    def reached(self, now: float) -> Reached | None:
+        """The cap that it has reached, if any."""
+        return caps.reached(self.caps, self.used(now))
+
+    def time_is_up(self, now: float) -> float:
+        """When its time is up, in seconds since the epoch, if it works till then."""
+        most = next((cap.value for cap in self.caps if cap.name == "max_seconds"), float("inf"))
+        return now + most - self.usage.seconds(now)
+
+    def used(self, now: float) -> Used:
+        """All that caps are about."""
+        tally, usage = self.tally, self.usage
+        tokens = tally.input_tokens + tally.output_tokens
+        return Used(tally.turns, usage.seconds(now), tally.usd or 0.0, tokens, usage.memory)
 
     def follow(self, now: float, most: int) -> Iterator[base.Report]:
         """Reads what was printed since the last call, about `most` bytes of it; gives the reports one by one.
@@ -188,6 +210,7 @@ class Turns:
         folder, branch, start = self.workspace.prepare(task)
         session, action = self._session(task, executor, tried)
         block = self._ports(task)
+        allowed = self._caps(choice, task.assigned_agent)
 
         attempt_id = self.attempts.reserve(task.id, task.iteration)
         reason = reason or self._reason(task, action)
@@ -200,7 +223,7 @@ class Turns:
             session_id=session,
             role=task.assigned_agent,
             task_id=task.id,
-            settings=choice.settings,
+            settings=settings_of_turn(executor, choice.settings, allowed),
             custom_args=choice.custom_args,
             params=task.params or {},
             writable=(self.layout.task(task.phase, task.id), self.layout.runtime),
@@ -259,6 +282,8 @@ class Turns:
             (*tried, action),
             quiet_since=self.clock(),
             setting_up=folders.is_setting_up(running.folder),
+            caps=allowed,
+            usage=Usage(self.clock()),
         )
 
     def adopt(self, attempt: Attempt, running: Running) -> Live:
@@ -277,6 +302,8 @@ class Turns:
             ("resume", attempt.action),
             quiet_since=self.clock(),
             setting_up=folders.is_setting_up(running.folder),
+            caps=self._caps(choice, attempt.agent),
+            usage=self._used_before(attempt, running.folder),
         )
 
     def let_go(self, live: Live) -> None:
@@ -310,6 +337,25 @@ class Turns:
                     f"the agent of task {task_id} is at work (attempt {attempt.id})",
                     f"`sow run` follows it; end it: `sow agent stop {task_id}`",
                 )
+
+    def _caps(self, choice: ExecutorChoice, role: str) -> Caps:
+        """How much an attempt may use: the less of what the executor and the repository allow."""
+        return caps.lowest(choice.caps, self.repository.caps.for_role(role))
+
+    def _used_before(self, attempt: Attempt, folder: str) -> Usage:
+        """What an attempt has used that another run began: its own record and the event log tell."""
+        begun = folders.setup_ended(folder) or moment(attempt.started_at or attempt.created_at)
+        waits = waited(self._events_of(attempt.task_id), begun)
+        return Usage(
+            begun, *waits, peak_memory=attempt.peak_memory or 0, cpu_seconds=attempt.cpu_seconds or 0.0
+        )
+
+    def _events_of(self, task_id: str) -> Iterator[dict[str, Any]]:
+        """The events of a task; whatever else an agent wrote into the log is none."""
+        for line in self.store.log.lines():
+            event = eventlog.parse(line)
+            if event and event.get("task_id") == task_id and sow_schemas.valid("event", event):
+                yield event
 
     def choice(self, task: Task) -> ExecutorChoice:
         """The executor of the task's next turn: the one that has its session, else its role's."""
@@ -540,6 +586,13 @@ class Turns:
         # Last, for by this it is known that the task has it.
         live.attempt = self.attempts.keep(live.attempt.replace(session_id=session))
 
+    def note_usage(self, live: Live) -> None:
+        """Keeps what was seen of its processes, for who comes after a kill."""
+        usage = live.usage
+        live.attempt = self.attempts.keep(
+            live.attempt.replace(peak_memory=usage.peak_memory, cpu_seconds=round(usage.cpu_seconds, 2))
+        )
+
     # -- attach -------------------------------------------------------------------------------
 
     def attach(self, task: Task, terminal: TerminalRunner) -> Attempt:
@@ -663,6 +716,9 @@ class Turns:
         live.stopped = live.stopped or self._stopped_by(live.attempt.id)
         live.catch_up(self.clock(), final=True)
         ending = self._ending(live, status)
+        cap = self._cap(live, ending)
+        if live.stopped == "cap" and cap and isinstance(ending, base.Failed):
+            ending = base.Failed(cap.kind, cap.fact)
         put_back = self.know_state(ended=live.attempt.task_id)
         task = self._task_after(live.attempt)
         task = self.heed(live) or task
@@ -674,6 +730,7 @@ class Turns:
             live.attempt.iteration,
             nudged=live.attempt.reason == "nudge",
             stopped=live.stopped,
+            cap=cap,
             tried=live.tried,
             begun_at=live.attempt.created_at,
         )
@@ -706,6 +763,21 @@ class Turns:
         """Ends an attempt at somebody's word, which its settlement will find beside it."""
         files.write(f"{self.attempts.folder(attempt.id)}/stopped", by)
         self.runner.stop(running, self.repository.grace_seconds)
+
+    def end_at(self, live: Live, cap: Reached) -> None:
+        """Notes that an attempt is to be ended for a cap, so that whoever settles it knows."""
+        live.stopped = cap.note()
+        files.write(f"{self.attempts.folder(live.attempt.id)}/stopped", live.stopped)
+
+    def _cap(self, live: Live, ending: base.Finished | base.Failed) -> Reached | None:
+        """The cap that an attempt had reached when it ended, be it that nobody saw it before."""
+        if found := caps.from_note(live.stopped):
+            live.stopped = "cap"
+            return found
+        # How long it ran, and what it held, nobody can tell any more.
+        used = replace(live.used(self.clock()), seconds=0.0, memory=0)
+        kind = ending.kind if isinstance(ending, base.Failed) else None
+        return (kind and caps.by_its_own(live.caps, kind, used)) or caps.reached(live.caps, used)
 
     def _stopped_by(self, attempt: str) -> str:
         return files.text(f"{self.attempts.folder(attempt)}/stopped")
@@ -770,7 +842,8 @@ class Turns:
         return self.store.change_task(task.id, change), given[0]
 
     def _record_end(self, live: Live, ending: base.Finished | base.Failed, status: Exit | None) -> Attempt:
-        tally = live.tally
+        tally, folder = live.tally, self.attempts.folder(live.attempt.id)
+        processor = max(live.usage.cpu_seconds, folders.cpu_seconds(folder) or 0.0)
         outcome: Outcome = "finished"
         if isinstance(ending, base.Failed):
             outcome = "stopped" if live.stopped else "lost" if status is None else "failed"
@@ -778,13 +851,15 @@ class Turns:
             outcome=outcome,
             error_class=ending.kind if isinstance(ending, base.Failed) else None,
             message=ending.message if isinstance(ending, base.Failed) else None,
-            turns=ending.turns if isinstance(ending, base.Finished) else None,
+            turns=ending.turns if isinstance(ending, base.Finished) else tally.turns or None,
             session_id=tally.session_id or live.attempt.session_id,
             cost_usd=tally.usd,
             input_tokens=tally.input_tokens,
             output_tokens=tally.output_tokens,
             cached_tokens=tally.cached_tokens,
             denials=[{"tool": d.tool, "detail": d.detail, "reason": d.reason} for d in tally.denied] or None,
+            peak_memory=live.usage.peak_memory or None,
+            cpu_seconds=round(processor, 2) or None,
         )
         for denied in tally.denied:
             payload: ToolDenied = {"tool": denied.tool, "detail": denied.detail}
@@ -821,6 +896,10 @@ class Turns:
         for held in leases:
             held.release()
         payload: AttemptEnded = {"attempt": attempt.id, "outcome": outcome, "exit_code": code}
+        if attempt.peak_memory is not None:
+            payload["peak_memory"] = attempt.peak_memory
+        if attempt.cpu_seconds is not None:
+            payload["cpu_seconds"] = attempt.cpu_seconds
         self.store.tell(Event(type="attempt.ended", task_id=attempt.task_id, payload=payload))
 
 

@@ -3,12 +3,12 @@
 # ruff: noqa
 # fmt: off
 
-from sow_schemas.formats import has_line_break, is_error_code, is_project_name, is_project_type, is_task_id, is_time
+from sow_schemas.formats import has_line_break, is_error_code, is_project_name, is_project_type, is_size, is_task_id, is_time
 
 _KEYS_0 = frozenset(('approved', 'created_at', 'path', 'type'))
 _KEYS_1 = frozenset(('approved', 'created_at', 'metadata', 'path', 'type'))
 _KEYS_2 = frozenset(('action', 'agent', 'argv', 'created_at', 'executor', 'folder', 'id', 'iteration', 'run_id', 'task_id'))
-_KEYS_3 = frozenset(('action', 'agent', 'argv', 'boot_id', 'cached_tokens', 'cost_usd', 'created_at', 'denials', 'ended_at', 'error_class', 'executor', 'exit_code', 'folder', 'id', 'input_tokens', 'iteration', 'message', 'outcome', 'output_tokens', 'pid', 'reason', 'run_id', 'session_id', 'signal', 'start_ticks', 'started_at', 'task_id', 'turns'))
+_KEYS_3 = frozenset(('action', 'agent', 'argv', 'boot_id', 'cached_tokens', 'cost_usd', 'cpu_seconds', 'created_at', 'denials', 'ended_at', 'error_class', 'executor', 'exit_code', 'folder', 'id', 'input_tokens', 'iteration', 'message', 'outcome', 'output_tokens', 'peak_memory', 'pid', 'reason', 'run_id', 'session_id', 'signal', 'start_ticks', 'started_at', 'task_id', 'turns'))
 _KEYS_4 = frozenset(('detail', 'reason', 'tool'))
 _KEYS_5 = frozenset(('actor', 'payload', 'run_id', 'seq', 'task_id', 'ts', 'type'))
 _KEYS_6 = frozenset(('input',))
@@ -33,68 +33,71 @@ _KEYS_24 = frozenset(('changes', 'kept'))
 _KEYS_25 = frozenset(('executor', 'session_id'))
 _KEYS_26 = frozenset(('action', 'attempt', 'executor', 'pid'))
 _KEYS_27 = frozenset(('attempt', 'exit_code', 'outcome'))
-_KEYS_28 = frozenset(('text',))
-_KEYS_29 = frozenset(('detail', 'tool'))
-_KEYS_30 = frozenset(('input_tokens', 'output_tokens', 'usd'))
-_KEYS_31 = frozenset(('branch', 'commit'))
-_KEYS_32 = frozenset(('files',))
-_KEYS_33 = frozenset(('command', 'folder', 'how', 'output'))
-_KEYS_34 = frozenset(('holder', 'lease'))
-_KEYS_35 = frozenset(('jobs',))
-_KEYS_36 = frozenset(('branch', 'name'))
-_KEYS_37 = frozenset(('event', 'source', 'target'))
-_KEYS_38 = frozenset(('renumbered', 'tasks'))
-_KEYS_39 = frozenset(('changes', 'file', 'kept'))
-_KEYS_40 = frozenset(('after', 'before', 'branch'))
-_KEYS_41 = frozenset(('branch', 'gates', 'how', 'name'))
-_KEYS_42 = frozenset(('branch', 'commit', 'gates', 'how', 'name', 'pull_request', 'target'))
-_KEYS_43 = frozenset(('fields', 'phase'))
-_KEYS_44 = frozenset(('created_at', 'enabled', 'inputs', 'outputs', 'status'))
-_KEYS_45 = frozenset(('completed_at', 'created_at', 'enabled', 'failed_at', 'inputs', 'iteration', 'metadata', 'outputs', 'started_at', 'status'))
-_KEYS_46 = frozenset(('created_at', 'enabled', 'inputs', 'outputs', 'status', 'tasks'))
-_KEYS_47 = frozenset(('completed_at', 'created_at', 'enabled', 'failed_at', 'inputs', 'iteration', 'metadata', 'outputs', 'started_at', 'status', 'tasks'))
-_KEYS_48 = frozenset(('branch', 'created_at', 'name', 'statechart', 'type', 'updated_at'))
-_KEYS_49 = frozenset(('agent_sessions', 'branch', 'created_at', 'description', 'name', 'statechart', 'type', 'updated_at'))
-_KEYS_50 = frozenset(('current_state', 'updated_at'))
-_KEYS_51 = frozenset(('branch', 'created_at', 'name', 'phases', 'statechart', 'type', 'updated_at'))
-_KEYS_52 = frozenset(('agent_sessions', 'branch', 'created_at', 'description', 'name', 'phases', 'statechart', 'type', 'updated_at'))
-_KEYS_53 = frozenset(('initial', 'name', 'phases', 'states'))
-_KEYS_54 = frozenset(('branch_prefixes', 'description', 'final', 'initial', 'name', 'phases', 'states'))
-_KEYS_55 = frozenset(('state',))
-_KEYS_56 = frozenset(('effects', 'event', 'state'))
-_KEYS_57 = frozenset(('phase',))
-_KEYS_58 = frozenset(('carry', 'enter', 'metadata', 'phase', 'status'))
-_KEYS_59 = frozenset(('to', 'type'))
-_KEYS_60 = frozenset(('completion', 'inputs', 'metadata', 'outputs', 'statuses', 'task_metadata', 'tasks'))
-_KEYS_61 = frozenset(('artifact',))
-_KEYS_62 = frozenset(('phase', 'prompt', 'transitions'))
-_KEYS_63 = frozenset(('event', 'target'))
-_KEYS_64 = frozenset(('description', 'effects', 'event', 'guards', 'target'))
-_KEYS_65 = frozenset(('artifacts', 'dependencies', 'metadata', 'task_metadata', 'tasks', 'text'))
-_KEYS_66 = frozenset(('equals', 'field'))
-_KEYS_67 = frozenset(('equals', 'field', 'phase'))
-_KEYS_68 = frozenset(('all', 'at_least', 'completed', 'phase'))
-_KEYS_69 = frozenset(('type',))
-_KEYS_70 = frozenset(('approved', 'metadata', 'of', 'phase', 'this_iteration', 'type', 'which'))
-_KEYS_71 = frozenset(('equals', 'field', 'phase', 'statuses'))
-_KEYS_72 = frozenset(('checks', 'environment', 'finish', 'grace_seconds', 'isolation', 'jobs', 'requires', 'silence_seconds', 'state', 'worktree'))
-_KEYS_73 = frozenset(('commit',))
-_KEYS_74 = frozenset(('ports', 'setup', 'teardown'))
-_KEYS_75 = frozenset(('forge', 'push', 'target'))
-_KEYS_76 = frozenset(('status',))
-_KEYS_77 = frozenset(('data', 'details', 'error_code', 'message', 'status'))
-_KEYS_78 = frozenset(('error_code', 'message'))
-_KEYS_79 = frozenset(('error_type', 'message', 'timestamp'))
-_KEYS_80 = frozenset(('error_type', 'is_retryable', 'message', 'retry_count', 'timestamp', 'traceback'))
-_KEYS_81 = frozenset(('assigned_agent', 'created_at', 'id', 'inputs', 'iteration', 'name', 'outputs', 'phase', 'status', 'updated_at'))
-_KEYS_82 = frozenset(('answer', 'approval', 'assigned_agent', 'attempts', 'base', 'branch', 'commit', 'completed_at', 'created_at', 'depends_on', 'error', 'error_detail', 'executor', 'fresh', 'id', 'inputs', 'iteration', 'metadata', 'name', 'not_before', 'outputs', 'params', 'phase', 'priority', 'question', 'result', 'session_id', 'started_at', 'status', 'task_type', 'updated_at', 'worktree'))
-_KEYS_83 = frozenset(('at', 'by', 'text'))
-_KEYS_84 = frozenset(('at', 'by'))
-_KEYS_85 = frozenset(('asked_at', 'by', 'kind', 'text'))
-_KEYS_86 = frozenset(('asked_at', 'by', 'kind', 'options', 'text'))
-_KEYS_87 = frozenset(('agents',))
-_KEYS_88 = frozenset(('bindings', 'executors'))
-_KEYS_89 = frozenset(('custom_args', 'settings', 'type'))
+_KEYS_28 = frozenset(('attempt', 'cpu_seconds', 'exit_code', 'outcome', 'peak_memory'))
+_KEYS_29 = frozenset(('text',))
+_KEYS_30 = frozenset(('detail', 'tool'))
+_KEYS_31 = frozenset(('input_tokens', 'output_tokens', 'usd'))
+_KEYS_32 = frozenset(('branch', 'commit'))
+_KEYS_33 = frozenset(('files',))
+_KEYS_34 = frozenset(('command', 'folder', 'how', 'output'))
+_KEYS_35 = frozenset(('holder', 'lease'))
+_KEYS_36 = frozenset(('jobs',))
+_KEYS_37 = frozenset(('branch', 'name'))
+_KEYS_38 = frozenset(('event', 'source', 'target'))
+_KEYS_39 = frozenset(('renumbered', 'tasks'))
+_KEYS_40 = frozenset(('changes', 'file', 'kept'))
+_KEYS_41 = frozenset(('after', 'before', 'branch'))
+_KEYS_42 = frozenset(('branch', 'gates', 'how', 'name'))
+_KEYS_43 = frozenset(('branch', 'commit', 'gates', 'how', 'name', 'pull_request', 'target'))
+_KEYS_44 = frozenset(('fields', 'phase'))
+_KEYS_45 = frozenset(('created_at', 'enabled', 'inputs', 'outputs', 'status'))
+_KEYS_46 = frozenset(('completed_at', 'created_at', 'enabled', 'failed_at', 'inputs', 'iteration', 'metadata', 'outputs', 'started_at', 'status'))
+_KEYS_47 = frozenset(('created_at', 'enabled', 'inputs', 'outputs', 'status', 'tasks'))
+_KEYS_48 = frozenset(('completed_at', 'created_at', 'enabled', 'failed_at', 'inputs', 'iteration', 'metadata', 'outputs', 'started_at', 'status', 'tasks'))
+_KEYS_49 = frozenset(('branch', 'created_at', 'name', 'statechart', 'type', 'updated_at'))
+_KEYS_50 = frozenset(('agent_sessions', 'branch', 'created_at', 'description', 'name', 'statechart', 'type', 'updated_at'))
+_KEYS_51 = frozenset(('current_state', 'updated_at'))
+_KEYS_52 = frozenset(('branch', 'created_at', 'name', 'phases', 'statechart', 'type', 'updated_at'))
+_KEYS_53 = frozenset(('agent_sessions', 'branch', 'created_at', 'description', 'name', 'phases', 'statechart', 'type', 'updated_at'))
+_KEYS_54 = frozenset(('initial', 'name', 'phases', 'states'))
+_KEYS_55 = frozenset(('branch_prefixes', 'description', 'final', 'initial', 'name', 'phases', 'states'))
+_KEYS_56 = frozenset(('state',))
+_KEYS_57 = frozenset(('effects', 'event', 'state'))
+_KEYS_58 = frozenset(('phase',))
+_KEYS_59 = frozenset(('carry', 'enter', 'metadata', 'phase', 'status'))
+_KEYS_60 = frozenset(('to', 'type'))
+_KEYS_61 = frozenset(('completion', 'inputs', 'metadata', 'outputs', 'statuses', 'task_metadata', 'tasks'))
+_KEYS_62 = frozenset(('artifact',))
+_KEYS_63 = frozenset(('phase', 'prompt', 'transitions'))
+_KEYS_64 = frozenset(('event', 'target'))
+_KEYS_65 = frozenset(('description', 'effects', 'event', 'guards', 'target'))
+_KEYS_66 = frozenset(('artifacts', 'dependencies', 'metadata', 'task_metadata', 'tasks', 'text'))
+_KEYS_67 = frozenset(('equals', 'field'))
+_KEYS_68 = frozenset(('equals', 'field', 'phase'))
+_KEYS_69 = frozenset(('all', 'at_least', 'completed', 'phase'))
+_KEYS_70 = frozenset(('type',))
+_KEYS_71 = frozenset(('approved', 'metadata', 'of', 'phase', 'this_iteration', 'type', 'which'))
+_KEYS_72 = frozenset(('equals', 'field', 'phase', 'statuses'))
+_KEYS_73 = frozenset(('caps', 'checks', 'environment', 'finish', 'grace_seconds', 'isolation', 'jobs', 'requires', 'silence_seconds', 'state', 'worktree'))
+_KEYS_74 = frozenset(('commit',))
+_KEYS_75 = frozenset(('ports', 'setup', 'teardown'))
+_KEYS_76 = frozenset(('forge', 'push', 'target'))
+_KEYS_77 = frozenset(('max_budget_usd', 'max_memory', 'max_seconds', 'max_tokens', 'max_turns', 'roles'))
+_KEYS_78 = frozenset(('max_budget_usd', 'max_memory', 'max_seconds', 'max_tokens', 'max_turns'))
+_KEYS_79 = frozenset(('status',))
+_KEYS_80 = frozenset(('data', 'details', 'error_code', 'message', 'status'))
+_KEYS_81 = frozenset(('error_code', 'message'))
+_KEYS_82 = frozenset(('error_type', 'message', 'timestamp'))
+_KEYS_83 = frozenset(('error_type', 'is_retryable', 'message', 'retry_count', 'timestamp', 'traceback'))
+_KEYS_84 = frozenset(('assigned_agent', 'created_at', 'id', 'inputs', 'iteration', 'name', 'outputs', 'phase', 'status', 'updated_at'))
+_KEYS_85 = frozenset(('answer', 'approval', 'assigned_agent', 'attempts', 'base', 'branch', 'commit', 'completed_at', 'created_at', 'depends_on', 'error', 'error_detail', 'executor', 'fresh', 'id', 'inputs', 'iteration', 'metadata', 'name', 'not_before', 'outputs', 'params', 'phase', 'priority', 'question', 'result', 'session_id', 'started_at', 'status', 'task_type', 'updated_at', 'worktree'))
+_KEYS_86 = frozenset(('at', 'by', 'text'))
+_KEYS_87 = frozenset(('at', 'by'))
+_KEYS_88 = frozenset(('asked_at', 'by', 'kind', 'text'))
+_KEYS_89 = frozenset(('asked_at', 'by', 'kind', 'options', 'text'))
+_KEYS_90 = frozenset(('agents',))
+_KEYS_91 = frozenset(('bindings', 'executors'))
+_KEYS_92 = frozenset(('custom_args', 'settings', 'type'))
 
 def artifact_state(v: object) -> bool:
     if not isinstance(v, dict):
@@ -299,6 +302,18 @@ def attempt(v: object) -> bool:
             return False
         if v27 < 0:
             return False
+    if 'peak_memory' in v:
+        v28 = v['peak_memory']
+        if not (isinstance(v28, int) and not isinstance(v28, bool)):
+            return False
+        if v28 < 0:
+            return False
+    if 'cpu_seconds' in v:
+        v29 = v['cpu_seconds']
+        if not (isinstance(v29, (int, float)) and not isinstance(v29, bool)):
+            return False
+        if v29 < 0:
+            return False
     return True
 
 def event(v: object) -> bool:
@@ -483,7 +498,7 @@ def event(v: object) -> bool:
             if not isinstance(v00, str):
                 return False
             v01 = v0['kind']
-            if not v01 in ('question', 'permission', 'failure'):
+            if not v01 in ('question', 'permission', 'failure', 'cap'):
                 return False
     elif vc == 'task.resumed':
         if 'payload' in v:
@@ -665,7 +680,7 @@ def event(v: object) -> bool:
                 return False
             if not v0.keys() >= _KEYS_27:
                 return False
-            if not v0.keys() <= _KEYS_27:
+            if not v0.keys() <= _KEYS_28:
                 return False
             v00 = v0['attempt']
             if not isinstance(v00, str):
@@ -676,14 +691,26 @@ def event(v: object) -> bool:
             v02 = v0['exit_code']
             if not ((isinstance(v02, int) and not isinstance(v02, bool)) or v02 is None):
                 return False
+            if 'peak_memory' in v0:
+                v03 = v0['peak_memory']
+                if not (isinstance(v03, int) and not isinstance(v03, bool)):
+                    return False
+                if v03 < 0:
+                    return False
+            if 'cpu_seconds' in v0:
+                v04 = v0['cpu_seconds']
+                if not (isinstance(v04, (int, float)) and not isinstance(v04, bool)):
+                    return False
+                if v04 < 0:
+                    return False
     elif vc == 'agent.message':
         if 'payload' in v:
             v0 = v['payload']
             if not isinstance(v0, dict):
                 return False
-            if not v0.keys() >= _KEYS_28:
+            if not v0.keys() >= _KEYS_29:
                 return False
-            if not v0.keys() <= _KEYS_28:
+            if not v0.keys() <= _KEYS_29:
                 return False
             v00 = v0['text']
             if not isinstance(v00, str):
@@ -693,9 +720,9 @@ def event(v: object) -> bool:
             v0 = v['payload']
             if not isinstance(v0, dict):
                 return False
-            if not v0.keys() >= _KEYS_29:
+            if not v0.keys() >= _KEYS_30:
                 return False
-            if not v0.keys() <= _KEYS_29:
+            if not v0.keys() <= _KEYS_30:
                 return False
             v00 = v0['tool']
             if not isinstance(v00, str):
@@ -708,9 +735,9 @@ def event(v: object) -> bool:
             v0 = v['payload']
             if not isinstance(v0, dict):
                 return False
-            if not v0.keys() >= _KEYS_30:
+            if not v0.keys() >= _KEYS_31:
                 return False
-            if not v0.keys() <= _KEYS_30:
+            if not v0.keys() <= _KEYS_31:
                 return False
             v00 = v0['usd']
             if not ((isinstance(v00, (int, float)) and not isinstance(v00, bool)) or v00 is None):
@@ -733,9 +760,9 @@ def event(v: object) -> bool:
             v0 = v['payload']
             if not isinstance(v0, dict):
                 return False
-            if not v0.keys() >= _KEYS_31:
+            if not v0.keys() >= _KEYS_32:
                 return False
-            if not v0.keys() <= _KEYS_31:
+            if not v0.keys() <= _KEYS_32:
                 return False
             v00 = v0['commit']
             if not isinstance(v00, str):
@@ -748,9 +775,9 @@ def event(v: object) -> bool:
             v0 = v['payload']
             if not isinstance(v0, dict):
                 return False
-            if not v0.keys() >= _KEYS_32:
+            if not v0.keys() >= _KEYS_33:
                 return False
-            if not v0.keys() <= _KEYS_32:
+            if not v0.keys() <= _KEYS_33:
                 return False
             v00 = v0['files']
             if not isinstance(v00, list):
@@ -763,9 +790,9 @@ def event(v: object) -> bool:
             v0 = v['payload']
             if not isinstance(v0, dict):
                 return False
-            if not v0.keys() >= _KEYS_33:
+            if not v0.keys() >= _KEYS_34:
                 return False
-            if not v0.keys() <= _KEYS_33:
+            if not v0.keys() <= _KEYS_34:
                 return False
             v00 = v0['folder']
             if not isinstance(v00, str):
@@ -784,9 +811,9 @@ def event(v: object) -> bool:
             v0 = v['payload']
             if not isinstance(v0, dict):
                 return False
-            if not v0.keys() >= _KEYS_34:
+            if not v0.keys() >= _KEYS_35:
                 return False
-            if not v0.keys() <= _KEYS_34:
+            if not v0.keys() <= _KEYS_35:
                 return False
             v00 = v0['lease']
             if not isinstance(v00, str):
@@ -799,9 +826,9 @@ def event(v: object) -> bool:
             v0 = v['payload']
             if not isinstance(v0, dict):
                 return False
-            if not v0.keys() >= _KEYS_35:
+            if not v0.keys() >= _KEYS_36:
                 return False
-            if not v0.keys() <= _KEYS_35:
+            if not v0.keys() <= _KEYS_36:
                 return False
             v00 = v0['jobs']
             if not (isinstance(v00, int) and not isinstance(v00, bool)):
@@ -825,9 +852,9 @@ def event(v: object) -> bool:
             v0 = v['payload']
             if not isinstance(v0, dict):
                 return False
-            if not v0.keys() >= _KEYS_36:
+            if not v0.keys() >= _KEYS_37:
                 return False
-            if not v0.keys() <= _KEYS_36:
+            if not v0.keys() <= _KEYS_37:
                 return False
             v00 = v0['name']
             if not isinstance(v00, str):
@@ -840,9 +867,9 @@ def event(v: object) -> bool:
             v0 = v['payload']
             if not isinstance(v0, dict):
                 return False
-            if not v0.keys() >= _KEYS_37:
+            if not v0.keys() >= _KEYS_38:
                 return False
-            if not v0.keys() <= _KEYS_37:
+            if not v0.keys() <= _KEYS_38:
                 return False
             v00 = v0['event']
             if not isinstance(v00, str):
@@ -858,9 +885,9 @@ def event(v: object) -> bool:
             v0 = v['payload']
             if not isinstance(v0, dict):
                 return False
-            if not v0.keys() >= _KEYS_38:
+            if not v0.keys() >= _KEYS_39:
                 return False
-            if not v0.keys() <= _KEYS_38:
+            if not v0.keys() <= _KEYS_39:
                 return False
             v00 = v0['tasks']
             if not (isinstance(v00, int) and not isinstance(v00, bool)):
@@ -893,9 +920,9 @@ def event(v: object) -> bool:
             v0 = v['payload']
             if not isinstance(v0, dict):
                 return False
-            if not v0.keys() >= _KEYS_39:
+            if not v0.keys() >= _KEYS_40:
                 return False
-            if not v0.keys() <= _KEYS_39:
+            if not v0.keys() <= _KEYS_40:
                 return False
             v00 = v0['file']
             if not isinstance(v00, str):
@@ -914,9 +941,9 @@ def event(v: object) -> bool:
             v0 = v['payload']
             if not isinstance(v0, dict):
                 return False
-            if not v0.keys() >= _KEYS_40:
+            if not v0.keys() >= _KEYS_41:
                 return False
-            if not v0.keys() <= _KEYS_40:
+            if not v0.keys() <= _KEYS_41:
                 return False
             v00 = v0['branch']
             if not isinstance(v00, str):
@@ -932,9 +959,9 @@ def event(v: object) -> bool:
             v0 = v['payload']
             if not isinstance(v0, dict):
                 return False
-            if not v0.keys() >= _KEYS_36:
+            if not v0.keys() >= _KEYS_37:
                 return False
-            if not v0.keys() <= _KEYS_36:
+            if not v0.keys() <= _KEYS_37:
                 return False
             v00 = v0['name']
             if not isinstance(v00, str):
@@ -947,9 +974,9 @@ def event(v: object) -> bool:
             v0 = v['payload']
             if not isinstance(v0, dict):
                 return False
-            if not v0.keys() >= _KEYS_41:
+            if not v0.keys() >= _KEYS_42:
                 return False
-            if not v0.keys() <= _KEYS_42:
+            if not v0.keys() <= _KEYS_43:
                 return False
             v00 = v0['name']
             if not isinstance(v00, str):
@@ -983,9 +1010,9 @@ def event(v: object) -> bool:
             v0 = v['payload']
             if not isinstance(v0, dict):
                 return False
-            if not v0.keys() >= _KEYS_36:
+            if not v0.keys() >= _KEYS_37:
                 return False
-            if not v0.keys() <= _KEYS_36:
+            if not v0.keys() <= _KEYS_37:
                 return False
             v00 = v0['name']
             if not isinstance(v00, str):
@@ -998,9 +1025,9 @@ def event(v: object) -> bool:
             v0 = v['payload']
             if not isinstance(v0, dict):
                 return False
-            if not v0.keys() >= _KEYS_43:
+            if not v0.keys() >= _KEYS_44:
                 return False
-            if not v0.keys() <= _KEYS_43:
+            if not v0.keys() <= _KEYS_44:
                 return False
             v00 = v0['phase']
             if not isinstance(v00, str):
@@ -1016,9 +1043,9 @@ def event(v: object) -> bool:
             v0 = v['payload']
             if not isinstance(v0, dict):
                 return False
-            if not v0.keys() >= _KEYS_29:
+            if not v0.keys() >= _KEYS_30:
                 return False
-            if not v0.keys() <= _KEYS_29:
+            if not v0.keys() <= _KEYS_30:
                 return False
             v00 = v0['tool']
             if not isinstance(v00, str):
@@ -1031,9 +1058,9 @@ def event(v: object) -> bool:
 def phase_file(v: object) -> bool:
     if not isinstance(v, dict):
         return False
-    if not v.keys() >= _KEYS_44:
+    if not v.keys() >= _KEYS_45:
         return False
-    if not v.keys() <= _KEYS_45:
+    if not v.keys() <= _KEYS_46:
         return False
     v0 = v['status']
     if not isinstance(v0, str):
@@ -1093,9 +1120,9 @@ def phase_file(v: object) -> bool:
 def phase_state(v: object) -> bool:
     if not isinstance(v, dict):
         return False
-    if not v.keys() >= _KEYS_46:
+    if not v.keys() >= _KEYS_47:
         return False
-    if not v.keys() <= _KEYS_47:
+    if not v.keys() <= _KEYS_48:
         return False
     v0 = v['status']
     if not isinstance(v0, str):
@@ -1161,9 +1188,9 @@ def phase_state(v: object) -> bool:
 def project_file(v: object) -> bool:
     if not isinstance(v, dict):
         return False
-    if not v.keys() >= _KEYS_48:
+    if not v.keys() >= _KEYS_49:
         return False
-    if not v.keys() <= _KEYS_49:
+    if not v.keys() <= _KEYS_50:
         return False
     v0 = v['name']
     if not isinstance(v0, str):
@@ -1201,9 +1228,9 @@ def project_file(v: object) -> bool:
     v6 = v['statechart']
     if not isinstance(v6, dict):
         return False
-    if not v6.keys() >= _KEYS_50:
+    if not v6.keys() >= _KEYS_51:
         return False
-    if not v6.keys() <= _KEYS_50:
+    if not v6.keys() <= _KEYS_51:
         return False
     v60 = v6['current_state']
     if not isinstance(v60, str):
@@ -1227,9 +1254,9 @@ def project_file(v: object) -> bool:
 def project_state(v: object) -> bool:
     if not isinstance(v, dict):
         return False
-    if not v.keys() >= _KEYS_51:
+    if not v.keys() >= _KEYS_52:
         return False
-    if not v.keys() <= _KEYS_52:
+    if not v.keys() <= _KEYS_53:
         return False
     v0 = v['name']
     if not isinstance(v0, str):
@@ -1273,9 +1300,9 @@ def project_state(v: object) -> bool:
     v7 = v['statechart']
     if not isinstance(v7, dict):
         return False
-    if not v7.keys() >= _KEYS_50:
+    if not v7.keys() >= _KEYS_51:
         return False
-    if not v7.keys() <= _KEYS_50:
+    if not v7.keys() <= _KEYS_51:
         return False
     v70 = v7['current_state']
     if not isinstance(v70, str):
@@ -1299,9 +1326,9 @@ def project_state(v: object) -> bool:
 def project_type(v: object) -> bool:
     if not isinstance(v, dict):
         return False
-    if not v.keys() >= _KEYS_53:
+    if not v.keys() >= _KEYS_54:
         return False
-    if not v.keys() <= _KEYS_54:
+    if not v.keys() <= _KEYS_55:
         return False
     v0 = v['name']
     if not isinstance(v0, str):
@@ -1328,9 +1355,9 @@ def project_type(v: object) -> bool:
     v3 = v['initial']
     if not isinstance(v3, dict):
         return False
-    if not v3.keys() >= _KEYS_55:
+    if not v3.keys() >= _KEYS_56:
         return False
-    if not v3.keys() <= _KEYS_56:
+    if not v3.keys() <= _KEYS_57:
         return False
     v30 = v3['state']
     if not isinstance(v30, str):
@@ -1350,9 +1377,9 @@ def project_type(v: object) -> bool:
         for v32i in v32:
             if not isinstance(v32i, dict):
                 return False
-            if not v32i.keys() >= _KEYS_57:
+            if not v32i.keys() >= _KEYS_58:
                 return False
-            if not v32i.keys() <= _KEYS_58:
+            if not v32i.keys() <= _KEYS_59:
                 return False
             v32i0 = v32i['phase']
             if not isinstance(v32i0, str):
@@ -1377,9 +1404,9 @@ def project_type(v: object) -> bool:
                 v32i4 = v32i['carry']
                 if not isinstance(v32i4, dict):
                     return False
-                if not v32i4.keys() >= _KEYS_59:
+                if not v32i4.keys() >= _KEYS_60:
                     return False
-                if not v32i4.keys() <= _KEYS_59:
+                if not v32i4.keys() <= _KEYS_60:
                     return False
                 v32i40 = v32i4['type']
                 if not isinstance(v32i40, str):
@@ -1406,7 +1433,7 @@ def project_type(v: object) -> bool:
     for v5v in v5.values():
         if not isinstance(v5v, dict):
             return False
-        if not v5v.keys() <= _KEYS_60:
+        if not v5v.keys() <= _KEYS_61:
             return False
         if 'tasks' in v5v:
             v5v0 = v5v['tasks']
@@ -1451,9 +1478,9 @@ def project_type(v: object) -> bool:
             v5v6 = v5v['completion']
             if not isinstance(v5v6, dict):
                 return False
-            if not v5v6.keys() >= _KEYS_61:
+            if not v5v6.keys() >= _KEYS_62:
                 return False
-            if not v5v6.keys() <= _KEYS_61:
+            if not v5v6.keys() <= _KEYS_62:
                 return False
             v5v60 = v5v6['artifact']
             if not isinstance(v5v60, str):
@@ -1466,7 +1493,7 @@ def project_type(v: object) -> bool:
     for v6v in v6.values():
         if not isinstance(v6v, dict):
             return False
-        if not v6v.keys() <= _KEYS_62:
+        if not v6v.keys() <= _KEYS_63:
             return False
         if 'phase' in v6v:
             v6v0 = v6v['phase']
@@ -1487,9 +1514,9 @@ def project_type(v: object) -> bool:
             for v6v2i in v6v2:
                 if not isinstance(v6v2i, dict):
                     return False
-                if not v6v2i.keys() >= _KEYS_63:
+                if not v6v2i.keys() >= _KEYS_64:
                     return False
-                if not v6v2i.keys() <= _KEYS_64:
+                if not v6v2i.keys() <= _KEYS_65:
                     return False
                 v6v2i0 = v6v2i['event']
                 if not isinstance(v6v2i0, str):
@@ -1514,9 +1541,9 @@ def project_type(v: object) -> bool:
                     for v6v2i3i in v6v2i3:
                         if not isinstance(v6v2i3i, dict):
                             return False
-                        if not v6v2i3i.keys() >= _KEYS_28:
+                        if not v6v2i3i.keys() >= _KEYS_29:
                             return False
-                        if not v6v2i3i.keys() <= _KEYS_65:
+                        if not v6v2i3i.keys() <= _KEYS_66:
                             return False
                         v6v2i3i0 = v6v2i3i['text']
                         if not isinstance(v6v2i3i0, str):
@@ -1527,9 +1554,9 @@ def project_type(v: object) -> bool:
                             v6v2i3i1 = v6v2i3i['metadata']
                             if not isinstance(v6v2i3i1, dict):
                                 return False
-                            if not v6v2i3i1.keys() >= _KEYS_66:
+                            if not v6v2i3i1.keys() >= _KEYS_67:
                                 return False
-                            if not v6v2i3i1.keys() <= _KEYS_67:
+                            if not v6v2i3i1.keys() <= _KEYS_68:
                                 return False
                             if 'phase' in v6v2i3i1:
                                 v6v2i3i10 = v6v2i3i1['phase']
@@ -1546,7 +1573,7 @@ def project_type(v: object) -> bool:
                             v6v2i3i2 = v6v2i3i['tasks']
                             if not isinstance(v6v2i3i2, dict):
                                 return False
-                            if not v6v2i3i2.keys() <= _KEYS_68:
+                            if not v6v2i3i2.keys() <= _KEYS_69:
                                 return False
                             if 'phase' in v6v2i3i2:
                                 v6v2i3i20 = v6v2i3i2['phase']
@@ -1577,9 +1604,9 @@ def project_type(v: object) -> bool:
                             v6v2i3i3 = v6v2i3i['artifacts']
                             if not isinstance(v6v2i3i3, dict):
                                 return False
-                            if not v6v2i3i3.keys() >= _KEYS_69:
+                            if not v6v2i3i3.keys() >= _KEYS_70:
                                 return False
-                            if not v6v2i3i3.keys() <= _KEYS_70:
+                            if not v6v2i3i3.keys() <= _KEYS_71:
                                 return False
                             if 'phase' in v6v2i3i3:
                                 v6v2i3i30 = v6v2i3i3['phase']
@@ -1616,9 +1643,9 @@ def project_type(v: object) -> bool:
                             v6v2i3i4 = v6v2i3i['task_metadata']
                             if not isinstance(v6v2i3i4, dict):
                                 return False
-                            if not v6v2i3i4.keys() >= _KEYS_66:
+                            if not v6v2i3i4.keys() >= _KEYS_67:
                                 return False
-                            if not v6v2i3i4.keys() <= _KEYS_71:
+                            if not v6v2i3i4.keys() <= _KEYS_72:
                                 return False
                             if 'phase' in v6v2i3i4:
                                 v6v2i3i40 = v6v2i3i4['phase']
@@ -1642,7 +1669,7 @@ def project_type(v: object) -> bool:
                             v6v2i3i5 = v6v2i3i['dependencies']
                             if not isinstance(v6v2i3i5, dict):
                                 return False
-                            if not v6v2i3i5.keys() <= _KEYS_57:
+                            if not v6v2i3i5.keys() <= _KEYS_58:
                                 return False
                             if 'phase' in v6v2i3i5:
                                 v6v2i3i50 = v6v2i3i5['phase']
@@ -1657,9 +1684,9 @@ def project_type(v: object) -> bool:
                     for v6v2i4i in v6v2i4:
                         if not isinstance(v6v2i4i, dict):
                             return False
-                        if not v6v2i4i.keys() >= _KEYS_57:
+                        if not v6v2i4i.keys() >= _KEYS_58:
                             return False
-                        if not v6v2i4i.keys() <= _KEYS_58:
+                        if not v6v2i4i.keys() <= _KEYS_59:
                             return False
                         v6v2i4i0 = v6v2i4i['phase']
                         if not isinstance(v6v2i4i0, str):
@@ -1684,9 +1711,9 @@ def project_type(v: object) -> bool:
                             v6v2i4i4 = v6v2i4i['carry']
                             if not isinstance(v6v2i4i4, dict):
                                 return False
-                            if not v6v2i4i4.keys() >= _KEYS_59:
+                            if not v6v2i4i4.keys() >= _KEYS_60:
                                 return False
-                            if not v6v2i4i4.keys() <= _KEYS_59:
+                            if not v6v2i4i4.keys() <= _KEYS_60:
                                 return False
                             v6v2i4i40 = v6v2i4i4['type']
                             if not isinstance(v6v2i4i40, str):
@@ -1703,7 +1730,7 @@ def project_type(v: object) -> bool:
 def repository_config(v: object) -> bool:
     if not isinstance(v, dict):
         return False
-    if not v.keys() <= _KEYS_72:
+    if not v.keys() <= _KEYS_73:
         return False
     if 'requires' in v:
         v0 = v['requires']
@@ -1723,7 +1750,7 @@ def repository_config(v: object) -> bool:
         v2 = v['state']
         if not isinstance(v2, dict):
             return False
-        if not v2.keys() <= _KEYS_73:
+        if not v2.keys() <= _KEYS_74:
             return False
         if 'commit' in v2:
             v20 = v2['commit']
@@ -1737,7 +1764,7 @@ def repository_config(v: object) -> bool:
         v4 = v['worktree']
         if not isinstance(v4, dict):
             return False
-        if not v4.keys() <= _KEYS_74:
+        if not v4.keys() <= _KEYS_75:
             return False
         if 'setup' in v4:
             v40 = v4['setup']
@@ -1778,7 +1805,7 @@ def repository_config(v: object) -> bool:
         v6 = v['finish']
         if not isinstance(v6, dict):
             return False
-        if not v6.keys() <= _KEYS_75:
+        if not v6.keys() <= _KEYS_76:
             return False
         if 'forge' in v6:
             v60 = v6['forge']
@@ -1819,14 +1846,97 @@ def repository_config(v: object) -> bool:
             return False
         if v9 < 0:
             return False
+    if 'caps' in v:
+        v10 = v['caps']
+        if not isinstance(v10, dict):
+            return False
+        if not v10.keys() <= _KEYS_77:
+            return False
+        if 'max_turns' in v10:
+            v100 = v10['max_turns']
+            if not (isinstance(v100, int) and not isinstance(v100, bool)):
+                return False
+            if v100 < 1:
+                return False
+        if 'max_seconds' in v10:
+            v101 = v10['max_seconds']
+            if not (isinstance(v101, (int, float)) and not isinstance(v101, bool)):
+                return False
+            if v101 <= 0:
+                return False
+        if 'max_budget_usd' in v10:
+            v102 = v10['max_budget_usd']
+            if not (isinstance(v102, (int, float)) and not isinstance(v102, bool)):
+                return False
+            if v102 <= 0:
+                return False
+        if 'max_tokens' in v10:
+            v103 = v10['max_tokens']
+            if not (isinstance(v103, int) and not isinstance(v103, bool)):
+                return False
+            if v103 < 1:
+                return False
+        if 'max_memory' in v10:
+            v104 = v10['max_memory']
+            if not ((isinstance(v104, int) and not isinstance(v104, bool)) or isinstance(v104, str)):
+                return False
+            if isinstance(v104, str):
+                if not is_size(v104):
+                    return False
+            if (isinstance(v104, (int, float)) and not isinstance(v104, bool)):
+                if v104 < 1:
+                    return False
+        if 'roles' in v10:
+            v105 = v10['roles']
+            if not isinstance(v105, dict):
+                return False
+            for v105v in v105.values():
+                if not isinstance(v105v, dict):
+                    return False
+                if not v105v.keys() <= _KEYS_78:
+                    return False
+                if 'max_turns' in v105v:
+                    v105v0 = v105v['max_turns']
+                    if not (isinstance(v105v0, int) and not isinstance(v105v0, bool)):
+                        return False
+                    if v105v0 < 1:
+                        return False
+                if 'max_seconds' in v105v:
+                    v105v1 = v105v['max_seconds']
+                    if not (isinstance(v105v1, (int, float)) and not isinstance(v105v1, bool)):
+                        return False
+                    if v105v1 <= 0:
+                        return False
+                if 'max_budget_usd' in v105v:
+                    v105v2 = v105v['max_budget_usd']
+                    if not (isinstance(v105v2, (int, float)) and not isinstance(v105v2, bool)):
+                        return False
+                    if v105v2 <= 0:
+                        return False
+                if 'max_tokens' in v105v:
+                    v105v3 = v105v['max_tokens']
+                    if not (isinstance(v105v3, int) and not isinstance(v105v3, bool)):
+                        return False
+                    if v105v3 < 1:
+                        return False
+                if 'max_memory' in v105v:
+                    v105v4 = v105v['max_memory']
+                    if not ((isinstance(v105v4, int) and not isinstance(v105v4, bool)) or isinstance(v105v4, str)):
+                        return False
+                    if isinstance(v105v4, str):
+                        if not is_size(v105v4):
+                            return False
+                    if (isinstance(v105v4, (int, float)) and not isinstance(v105v4, bool)):
+                        if v105v4 < 1:
+                            return False
     return True
 
 def result(v: object) -> bool:
     if not isinstance(v, dict):
         return False
-    if not v.keys() >= _KEYS_76:
+    if not v.keys() >= _KEYS_79:
         return False
-    if not v.keys() <= _KEYS_77:
+    if not v.keys() <= _KEYS_80:
         return False
     v0 = v['status']
     if not v0 in ('success', 'error'):
@@ -1858,7 +1968,7 @@ def result(v: object) -> bool:
         if 'details' in v:
             return False
     elif vc == 'error':
-        if not v.keys() >= _KEYS_78:
+        if not v.keys() >= _KEYS_81:
             return False
         if 'data' in v:
             return False
@@ -1867,9 +1977,9 @@ def result(v: object) -> bool:
 def task_error(v: object) -> bool:
     if not isinstance(v, dict):
         return False
-    if not v.keys() >= _KEYS_79:
+    if not v.keys() >= _KEYS_82:
         return False
-    if not v.keys() <= _KEYS_80:
+    if not v.keys() <= _KEYS_83:
         return False
     v0 = v['error_type']
     if not v0 in ('runtime', 'timeout', 'validation', 'resource', 'network', 'system', 'user', 'unknown'):
@@ -1901,9 +2011,9 @@ def task_error(v: object) -> bool:
 def task_state(v: object) -> bool:
     if not isinstance(v, dict):
         return False
-    if not v.keys() >= _KEYS_81:
+    if not v.keys() >= _KEYS_84:
         return False
-    if not v.keys() <= _KEYS_82:
+    if not v.keys() <= _KEYS_85:
         return False
     v0 = v['id']
     if not isinstance(v0, str):
@@ -2024,9 +2134,9 @@ def task_state(v: object) -> bool:
         v21 = v['answer']
         if not isinstance(v21, dict):
             return False
-        if not v21.keys() >= _KEYS_83:
+        if not v21.keys() >= _KEYS_86:
             return False
-        if not v21.keys() <= _KEYS_83:
+        if not v21.keys() <= _KEYS_86:
             return False
         v210 = v21['text']
         if not isinstance(v210, str):
@@ -2047,9 +2157,9 @@ def task_state(v: object) -> bool:
         v22 = v['approval']
         if not isinstance(v22, dict):
             return False
-        if not v22.keys() >= _KEYS_84:
+        if not v22.keys() >= _KEYS_87:
             return False
-        if not v22.keys() <= _KEYS_84:
+        if not v22.keys() <= _KEYS_87:
             return False
         v220 = v22['by']
         if not isinstance(v220, str):
@@ -2071,9 +2181,9 @@ def task_state(v: object) -> bool:
         v24 = v['question']
         if not isinstance(v24, dict):
             return False
-        if not v24.keys() >= _KEYS_85:
+        if not v24.keys() >= _KEYS_88:
             return False
-        if not v24.keys() <= _KEYS_86:
+        if not v24.keys() <= _KEYS_89:
             return False
         v240 = v24['text']
         if not isinstance(v240, str):
@@ -2090,7 +2200,7 @@ def task_state(v: object) -> bool:
                 if len(v241i) < 1:
                     return False
         v242 = v24['kind']
-        if not v242 in ('question', 'permission', 'failure'):
+        if not v242 in ('question', 'permission', 'failure', 'cap'):
             return False
         v243 = v24['by']
         if not isinstance(v243, str):
@@ -2143,13 +2253,13 @@ def task_state(v: object) -> bool:
 def user_config(v: object) -> bool:
     if not isinstance(v, dict):
         return False
-    if not v.keys() <= _KEYS_87:
+    if not v.keys() <= _KEYS_90:
         return False
     if 'agents' in v:
         v0 = v['agents']
         if not isinstance(v0, dict):
             return False
-        if not v0.keys() <= _KEYS_88:
+        if not v0.keys() <= _KEYS_91:
             return False
         if 'executors' in v0:
             v00 = v0['executors']
@@ -2158,9 +2268,9 @@ def user_config(v: object) -> bool:
             for v00v in v00.values():
                 if not isinstance(v00v, dict):
                     return False
-                if not v00v.keys() >= _KEYS_69:
+                if not v00v.keys() >= _KEYS_70:
                     return False
-                if not v00v.keys() <= _KEYS_89:
+                if not v00v.keys() <= _KEYS_92:
                     return False
                 v00v0 = v00v['type']
                 if not isinstance(v00v0, str):
@@ -2181,6 +2291,40 @@ def user_config(v: object) -> bool:
                             return False
                         if len(v00v11) < 1:
                             return False
+                    if 'max_turns' in v00v1:
+                        v00v12 = v00v1['max_turns']
+                        if not (isinstance(v00v12, int) and not isinstance(v00v12, bool)):
+                            return False
+                        if v00v12 < 1:
+                            return False
+                    if 'max_seconds' in v00v1:
+                        v00v13 = v00v1['max_seconds']
+                        if not (isinstance(v00v13, (int, float)) and not isinstance(v00v13, bool)):
+                            return False
+                        if v00v13 <= 0:
+                            return False
+                    if 'max_budget_usd' in v00v1:
+                        v00v14 = v00v1['max_budget_usd']
+                        if not (isinstance(v00v14, (int, float)) and not isinstance(v00v14, bool)):
+                            return False
+                        if v00v14 <= 0:
+                            return False
+                    if 'max_tokens' in v00v1:
+                        v00v15 = v00v1['max_tokens']
+                        if not (isinstance(v00v15, int) and not isinstance(v00v15, bool)):
+                            return False
+                        if v00v15 < 1:
+                            return False
+                    if 'max_memory' in v00v1:
+                        v00v16 = v00v1['max_memory']
+                        if not ((isinstance(v00v16, int) and not isinstance(v00v16, bool)) or isinstance(v00v16, str)):
+                            return False
+                        if isinstance(v00v16, str):
+                            if not is_size(v00v16):
+                                return False
+                        if (isinstance(v00v16, (int, float)) and not isinstance(v00v16, bool)):
+                            if v00v16 < 1:
+                                return False
                 if 'custom_args' in v00v:
                     v00v2 = v00v['custom_args']
                     if not isinstance(v00v2, list):

@@ -144,7 +144,16 @@ class Attempt(TypedDict):
     """Tool calls that the agent was refused. Set at the first of them, added to, never cleared."""
 
     turns: NotRequired[int]
-    """Exchanges with the model. Set at the end where the program tells, never cleared."""
+    """Exchanges with the model: as many as the program tells, or as were seen of one that did not come to its
+    end. Set at the end, never cleared."""
+
+    peak_memory: NotRequired[int]
+    """The most memory, in bytes, that its processes held together at any look. Set at the first look, raised
+    with it, never cleared."""
+
+    cpu_seconds: NotRequired[float]
+    """Seconds of processor time that its processes used together. Set at the first look, raised with it,
+    never cleared."""
 
 
 class AttemptChanges(TypedDict, total=False):
@@ -178,6 +187,8 @@ class AttemptChanges(TypedDict, total=False):
     cached_tokens: int | None
     denials: list[Denial] | None
     turns: int | None
+    peak_memory: int | None
+    cpu_seconds: float | None
 
 
 Actor = Literal["person", "orchestrator", "worker", "policy", "executor"]
@@ -297,7 +308,7 @@ class TaskFailed(TypedDict):
     """Where in a program it failed; empty where that is not known. Set with the event."""
 
 
-QuestionKind = Literal["question", "permission", "failure"]
+QuestionKind = Literal["question", "permission", "failure", "cap"]
 
 
 class TaskPaused(TypedDict):
@@ -429,6 +440,13 @@ class AttemptEnded(TypedDict):
 
     exit_code: int | None
     """The exit code, negative for a signal. Set with the event, null where it is lost."""
+
+    peak_memory: NotRequired[int]
+    """The most memory, in bytes, that its processes held together. Set with the event where it was looked
+    at."""
+
+    cpu_seconds: NotRequired[float]
+    """Seconds of processor time that its processes used. Set with the event where it was looked at."""
 
 
 class AgentMessage(TypedDict):
@@ -748,8 +766,8 @@ class Question(TypedDict):
     """Answers to choose from. Set where the one who asks offers some, cleared with the question."""
 
     kind: QuestionKind
-    """Whether an answer, a permission or a decision about a failure is wanted. Set and cleared with the
-    question."""
+    """Whether an answer, a permission, a decision about a failure or about a reached cap is wanted. Set and
+    cleared with the question."""
 
     by: str
     """Who asks: the agent's role, or the orchestrator. Set and cleared with the question."""
@@ -1403,6 +1421,58 @@ class FinishConfig(TypedDict):
     """The branch that the work goes to. Set by a person; the default branch where it is absent."""
 
 
+class RoleCaps(TypedDict):
+    """The caps of one role's attempts, before the general ones. Set by a person; the general ones hold where
+    it is silent."""
+
+    max_turns: NotRequired[int]
+    """The most exchanges with the model that an attempt may take. Set by a person; the general cap where it
+    is absent."""
+
+    max_seconds: NotRequired[float]
+    """The longest that an attempt may run, in seconds; what it waits for a person is not counted. Set by a
+    person; the general cap where it is absent."""
+
+    max_budget_usd: NotRequired[float]
+    """The most US dollars that an attempt may spend. Set by a person; the general cap where it is absent."""
+
+    max_tokens: NotRequired[int]
+    """The most tokens that an attempt may read and write, without cached ones. Set by a person; the general
+    cap where it is absent."""
+
+    max_memory: NotRequired[int | str]
+    """The most memory that the processes of an attempt may hold together, in bytes or as a size like 4GiB.
+    Set by a person; the general cap where it is absent."""
+
+
+class CapsConfig(TypedDict):
+    """How much one attempt of any agent may use before it is ended and a person is asked. Set by a person; no
+    caps where it is absent."""
+
+    max_turns: NotRequired[int]
+    """The most exchanges with the model that an attempt may take. Set by a person; no cap where it is
+    absent."""
+
+    max_seconds: NotRequired[float]
+    """The longest that an attempt may run, in seconds; what it waits for a person is not counted. Set by a
+    person; no cap where it is absent."""
+
+    max_budget_usd: NotRequired[float]
+    """The most US dollars that an attempt may spend. Set by a person; no cap where it is absent."""
+
+    max_tokens: NotRequired[int]
+    """The most tokens that an attempt may read and write, without cached ones. Set by a person; no cap where
+    it is absent."""
+
+    max_memory: NotRequired[int | str]
+    """The most memory that the processes of an attempt may hold together, in bytes or as a size like 4GiB.
+    Set by a person; no cap where it is absent."""
+
+    roles: NotRequired[dict[str, RoleCaps]]
+    """Caps of some roles, by the role's name. Set by a person; the general caps hold for a role that is
+    absent."""
+
+
 class RepositoryConfig(TypedDict):
     """A repository's settings: .sow/config.yaml, committed with it."""
 
@@ -1442,6 +1512,10 @@ class RepositoryConfig(TypedDict):
     silence_seconds: NotRequired[float]
     """Seconds without a line of output after which an agent counts as hung; 0 turns the watch off. Set by a
     person; 0 where it is absent."""
+
+    caps: NotRequired[CapsConfig]
+    """How much one attempt of any agent may use before it is ended and a person is asked. Set by a person; no
+    caps where it is absent."""
 
 
 class ExecutorConfig(TypedDict):

@@ -10,6 +10,7 @@ _DIGITS = frozenset("0123456789")
 _NAME = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-")
 _TYPE = frozenset("abcdefghijklmnopqrstuvwxyz0123456789_")
 _CODE = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_")
+_UNITS = frozenset(("B", "KiB", "MiB", "GiB", "TiB", "kB", "MB", "GB", "TB"))
 _DAYS = (0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 
 
@@ -31,6 +32,20 @@ def is_project_type(text: str) -> bool:
 def is_error_code(text: str) -> bool:
     """Words of A-Z and 0-9 joined by underscores, a letter first: `^[A-Z][A-Z0-9]*(_[A-Z0-9]+)*$`."""
     return _CODE.issuperset(text) and "A" <= text[:1] <= "Z" and text[-1] != "_" and "__" not in text
+
+
+def is_size(text: str) -> bool:
+    """A number above 0 and a unit: `4GiB`, `1.5 GiB`, `512MB`.
+
+    `^([1-9][0-9]*(\\.[0-9]+)?|0\\.[0-9]*[1-9][0-9]*) ?([KMGT]iB|[kMGT]B|B)$`.
+    """
+    number = text.rstrip("KMGTikB")
+    if text[len(number) :] not in _UNITS:
+        return False
+    whole, point, part = number.removesuffix(" ").partition(".")
+    if not whole or not _DIGITS.issuperset(whole + part) or (point and not part):
+        return False
+    return whole[0] != "0" or (whole == "0" and part.strip("0") != "")
 
 
 def has_line_break(text: str) -> bool:
@@ -82,6 +97,7 @@ PATTERNS = {
     r"^[a-z0-9][a-z0-9-]*[a-z0-9]$": is_project_name,
     r"^[a-z0-9_]+$": is_project_type,
     r"^[A-Z][A-Z0-9]*(_[A-Z0-9]+)*$": is_error_code,
+    r"^([1-9][0-9]*(\.[0-9]+)?|0\.[0-9]*[1-9][0-9]*) ?([KMGT]iB|[kMGT]B|B)$": is_size,
     r"\n": has_line_break,
 }
 

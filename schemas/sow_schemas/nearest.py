@@ -15,6 +15,8 @@ _TIME = re.compile(
     r" ?(?P<zone>[Zz]|[+-]\d\d:?\d\d)?",
     re.ASCII,
 )
+_SIZE = re.compile(r"(?P<number>[0-9.]{1,20}) ?(?P<power>[KMGT]?)(?P<rest>i?B?)", re.ASCII | re.IGNORECASE)
+
 LONGEST = 100
 """A text of more characters is not taken for anything else than it is."""
 
@@ -132,11 +134,23 @@ def _as_error_code(text: str) -> str:
     return re.sub(r"[^A-Z0-9]+", "_", text.upper()).strip("_")
 
 
+def _as_size(text: str) -> str:
+    """A size that was written another way: `4g`, `512 mb`, `2Gi`; a letter alone counts by 1024."""
+    found = _SIZE.fullmatch(text.strip())
+    if not found:
+        return text
+    power = found["power"].upper()
+    if found["rest"].lower() == "b" and power:
+        return f"{found['number']}{'k' if power == 'K' else power}B"
+    return f"{found['number']}{power}iB" if power else f"{found['number']}B"
+
+
 MENDED: Mapping[str, Callable[[str], str]] = {
     r"^[0-9]{3}$": _as_task_id,
     r"^[a-z0-9][a-z0-9-]*[a-z0-9]$": _as_project_name,
     r"^[a-z0-9_]+$": _as_project_type,
     r"^[A-Z][A-Z0-9]*(_[A-Z0-9]+)*$": _as_error_code,
+    r"^([1-9][0-9]*(\.[0-9]+)?|0\.[0-9]*[1-9][0-9]*) ?([KMGT]iB|[kMGT]B|B)$": _as_size,
 }
 
 

@@ -13,6 +13,9 @@ FORMS = {
     r"^[a-z0-9][a-z0-9-]*[a-z0-9]$": "small letters, digits and inner hyphens, two at least, like add-login",
     r"^[a-z0-9_]+$": "small letters, digits and underscores, like standard",
     r"^[A-Z][A-Z0-9]*(_[A-Z0-9]+)*$": "capitals, digits and single underscores, like API_ERROR",
+    r"^([1-9][0-9]*(\.[0-9]+)?|0\.[0-9]*[1-9][0-9]*) ?([KMGT]iB|[kMGT]B|B)$": (
+        "a size like 4GiB or 512MiB, or a whole number of bytes"
+    ),
 }
 """What a text looks like that has a pattern."""
 

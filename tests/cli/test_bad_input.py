@@ -55,6 +55,9 @@ MISUSED = [
         "put quotes around words that belong together; see `sow status --help`",
     ),
     ("run --jobs 0", "--jobs: 0 is no whole number from 1 to 256", "see `sow run --help`"),
+    ("run --budget none", "--budget: none is no amount of dollars above 0", "see `sow run --help`"),
+    ("run --budget nan", "--budget: nan is no amount of dollars above 0", "see `sow run --help`"),
+    ("run --budget 0", "--budget: 0 is no amount of dollars above 0", "see `sow run --help`"),
     ("run --jobs many", "--jobs: many is no whole number from 1 to 256", "see `sow run --help`"),
     ("project show --strcit", "no such option: --strcit", "did you mean `--strict`?"),
     (

@@ -16,6 +16,7 @@ from tests.cli.person import Terminal, at_terminal
 import sow_schemas
 from sow import roles
 from sow.attempt import Attempts
+from sow.caps import KINDS
 from sow.change import Change
 from sow.config import RepositoryConfig
 from sow.config.file import EXAMPLE
@@ -45,7 +46,8 @@ def who(tmp_path: Path) -> Person:
     """A person in a repository with a role of its own; they have settings, and no editor."""
     made = person(tmp_path)
     made.write(f".sow/agents/{OWN}.md", "Weed.")
-    made.write(".sow/config.yaml", "requires: '>=0.1'\njobs: 7\nstate:\n  commit: never\n")
+    capped = "caps: {roles: {reviewer: {max_seconds: 60}}}\n"
+    made.write(".sow/config.yaml", f"requires: '>=0.1'\njobs: 7\nstate:\n  commit: never\n{capped}")
     made.settings(SETTINGS)
     return made
 
@@ -102,9 +104,15 @@ def test_every_value_is_shown_with_the_variable_the_line_or_the_default_that_it_
             f"agents.executors.{name}.{key}": (value, default)
             for name, kind in (("claude-code", "claude"), ("cursor", "cursor"), ("script", "script"))
             for key, value in {
-                "type": kind, "settings.yolo_mode": False, "settings.model": None, "custom_args": []
+                "type": kind, "settings.yolo_mode": False, "settings.model": None, "custom_args": [],
             }.items()
         },
+        **{
+            f"agents.executors.{name}.settings.{cap}": (None, default)
+            for name in ("claude-code", "cursor", "script")
+            for cap in KINDS
+        },
+        **{f"agents.executors.cheap.settings.{cap}": (None, default) for cap in KINDS if cap != "max_turns"},
     }  # fmt: skip
     ours = shown(there, "repository")
     assert ours["jobs"] == (7, {"kind": "file", "path": f"{who.folder}/.sow/config.yaml", "line": 2})
@@ -138,6 +146,7 @@ def test_what_a_schema_calls_a_default_is_what_holds(who: Person) -> None:
         "environment": list(held.environment),
         "grace_seconds": held.grace_seconds,
         "silence_seconds": held.silence_seconds,
+        **{f"caps.{name}": None for name in KINDS},
     }
 
 
@@ -148,7 +157,7 @@ def test_every_field_of_both_schemas_is_shown(who: Person) -> None:
                 yield from leaves(part["properties"], f"{above}{key}.")
             elif isinstance(part.get("additionalProperties"), dict):
                 below = part["additionalProperties"]
-                name = {"executors": "cheap", "bindings": "planner"}[key]
+                name = {"executors": "cheap", "bindings": "planner", "roles": "reviewer"}[key]
                 yield from leaves({name: below}, f"{above}{key}.")
             else:
                 yield f"{above}{key}"

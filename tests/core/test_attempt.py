@@ -98,12 +98,14 @@ def test_open_attempts_are_those_without_an_end(attempts: Attempts) -> None:
 
 def test_costs_are_summed_and_what_is_unknown_counts_nothing(attempts: Attempts) -> None:
     some = [
-        kept(attempts, cost_usd=0.1, input_tokens=5),
-        kept(attempts, cost_usd=0.2, output_tokens=7),
+        kept(attempts, cost_usd=0.1, input_tokens=5, cpu_seconds=0.5, peak_memory=700),
+        kept(attempts, cost_usd=0.2, output_tokens=7, cpu_seconds=2.25, peak_memory=300),
         kept(attempts),
     ]
-    assert summed(some) == {"usd": 0.3, "input_tokens": 5, "output_tokens": 7}
-    assert summed([]) == {"usd": 0, "input_tokens": 0, "output_tokens": 0}
+    assert summed(some) == {
+        "usd": 0.3, "input_tokens": 5, "output_tokens": 7, "cpu_seconds": 2.75, "peak_memory": 700
+    }  # fmt: skip
+    assert set(summed([]).values()) == {0}
 
 
 def test_what_was_spent_in_a_session_is_told_apart_from_other_sessions(attempts: Attempts) -> None:

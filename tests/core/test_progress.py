@@ -195,6 +195,7 @@ POLICY: dict[str, list[Any]] = {
     "interrupted": [0.0, 0.0, ASK],
     "unknown": [0.0, ASK],
     "output_limit": [0.0, ASK],
+    "timeout": [0.0, ASK],
     "usage_limit": [NO_RESET_KNOWN] * 9,
     "session_not_found": ["spawn"],
     "session_conflict": ["resume"],

@@ -67,6 +67,21 @@ def api_error(text: str, status: int | None, **more: Any) -> str:
     return result(text, is_error=True, api_error_status=status, terminal_reason="api_error", **more)
 
 
+def test_a_turn_is_told_by_the_model_s_answer_and_a_helper_s_belongs_to_it() -> None:
+    reader = Claude().reader(ID)
+
+    def turn(message: str, **more: Any) -> str:
+        block = {"type": "text", "text": "x"}
+        (report,) = reader.read(
+            line(type="assistant", message={"id": message, "content": [block]}, session_id=ID, **more)
+        )
+        assert isinstance(report, Said)
+        return report.turn
+
+    told = [turn("m1"), turn("m1"), turn("h1", parent_tool_use_id="call"), turn("m2")]
+    assert told == ["m1", "m1", "m1", "m2"]
+
+
 def test_a_spawn_names_the_session_and_gives_the_prompt_on_standard_input() -> None:
     command = Claude().spawn(BENCH.turn("hello"))
     assert command.argv == ("claude", *HEADLESS, "--session-id", ID, *CAREFUL)

@@ -160,6 +160,21 @@ def test_two_reviews_in_one_session_and_what_is_approved_is_merged(claude: Claud
     assert "session_id" not in completed
 
 
+def test_claude_ends_at_a_cap_of_turns_by_itself_and_goes_on_by_an_answer(claude: ClaudeBench) -> None:
+    settings = claude.bench.repo / ".sow/config.yaml"
+    settings.write_text(settings.read_text() + "caps: {max_turns: 2}\n")
+    claude.run(bash("sow agent log one"), bash("sow agent log two"), bash("sow agent log three"))
+    task, (attempt,) = claude.bench.task(), claude.bench.attempts()
+    assert "--max-turns=2" in attempt["argv"]
+    assert (attempt["outcome"], attempt["error_class"]) == ("failed", "max_turns")
+    assert (task["status"], task["question"]["kind"]) == ("paused", "cap")
+    assert f"raise `max_turns` in {settings}:" in task["question"]["text"]
+    claude.bench.sow("task", "answer", "010", "Go on.")
+    claude.run(HAND_IN, DONE)
+    assert claude.bench.task()["status"] == "needs_review"
+    assert {one["session_id"] for one in claude.bench.attempts()} == {attempt["session_id"]}
+
+
 def test_an_agent_that_was_denied_and_fell_silent_leaves_the_permission_to_a_person(
     claude: ClaudeBench,
 ) -> None:

@@ -23,6 +23,7 @@ TEXTS = {
     r"^[a-z0-9][a-z0-9-]*[a-z0-9]$": "add-login",
     r"^[a-z0-9_]+$": "standard",
     r"^[A-Z][A-Z0-9]*(_[A-Z0-9]+)*$": "TIMEOUT",
+    r"^([1-9][0-9]*(\.[0-9]+)?|0\.[0-9]*[1-9][0-9]*) ?([KMGT]iB|[kMGT]B|B)$": "4GiB",
 }
 """A text for each pattern."""
 
@@ -134,6 +135,8 @@ def by_keyword(
     keyword: str, wanted: Any, schema: Any, value: Any, path: Path
 ) -> Iterator[tuple[Path, Any, str, str]]:
     match keyword:
+        case "type" if {"integer", "string"} <= set(keywords.kinds(schema)):
+            yield path, [7], "[7] is a list, not a whole number or a text", "allowed: "
         case "type" if path:
             kind, said = {"string": (7, "a text"), "array": (7, "a list"), "object": (7, "a mapping")}.get(
                 keywords.kinds(schema)[0], ("seven", "")

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from sow_schemas.formats import PATTERNS, is_time
 
-ALPHABET = "019azAZ_-\n .é٣"
+ALPHABET = "019azAZ_-\n .é٣GiB"
 RFC_3339 = r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?(Z|[+-][0-9]{2}:[0-9]{2})"
 
 

@@ -12,13 +12,13 @@ from typing import Any
 import click
 
 from sow import roles
-from sow.attempt import Attempt, Attempts
+from sow.attempt import Attempt, Attempts, seen
 from sow.cli import completion, opening, quick
 from sow.cli.commands import Group
 from sow.cli.run import heard_signals
 from sow.cli.text import plain
 from sow.cli.watching import face
-from sow.cli.words import aside, columns
+from sow.cli.words import aside, columns, resources_of
 from sow.config import UserConfig, executor_of
 from sow.errors import NotFound, Refused, SowError
 from sow.recovery.restore import Restored, take_up
@@ -48,7 +48,8 @@ def list_(settings: dict[str, Any], everything: bool, as_json: bool) -> None:
     """
     store = opening.store(settings["project"])
     attempts = Attempts(store.layout)
-    rows = [_row(attempts, a) for a in attempts.all() if everything or not a.ended]
+    listed, now = seen(a for a in attempts.all() if everything or not a.ended)
+    rows = [_row(attempts, a, now[a.id].memory if a.id in now else None) for a in listed]
     if as_json:
         click.echo(json.dumps(rows))
         return
@@ -295,7 +296,7 @@ def words_of(report: base.Report) -> str:
             return ""
 
 
-def _row(attempts: Attempts, attempt: Attempt) -> dict[str, Any]:
+def _row(attempts: Attempts, attempt: Attempt, memory: int | None) -> dict[str, Any]:
     state = attempt.outcome or ("running" if _look(attempts, attempt) else "ended")
     return {
         "id": attempt.id,
@@ -308,13 +309,17 @@ def _row(attempts: Attempts, attempt: Attempt) -> dict[str, Any]:
         "created_at": attempt.created_at,
         "ended_at": attempt.ended_at,
         "cost_usd": attempt.cost_usd,
+        "turns": attempt.turns,
+        "memory": memory,
+        "peak_memory": attempt.peak_memory,
+        "cpu_seconds": attempt.cpu_seconds,
         "message": attempt.message,
     }
 
 
 def _cells(row: dict[str, Any]) -> list[object]:
     cost = f"${row['cost_usd']:.4f}" if row["cost_usd"] is not None else ""
-    return [row["id"], row["agent"], row["executor"], row["state"], row["pid"] or "", cost]
+    return [row["id"], row["agent"], row["executor"], row["state"], row["pid"] or "", cost, resources_of(row)]
 
 
 def _look(attempts: Attempts, attempt: Attempt) -> bool:

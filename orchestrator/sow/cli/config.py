@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sow import find, roles
+from sow import caps, find, roles
 from sow.cli import opening, terminal
 from sow.cli.commands import Group
 from sow.cli.text import plain
@@ -217,7 +217,11 @@ def _played(user: UserConfig, role: str) -> tuple[dict[str, Any], SowError | Non
         choice = user.named(name, str(source))
     except SowError as fault:
         return {**row, "type": None, "settings": {}, "custom_args": [], "error": str(fault)}, fault
-    more = {"settings": dict(choice.settings), "custom_args": list(choice.custom_args), "error": None}
+    more = {
+        "settings": {**choice.settings, **caps.settings(choice.caps)},
+        "custom_args": list(choice.custom_args),
+        "error": None,
+    }
     return {**row, "type": choice.type, **more}, None
 
 

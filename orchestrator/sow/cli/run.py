@@ -12,6 +12,7 @@ from typing import Any
 
 import click
 
+from sow.budget import Budget
 from sow.cli import INTERRUPTED, completion, opening
 from sow.cli.text import plain
 from sow.cli.watching import face
@@ -25,6 +26,19 @@ from sow.turn import Turns
 WAITS = Waits.exit_code
 
 
+def _dollars(ctx: click.Context, param: click.Parameter, given: str | None) -> float | None:
+    """An amount of money above 0."""
+    if given is None:
+        return None
+    try:
+        amount = float(given.removeprefix("$"))
+    except ValueError:
+        amount = 0.0
+    if not 0 < amount < float("inf"):
+        raise click.BadParameter(f"{given} is no amount of dollars above 0", ctx, param)
+    return amount
+
+
 @click.command()
 @click.option("--task", "task_id", metavar="ID", help="Only this task.", shell_complete=completion.tasks)
 @click.option(
@@ -34,12 +48,19 @@ WAITS = Waits.exit_code
     help="Agents at once. [default: 3, or 1 in a shared folder; or configured]",
 )
 @click.option("--watch", "stay", is_flag=True, help="Stay, and take up what is added or decided meanwhile.")
+@click.option(
+    "--budget",
+    callback=_dollars,
+    metavar="USD",
+    help="Start nothing more once this run has spent that much, as the CLIs tell it; what runs goes on.",
+)
 @click.option("--dry-run", is_flag=True, help="Say what would start, and start nothing.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 @click.pass_obj
 def run(
-    settings: dict[str, Any], task_id: str | None, jobs: int | None, stay: bool, dry_run: bool, as_json: bool
-) -> int:
+    settings: dict[str, Any], task_id: str | None, jobs: int | None, stay: bool, budget: float | None,
+    dry_run: bool, as_json: bool,
+) -> int:  # fmt: skip
     """Let agents work, until nothing can go on without you.
 
     Starts what is ready, by dependency, priority and age. Ctrl-C ends the agents gently and the next
@@ -49,6 +70,7 @@ def run(
     \b
     Example:  sow run
               sow run --jobs 6 --watch
+              sow run --budget 5
     """
     turns = opening.turns(settings["project"], verbose=settings["verbose"])
     if task_id is not None:
@@ -58,8 +80,9 @@ def run(
     tasks = list(turns.store.tasks().tasks)
     with Watcher() as watcher, face(tasks, as_json=as_json, quiet=settings["quiet"]) as shown:
         scheduler = Scheduler(
-            turns, opening.reviewer(turns), watcher, jobs or turns.jobs, task_id, shown.note
-        )
+            turns, opening.reviewer(turns), watcher, jobs or turns.jobs, task_id, shown.note,
+            budget=Budget(budget),
+        )  # fmt: skip
         with heard_signals(scheduler):
             outcome = scheduler.run(stay=stay)
     return tell(outcome, as_json=as_json, quiet=settings["quiet"])
@@ -67,12 +90,13 @@ def run(
 
 def tell(outcome: Outcome, *, as_json: bool, quiet: bool) -> int:
     """Says how a run ended and what it waits for; gives the exit code."""
-    code = INTERRUPTED if outcome.interrupted else WAITS if outcome.waits else 0
+    code = INTERRUPTED if outcome.interrupted else WAITS if outcome.waits or outcome.held_back else 0
     if as_json:
         waits = [task.id for task in outcome.waits]
-        print(
-            json.dumps({"kind": "ended", "done": outcome.done, "waits": waits, "exit_code": code}), flush=True
-        )
+        told = {"kind": "ended", "done": outcome.done, "waits": waits, "exit_code": code}
+        if outcome.budget.usd is not None:
+            told |= {"spent_usd": round(outcome.budget.settled, 6), "budget_usd": outcome.budget.usd}
+        print(json.dumps(told), flush=True)
         return code
     if quiet:
         return code
@@ -87,12 +111,15 @@ def tell(outcome: Outcome, *, as_json: bool, quiet: bool) -> int:
         completed = len(outcome.of("completed"))
         click.echo(f"Done: {completed} of {len(outcome.tasks)} tasks completed.")
         return code
+    if outcome.held_back:
+        spent = f"${outcome.budget.settled:.2f} of ${outcome.budget.usd:.2f}"
+        click.echo(f"The budget of this run is spent ({spent}). With more: sow run --budget USD")
     if outcome.waits:
         asks, reviews = len(outcome.of(PAUSED)), len(outcome.of(NEEDS_REVIEW))
         parts = [f"{asks} to answer"] * bool(asks) + [f"{reviews} to review"] * bool(reviews)
         held = "; an agent stays, and waits for its answer" if outcome.left_running else ""
         click.echo(f"Waiting for you: {', '.join(parts)}{held}. Go through them: sow review")
-    else:
+    elif not outcome.held_back:
         click.echo("Nothing can start now: see `sow status`")
     return code
 

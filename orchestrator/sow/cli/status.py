@@ -8,14 +8,15 @@ from typing import Any
 import click
 
 from sow import find
-from sow.attempt import Attempts, summed
+from sow.attempt import Attempts, seen, summed
 from sow.cli import opening
 from sow.cli.text import plain
-from sow.cli.words import age, standing, tell_unknown
+from sow.cli.words import age, resources_of, standing, tell_unknown
 from sow.clock import is_unset, seconds
 from sow.errors import NotFound, SowError
 from sow.review import inbox
 from sow.runner.local import LocalRunner, Running
+from sow.runner.resources import Sample
 from sow.store import Store
 from sow.task import IN_PROGRESS, Task
 
@@ -50,14 +51,14 @@ def page(store: Store) -> dict[str, Any]:
     """The state of a project in figures and lists, as `--json` prints it."""
     held = store.tasks()
     attempts = Attempts(store.layout)
-    every = list(attempts.all())
+    every, now = seen(attempts.all())
     running = {a.task_id: a.id for a in every if not a.ended and _runs(attempts, a.id)}
     return {
         "project": store.layout.name,
         **standing(store),
         "folder": store.layout.folder,
         "outside": store.layout.outside,
-        "tasks": [_row(task, running.get(task.id)) for task in held.tasks],
+        "tasks": [_row(task, running.get(task.id), now) for task in held.tasks],
         "waits": [
             {"id": i.task.id, "kind": i.kind, "text": i.text, "since": i.since} for i in inbox(held.tasks)
         ],
@@ -88,6 +89,7 @@ def text(held: dict[str, Any]) -> str:
     cost = f"   spent ${spent['usd']:.2f}" if spent["usd"] else ""
     tokens = spent["input_tokens"] + spent["output_tokens"]
     cost += f"   {tokens:,} tokens" if tokens else ""
+    cost += f"   {spent['cpu_seconds']:,.0f} s CPU" if spent["cpu_seconds"] >= 1 else ""
     lines += ["", f"{len(held['tasks'])} total tasks, {done} completed{cost}"]
     return plain("\n".join(lines))
 
@@ -98,12 +100,15 @@ def _waiting(item: dict[str, Any], now: float) -> str:
     return f"{head}: {_first(item['text'])}" if item["text"] else head
 
 
-def _row(task: Task, attempt: str | None) -> dict[str, Any]:
+def _row(task: Task, attempt: str | None, now: dict[str, Sample]) -> dict[str, Any]:
+    sample = now.get(attempt or "")
     return {
         "id": task.id,
         "name": task.name,
         "status": task.status,
         "running": attempt,
+        "memory": sample.memory if sample else None,
+        "cpu_seconds": sample.cpu_seconds if sample else None,
         "agent": task.assigned_agent,
         "iteration": task.iteration,
         "priority": task.priority or "normal",
@@ -120,7 +125,7 @@ def _mark(row: dict[str, Any]) -> str:
 
 
 def _more(row: dict[str, Any]) -> str:
-    parts = []
+    parts = [words] if (words := resources_of(row)) else []
     if row["iteration"] > 1:
         parts.append(f"iteration {row['iteration']}")
     if row["depends_on"] and row["status"] == "pending":

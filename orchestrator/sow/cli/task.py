@@ -13,7 +13,7 @@ from sow import fields
 from sow.change import Change
 from sow.cli import artifact, completion, opening, pairs, quick
 from sow.cli.commands import Group
-from sow.cli.words import details, overview, tell_broken
+from sow.cli.words import details, overview, spent, tell_broken
 from sow.errors import Failed, Refused, Usage, Waits
 from sow.store import Store
 from sow.task import COMPLETED, PRIORITIES, Task
@@ -162,14 +162,25 @@ def list_(settings: dict[str, Any], as_json: bool) -> None:
 def _show(settings: dict[str, Any], task_id: str | None, as_json: bool) -> None:
     store = opening.store(settings["project"])
     shown = store.task(opening.own_task(task_id))
+    used = _used(store, shown)
     if as_json:
-        click.echo(json.dumps({**shown.shown(), "description": store.description(shown)}))
+        click.echo(json.dumps({**shown.shown(), "description": store.description(shown), "used": used}))
         return
     click.echo(details(shown))
+    if words := spent(used):
+        click.echo(f"Used: {words}")
     if text := store.description(shown).strip():
         click.echo(f"\n{text}")
     for name, words in store.feedback(shown):
         click.echo(f"\nFeedback {name}:\n{words.rstrip()}")
+
+
+def _used(store: Store, task: Task) -> dict[str, Any]:
+    """What the task's attempts used, those that run included."""
+    from sow.attempt import Attempts, seen, summed
+
+    mine, now = seen(Attempts(store.layout).of_task(task.id))
+    return {**summed(mine), "memory": sum(sample.memory for sample in now.values()) or None}
 
 
 @task.command()

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from sow import sizes
 from sow.cli import complain
 from sow.cli.text import plain
 from sow.clock import is_unset
@@ -110,6 +111,25 @@ def columns(rows: Sequence[Sequence[object]]) -> str:
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
         for row in cells
     )
+
+
+def resources_of(row: Mapping[str, Any]) -> str:
+    """What an attempt, or several, used of the machine: `1.2 GiB, 34 s CPU`; empty where nobody looked."""
+    memory, peak, seconds = (row.get(key) for key in ("memory", "peak_memory", "cpu_seconds"))
+    most = f"at most {sizes.told(peak)}" if peak else ""
+    parts = [
+        sizes.told(memory) if memory else most,
+        f"{seconds:.{0 if seconds >= 10 else 1}f} s CPU" if seconds else "",
+    ]
+    return ", ".join(part for part in parts if part)
+
+
+def spent(used: Mapping[str, Any]) -> str:
+    """What attempts used, of money, tokens and the machine; empty for nothing."""
+    tokens = used["input_tokens"] + used["output_tokens"]
+    parts = [f"${used['usd']:.2f}"] if used["usd"] else []
+    parts += [f"{tokens:,} tokens"] if tokens else []
+    return ", ".join(filter(None, [*parts, resources_of(used)]))
 
 
 def counted(number: int, thing: str) -> str:

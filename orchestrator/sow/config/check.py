@@ -48,7 +48,7 @@ def everything(environment: Mapping[str, str], main: str | None) -> list[Finding
     found = _of_file(user.user_path(environment), of_user)
     found += variables(environment, configured, known)
     if main:
-        found += _of_file(repository.repository_path(main), repository_settings)
+        found += _of_file(repository.repository_path(main), lambda held: repository_settings(held, known))
     return found
 
 
@@ -77,9 +77,9 @@ def _of(read: Callable[[], Document], check: Callable[[Document], Iterable[Findi
 # -- the parts -------------------------------------------------------------------------------------
 
 
-def repository_settings(held: Document) -> list[Finding]:
-    """What is wrong with the repository's settings."""
-    return list(_by_schema(held, repository.SCHEMA))
+def repository_settings(held: Document, known: Sequence[str]) -> list[Finding]:
+    """What is wrong with the repository's settings. `known`: the roles there are."""
+    return [*_by_schema(held, repository.SCHEMA), *_of_capped_roles(held, known)]
 
 
 def user_settings(held: Document, known: Sequence[str]) -> list[Finding]:
@@ -139,13 +139,24 @@ def _of_executors(held: Document, wrong: set[str]) -> Iterator[Finding]:
             )  # fmt: skip
 
 
+def _of_capped_roles(held: Document, known: Sequence[str]) -> Iterator[Finding]:
+    for role, given in _mapping(_mapping(held.value.get("caps")).get("roles")).items():
+        if role not in known:
+            field, at = f"caps.roles.{role}", reading.source(held, ("caps", "roles", role))
+            yield _no_such_role(at, field, role, known, given)
+
+
+def _no_such_role(at: Source, field: str, role: str, known: Sequence[str], value: object) -> Finding:
+    hint = f"{did_you_mean(role, known)}the roles: {', '.join(known)}"
+    return Finding(at, f"{field}: no role here is called that", hint, field, value, is_note=True)
+
+
 def _of_bindings(held: Document, known: Sequence[str]) -> Iterator[Finding]:
     configured = _executors(held)
     for role, name in _mapping(_mapping(held.value.get("agents")).get("bindings")).items():
         field, at = f"agents.bindings.{role}", reading.source(held, ("agents", "bindings", role))
         if role not in known:
-            hint = f"{did_you_mean(role, known)}the roles: {', '.join(known)}"
-            yield Finding(at, f"{field}: no role here is called that", hint, field, name, is_note=True)
+            yield _no_such_role(at, field, role, known, name)
         if isinstance(name, str) and name:
             yield from _of_choice(at, field, name, configured)
 

@@ -6,6 +6,8 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from sow import caps
+from sow.caps import Caps
 from sow.errors import NotFound, Refused
 from sow_executors import base, catalog, extras
 
@@ -19,9 +21,12 @@ class ExecutorChoice:
     name: str
     type: str
     settings: Mapping[str, object] = field(default_factory=dict)
+    """Without the caps among them."""
     custom_args: tuple[str, ...] = ()
     source: str = "default"
     """Where it was chosen: the variable, the file with the line, or `default`."""
+    caps: Caps = ()
+    """How much an attempt of it may use."""
 
 
 def executor_of(choice: ExecutorChoice) -> base.Executor:
@@ -32,6 +37,14 @@ def executor_of(choice: ExecutorChoice) -> base.Executor:
         raise bad_settings(choice.name, fault) from fault
     except (catalog.UnknownExecutor, catalog.BrokenExecutor) as fault:
         raise NotFound(str(fault), "see the executors there are: `sow config show`") from fault
+
+
+def settings_of_turn(
+    executor: base.Executor, settings: Mapping[str, object], held: Caps
+) -> dict[str, object]:
+    """The settings for a turn: with the caps that its CLI keeps by itself, of those that hold."""
+    own = executor.own_caps if isinstance(executor, extras.KeepsCaps) else ()
+    return {**settings, **caps.settings(held, own)}
 
 
 def bad_settings(name: str, fault: base.BadSettings) -> Refused:
@@ -58,7 +71,7 @@ def complaints(kind: str, settings: Mapping[str, object], custom_args: tuple[str
     does not hide the next. Raises catalog.UnknownExecutor and catalog.BrokenExecutor.
     """
     found: list[Complaint] = []
-    left = dict(settings)
+    left = caps.without(settings)  # which the schema has looked at
     while fault := _complaint(kind, left, ()):
         if found and fault.key not in left:
             break  # it may miss just what was left out

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from sow import caps
+from sow.caps import Caps
 from sow.config import reading
+from sow.document import Document
 
 if TYPE_CHECKING:
     from sow_schemas import documents
@@ -37,6 +41,31 @@ class WorktreeConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class CapsConfig:
+    """How much an attempt may use."""
+
+    general: Caps = ()
+    roles: Mapping[str, Caps] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, held: Document) -> CapsConfig:
+        """The caps in the settings of a file, each with its place there."""
+
+        def below(*path: str) -> Caps:
+            given = held.value
+            for key in path:
+                given = given.get(key, {})
+            return caps.read(given, lambda name: str(reading.source(held, (*path, name))))
+
+        roles = held.value.get("caps", {}).get("roles", {})
+        return cls(below("caps"), {role: below("caps", "roles", role) for role in roles})
+
+    def for_role(self, role: str) -> Caps:
+        """What holds for a role: its own caps, and the general ones where they are silent."""
+        return caps.before(self.roles.get(role, ()), self.general)
+
+
+@dataclass(frozen=True, slots=True)
 class RepositoryConfig:
     """What the file says, with what holds where it is silent."""
 
@@ -51,11 +80,13 @@ class RepositoryConfig:
     silence_seconds: float = 0.0
     finish: FinishConfig = FinishConfig()
     worktree: WorktreeConfig = WorktreeConfig()
+    caps: CapsConfig = CapsConfig()
 
     @classmethod
     def read(cls, main: str) -> RepositoryConfig:
         """The settings of the repository whose main checkout is at `main`. Raises Refused for bad ones."""
-        held: documents.RepositoryConfig = reading.read(repository_path(main), SCHEMA).value
+        file = reading.read(repository_path(main), SCHEMA)
+        held: documents.RepositoryConfig = file.value
         default = cls()
         worktree = held.get("worktree", {})
         return cls(
@@ -73,4 +104,5 @@ class RepositoryConfig:
                 tuple(worktree.get("teardown", ())),
                 worktree.get("ports", 0),
             ),
+            caps=CapsConfig.of(file),
         )

@@ -64,6 +64,9 @@ def _leaves(held: Document, fields: Mapping[str, Any], above: tuple[str, ...] = 
         path = (*above, key)
         if "properties" in schema:
             yield from _leaves(held, schema["properties"], path)
+        elif "properties" in (below := schema.get("additionalProperties") or {}):
+            for name in given.get(key, {}):
+                yield from _leaves(held, below["properties"], (*path, name))
         elif key in given:
             yield Setting(".".join(path), given[key], reading.source(held, path))
         else:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from sow import roles
+from sow import caps, roles
 from sow.config import reading
 from sow.config.executor import DEFAULT_EXECUTOR, ExecutorChoice
 from sow.config.reading import Source
@@ -69,9 +69,11 @@ class UserConfig:
         held = self.executors.get(name)
         if held is not None:
             self._check_type(name, held["type"])
+            given = dict(held.get("settings", {}))
             return ExecutorChoice(
-                name, held["type"], held.get("settings", {}), tuple(held.get("custom_args", ())), source
-            )
+                name, held["type"], caps.without(given), tuple(held.get("custom_args", ())), source,
+                caps.read(given, lambda cap: str(self.source("agents", "executors", name, "settings", cap))),
+            )  # fmt: skip
         kind = type_by_name(name)
         if kind:
             return ExecutorChoice(name, kind, source=source)

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from sow import __version__, process
+from sow import __version__, process, sizes
 from sow.doctor.finding import Finding, error, note, ok, warning
 from sow.doctor.scene import GIT_SECONDS, Scene
 from sow.git import merges
@@ -117,7 +117,7 @@ def disk(scene: Scene) -> Iterator[Finding]:
     folder = scene.main or scene.folder
     held = os.statvfs(folder)
     free = held.f_bavail * held.f_frsize
-    told = f"{_size(free)} free on the disk of {folder}"
+    told = f"{sizes.told(free)} free on the disk of {folder}"
     if held.f_flag & os.ST_RDONLY:
         yield error(f"the disk of {folder} can only be read", "mount it so that it can be written")
     elif free < _FULL_BYTES:
@@ -177,10 +177,3 @@ def _number(path: str) -> int | None:
             return int(file.read())
     except (OSError, ValueError):
         return None
-
-
-def _size(count: int) -> str:
-    for power, unit in ((40, "TiB"), (30, "GiB"), (20, "MiB")):
-        if count >= 1 << power:
-            return f"{count / (1 << power):.1f} {unit}"
-    return f"{count >> 10} KiB"

@@ -63,7 +63,7 @@ TRANSIENT = {
     "crash_signal": 5.0,
 }
 """Classes that pass by themselves, with the first wait in seconds; each further wait doubles."""
-TRIES = {"crash_signal": 2, "unknown": 2, "interrupted": 3, "output_limit": 2}
+TRIES = {"crash_signal": 2, "unknown": 2, "interrupted": 3, "output_limit": 2, "timeout": 2}
 """Executions in one iteration, before a person is asked; 5 for the rest of the transient ones."""
 LONGEST_WAIT = 1800.0
 NO_RESET_KNOWN = 900.0
@@ -81,6 +81,7 @@ NEXT_STEP = {
     "content_filter": "Reword the description (`sow task edit`), then `sow task retry --fresh`.",
     "max_turns": "Answer to let it go on with as many turns again.",
     "budget_exceeded": "Answer to let it go on with as much money again.",
+    "out_of_memory": "Give it less to do at once, or more memory, then answer to let it go on.",
     "tool_permission_denied": "Answer how to go on without it, or allow it in the executor's settings.",
 }
 
@@ -99,7 +100,7 @@ def decide(failed: Failed, task: Task, tried: tuple[str, ...]) -> Decision:
             return Later(NO_RESET_KNOWN, until=failed.resets_at, counts=False)
         case "rate_limit" if failed.resets_at is not None and tries < 5:
             return Later(until=failed.resets_at)
-        case "interrupted" | "unknown" | "output_limit" as kind if tries < TRIES[kind]:
+        case "interrupted" | "unknown" | "output_limit" | "timeout" as kind if tries < TRIES[kind]:
             return Later()
         case "setup_failed":
             return AskPerson(f"{failed.message} Mend that, then `sow task retry {task.id}`.", "failure")

@@ -11,6 +11,7 @@
     stderr.log        standard error
     terminal.log      both, where the attempt had a terminal
     exit              the command's status, once it has ended
+    times             right after it, the processor time of the shell and of all that ended below it
 
 `go` and `exit` are one short line each, written at once; a line without its
 end was torn by a kill and counts as not there. docs/adr/0005 says why.
@@ -37,6 +38,7 @@ SETUP_EXIT = "setup.exit"
 TRANSCRIPT = "transcript.jsonl"
 STDERR = "stderr.log"
 TERMINAL = "terminal.log"
+TIMES = "times"
 
 SHELL = "/bin/sh"
 
@@ -68,6 +70,7 @@ read -r sow_stat </proc/$$/stat
 echo "$2 $sow_stat" >"$1/go" || exit 75
 begin "$@"
 echo "$?" >"$1/exit"
+times >"$1/times"
 """
 
 # A terminal that is closed hangs up on the shell alone; the kernel passes that on to the command only
@@ -79,6 +82,8 @@ ON_TERMINAL = (
 )
 
 _NEVER = "never\n"
+
+_SPAN = re.compile(r"(\d+)m(\d+[.,]\d+)s")
 
 # By what a process is ended from outside or ends itself; other codes above 128 are the command's own.
 _ENDING = frozenset(
@@ -264,6 +269,27 @@ def read_exit(folder: str) -> Exit | None:
     except ValueError:
         return Exit(code=code)
     return Exit(signal=signal) if signal.name.removeprefix("SIG") in _ENDING else Exit(code=code)
+
+
+def cpu_seconds(folder: str) -> float | None:
+    """The processor time of all that ran in an attempt and was waited for; None where it was not noted."""
+    try:
+        with open(f"{folder}/{TIMES}", encoding="ascii", errors="replace") as file:
+            spans = _SPAN.findall(file.read(4096))
+    except FileNotFoundError:
+        return None
+    if len(spans) != 4:
+        return None
+    # Some shells write numbers as the locale does.
+    return sum(60 * int(minutes) + float(seconds.replace(",", ".")) for minutes, seconds in spans)
+
+
+def setup_ended(folder: str) -> float | None:
+    """When the setup of an attempt ended, in seconds since the epoch; None where none did."""
+    try:
+        return os.stat(f"{folder}/{SETUP_EXIT}").st_mtime
+    except FileNotFoundError:
+        return None
 
 
 def setup_status(folder: str) -> int | None:
