@@ -27,6 +27,8 @@ from sow.change import Change, Event
 from sow.clock import is_unset, seconds
 from sow.edits import put_back_words
 from sow.errors import Busy, Failed, NotFound, SowError
+from sow.gate import Gate, without_wait
+from sow.pool import warning_words
 from sow.ready import Ready
 from sow.recovery.policy import Nudge, Restart
 from sow.recovery.restore import RESTORING, Restored, restore, take_up
@@ -36,7 +38,7 @@ from sow.runner.watch import Watcher
 from sow.state import PutBack
 from sow.task import ENDED, IN_PROGRESS, NEEDS_REVIEW, PAUSED, PENDING, Task
 from sow.turn import AFTER_RESULT_SECONDS, Live, Settled, Turns
-from sow_executors.base import Retried, Said, Started, Used
+from sow_executors.base import Limited, Retried, Said, Started, Used
 
 if TYPE_CHECKING:
     from sow_schemas.documents import AgentTool, LockBroken, Reason
@@ -104,9 +106,11 @@ class Scheduler:
     _signals: list[str] = field(default_factory=list)
     _scanned: float = 0.0
     _branches: Branches = field(init=False)
+    _gate: Gate = field(init=False)
 
     def __post_init__(self) -> None:
         self._branches = Branches(self.turns.store, self.turns.workspace)
+        self._gate = Gate(self.turns, lambda task, words: self.watch(Note("limit", task, words)))
 
     def run(self, *, stay: bool = False) -> Outcome:
         """Runs until nothing can go on without a person; with `stay`, until it is interrupted.
@@ -276,7 +280,12 @@ class Scheduler:
         busy = {live.attempt.task_id for live in self.live.values()} | self._held_back
         if self.only:
             busy |= self._ready.tasks.keys() - {self.only}
-        return self._ready.take(self.turns.clock(), busy)
+        self._gate.open()
+        while (task := self._ready.take(self.turns.clock(), busy, self._gate.holds)) is not None:
+            if self._gate.lets(task):
+                return task
+            busy.add(task.id)
+        return None
 
     def _begin(self, task: Task, *, reason: Reason | None = None, tried: tuple[str, ...] = ()) -> None:
         try:
@@ -398,7 +407,14 @@ class Scheduler:
         return max(min(due) - now, 0.0) + 0.001
 
     def _due(self) -> float | None:
-        """When the next task that waits for a time may start, in seconds since the epoch."""
+        """When the next task that waits for a time, or for its account, may start; None for none.
+
+        In seconds since the epoch.
+        """
+        times = [self._wakes_at(), self._gate.opens_at]
+        return min((at for at in times if at is not None), default=None)
+
+    def _wakes_at(self) -> float | None:
         if self.only is None:
             return self._ready.wakes_at()
         task = self._ready.tasks.get(self.only)
@@ -423,9 +439,22 @@ class Scheduler:
                 case Retried(attempt, reason):
                     # Some wait for the network without an end, and say nothing else.
                     self.watch(Note("retried", task, f"tries again ({attempt}): {reason}", live.attempt))
+                case Limited("warning", resets_at, limit, used):
+                    if self.turns.heed_warning(live, report):
+                        who, now = live.attempt.executor, self.turns.clock()
+                        words = warning_words(who, limit, used, resets_at, now)
+                        self.watch(Note("limit", task, words, live.attempt))
                 case _:
                     pass  # it is in the tally, and told at the end
         self._heed(live)
+        if self.turns.heed_work(live):
+            self._let_wait_end(live.attempt.executor)
+
+    def _let_wait_end(self, executor: str) -> None:
+        """A limit is over sooner than was said: whoever waits for its end may begin."""
+        self.watch(Note("limit", None, f"{executor} works again: its limit is over"))
+        for task in [task for task in self._ready.tasks.values() if self._gate.waited_for(task, executor)]:
+            self._change(task.id, lambda current: Change(task=without_wait(current)))
 
     def _heed(self, live: Live) -> None:
         """A question that its process holds pauses the task; once that goes on, the task does."""

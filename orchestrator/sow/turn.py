@@ -20,9 +20,10 @@ from typing import TYPE_CHECKING
 import structlog
 
 from sow import files, holding, lease, outfit, ports, prompts, roles, shim
+from sow.allowance import Allowance
 from sow.attempt import Attempt, Attempts, spent_in
 from sow.change import Change, Event
-from sow.clock import is_unset
+from sow.clock import is_unset, stamp
 from sow.config import ExecutorChoice, RepositoryConfig, UserConfig, bad_settings, executor_of
 from sow.driving import Drivers
 from sow.edits import put_back_question
@@ -54,6 +55,9 @@ if TYPE_CHECKING:
         Action,
         AttemptEnded,
         AttemptStarted,
+        LimitLifted,
+        LimitReached,
+        LimitWarning,
         Outcome,
         Reason,
         SessionStarted,
@@ -87,6 +91,8 @@ class Live:
     """What it asked, and what it went on from, as far as the task's state agrees with it."""
     setting_up: bool = False
     """Whether its worktree is still being set up, which may be quiet: the agent has not begun."""
+    worked: bool = False
+    """Whether it was taken in that the agent works, which says something of its account's limits."""
     behind: bool = False
     """Whether it has printed more than was read yet."""
     over: bool = False
@@ -153,6 +159,7 @@ class Turns:
     environment: Mapping[str, str]
     run_id: str
     clock: Clock
+    allowance: Allowance
     new_id: Callable[[], str] = lambda: str(uuid.uuid4())
 
     @property
@@ -304,6 +311,38 @@ class Turns:
         task = self.store.change_task(live.attempt.task_id, change)
         live.heeded = now
         return task
+
+    def heed_warning(self, live: Live, limited: base.Limited) -> bool:
+        """Takes in a warning of a limit; whether a person is to be told, once a window and mark."""
+        if not self.allowance.warned(live.attempt, limited):
+            return False
+        executor, account = self._whose(live)
+        payload: LimitWarning = {"executor": executor, "account": account, "limit": limited.limit}
+        if limited.model:
+            payload["model"] = limited.model
+        if limited.used is not None:
+            payload["used"] = limited.used
+        if limited.resets_at is not None:
+            payload["resets_at"] = stamp(limited.resets_at)
+        self.store.tell(Event(type="limit.warning", task_id=live.attempt.task_id, payload=payload))
+        return True
+
+    def heed_work(self, live: Live) -> bool:
+        """Takes in, once, that an agent works; whether that ends a limit sooner than was said."""
+        if live.worked or not live.tally.alive:
+            return False
+        live.worked = True
+        if not self.allowance.works(live.attempt):
+            return False
+        executor, account = self._whose(live)
+        payload: LimitLifted = {"executor": executor, "account": account}
+        self.store.tell(Event(type="limit.lifted", task_id=live.attempt.task_id, payload=payload))
+        return True
+
+    def _whose(self, live: Live) -> tuple[str, str]:
+        """The executor of an attempt, and the account that it works on."""
+        choice = self.user.named(live.attempt.executor, f"attempt {live.attempt.id}")
+        return choice.name, self.allowance.account(choice)
 
     def _check_alone(self, task_id: str) -> None:
         """Raises Busy where a process of the task lives, though nobody may drive it just now."""
@@ -680,6 +719,7 @@ class Turns:
             tried=live.tried,
             begun_at=live.attempt.created_at,
         )
+        self._note_limit(live, ending)
         task, decision = self._judge(task, end, self.attempts.inbox(live.attempt.id))
         attempt = self._record_end(live, ending, status)
         log.info(
@@ -771,6 +811,19 @@ class Turns:
             return judged(current, given[0], end, self.clock())
 
         return self.store.change_task(task.id, change), given[0]
+
+    def _note_limit(self, live: Live, ending: base.Finished | base.Failed) -> None:
+        """A limit that the attempt failed at holds for all that use the account."""
+        if not isinstance(ending, base.Failed) or live.stopped:
+            return
+        if met := self.allowance.met(live.attempt, ending, live.tally.limit):
+            executor, account = self._whose(live)
+            payload: LimitReached = {
+                "executor": executor, "account": account, "limit": met.limit, "until": stamp(met.until),
+            }  # fmt: skip
+            if met.model:
+                payload["model"] = met.model
+            self.store.tell(Event(type="limit.reached", task_id=live.attempt.task_id, payload=payload))
 
     def _record_end(self, live: Live, ending: base.Finished | base.Failed, status: Exit | None) -> Attempt:
         tally = live.tally

@@ -17,7 +17,8 @@ from sow.value import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from sow.config import UserConfig
+    from sow.allowance import Allowance
+    from sow.config import RepositoryConfig, UserConfig
     from sow.deleting import Deleter
     from sow.finishing import Finisher
     from sow.git.places import Places
@@ -189,6 +190,7 @@ def turns(
     held = store(wanted, actor=actor, run_id=run)
     settings = RepositoryConfig.read(held.layout.main)
     variables = dict(os.environ if environment is None else environment)
+    chosen = user or UserConfig.read(os.environ)
     return Turns(
         layout=held.layout,
         store=held,
@@ -196,12 +198,23 @@ def turns(
         workspace=Folder.of(held) if held.layout.outside else Workspace.of(held, settings, variables),
         drivers=Drivers(held),
         runner=LocalRunner(base_env={}),
-        user=user or UserConfig.read(os.environ),
+        user=chosen,
         repository=settings,
         environment=variables,
         run_id=run,
         clock=time.time,
+        allowance=allowance(held.layout, chosen, settings, variables),
     )
+
+
+def allowance(
+    layout: "Layout", user: "UserConfig", settings: "RepositoryConfig", variables: "Mapping[str, str]"
+) -> "Allowance":
+    """What the limits of the user's accounts allow in a project."""
+    from sow.accounts import Accounts
+    from sow.allowance import Allowance
+
+    return Allowance(Accounts(variables), layout.folder, user, variables, settings.environment, time.time)
 
 
 def check_can_start(turns: "Turns", task: "Task", role: str = "") -> None:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
 from typing import Any
 
 import click
 
 from sow import find
+from sow.accounts import Accounts
 from sow.attempt import Attempts, summed
 from sow.cli import opening
 from sow.cli.text import plain
 from sow.cli.words import age, standing, tell_unknown
-from sow.clock import is_unset, seconds
+from sow.clock import is_unset, seconds, stamp
 from sow.errors import NotFound, SowError
+from sow.pool import Pool, words
 from sow.review import inbox
 from sow.runner.local import LocalRunner, Running
 from sow.store import Store
@@ -66,6 +69,7 @@ def page(store: Store) -> dict[str, Any]:
             for b in (*store.broken_files(), *held.broken)
         ],
         "spent": summed(every),
+        "limits": [_limit(pool, store.clock()) for pool in Accounts(os.environ).all(store.clock())],
         "now": store.clock(),
     }
 
@@ -83,6 +87,8 @@ def text(held: dict[str, Any]) -> str:
     if held["waits"]:
         lines += ["", "Waiting for you (sow review):"]
         lines += [_waiting(item, held["now"]) for item in held["waits"]]
+    if told := [line for limit in held["limits"] for line in limit["text"]]:
+        lines += ["", "Limits:", *(f"  {line}" for line in told)]
     done = sum(row["status"] == "completed" for row in held["tasks"])
     spent = held["spent"]
     cost = f"   spent ${spent['usd']:.2f}" if spent["usd"] else ""
@@ -90,6 +96,24 @@ def text(held: dict[str, Any]) -> str:
     cost += f"   {tokens:,} tokens" if tokens else ""
     lines += ["", f"{len(held['tasks'])} total tasks, {done} completed{cost}"]
     return plain("\n".join(lines))
+
+
+def _limit(pool: Pool, now: float) -> dict[str, Any]:
+    held = [(met.until, met.limit) for met in pool.limits if met.until > now]
+    return {
+        "account": pool.account,
+        "executor": pool.executor,
+        "used_up": [{"limit": limit, "until": stamp(until)} for until, limit in held],
+        "warnings": [
+            {
+                "limit": one.limit,
+                "used": one.used,
+                "resets_at": None if one.resets_at is None else stamp(one.resets_at),
+            }
+            for one in pool.warnings
+        ],
+        "text": words(pool, now),
+    }
 
 
 def _waiting(item: dict[str, Any], now: float) -> str:

@@ -37,6 +37,8 @@ class UserConfig:
     path: str
     executors: Mapping[str, documents.ExecutorConfig] = field(default_factory=dict)
     bindings: Mapping[str, str] = field(default_factory=dict)
+    hold_at: float | None = None
+    """From how many percent of a limit on no task is started; None: only one that is used up holds them."""
     held: Document | None = None
     """The file as it was read, which knows the lines; None where the settings are of no file."""
 
@@ -48,7 +50,8 @@ class UserConfig:
         """
         held = reading.read(user_path(environment), SCHEMA)
         agents = held.value.get("agents", {})
-        return cls(held.where, agents.get("executors", {}), agents.get("bindings", {}), held)
+        hold_at = held.value.get("limits", {}).get("hold_at")
+        return cls(held.where, agents.get("executors", {}), agents.get("bindings", {}), hold_at, held)
 
     def for_role(self, role: str, environment: Mapping[str, str]) -> ExecutorChoice:
         """The executor that plays `role`. Raises NotFound for a name that is configured nowhere."""
