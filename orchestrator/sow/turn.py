@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from sow import files, holding, lease, outfit, ports, prompts, roles, shim
+from sow import files, handover, holding, lease, outfit, ports, prompts, roles, shim
 from sow.allowance import Allowance
 from sow.attempt import Attempt, Attempts, spent_in
 from sow.change import Change, Event
@@ -355,9 +355,7 @@ class Turns:
 
     def choice(self, task: Task) -> ExecutorChoice:
         """The executor of the task's next turn: the one that has its session, else its role's."""
-        if task.executor and task.session_id and not task.fresh:
-            return self.user.named(task.executor, f"task {task.id}")
-        return self.user.for_role(task.assigned_agent, self.environment)
+        return self.user.for_task(task, self.environment)
 
     def _session(
         self, task: Task, executor: base.Executor, tried: tuple[str, ...]
@@ -413,11 +411,8 @@ class Turns:
         words = task.answer["text"] if task.answer else ""
         is_feedback = self._is_feedback(task)
         if action == "spawn":
-            note = f"A person answered an earlier question of yours: {words}" if words else ""
-            note = "" if is_feedback else note  # it is told with all other feedback
-            if not is_unset(task.started_at):
-                found = "Earlier work on this task may be in this folder already: look before you begin."
-                note = f"{found}\n\n{note}"
+            words = "" if is_feedback else words  # it is told with all other feedback
+            note = self._handed_over(task, words)
             role = prompts.role_text(task.assigned_agent, self.layout.main)
             return prompts.first(
                 task, role, self.store.description(task), self.store.feedback(task), note.strip(),
@@ -427,6 +422,13 @@ class Turns:
         if words:
             return prompts.reviewed(words, task.iteration) if is_feedback else prompts.answered(words)
         return prompts.nudge(task) if reason == "nudge" else prompts.go_on(task)
+
+    def _handed_over(self, task: Task, answer: str) -> str:
+        if is_unset(task.started_at):
+            return f"A person answered an earlier question: {answer}" if answer else ""
+        folder = self.layout.task(task.phase, task.id)
+        known = handover.of(task, self.store.log, folder, self.attempts, self.workspace, self.user, answer)
+        return handover.text(known)
 
     def _command(self, executor: base.Executor, turn: base.Turn, action: str) -> base.Command:
         make = {"spawn": executor.spawn, "resume": executor.resume, "attach": executor.attach}[action]

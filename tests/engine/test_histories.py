@@ -7,6 +7,7 @@ import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -394,4 +395,29 @@ def test_an_agent_that_falls_silent_is_ended_and_a_person_is_asked(stage_with: C
     stage.answer(task_id, "Go on.")
     stage.run()
     assert stage.statuses() == {task_id: "needs_review"}
+    assert_sound(stage)
+
+
+def test_a_fresh_session_is_handed_what_the_one_before_has_asked_said_noted_and_changed(stage: Stage) -> None:
+    first: list[dict[str, Any]] = [
+        {"edit": {"path": "a.txt", "content": "half of it\n"}},
+        {"log": "The old tests are wrong."},
+        {"say": "I have got half of it."},
+        ask("Which half next?"),
+    ]
+    task_id = stage.add(first)
+    stage.run()
+    stage.retry(task_id, fresh=True)
+    stage.run()
+    first_prompt, second_prompt = stage.told(task_id)
+    assert "What happened before" not in first_prompt
+    for words in (
+        "has not answered: Which half next?",
+        "I have got half of it.",
+        "The old tests are wrong.",
+        " a.txt | 1 +",
+        "+half of it",
+    ):
+        assert words in second_prompt
+    assert len(stage.sessions(task_id)) == 2
     assert_sound(stage)

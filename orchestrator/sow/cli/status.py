@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 
 import click
@@ -15,12 +17,13 @@ from sow.cli import opening
 from sow.cli.text import plain
 from sow.cli.words import age, standing, tell_unknown
 from sow.clock import is_unset, seconds, stamp
+from sow.config import RepositoryConfig, UserConfig
 from sow.errors import NotFound, SowError
 from sow.pool import Pool, words
 from sow.review import inbox
 from sow.runner.local import LocalRunner, Running
 from sow.store import Store
-from sow.task import IN_PROGRESS, Task
+from sow.task import IN_PROGRESS, PENDING, Task
 
 
 @click.command()
@@ -52,6 +55,9 @@ def status(settings: dict[str, Any], everything: bool, as_json: bool) -> None:
 def page(store: Store) -> dict[str, Any]:
     """The state of a project in figures and lists, as `--json` prints it."""
     held = store.tasks()
+    now = store.clock()
+    pools = Accounts(os.environ).all(now)
+    limited = _limited(store, held.tasks) if pools else set()
     attempts = Attempts(store.layout)
     every = list(attempts.all())
     running = {a.task_id: a.id for a in every if not a.ended and _runs(attempts, a.id)}
@@ -60,7 +66,7 @@ def page(store: Store) -> dict[str, Any]:
         **standing(store),
         "folder": store.layout.folder,
         "outside": store.layout.outside,
-        "tasks": [_row(task, running.get(task.id)) for task in held.tasks],
+        "tasks": [_row(task, running.get(task.id), task.id in limited) for task in held.tasks],
         "waits": [
             {"id": i.task.id, "kind": i.kind, "text": i.text, "since": i.since} for i in inbox(held.tasks)
         ],
@@ -69,8 +75,8 @@ def page(store: Store) -> dict[str, Any]:
             for b in (*store.broken_files(), *held.broken)
         ],
         "spent": summed(every),
-        "limits": [_limit(pool, store.clock()) for pool in Accounts(os.environ).all(store.clock())],
-        "now": store.clock(),
+        "limits": [_limit(pool, now) for pool in pools],
+        "now": now,
     }
 
 
@@ -98,6 +104,22 @@ def text(held: dict[str, Any]) -> str:
     return plain("\n".join(lines))
 
 
+def _limited(store: Store, tasks: Iterable[Task]) -> set[str]:
+    """The tasks whose next start waits for a limit of the account that they use."""
+    try:
+        user, settings = UserConfig.read(os.environ), RepositoryConfig.read(store.layout.main)
+    except SowError:
+        return set()  # `sow run` will say what is wrong with them
+    allowance = opening.allowance(store.layout, user, settings, os.environ)
+    found = set()
+    for task in tasks:
+        if task.status in (PENDING, IN_PROGRESS):
+            with suppress(SowError):
+                if allowance.hold(task, user.for_task(task, os.environ)):
+                    found.add(task.id)
+    return found
+
+
 def _limit(pool: Pool, now: float) -> dict[str, Any]:
     held = [(met.until, met.limit) for met in pool.limits if met.until > now]
     return {
@@ -122,7 +144,7 @@ def _waiting(item: dict[str, Any], now: float) -> str:
     return f"{head}: {_first(item['text'])}" if item["text"] else head
 
 
-def _row(task: Task, attempt: str | None) -> dict[str, Any]:
+def _row(task: Task, attempt: str | None, limited: bool) -> dict[str, Any]:
     return {
         "id": task.id,
         "name": task.name,
@@ -133,6 +155,7 @@ def _row(task: Task, attempt: str | None) -> dict[str, Any]:
         "priority": task.priority or "normal",
         "depends_on": list(task.depends_on or ()),
         "not_before": None if is_unset(task.not_before) else task.not_before,
+        "limited": limited and not attempt,
         "error": task.error["message"] if task.error else None,
     }
 
@@ -151,6 +174,8 @@ def _more(row: dict[str, Any]) -> str:
         parts.append(f"after {', '.join(row['depends_on'])}")
     if row["not_before"] and row["status"] == "pending":
         parts.append(f"not before {row['not_before']}")
+    elif row["limited"]:
+        parts.append("waits for its account's limit")
     if row["error"] and row["status"] in ("pending", "paused"):
         parts.append(_first(row["error"]))
     return f"  ({'; '.join(parts)})" if parts else ""

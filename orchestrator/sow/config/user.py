@@ -14,6 +14,7 @@ from sow.config.reading import Source
 from sow.document import Document
 from sow.errors import NotFound, Refused
 from sow.nearest import did_you_mean
+from sow.task import Task
 from sow_executors import catalog
 
 if TYPE_CHECKING:
@@ -57,6 +58,12 @@ class UserConfig:
         """The executor that plays `role`. Raises NotFound for a name that is configured nowhere."""
         name, source = self.bound(role, environment)
         return self.named(name, str(source))
+
+    def for_task(self, task: Task, environment: Mapping[str, str]) -> ExecutorChoice:
+        """The executor of a task's next turn: the one that has its session, else that of its role."""
+        if task.executor and task.session_id and not task.fresh:
+            return self.named(task.executor, f"task {task.id}")
+        return self.for_role(task.assigned_agent, environment)
 
     def bound(self, role: str, environment: Mapping[str, str]) -> tuple[str, Source]:
         """The name of the executor that plays `role`, whether there is one or not, and who says so."""
