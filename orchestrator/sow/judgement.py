@@ -44,7 +44,7 @@ ERROR_TYPES: dict[str, ErrorType] = {
 LONGEST_WAIT = 40 * 86400.0
 """Seconds: no limit has a longer window than a month."""
 
-RETRYABLE = ("usage_limit", "rate_limit", "overloaded", "server_error", "network")
+RETRYABLE = ("usage_limit", "rate_limit", "overloaded", "server_error", "network", "session_conflict")
 
 
 def judged(task: Task, decision: Decision, end: End, now: float) -> Change:

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import structlog
 
 import sow_schemas
-from sow import eventlog, files, lease, process
+from sow import eventlog, files, lease, opened, process
 from sow.attempt import Attempt
 from sow.branches import Branches
 from sow.change import Change, Event
@@ -28,6 +28,7 @@ from sow.clock import is_unset, seconds
 from sow.edits import put_back_words
 from sow.errors import Busy, Failed, NotFound, SowError
 from sow.gate import Gate, without_wait
+from sow.opened import SessionOpen
 from sow.pool import warning_words
 from sow.ready import Ready
 from sow.recovery.policy import Nudge, Restart
@@ -53,6 +54,9 @@ RESCAN_SECONDS = 30.0
 
 AT_ONCE_BYTES = 4 << 20
 """How much of one agent's output is read before the others', and what else has come, have their turn."""
+
+_SESSION_OF = "the session of "
+"""Under this name, and a task's id, the process is watched that has the task's session open."""
 
 Kind = Literal["started", "said", "used", "retried", "settled", "changed", "problem", "limit"]
 
@@ -290,6 +294,8 @@ class Scheduler:
     def _begin(self, task: Task, *, reason: Reason | None = None, tried: tuple[str, ...] = ()) -> None:
         try:
             live = self.turns.begin(task, reason=reason, tried=tried)
+        except SessionOpen as fault:
+            self._await_session(task.id, fault)
         except Busy as fault:
             self._held_back.add(task.id)
             self._put(task.id)
@@ -312,6 +318,19 @@ class Scheduler:
         self.turns.keep_session(live)
         self._follow_from_now(live)
         self._heed(live)
+
+    def _await_session(self, task_id: str, fault: SessionOpen) -> None:
+        """A task whose session is open elsewhere waits for the end of the process that has it."""
+        now = self.turns.clock()
+        self._change(task_id, lambda current: opened.waiting(current, fault.reason, now))
+        key = f"{_SESSION_OF}{task_id}"
+        self.watcher.forget_process(key)
+        self.watcher.add_process(Running(key, self.turns.layout.locks, fault.holder))
+
+    def _end_wait(self, task_id: str) -> None:
+        """The process that had the session of a task open is gone."""
+        self.watcher.forget_process(f"{_SESSION_OF}{task_id}")
+        self._change(task_id, lambda current: Change(task=opened.without_wait(current)))
 
     def _pause_failed(self, task: Task, fault: SowError) -> None:
         """A task that could not be started waits for a person, with what was wrong."""
@@ -357,7 +376,7 @@ class Scheduler:
             self.watch(Note("problem", self._ready.tasks.get(task_id), f"{fault} {fault.hint}".strip()))
             return
         self._ready.put(task)
-        self.watch(Note("changed", task, _question(task)))
+        self.watch(Note("changed", task, _question(task) or _wait_of(task)))
 
     # -- waiting ------------------------------------------------------------------------------
 
@@ -366,6 +385,8 @@ class Scheduler:
             match kind:
                 case "process" if key in self.live:
                     self.live[key].over = self.live[key].behind = True
+                case "process" if key.startswith(_SESSION_OF):
+                    self._end_wait(key.removeprefix(_SESSION_OF))
                 case "folder" if key == self._events_folder():
                     self._take_in_events()
                 case "folder" if (live := self.live.get(key.rpartition("/")[2])) is not None:
@@ -670,6 +691,11 @@ class Scheduler:
 
 def _question(task: Task) -> str:
     return task.question["text"] if task.question else ""
+
+
+def _wait_of(task: Task) -> str:
+    """What a task waits for, where somebody else has its session."""
+    return task.error["message"] if task.error and task.not_before and opened.is_waiting(task) else ""
 
 
 def _ending(settled: Settled) -> str:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from sow import files, handover, holding, lease, outfit, ports, prompts, roles, shim
+from sow import files, handover, holding, lease, opened, outfit, ports, prompts, roles, shim
 from sow.allowance import Allowance
 from sow.attempt import Attempt, Attempts, spent_in
 from sow.change import Change, Event
@@ -185,8 +185,9 @@ class Turns:
 
         `prompt` says something of the caller's own instead of what the state calls for.
         Raises SowError where a step can't be done, Busy where somebody else drives the task or
-        has just changed it; the task's state is then untouched up to step 6, and after it says
-        that the task is in progress, to be gone on with.
+        has just changed it, SessionOpen where its session is open elsewhere; the task's state
+        is then untouched up to step 6, and after it says that the task is in progress, to be
+        gone on with.
         """
         if agent and agent != task.assigned_agent:
             task = task.replace(assigned_agent=agent)
@@ -197,6 +198,8 @@ class Turns:
         executor = executor_of(choice)
         folder, branch, start = self.workspace.prepare(task)
         session, action = self._session(task, executor, tried)
+        if session and action == "resume":
+            opened.check(executor, session, self._passed(executor), task.id)
         block = self._ports(task)
 
         attempt_id = self.attempts.reserve(task.id, task.iteration)
@@ -599,6 +602,7 @@ class Turns:
         self._check_alone(task.id)
         choice = self.choice(task)
         executor = executor_of(choice)
+        opened.check(executor, task.session_id, self._passed(executor), task.id)
         folder, _, _ = self.workspace.prepare(task)
         block = self._ports(task)
         attempt_id = self.attempts.reserve(task.id, task.iteration)

@@ -218,22 +218,29 @@ def test_a_session_that_the_cli_has_lost_is_begun_anew_under_its_id(stage: Stage
     assert_sound(stage)
 
 
-def test_a_session_that_another_process_is_in_is_left_to_it(stage: Stage) -> None:
+def test_a_session_that_another_process_is_in_is_waited_for(stage: Stage) -> None:
     task_id = stage.add([ask("Well?")], work("a.txt"))
     stage.run()
     stage.answer(task_id, "Yes.")
     (asked,) = stage.tried(task_id)
     with open(Path(stage.layout.runtime, "script", f"{asked.session_id}.lock"), "a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        stage.run()
-    _, refused, other = stage.tried(task_id)
+        run = stage.start("run")
+        run.until_it_says("already in use by a live process")
+        until(lambda: stage.task(task_id).status == "pending")
+    waiting = stage.task(task_id)
+    assert waiting.not_before is not None
+    assert (waiting.attempts, waiting.session_id) == (0, asked.session_id)
+    assert "already in use by a live process" in stage.sow("status").output
+    # A person who knows that it is free need not wait for the next look.
+    stage.retry(task_id)
+    assert run.end() == 5
+    _, refused, resumed = stage.tried(task_id)
     assert (refused.action, refused.error_class) == ("resume", "session_conflict")
-    assert (other.action, other.reason) == ("spawn", "restart")
-    assert other.session_id not in (None, asked.session_id)
-    assert stage.task(task_id).session_id == other.session_id
-    # A new session knows nothing: it is told the task, and the answer that was on its way.
+    assert (resumed.action, resumed.session_id) == ("resume", asked.session_id)
+    # The answer that was on its way came to it.
     assert "Yes." in stage.told(task_id)[2]
-    assert "Earlier work" in stage.told(task_id)[2]
+    assert stage.task(task_id).error is None
     assert_sound(stage)
 
 
