@@ -209,6 +209,34 @@ def test_a_used_up_plan_is_waited_for_and_the_session_goes_on_by_itself(claude: 
     assert datetime.fromisoformat(str(resumed["started_at"])).timestamp() >= resets[0]
 
 
+def test_a_warning_of_the_plan_is_told_once_and_holds_starts_only_where_the_settings_say_so(
+    claude: ClaudeBench,
+) -> None:
+    claude.subscription = True
+    bench, resets = claude.bench, int(time.time()) + 3000
+    claude.script([HAND_IN, Text("It is done.", used=0.93, resets_at=resets)] * 2)
+    said = bench.sow("run", code=WAITS)
+    assert said.count("mine: its five hour limit is 93 % used; it begins anew at") == 1
+    (warning,) = bench.events("limit.warning")
+    assert (warning["limit"], warning["used"]) == ("five_hour", 93.0)
+    assert datetime.fromisoformat(warning["resets_at"]).timestamp() == resets
+    assert "five hour limit is 93 % used" in bench.sow("status")
+    # The same window and mark: it is known.
+    bench.sow("task", "feedback", "010", "Once more")
+    assert "93 % used" not in bench.sow("run", code=WAITS)
+    assert len(bench.events("limit.warning")) == 1
+
+    config = bench.home / ".config" / "sow" / "config.yaml"
+    config.write_text(config.read_text() + "limits: {hold_at: 90}\n")
+    bench.sow("task", "feedback", "010", "And again")
+    run = bench.start("run")
+    log = bench.folder / "started.log"
+    until(lambda: "mine: its five hour limit is 93 % used; its tasks wait until" in log.read_text())
+    run.send_signal(signal.SIGINT)
+    assert run.wait(30) == INTERRUPTED
+    assert len(bench.attempts()) == 2
+
+
 def test_a_login_that_is_refused_is_asked_of_a_person_and_a_retry_completes(claude: ClaudeBench) -> None:
     claude.run(unauthorized())
     paused = claude.bench.task()
