@@ -105,6 +105,7 @@ def test_every_value_is_shown_with_the_variable_the_line_or_the_default_that_it_
                 "type": kind, "settings.yolo_mode": False, "settings.model": None, "custom_args": []
             }.items()
         },
+        "limits.hold_at": (None, default),
     }  # fmt: skip
     ours = shown(there, "repository")
     assert ours["jobs"] == (7, {"kind": "file", "path": f"{who.folder}/.sow/config.yaml", "line": 2})
