@@ -360,6 +360,12 @@ class Turns:
         """The executor of the task's next turn: the one that has its session, else its role's."""
         return self.user.for_task(task, self.environment)
 
+    def check_session(self, task: Task) -> None:
+        """Raises SessionOpen where somebody else has the session open that the next turn goes on in."""
+        if task.session_id and not task.fresh:
+            executor = executor_of(self.choice(task))
+            opened.check(executor, task.session_id, self._passed(executor), task.id)
+
     def _session(
         self, task: Task, executor: base.Executor, tried: tuple[str, ...]
     ) -> tuple[str | None, Action]:

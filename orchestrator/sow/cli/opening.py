@@ -218,7 +218,8 @@ def allowance(
 
 
 def check_can_start(turns: "Turns", task: "Task", role: str = "") -> None:
-    """Raises NotFound where the program that would play the task is not on this machine.
+    """Raises NotFound where the program that would play the task is not on this machine, SessionOpen where
+    somebody else has its session open.
 
     To be called before anything is changed; what can't be told by the name is left to the start.
     """
@@ -229,6 +230,7 @@ def check_can_start(turns: "Turns", task: "Task", role: str = "") -> None:
     from sow.errors import NotFound, Refused
     from sow_executors.base import BadSettings, Turn
 
+    turns.check_session(task)
     role = role or task.assigned_agent
     choice = turns.choice(task.replace(assigned_agent=role))
     executor = executor_of(choice)
