@@ -22,12 +22,13 @@ FLOORS = {
     2: (
         "values",
         "sow sow.value sow.nearest sow.errors sow.clock sow.jsonlines sow.task sow.change sow.project"
-        " sow.layout sow.logs sow.state sow.sizes sow.caps",
+        " sow.layout sow.logs sow.state sow.sizes sow.caps sow.pool",
     ),
     3: (
         "hands",
         "sow.files sow.document sow.process sow.runner sow.lease sow.git sow.roles sow.config sow.find"
-        " sow.eventlog sow.shim sow.project_types sow.inside sow.forge sow.ports sow.outfit",
+        " sow.eventlog sow.shim sow.project_types sow.inside sow.forge sow.ports sow.outfit"
+        " sow.accounts",
     ),
     4: (
         "decisions",
@@ -39,8 +40,8 @@ FLOORS = {
     6: (
         "engine",
         "sow.attaching sow.report sow.adding sow.moving sow.advancing sow.continuing sow.setup sow.removal"
-        " sow.validate sow.workplace sow.workspace sow.driving sow.turn sow.review sow.obstacles"
-        " sow.finishing sow.deleting sow.outside sow.branches"
+        " sow.validate sow.workplace sow.workspace sow.driving sow.allowance sow.handover sow.opened sow.turn"
+        " sow.gate sow.review sow.obstacles sow.finishing sow.deleting sow.outside sow.branches"
         " sow.scheduler sow.worktree sow.doctor sow.recovery.restore sow.recovery",
     ),
     7: ("faces", "sow.cli sow.demo sow.__main__"),

@@ -178,6 +178,13 @@ class Limited:
     resets_at: float | None = None
     """Seconds since the epoch, where the CLI says so."""
     limit: str = ""
+    """Its name, as the CLI has it."""
+    used: float | None = None
+    """How much of it is used, in percent, where the CLI says so."""
+    threshold: float | None = None
+    """The mark, in percent, that was passed, where the CLI names one."""
+    model: str = ""
+    """A word in the names of the models that it is for; empty where it is for all."""
 
 
 @dataclass(frozen=True, slots=True)

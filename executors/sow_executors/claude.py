@@ -8,8 +8,10 @@ result counts more than the exit code, which is 0 after an interruption too.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from sow_executors import ends, settings
@@ -31,7 +33,7 @@ from sow_executors.base import (
     Turn,
     Used,
 )
-from sow_executors.extras import Answer, Login
+from sow_executors.extras import Answer, Login, Opened
 from sow_executors.lines import amount, count, detail, is_uuid, parse, table, tables, words
 
 _VERSION = re.compile(r"(\d+\.\d+\.\d\S*) \(Claude Code\)")
@@ -50,6 +52,9 @@ _OURS = frozenset(
         *("--bg", "--background", "--cloud", "--teleport", "-w", "--worktree"),
     ]
 )
+
+_MODELS: Mapping[str, str] = {"seven_day_opus": "opus", "seven_day_sonnet": "sonnet"}
+"""The limits that are one model's; every other is the whole account's."""
 
 _TELLING = ("command", "file_path", "path", "pattern", "url", "query", "description", "skill", "prompt")
 """Keys of tool inputs, most telling first."""
@@ -141,6 +146,24 @@ class Claude:
     def logs_in(self, program: str) -> tuple[str, ...]:
         return (program, "auth", "login")
 
+    def account(self, settings: Mapping[str, object], env: Mapping[str, str]) -> tuple[str, ...]:
+        """Whoever has logged in below the configuration's folder, unless a variable says who it is."""
+        return (_config_folder(env), *(f"{name}={env[name]}" for name in _WHOSE if env.get(name)))
+
+    def open_in(self, session_id: str, env: Mapping[str, str]) -> tuple[Opened, ...]:
+        """By the register that `claude agents` prints, where each process has a file, a killed one too."""
+        found = []
+        for path in sorted(Path(_config_folder(env), "sessions").glob("*.json")):
+            try:
+                told = parse(path.read_text(encoding="utf-8")) or {}
+            except (OSError, ValueError):
+                continue
+            ticks = words(told.get("procStart"))
+            if words(told.get("sessionId")) == session_id and (pid := count(told.get("pid"))):
+                where = "a terminal" if told.get("entrypoint") == "cli" else "another program"
+                found.append(Opened(pid, int(ticks) if ticks.isdecimal() else None, where))
+        return tuple(found)
+
     def _headless(self, turn: Turn, opening: str) -> Command:
         argv = (
             _program(turn.settings),
@@ -151,6 +174,18 @@ class Claude:
         # A shell command left in the background would hold the process for minutes after its result.
         env = {"CLAUDE_CODE_DISABLE_BACKGROUND_TASKS": "1"}
         return Command(argv, turn.folder, stdin=turn.prompt, env=env)
+
+
+_WHOSE = (
+    *("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "ANTHROPIC_BASE_URL", "ANTHROPIC_PROFILE"),
+    *("CLAUDE_CODE_OAUTH_TOKEN", "CLAUDE_CODE_USE_BEDROCK", "CLAUDE_CODE_USE_VERTEX"),
+    *("CLAUDE_CODE_USE_FOUNDRY", "AWS_BEARER_TOKEN_BEDROCK", "AWS_PROFILE"),
+)
+"""The variables that decide whose account is used."""
+
+
+def _config_folder(env: Mapping[str, str]) -> str:
+    return env.get("CLAUDE_CONFIG_DIR") or os.path.join(env.get("HOME") or os.path.expanduser("~"), ".claude")
 
 
 def _program(given: Mapping[str, object]) -> str:
@@ -293,10 +328,14 @@ class ClaudeReader:
             return []
         # Turned down by the plan, and taken on by paid overage: the work goes on.
         rejected = status == "rejected" and info.get("isUsingOverage") is not True
+        name = words(info.get("rateLimitType"))
         limit = Limited(
             "rejected" if rejected else "warning",
             amount(info.get("resetsAt")),
-            words(info.get("rateLimitType")),
+            name,
+            _percent(info.get("utilization")),
+            _percent(info.get("surpassedThreshold")),
+            _MODELS.get(name, ""),
         )
         if limit == self._limit:
             return []
@@ -383,6 +422,12 @@ class ClaudeReader:
             return self._limit.resets_at
         old = re.search(r"usage limit reached\|(\d{9,11})\b", message)
         return float(old[1]) if old else None
+
+
+def _percent(told: object) -> float | None:
+    """A part of the whole in percent."""
+    part = amount(told)
+    return None if part is None else round(part * 100, 1)
 
 
 def _message(event: Mapping[str, Any]) -> str:

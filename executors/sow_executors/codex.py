@@ -132,6 +132,13 @@ class Codex:
     def logs_in(self, program: str) -> tuple[str, ...]:
         return (program, "login")
 
+    def account(self, settings: Mapping[str, object], env: Mapping[str, str]) -> tuple[str, ...]:
+        """Whoever has logged in below Codex's home, unless a key or a profile says who it is."""
+        home = env.get("CODEX_HOME") or str(Path(env.get("HOME") or Path.home()) / ".codex")
+        said = (*_KEYS, "OPENAI_API_KEY", "OPENAI_BASE_URL")
+        keys = (f"{name}={env[name]}" for name in said if env.get(name))
+        return (home, _profile(settings) or "", *keys)
+
     def _headless(self, turn: Turn, *how: str) -> Command:
         argv = (_program(turn.settings), "exec", "--json", "--skip-git-repo-check", *_options(turn), *how)
         return Command(argv, turn.folder, stdin=turn.prompt)
@@ -139,6 +146,10 @@ class Codex:
 
 def _program(given: Mapping[str, object]) -> str:
     return settings.word(given, "program") or "codex"
+
+
+def _profile(given: Mapping[str, object]) -> str | None:
+    return settings.word(given, "profile")
 
 
 def _session(turn: Turn) -> str:
@@ -158,7 +169,7 @@ def _options(turn: Turn) -> tuple[str, ...]:
     options += _UNPROFILED
     if model := settings.word(given, "model"):
         options.append(f"--model={model}")
-    if profile := settings.word(given, "profile"):
+    if profile := _profile(given):
         options.append(f"--profile={profile}")
     return (*options, *settings.spare("codex", turn.custom_args, _OURS))
 

@@ -34,6 +34,36 @@ class KnowsSessions(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A process that has a session open, as its CLI notes it: it may be gone by now."""
+
+    pid: int
+    start_ticks: int | None = None
+    """Its start time as the kernel tells it (field 22 of /proc/PID/stat), where the CLI notes it."""
+    where: str = "another program"
+    """For people: `a terminal`, `another program`."""
+
+
+@runtime_checkable
+class ShowsOpenSessions(Protocol):
+    """Its CLI lets two processes write one session, and notes which processes have which session open."""
+
+    def open_in(self, session_id: str, env: Mapping[str, str]) -> tuple[Opened, ...]:
+        """The processes that are noted for a session; `env` as above. Never raises."""
+        ...
+
+
+@runtime_checkable
+class NamesAccount(Protocol):
+    """It knows what decides whose account its CLI works on; of another, all its variables do."""
+
+    def account(self, settings: Mapping[str, object], env: Mapping[str, str]) -> tuple[str, ...]:
+        """Words that are the same for the same account, and no others. They may be secrets: they are
+        never kept, only compared by their fingerprint. `env` as above."""
+        ...
+
+
 @runtime_checkable
 class CountsOn(Protocol):
     """Its CLI tells what a whole session has used, where a reader owes what its attempt has added."""

@@ -40,6 +40,16 @@ def seconds(stamped: str) -> float:
     return moment.timestamp()
 
 
+def local(at: float, now: float) -> str:
+    """A moment for people, both in seconds since the epoch: `14:30 (in 2 h 5 min)`, in local time."""
+    there, here = time.localtime(at), time.localtime(now)
+    left = max(round(at - now), 0)
+    form = "%H:%M:%S" if left < 120 else "%H:%M" if there[:3] == here[:3] else "%a %d %b %H:%M"
+    days, hours, minutes = left // 86400, left % 86400 // 3600, left % 3600 // 60
+    parts = [f"{days} d"] * bool(days) + [f"{hours} h"] * bool(hours) + [f"{minutes} min"] * bool(minutes)
+    return f"{time.strftime(form, there)} (in {' '.join(parts[:2]) if left >= 120 else f'{left} s'})"
+
+
 def moment(stamped: "str | None") -> float:
     """The same for a time that may not be set, which is before any other: 0."""
     return 0.0 if is_unset(stamped) else seconds(str(stamped))

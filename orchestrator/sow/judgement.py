@@ -43,7 +43,10 @@ ERROR_TYPES: dict[str, ErrorType] = {
 }
 """A class of failure in the words of the wire format that others read; any other is `unknown`."""
 
-RETRYABLE = ("usage_limit", "rate_limit", "overloaded", "server_error", "network")
+LONGEST_WAIT = 40 * 86400.0
+"""Seconds: no limit has a longer window than a month."""
+
+RETRYABLE = ("usage_limit", "rate_limit", "overloaded", "server_error", "network", "session_conflict")
 
 
 def judged(task: Task, decision: Decision, end: End, now: float) -> Change:
@@ -86,6 +89,7 @@ def _asked(task: Task, ask: AskPerson, end: End, now: float) -> Change:
 def _later(task: Task, later: Later, end: End, now: float) -> Change:
     assert isinstance(end.ending, Failed), "only a failure is tried again later"
     at = max(later.until, now) if later.until is not None else now + later.seconds
+    at = min(at, now + LONGEST_WAIT)  # a time is what a program printed
     not_before = stamp(at) if at > now else None
     waiting = _with_error(task.postpone(not_before=not_before), end.ending, now)
     payload: TaskRetryScheduled = {"not_before": not_before or stamp(now), "reason": end.ending.message}

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import heapq
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from graphlib import CycleError, TopologicalSorter
 
 from sow.clock import moment
@@ -53,8 +53,13 @@ class Ready:
         for needed in (old.depends_on or ()) if old else ():
             self._dependents[needed].discard(task_id)
 
-    def take(self, now: float, busy: Iterable[str] = ()) -> Task | None:
-        """The task that starts next at `now` (seconds since the epoch), not one of `busy`."""
+    def take(
+        self, now: float, busy: Iterable[str] = (), holds: Callable[[Task], bool] = lambda task: False
+    ) -> Task | None:
+        """The task that starts next at `now` (seconds since the epoch).
+
+        Not one of `busy`, nor one of which `holds` says that something else holds it back.
+        """
         self._wake(now)
         passed: list[tuple[Rank, str]] = []
         held, found = set(busy), None
@@ -63,7 +68,7 @@ class Ready:
             task = self.tasks.get(entry[1])
             if task is None or entry[0] != _rank(task) or _start(task) > now or not self._startable(task):
                 continue  # an older state of it: what it is now stands elsewhere
-            if task.id in held:
+            if task.id in held or holds(task):
                 passed.append(entry)
             else:
                 found = task

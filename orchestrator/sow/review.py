@@ -208,12 +208,15 @@ class Reviewer:
         with self.workspace.lease():
             return self.store.change_task(task_id, change)
 
-    def retry(self, task_id: str, *, fresh: bool) -> Task:
-        """Puts a task back among the waiting. Raises Busy while its agent is at work."""
+    def retry(self, task_id: str, *, fresh: bool, held: bool = False) -> Task:
+        """Puts a task back among the waiting. Raises Busy while its agent is at work.
+
+        `held`: whether something else than its own state has kept it from its start.
+        """
         self.attempts.check_at_rest(task_id)
 
         def change(task: Task) -> Change:
-            if task.status == PENDING and not fresh and is_unset(task.not_before):
+            if task.status == PENDING and not (fresh or held) and is_unset(task.not_before):
                 raise Refused(f"task {task.id} is pending already", "`sow run` starts it")
             again = task.retry(fresh=fresh)
             payload: TaskRetryScheduled = {"not_before": self.store.now(), "reason": "by a person"}

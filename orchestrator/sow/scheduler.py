@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 import sow_schemas
-from sow import eventlog, files, lease, logs, process
+from sow import eventlog, files, lease, logs, opened, process
 from sow.attempt import Attempt
 from sow.branches import Branches
 from sow.budget import Budget
@@ -26,6 +26,9 @@ from sow.change import Change, Event
 from sow.clock import is_unset, seconds
 from sow.edits import put_back_words
 from sow.errors import Busy, Failed, NotFound, SowError
+from sow.gate import Gate, without_wait
+from sow.opened import SessionOpen
+from sow.pool import warning_words
 from sow.ready import Ready
 from sow.recovery.policy import Nudge, Restart
 from sow.recovery.restore import RESTORING, Restored, restore, take_up
@@ -36,7 +39,7 @@ from sow.runner.watch import Watcher
 from sow.state import PutBack
 from sow.task import ENDED, IN_PROGRESS, NEEDS_REVIEW, PAUSED, PENDING, Task
 from sow.turn import AFTER_RESULT_SECONDS, Live, Settled, Turns
-from sow_executors.base import Retried, Said, Started, Used
+from sow_executors.base import Limited, Retried, Said, Started, Used
 
 if TYPE_CHECKING:
     from sow_schemas.documents import AgentTool, LockBroken, Reason
@@ -53,6 +56,9 @@ LOOK_SECONDS = 5.0
 
 AT_ONCE_BYTES = 4 << 20
 """How much of one agent's output is read before the others', and what else has come, have their turn."""
+
+_SESSION_OF = "the session of "
+"""Under this name, and a task's id, the process is watched that has the task's session open."""
 
 Kind = Literal["started", "said", "used", "retried", "settled", "changed", "problem", "limit"]
 
@@ -115,9 +121,11 @@ class Scheduler:
     _signals: list[str] = field(default_factory=list)
     _scanned: float = 0.0
     _branches: Branches = field(init=False)
+    _gate: Gate = field(init=False)
 
     def __post_init__(self) -> None:
         self._branches = Branches(self.turns.store, self.turns.workspace)
+        self._gate = Gate(self.turns, lambda task, words: self.watch(Note("limit", task, words)))
 
     def run(self, *, stay: bool = False) -> Outcome:
         """Runs until nothing can go on without a person; with `stay`, until it is interrupted.
@@ -307,11 +315,18 @@ class Scheduler:
         busy = {live.attempt.task_id for live in self.live.values()} | self._held_back
         if self.only:
             busy |= self._ready.tasks.keys() - {self.only}
-        return self._ready.take(self.turns.clock(), busy)
+        self._gate.open()
+        while (task := self._ready.take(self.turns.clock(), busy, self._gate.holds)) is not None:
+            if self._gate.lets(task):
+                return task
+            busy.add(task.id)
+        return None
 
     def _begin(self, task: Task, *, reason: Reason | None = None, tried: tuple[str, ...] = ()) -> None:
         try:
             live = self.turns.begin(task, reason=reason, tried=tried)
+        except SessionOpen as fault:
+            self._await_session(task.id, fault)
         except Busy as fault:
             self._held_back.add(task.id)
             self._put(task.id)
@@ -334,6 +349,19 @@ class Scheduler:
         self.turns.keep_session(live)
         self._follow_from_now(live)
         self._heed(live)
+
+    def _await_session(self, task_id: str, fault: SessionOpen) -> None:
+        """A task whose session is open elsewhere waits for the end of the process that has it."""
+        now = self.turns.clock()
+        self._change(task_id, lambda current: opened.waiting(current, fault.reason, now))
+        key = f"{_SESSION_OF}{task_id}"
+        self.watcher.forget_process(key)
+        self.watcher.add_process(Running(key, self.turns.layout.locks, fault.holder))
+
+    def _end_wait(self, task_id: str) -> None:
+        """The process that had the session of a task open is gone."""
+        self.watcher.forget_process(f"{_SESSION_OF}{task_id}")
+        self._change(task_id, lambda current: Change(task=opened.without_wait(current)))
 
     def _pause_failed(self, task: Task, fault: SowError) -> None:
         """A task that could not be started waits for a person, with what was wrong."""
@@ -379,7 +407,7 @@ class Scheduler:
             self.watch(Note("problem", self._ready.tasks.get(task_id), f"{fault} {fault.hint}".strip()))
             return
         self._ready.put(task)
-        self.watch(Note("changed", task, _question(task)))
+        self.watch(Note("changed", task, _question(task) or _wait_of(task)))
 
     # -- waiting ------------------------------------------------------------------------------
 
@@ -388,6 +416,8 @@ class Scheduler:
             match kind:
                 case "process" if key in self.live:
                     self.live[key].over = self.live[key].behind = True
+                case "process" if key.startswith(_SESSION_OF):
+                    self._end_wait(key.removeprefix(_SESSION_OF))
                 case "folder" if key == self._events_folder():
                     self._take_in_events()
                 case "folder" if (live := self.live.get(key.rpartition("/")[2])) is not None:
@@ -447,7 +477,14 @@ class Scheduler:
         return max(min(due) - now, 0.0) + 0.001
 
     def _due(self) -> float | None:
-        """When the next task that waits for a time may start, in seconds since the epoch."""
+        """When the next task that waits for a time, or for its account, may start; None for none.
+
+        In seconds since the epoch.
+        """
+        times = [self._wakes_at(), self._gate.opens_at]
+        return min((at for at in times if at is not None), default=None)
+
+    def _wakes_at(self) -> float | None:
         if self.only is None:
             return self._ready.wakes_at()
         task = self._ready.tasks.get(self.only)
@@ -472,9 +509,22 @@ class Scheduler:
                 case Retried(attempt, reason):
                     # Some wait for the network without an end, and say nothing else.
                     self.watch(Note("retried", task, f"tries again ({attempt}): {reason}", live.attempt))
+                case Limited("warning", resets_at, limit, used):
+                    if self.turns.heed_warning(live, report):
+                        who, now = live.attempt.executor, self.turns.clock()
+                        words = warning_words(who, limit, used, resets_at, now)
+                        self.watch(Note("limit", task, words, live.attempt))
                 case _:
                     pass  # it is in the tally, and told at the end
         self._heed(live)
+        if self.turns.heed_work(live):
+            self._let_wait_end(live.attempt.executor)
+
+    def _let_wait_end(self, executor: str) -> None:
+        """A limit is over sooner than was said: whoever waits for its end may begin."""
+        self.watch(Note("limit", None, f"{executor} works again: its limit is over"))
+        for task in [task for task in self._ready.tasks.values() if self._gate.waited_for(task, executor)]:
+            self._change(task.id, lambda current: Change(task=without_wait(current)))
 
     def _heed(self, live: Live) -> None:
         """A question that its process holds pauses the task; once that goes on, the task does."""
@@ -700,6 +750,11 @@ class Scheduler:
 
 def _question(task: Task) -> str:
     return task.question["text"] if task.question else ""
+
+
+def _wait_of(task: Task) -> str:
+    """What a task waits for, where somebody else has its session."""
+    return task.error["message"] if task.error and task.not_before and opened.is_waiting(task) else ""
 
 
 def _ending(settled: Settled) -> str:

@@ -18,11 +18,26 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import sow_schemas
-from sow import caps, eventlog, files, holding, lease, logs, outfit, ports, prompts, roles, shim
+from sow import (
+    caps,
+    eventlog,
+    files,
+    handover,
+    holding,
+    lease,
+    logs,
+    opened,
+    outfit,
+    ports,
+    prompts,
+    roles,
+    shim,
+)
+from sow.allowance import Allowance
 from sow.attempt import Attempt, Attempts, spent_in
 from sow.caps import Caps, Reached, Used
 from sow.change import Change, Event
-from sow.clock import is_unset, moment
+from sow.clock import is_unset, moment, stamp
 from sow.config import ExecutorChoice, RepositoryConfig, UserConfig, bad_settings, executor_of
 from sow.config.executor import settings_of_turn
 from sow.driving import Drivers
@@ -56,6 +71,9 @@ if TYPE_CHECKING:
         Action,
         AttemptEnded,
         AttemptStarted,
+        LimitLifted,
+        LimitReached,
+        LimitWarning,
         Outcome,
         Reason,
         SessionStarted,
@@ -88,6 +106,8 @@ class Live:
     """What it asked, and what it went on from, as far as the task's state agrees with it."""
     setting_up: bool = False
     """Whether its worktree is still being set up, which may be quiet: the agent has not begun."""
+    worked: bool = False
+    """Whether it was taken in that the agent works, which says something of its account's limits."""
     behind: bool = False
     """Whether it has printed more than was read yet."""
     over: bool = False
@@ -172,6 +192,7 @@ class Turns:
     environment: Mapping[str, str]
     run_id: str
     clock: Clock
+    allowance: Allowance
     new_id: Callable[[], str] = lambda: str(uuid.uuid4())
 
     @property
@@ -197,8 +218,9 @@ class Turns:
 
         `prompt` says something of the caller's own instead of what the state calls for.
         Raises SowError where a step can't be done, Busy where somebody else drives the task or
-        has just changed it; the task's state is then untouched up to step 6, and after it says
-        that the task is in progress, to be gone on with.
+        has just changed it, SessionOpen where its session is open elsewhere; the task's state
+        is then untouched up to step 6, and after it says that the task is in progress, to be
+        gone on with.
         """
         if agent and agent != task.assigned_agent:
             task = task.replace(assigned_agent=agent)
@@ -209,6 +231,8 @@ class Turns:
         executor = executor_of(choice)
         folder, branch, start = self.workspace.prepare(task)
         session, action = self._session(task, executor, tried)
+        if session and action == "resume":
+            opened.check(executor, session, self._passed(executor), task.id)
         block = self._ports(task)
         allowed = self._caps(choice, task.assigned_agent)
 
@@ -329,6 +353,38 @@ class Turns:
         live.heeded = now
         return task
 
+    def heed_warning(self, live: Live, limited: base.Limited) -> bool:
+        """Takes in a warning of a limit; whether a person is to be told, once a window and mark."""
+        if not self.allowance.warned(live.attempt, limited):
+            return False
+        executor, account = self._whose(live)
+        payload: LimitWarning = {"executor": executor, "account": account, "limit": limited.limit}
+        if limited.model:
+            payload["model"] = limited.model
+        if limited.used is not None:
+            payload["used"] = limited.used
+        if limited.resets_at is not None:
+            payload["resets_at"] = stamp(limited.resets_at)
+        self.store.tell(Event(type="limit.warning", task_id=live.attempt.task_id, payload=payload))
+        return True
+
+    def heed_work(self, live: Live) -> bool:
+        """Takes in, once, that an agent works; whether that ends a limit sooner than was said."""
+        if live.worked or not live.tally.alive:
+            return False
+        live.worked = True
+        if not self.allowance.works(live.attempt):
+            return False
+        executor, account = self._whose(live)
+        payload: LimitLifted = {"executor": executor, "account": account}
+        self.store.tell(Event(type="limit.lifted", task_id=live.attempt.task_id, payload=payload))
+        return True
+
+    def _whose(self, live: Live) -> tuple[str, str]:
+        """The executor of an attempt, and the account that it works on."""
+        choice = self.user.named(live.attempt.executor, f"attempt {live.attempt.id}")
+        return choice.name, self.allowance.account(choice)
+
     def _check_alone(self, task_id: str) -> None:
         """Raises Busy where a process of the task lives, though nobody may drive it just now."""
         for attempt in self.attempts.of_task(task_id):
@@ -359,9 +415,13 @@ class Turns:
 
     def choice(self, task: Task) -> ExecutorChoice:
         """The executor of the task's next turn: the one that has its session, else its role's."""
-        if task.executor and task.session_id and not task.fresh:
-            return self.user.named(task.executor, f"task {task.id}")
-        return self.user.for_role(task.assigned_agent, self.environment)
+        return self.user.for_task(task, self.environment)
+
+    def check_session(self, task: Task) -> None:
+        """Raises SessionOpen where somebody else has the session open that the next turn goes on in."""
+        if task.session_id and not task.fresh:
+            executor = executor_of(self.choice(task))
+            opened.check(executor, task.session_id, self._passed(executor), task.id)
 
     def _session(
         self, task: Task, executor: base.Executor, tried: tuple[str, ...]
@@ -417,11 +477,8 @@ class Turns:
         words = task.answer["text"] if task.answer else ""
         is_feedback = self._is_feedback(task)
         if action == "spawn":
-            note = f"A person answered an earlier question of yours: {words}" if words else ""
-            note = "" if is_feedback else note  # it is told with all other feedback
-            if not is_unset(task.started_at):
-                found = "Earlier work on this task may be in this folder already: look before you begin."
-                note = f"{found}\n\n{note}"
+            words = "" if is_feedback else words  # it is told with all other feedback
+            note = self._handed_over(task, words)
             role = prompts.role_text(task.assigned_agent, self.layout.main)
             return prompts.first(
                 task, role, self.store.description(task), self.store.feedback(task), note.strip(),
@@ -431,6 +488,13 @@ class Turns:
         if words:
             return prompts.reviewed(words, task.iteration) if is_feedback else prompts.answered(words)
         return prompts.nudge(task) if reason == "nudge" else prompts.go_on(task)
+
+    def _handed_over(self, task: Task, answer: str) -> str:
+        if is_unset(task.started_at):
+            return f"A person answered an earlier question: {answer}" if answer else ""
+        folder = self.layout.task(task.phase, task.id)
+        known = handover.of(task, self.store.log, folder, self.attempts, self.workspace, self.user, answer)
+        return handover.text(known)
 
     def _command(self, executor: base.Executor, turn: base.Turn, action: str) -> base.Command:
         make = {"spawn": executor.spawn, "resume": executor.resume, "attach": executor.attach}[action]
@@ -608,6 +672,7 @@ class Turns:
         self._check_alone(task.id)
         choice = self.choice(task)
         executor = executor_of(choice)
+        opened.check(executor, task.session_id, self._passed(executor), task.id)
         folder, _, _ = self.workspace.prepare(task)
         block = self._ports(task)
         attempt_id = self.attempts.reserve(task.id, task.iteration)
@@ -734,6 +799,7 @@ class Turns:
             tried=live.tried,
             begun_at=live.attempt.created_at,
         )
+        self._note_limit(live, ending)
         task, decision = self._judge(task, end, self.attempts.inbox(live.attempt.id))
         attempt = self._record_end(live, ending, status)
         logs.info(
@@ -840,6 +906,19 @@ class Turns:
             return judged(current, given[0], end, self.clock())
 
         return self.store.change_task(task.id, change), given[0]
+
+    def _note_limit(self, live: Live, ending: base.Finished | base.Failed) -> None:
+        """A limit that the attempt failed at holds for all that use the account."""
+        if not isinstance(ending, base.Failed) or live.stopped:
+            return
+        if met := self.allowance.met(live.attempt, ending, live.tally.limit):
+            executor, account = self._whose(live)
+            payload: LimitReached = {
+                "executor": executor, "account": account, "limit": met.limit, "until": stamp(met.until),
+            }  # fmt: skip
+            if met.model:
+                payload["model"] = met.model
+            self.store.tell(Event(type="limit.reached", task_id=live.attempt.task_id, payload=payload))
 
     def _record_end(self, live: Live, ending: base.Finished | base.Failed, status: Exit | None) -> Attempt:
         tally, folder = live.tally, self.attempts.folder(live.attempt.id)

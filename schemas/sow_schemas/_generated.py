@@ -50,54 +50,67 @@ _KEYS_41 = frozenset(('after', 'before', 'branch'))
 _KEYS_42 = frozenset(('branch', 'gates', 'how', 'name'))
 _KEYS_43 = frozenset(('branch', 'commit', 'gates', 'how', 'name', 'pull_request', 'target'))
 _KEYS_44 = frozenset(('fields', 'phase'))
-_KEYS_45 = frozenset(('created_at', 'enabled', 'inputs', 'outputs', 'status'))
-_KEYS_46 = frozenset(('completed_at', 'created_at', 'enabled', 'failed_at', 'inputs', 'iteration', 'metadata', 'outputs', 'started_at', 'status'))
-_KEYS_47 = frozenset(('created_at', 'enabled', 'inputs', 'outputs', 'status', 'tasks'))
-_KEYS_48 = frozenset(('completed_at', 'created_at', 'enabled', 'failed_at', 'inputs', 'iteration', 'metadata', 'outputs', 'started_at', 'status', 'tasks'))
-_KEYS_49 = frozenset(('branch', 'created_at', 'name', 'statechart', 'type', 'updated_at'))
-_KEYS_50 = frozenset(('agent_sessions', 'branch', 'created_at', 'description', 'name', 'statechart', 'type', 'updated_at'))
-_KEYS_51 = frozenset(('current_state', 'updated_at'))
-_KEYS_52 = frozenset(('branch', 'created_at', 'name', 'phases', 'statechart', 'type', 'updated_at'))
-_KEYS_53 = frozenset(('agent_sessions', 'branch', 'created_at', 'description', 'name', 'phases', 'statechart', 'type', 'updated_at'))
-_KEYS_54 = frozenset(('initial', 'name', 'phases', 'states'))
-_KEYS_55 = frozenset(('branch_prefixes', 'description', 'final', 'initial', 'name', 'phases', 'states'))
-_KEYS_56 = frozenset(('state',))
-_KEYS_57 = frozenset(('effects', 'event', 'state'))
-_KEYS_58 = frozenset(('phase',))
-_KEYS_59 = frozenset(('carry', 'enter', 'metadata', 'phase', 'status'))
-_KEYS_60 = frozenset(('to', 'type'))
-_KEYS_61 = frozenset(('completion', 'inputs', 'metadata', 'outputs', 'statuses', 'task_metadata', 'tasks'))
-_KEYS_62 = frozenset(('artifact',))
-_KEYS_63 = frozenset(('phase', 'prompt', 'transitions'))
-_KEYS_64 = frozenset(('event', 'target'))
-_KEYS_65 = frozenset(('description', 'effects', 'event', 'guards', 'target'))
-_KEYS_66 = frozenset(('artifacts', 'dependencies', 'metadata', 'task_metadata', 'tasks', 'text'))
-_KEYS_67 = frozenset(('equals', 'field'))
-_KEYS_68 = frozenset(('equals', 'field', 'phase'))
-_KEYS_69 = frozenset(('all', 'at_least', 'completed', 'phase'))
-_KEYS_70 = frozenset(('type',))
-_KEYS_71 = frozenset(('approved', 'metadata', 'of', 'phase', 'this_iteration', 'type', 'which'))
-_KEYS_72 = frozenset(('equals', 'field', 'phase', 'statuses'))
-_KEYS_73 = frozenset(('caps', 'checks', 'environment', 'finish', 'grace_seconds', 'isolation', 'jobs', 'requires', 'silence_seconds', 'state', 'worktree'))
-_KEYS_74 = frozenset(('commit',))
-_KEYS_75 = frozenset(('ports', 'setup', 'teardown'))
-_KEYS_76 = frozenset(('forge', 'push', 'target'))
-_KEYS_77 = frozenset(('max_budget_usd', 'max_memory', 'max_seconds', 'max_tokens', 'max_turns', 'roles'))
-_KEYS_78 = frozenset(('max_budget_usd', 'max_memory', 'max_seconds', 'max_tokens', 'max_turns'))
-_KEYS_79 = frozenset(('status',))
-_KEYS_80 = frozenset(('data', 'details', 'error_code', 'message', 'status'))
-_KEYS_81 = frozenset(('error_code', 'message'))
-_KEYS_82 = frozenset(('error_type', 'message', 'timestamp'))
-_KEYS_83 = frozenset(('error_type', 'is_retryable', 'message', 'retry_count', 'timestamp', 'traceback'))
-_KEYS_84 = frozenset(('assigned_agent', 'created_at', 'id', 'inputs', 'iteration', 'name', 'outputs', 'phase', 'status', 'updated_at'))
-_KEYS_85 = frozenset(('answer', 'approval', 'assigned_agent', 'attempts', 'base', 'branch', 'commit', 'completed_at', 'created_at', 'depends_on', 'error', 'error_detail', 'executor', 'fresh', 'id', 'inputs', 'iteration', 'metadata', 'name', 'not_before', 'outputs', 'params', 'phase', 'priority', 'question', 'result', 'session_id', 'started_at', 'status', 'task_type', 'updated_at', 'worktree'))
-_KEYS_86 = frozenset(('at', 'by', 'text'))
-_KEYS_87 = frozenset(('at', 'by'))
-_KEYS_88 = frozenset(('asked_at', 'by', 'kind', 'text'))
-_KEYS_89 = frozenset(('asked_at', 'by', 'kind', 'options', 'text'))
-_KEYS_90 = frozenset(('agents',))
-_KEYS_91 = frozenset(('bindings', 'executors'))
-_KEYS_92 = frozenset(('custom_args', 'settings', 'type'))
+_KEYS_45 = frozenset(('account', 'executor', 'limit', 'until'))
+_KEYS_46 = frozenset(('account', 'executor', 'limit', 'model', 'until'))
+_KEYS_47 = frozenset(('account', 'executor', 'limit'))
+_KEYS_48 = frozenset(('account', 'executor', 'limit', 'model', 'resets_at', 'used'))
+_KEYS_49 = frozenset(('account', 'executor'))
+_KEYS_50 = frozenset(('account', 'executor', 'limits', 'tries', 'warnings'))
+_KEYS_51 = frozenset(('account', 'executor', 'limits', 'next_start', 'tries', 'warnings'))
+_KEYS_52 = frozenset(('limit', 'met_at', 'setting', 'told', 'until'))
+_KEYS_53 = frozenset(('limit', 'met_at', 'model', 'setting', 'told', 'until'))
+_KEYS_54 = frozenset(('limit', 'mark', 'told_at'))
+_KEYS_55 = frozenset(('limit', 'mark', 'model', 'resets_at', 'told_at', 'used'))
+_KEYS_56 = frozenset(('folder', 'task'))
+_KEYS_57 = frozenset(('created_at', 'enabled', 'inputs', 'outputs', 'status'))
+_KEYS_58 = frozenset(('completed_at', 'created_at', 'enabled', 'failed_at', 'inputs', 'iteration', 'metadata', 'outputs', 'started_at', 'status'))
+_KEYS_59 = frozenset(('created_at', 'enabled', 'inputs', 'outputs', 'status', 'tasks'))
+_KEYS_60 = frozenset(('completed_at', 'created_at', 'enabled', 'failed_at', 'inputs', 'iteration', 'metadata', 'outputs', 'started_at', 'status', 'tasks'))
+_KEYS_61 = frozenset(('branch', 'created_at', 'name', 'statechart', 'type', 'updated_at'))
+_KEYS_62 = frozenset(('agent_sessions', 'branch', 'created_at', 'description', 'name', 'statechart', 'type', 'updated_at'))
+_KEYS_63 = frozenset(('current_state', 'updated_at'))
+_KEYS_64 = frozenset(('branch', 'created_at', 'name', 'phases', 'statechart', 'type', 'updated_at'))
+_KEYS_65 = frozenset(('agent_sessions', 'branch', 'created_at', 'description', 'name', 'phases', 'statechart', 'type', 'updated_at'))
+_KEYS_66 = frozenset(('initial', 'name', 'phases', 'states'))
+_KEYS_67 = frozenset(('branch_prefixes', 'description', 'final', 'initial', 'name', 'phases', 'states'))
+_KEYS_68 = frozenset(('state',))
+_KEYS_69 = frozenset(('effects', 'event', 'state'))
+_KEYS_70 = frozenset(('phase',))
+_KEYS_71 = frozenset(('carry', 'enter', 'metadata', 'phase', 'status'))
+_KEYS_72 = frozenset(('to', 'type'))
+_KEYS_73 = frozenset(('completion', 'inputs', 'metadata', 'outputs', 'statuses', 'task_metadata', 'tasks'))
+_KEYS_74 = frozenset(('artifact',))
+_KEYS_75 = frozenset(('phase', 'prompt', 'transitions'))
+_KEYS_76 = frozenset(('event', 'target'))
+_KEYS_77 = frozenset(('description', 'effects', 'event', 'guards', 'target'))
+_KEYS_78 = frozenset(('artifacts', 'dependencies', 'metadata', 'task_metadata', 'tasks', 'text'))
+_KEYS_79 = frozenset(('equals', 'field'))
+_KEYS_80 = frozenset(('equals', 'field', 'phase'))
+_KEYS_81 = frozenset(('all', 'at_least', 'completed', 'phase'))
+_KEYS_82 = frozenset(('type',))
+_KEYS_83 = frozenset(('approved', 'metadata', 'of', 'phase', 'this_iteration', 'type', 'which'))
+_KEYS_84 = frozenset(('equals', 'field', 'phase', 'statuses'))
+_KEYS_85 = frozenset(('caps', 'checks', 'environment', 'finish', 'grace_seconds', 'isolation', 'jobs', 'requires', 'silence_seconds', 'state', 'worktree'))
+_KEYS_86 = frozenset(('commit',))
+_KEYS_87 = frozenset(('ports', 'setup', 'teardown'))
+_KEYS_88 = frozenset(('forge', 'push', 'target'))
+_KEYS_89 = frozenset(('max_budget_usd', 'max_memory', 'max_seconds', 'max_tokens', 'max_turns', 'roles'))
+_KEYS_90 = frozenset(('max_budget_usd', 'max_memory', 'max_seconds', 'max_tokens', 'max_turns'))
+_KEYS_91 = frozenset(('status',))
+_KEYS_92 = frozenset(('data', 'details', 'error_code', 'message', 'status'))
+_KEYS_93 = frozenset(('error_code', 'message'))
+_KEYS_94 = frozenset(('error_type', 'message', 'timestamp'))
+_KEYS_95 = frozenset(('error_type', 'is_retryable', 'message', 'retry_count', 'timestamp', 'traceback'))
+_KEYS_96 = frozenset(('assigned_agent', 'created_at', 'id', 'inputs', 'iteration', 'name', 'outputs', 'phase', 'status', 'updated_at'))
+_KEYS_97 = frozenset(('answer', 'approval', 'assigned_agent', 'attempts', 'base', 'branch', 'commit', 'completed_at', 'created_at', 'depends_on', 'error', 'error_detail', 'executor', 'fresh', 'id', 'inputs', 'iteration', 'metadata', 'name', 'not_before', 'outputs', 'params', 'phase', 'priority', 'question', 'result', 'session_id', 'started_at', 'status', 'task_type', 'updated_at', 'worktree'))
+_KEYS_98 = frozenset(('at', 'by', 'text'))
+_KEYS_99 = frozenset(('at', 'by'))
+_KEYS_100 = frozenset(('asked_at', 'by', 'kind', 'text'))
+_KEYS_101 = frozenset(('asked_at', 'by', 'kind', 'options', 'text'))
+_KEYS_102 = frozenset(('agents', 'limits'))
+_KEYS_103 = frozenset(('bindings', 'executors'))
+_KEYS_104 = frozenset(('custom_args', 'settings', 'type'))
+_KEYS_105 = frozenset(('hold_at',))
 
 def artifact_state(v: object) -> bool:
     if not isinstance(v, dict):
@@ -1053,14 +1066,221 @@ def event(v: object) -> bool:
             v01 = v0['detail']
             if not isinstance(v01, str):
                 return False
+    elif vc == 'limit.reached':
+        if 'payload' in v:
+            v0 = v['payload']
+            if not isinstance(v0, dict):
+                return False
+            if not v0.keys() >= _KEYS_45:
+                return False
+            if not v0.keys() <= _KEYS_46:
+                return False
+            v00 = v0['executor']
+            if not isinstance(v00, str):
+                return False
+            if len(v00) < 1:
+                return False
+            v01 = v0['account']
+            if not isinstance(v01, str):
+                return False
+            v02 = v0['limit']
+            if not isinstance(v02, str):
+                return False
+            if 'model' in v0:
+                v03 = v0['model']
+                if not isinstance(v03, str):
+                    return False
+                if len(v03) < 1:
+                    return False
+            v04 = v0['until']
+            if not isinstance(v04, str):
+                return False
+            if not is_time(v04):
+                return False
+    elif vc == 'limit.warning':
+        if 'payload' in v:
+            v0 = v['payload']
+            if not isinstance(v0, dict):
+                return False
+            if not v0.keys() >= _KEYS_47:
+                return False
+            if not v0.keys() <= _KEYS_48:
+                return False
+            v00 = v0['executor']
+            if not isinstance(v00, str):
+                return False
+            if len(v00) < 1:
+                return False
+            v01 = v0['account']
+            if not isinstance(v01, str):
+                return False
+            v02 = v0['limit']
+            if not isinstance(v02, str):
+                return False
+            if 'model' in v0:
+                v03 = v0['model']
+                if not isinstance(v03, str):
+                    return False
+                if len(v03) < 1:
+                    return False
+            if 'used' in v0:
+                v04 = v0['used']
+                if not (isinstance(v04, (int, float)) and not isinstance(v04, bool)):
+                    return False
+                if v04 < 0:
+                    return False
+            if 'resets_at' in v0:
+                v05 = v0['resets_at']
+                if not isinstance(v05, str):
+                    return False
+                if not is_time(v05):
+                    return False
+    elif vc == 'limit.lifted':
+        if 'payload' in v:
+            v0 = v['payload']
+            if not isinstance(v0, dict):
+                return False
+            if not v0.keys() >= _KEYS_49:
+                return False
+            if not v0.keys() <= _KEYS_49:
+                return False
+            v00 = v0['executor']
+            if not isinstance(v00, str):
+                return False
+            if len(v00) < 1:
+                return False
+            v01 = v0['account']
+            if not isinstance(v01, str):
+                return False
+    return True
+
+def limit_pool(v: object) -> bool:
+    if not isinstance(v, dict):
+        return False
+    if not v.keys() >= _KEYS_50:
+        return False
+    if not v.keys() <= _KEYS_51:
+        return False
+    v0 = v['account']
+    if not isinstance(v0, str):
+        return False
+    if len(v0) < 1:
+        return False
+    v1 = v['executor']
+    if not isinstance(v1, str):
+        return False
+    if len(v1) < 1:
+        return False
+    v2 = v['limits']
+    if not isinstance(v2, list):
+        return False
+    for v2i in v2:
+        if not isinstance(v2i, dict):
+            return False
+        if not v2i.keys() >= _KEYS_52:
+            return False
+        if not v2i.keys() <= _KEYS_53:
+            return False
+        v2i0 = v2i['limit']
+        if not isinstance(v2i0, str):
+            return False
+        if 'model' in v2i:
+            v2i1 = v2i['model']
+            if not isinstance(v2i1, str):
+                return False
+            if len(v2i1) < 1:
+                return False
+        v2i2 = v2i['setting']
+        if not isinstance(v2i2, str):
+            return False
+        v2i3 = v2i['met_at']
+        if not isinstance(v2i3, str):
+            return False
+        if not is_time(v2i3):
+            return False
+        v2i4 = v2i['until']
+        if not isinstance(v2i4, str):
+            return False
+        if not is_time(v2i4):
+            return False
+        v2i5 = v2i['told']
+        if not isinstance(v2i5, bool):
+            return False
+    v3 = v['warnings']
+    if not isinstance(v3, list):
+        return False
+    for v3i in v3:
+        if not isinstance(v3i, dict):
+            return False
+        if not v3i.keys() >= _KEYS_54:
+            return False
+        if not v3i.keys() <= _KEYS_55:
+            return False
+        v3i0 = v3i['limit']
+        if not isinstance(v3i0, str):
+            return False
+        if 'model' in v3i:
+            v3i1 = v3i['model']
+            if not isinstance(v3i1, str):
+                return False
+            if len(v3i1) < 1:
+                return False
+        if 'used' in v3i:
+            v3i2 = v3i['used']
+            if not (isinstance(v3i2, (int, float)) and not isinstance(v3i2, bool)):
+                return False
+            if v3i2 < 0:
+                return False
+        v3i3 = v3i['mark']
+        if not (isinstance(v3i3, (int, float)) and not isinstance(v3i3, bool)):
+            return False
+        if v3i3 < 0:
+            return False
+        if 'resets_at' in v3i:
+            v3i4 = v3i['resets_at']
+            if not isinstance(v3i4, str):
+                return False
+            if not is_time(v3i4):
+                return False
+        v3i5 = v3i['told_at']
+        if not isinstance(v3i5, str):
+            return False
+        if not is_time(v3i5):
+            return False
+    v4 = v['tries']
+    if not isinstance(v4, list):
+        return False
+    for v4i in v4:
+        if not isinstance(v4i, dict):
+            return False
+        if not v4i.keys() >= _KEYS_56:
+            return False
+        if not v4i.keys() <= _KEYS_56:
+            return False
+        v4i0 = v4i['folder']
+        if not isinstance(v4i0, str):
+            return False
+        if len(v4i0) < 1:
+            return False
+        v4i1 = v4i['task']
+        if not isinstance(v4i1, str):
+            return False
+        if len(v4i1) < 1:
+            return False
+    if 'next_start' in v:
+        v5 = v['next_start']
+        if not isinstance(v5, str):
+            return False
+        if not is_time(v5):
+            return False
     return True
 
 def phase_file(v: object) -> bool:
     if not isinstance(v, dict):
         return False
-    if not v.keys() >= _KEYS_45:
+    if not v.keys() >= _KEYS_57:
         return False
-    if not v.keys() <= _KEYS_46:
+    if not v.keys() <= _KEYS_58:
         return False
     v0 = v['status']
     if not isinstance(v0, str):
@@ -1120,9 +1340,9 @@ def phase_file(v: object) -> bool:
 def phase_state(v: object) -> bool:
     if not isinstance(v, dict):
         return False
-    if not v.keys() >= _KEYS_47:
+    if not v.keys() >= _KEYS_59:
         return False
-    if not v.keys() <= _KEYS_48:
+    if not v.keys() <= _KEYS_60:
         return False
     v0 = v['status']
     if not isinstance(v0, str):
@@ -1188,9 +1408,9 @@ def phase_state(v: object) -> bool:
 def project_file(v: object) -> bool:
     if not isinstance(v, dict):
         return False
-    if not v.keys() >= _KEYS_49:
+    if not v.keys() >= _KEYS_61:
         return False
-    if not v.keys() <= _KEYS_50:
+    if not v.keys() <= _KEYS_62:
         return False
     v0 = v['name']
     if not isinstance(v0, str):
@@ -1228,9 +1448,9 @@ def project_file(v: object) -> bool:
     v6 = v['statechart']
     if not isinstance(v6, dict):
         return False
-    if not v6.keys() >= _KEYS_51:
+    if not v6.keys() >= _KEYS_63:
         return False
-    if not v6.keys() <= _KEYS_51:
+    if not v6.keys() <= _KEYS_63:
         return False
     v60 = v6['current_state']
     if not isinstance(v60, str):
@@ -1254,9 +1474,9 @@ def project_file(v: object) -> bool:
 def project_state(v: object) -> bool:
     if not isinstance(v, dict):
         return False
-    if not v.keys() >= _KEYS_52:
+    if not v.keys() >= _KEYS_64:
         return False
-    if not v.keys() <= _KEYS_53:
+    if not v.keys() <= _KEYS_65:
         return False
     v0 = v['name']
     if not isinstance(v0, str):
@@ -1300,9 +1520,9 @@ def project_state(v: object) -> bool:
     v7 = v['statechart']
     if not isinstance(v7, dict):
         return False
-    if not v7.keys() >= _KEYS_51:
+    if not v7.keys() >= _KEYS_63:
         return False
-    if not v7.keys() <= _KEYS_51:
+    if not v7.keys() <= _KEYS_63:
         return False
     v70 = v7['current_state']
     if not isinstance(v70, str):
@@ -1326,9 +1546,9 @@ def project_state(v: object) -> bool:
 def project_type(v: object) -> bool:
     if not isinstance(v, dict):
         return False
-    if not v.keys() >= _KEYS_54:
+    if not v.keys() >= _KEYS_66:
         return False
-    if not v.keys() <= _KEYS_55:
+    if not v.keys() <= _KEYS_67:
         return False
     v0 = v['name']
     if not isinstance(v0, str):
@@ -1355,9 +1575,9 @@ def project_type(v: object) -> bool:
     v3 = v['initial']
     if not isinstance(v3, dict):
         return False
-    if not v3.keys() >= _KEYS_56:
+    if not v3.keys() >= _KEYS_68:
         return False
-    if not v3.keys() <= _KEYS_57:
+    if not v3.keys() <= _KEYS_69:
         return False
     v30 = v3['state']
     if not isinstance(v30, str):
@@ -1377,9 +1597,9 @@ def project_type(v: object) -> bool:
         for v32i in v32:
             if not isinstance(v32i, dict):
                 return False
-            if not v32i.keys() >= _KEYS_58:
+            if not v32i.keys() >= _KEYS_70:
                 return False
-            if not v32i.keys() <= _KEYS_59:
+            if not v32i.keys() <= _KEYS_71:
                 return False
             v32i0 = v32i['phase']
             if not isinstance(v32i0, str):
@@ -1404,9 +1624,9 @@ def project_type(v: object) -> bool:
                 v32i4 = v32i['carry']
                 if not isinstance(v32i4, dict):
                     return False
-                if not v32i4.keys() >= _KEYS_60:
+                if not v32i4.keys() >= _KEYS_72:
                     return False
-                if not v32i4.keys() <= _KEYS_60:
+                if not v32i4.keys() <= _KEYS_72:
                     return False
                 v32i40 = v32i4['type']
                 if not isinstance(v32i40, str):
@@ -1433,7 +1653,7 @@ def project_type(v: object) -> bool:
     for v5v in v5.values():
         if not isinstance(v5v, dict):
             return False
-        if not v5v.keys() <= _KEYS_61:
+        if not v5v.keys() <= _KEYS_73:
             return False
         if 'tasks' in v5v:
             v5v0 = v5v['tasks']
@@ -1478,9 +1698,9 @@ def project_type(v: object) -> bool:
             v5v6 = v5v['completion']
             if not isinstance(v5v6, dict):
                 return False
-            if not v5v6.keys() >= _KEYS_62:
+            if not v5v6.keys() >= _KEYS_74:
                 return False
-            if not v5v6.keys() <= _KEYS_62:
+            if not v5v6.keys() <= _KEYS_74:
                 return False
             v5v60 = v5v6['artifact']
             if not isinstance(v5v60, str):
@@ -1493,7 +1713,7 @@ def project_type(v: object) -> bool:
     for v6v in v6.values():
         if not isinstance(v6v, dict):
             return False
-        if not v6v.keys() <= _KEYS_63:
+        if not v6v.keys() <= _KEYS_75:
             return False
         if 'phase' in v6v:
             v6v0 = v6v['phase']
@@ -1514,9 +1734,9 @@ def project_type(v: object) -> bool:
             for v6v2i in v6v2:
                 if not isinstance(v6v2i, dict):
                     return False
-                if not v6v2i.keys() >= _KEYS_64:
+                if not v6v2i.keys() >= _KEYS_76:
                     return False
-                if not v6v2i.keys() <= _KEYS_65:
+                if not v6v2i.keys() <= _KEYS_77:
                     return False
                 v6v2i0 = v6v2i['event']
                 if not isinstance(v6v2i0, str):
@@ -1543,7 +1763,7 @@ def project_type(v: object) -> bool:
                             return False
                         if not v6v2i3i.keys() >= _KEYS_29:
                             return False
-                        if not v6v2i3i.keys() <= _KEYS_66:
+                        if not v6v2i3i.keys() <= _KEYS_78:
                             return False
                         v6v2i3i0 = v6v2i3i['text']
                         if not isinstance(v6v2i3i0, str):
@@ -1554,9 +1774,9 @@ def project_type(v: object) -> bool:
                             v6v2i3i1 = v6v2i3i['metadata']
                             if not isinstance(v6v2i3i1, dict):
                                 return False
-                            if not v6v2i3i1.keys() >= _KEYS_67:
+                            if not v6v2i3i1.keys() >= _KEYS_79:
                                 return False
-                            if not v6v2i3i1.keys() <= _KEYS_68:
+                            if not v6v2i3i1.keys() <= _KEYS_80:
                                 return False
                             if 'phase' in v6v2i3i1:
                                 v6v2i3i10 = v6v2i3i1['phase']
@@ -1573,7 +1793,7 @@ def project_type(v: object) -> bool:
                             v6v2i3i2 = v6v2i3i['tasks']
                             if not isinstance(v6v2i3i2, dict):
                                 return False
-                            if not v6v2i3i2.keys() <= _KEYS_69:
+                            if not v6v2i3i2.keys() <= _KEYS_81:
                                 return False
                             if 'phase' in v6v2i3i2:
                                 v6v2i3i20 = v6v2i3i2['phase']
@@ -1604,9 +1824,9 @@ def project_type(v: object) -> bool:
                             v6v2i3i3 = v6v2i3i['artifacts']
                             if not isinstance(v6v2i3i3, dict):
                                 return False
-                            if not v6v2i3i3.keys() >= _KEYS_70:
+                            if not v6v2i3i3.keys() >= _KEYS_82:
                                 return False
-                            if not v6v2i3i3.keys() <= _KEYS_71:
+                            if not v6v2i3i3.keys() <= _KEYS_83:
                                 return False
                             if 'phase' in v6v2i3i3:
                                 v6v2i3i30 = v6v2i3i3['phase']
@@ -1643,9 +1863,9 @@ def project_type(v: object) -> bool:
                             v6v2i3i4 = v6v2i3i['task_metadata']
                             if not isinstance(v6v2i3i4, dict):
                                 return False
-                            if not v6v2i3i4.keys() >= _KEYS_67:
+                            if not v6v2i3i4.keys() >= _KEYS_79:
                                 return False
-                            if not v6v2i3i4.keys() <= _KEYS_72:
+                            if not v6v2i3i4.keys() <= _KEYS_84:
                                 return False
                             if 'phase' in v6v2i3i4:
                                 v6v2i3i40 = v6v2i3i4['phase']
@@ -1669,7 +1889,7 @@ def project_type(v: object) -> bool:
                             v6v2i3i5 = v6v2i3i['dependencies']
                             if not isinstance(v6v2i3i5, dict):
                                 return False
-                            if not v6v2i3i5.keys() <= _KEYS_58:
+                            if not v6v2i3i5.keys() <= _KEYS_70:
                                 return False
                             if 'phase' in v6v2i3i5:
                                 v6v2i3i50 = v6v2i3i5['phase']
@@ -1684,9 +1904,9 @@ def project_type(v: object) -> bool:
                     for v6v2i4i in v6v2i4:
                         if not isinstance(v6v2i4i, dict):
                             return False
-                        if not v6v2i4i.keys() >= _KEYS_58:
+                        if not v6v2i4i.keys() >= _KEYS_70:
                             return False
-                        if not v6v2i4i.keys() <= _KEYS_59:
+                        if not v6v2i4i.keys() <= _KEYS_71:
                             return False
                         v6v2i4i0 = v6v2i4i['phase']
                         if not isinstance(v6v2i4i0, str):
@@ -1711,9 +1931,9 @@ def project_type(v: object) -> bool:
                             v6v2i4i4 = v6v2i4i['carry']
                             if not isinstance(v6v2i4i4, dict):
                                 return False
-                            if not v6v2i4i4.keys() >= _KEYS_60:
+                            if not v6v2i4i4.keys() >= _KEYS_72:
                                 return False
-                            if not v6v2i4i4.keys() <= _KEYS_60:
+                            if not v6v2i4i4.keys() <= _KEYS_72:
                                 return False
                             v6v2i4i40 = v6v2i4i4['type']
                             if not isinstance(v6v2i4i40, str):
@@ -1730,7 +1950,7 @@ def project_type(v: object) -> bool:
 def repository_config(v: object) -> bool:
     if not isinstance(v, dict):
         return False
-    if not v.keys() <= _KEYS_73:
+    if not v.keys() <= _KEYS_85:
         return False
     if 'requires' in v:
         v0 = v['requires']
@@ -1750,7 +1970,7 @@ def repository_config(v: object) -> bool:
         v2 = v['state']
         if not isinstance(v2, dict):
             return False
-        if not v2.keys() <= _KEYS_74:
+        if not v2.keys() <= _KEYS_86:
             return False
         if 'commit' in v2:
             v20 = v2['commit']
@@ -1764,7 +1984,7 @@ def repository_config(v: object) -> bool:
         v4 = v['worktree']
         if not isinstance(v4, dict):
             return False
-        if not v4.keys() <= _KEYS_75:
+        if not v4.keys() <= _KEYS_87:
             return False
         if 'setup' in v4:
             v40 = v4['setup']
@@ -1805,7 +2025,7 @@ def repository_config(v: object) -> bool:
         v6 = v['finish']
         if not isinstance(v6, dict):
             return False
-        if not v6.keys() <= _KEYS_76:
+        if not v6.keys() <= _KEYS_88:
             return False
         if 'forge' in v6:
             v60 = v6['forge']
@@ -1850,7 +2070,7 @@ def repository_config(v: object) -> bool:
         v10 = v['caps']
         if not isinstance(v10, dict):
             return False
-        if not v10.keys() <= _KEYS_77:
+        if not v10.keys() <= _KEYS_89:
             return False
         if 'max_turns' in v10:
             v100 = v10['max_turns']
@@ -1893,7 +2113,7 @@ def repository_config(v: object) -> bool:
             for v105v in v105.values():
                 if not isinstance(v105v, dict):
                     return False
-                if not v105v.keys() <= _KEYS_78:
+                if not v105v.keys() <= _KEYS_90:
                     return False
                 if 'max_turns' in v105v:
                     v105v0 = v105v['max_turns']
@@ -1934,9 +2154,9 @@ def repository_config(v: object) -> bool:
 def result(v: object) -> bool:
     if not isinstance(v, dict):
         return False
-    if not v.keys() >= _KEYS_79:
+    if not v.keys() >= _KEYS_91:
         return False
-    if not v.keys() <= _KEYS_80:
+    if not v.keys() <= _KEYS_92:
         return False
     v0 = v['status']
     if not v0 in ('success', 'error'):
@@ -1968,7 +2188,7 @@ def result(v: object) -> bool:
         if 'details' in v:
             return False
     elif vc == 'error':
-        if not v.keys() >= _KEYS_81:
+        if not v.keys() >= _KEYS_93:
             return False
         if 'data' in v:
             return False
@@ -1977,9 +2197,9 @@ def result(v: object) -> bool:
 def task_error(v: object) -> bool:
     if not isinstance(v, dict):
         return False
-    if not v.keys() >= _KEYS_82:
+    if not v.keys() >= _KEYS_94:
         return False
-    if not v.keys() <= _KEYS_83:
+    if not v.keys() <= _KEYS_95:
         return False
     v0 = v['error_type']
     if not v0 in ('runtime', 'timeout', 'validation', 'resource', 'network', 'system', 'user', 'unknown'):
@@ -2011,9 +2231,9 @@ def task_error(v: object) -> bool:
 def task_state(v: object) -> bool:
     if not isinstance(v, dict):
         return False
-    if not v.keys() >= _KEYS_84:
+    if not v.keys() >= _KEYS_96:
         return False
-    if not v.keys() <= _KEYS_85:
+    if not v.keys() <= _KEYS_97:
         return False
     v0 = v['id']
     if not isinstance(v0, str):
@@ -2134,9 +2354,9 @@ def task_state(v: object) -> bool:
         v21 = v['answer']
         if not isinstance(v21, dict):
             return False
-        if not v21.keys() >= _KEYS_86:
+        if not v21.keys() >= _KEYS_98:
             return False
-        if not v21.keys() <= _KEYS_86:
+        if not v21.keys() <= _KEYS_98:
             return False
         v210 = v21['text']
         if not isinstance(v210, str):
@@ -2157,9 +2377,9 @@ def task_state(v: object) -> bool:
         v22 = v['approval']
         if not isinstance(v22, dict):
             return False
-        if not v22.keys() >= _KEYS_87:
+        if not v22.keys() >= _KEYS_99:
             return False
-        if not v22.keys() <= _KEYS_87:
+        if not v22.keys() <= _KEYS_99:
             return False
         v220 = v22['by']
         if not isinstance(v220, str):
@@ -2181,9 +2401,9 @@ def task_state(v: object) -> bool:
         v24 = v['question']
         if not isinstance(v24, dict):
             return False
-        if not v24.keys() >= _KEYS_88:
+        if not v24.keys() >= _KEYS_100:
             return False
-        if not v24.keys() <= _KEYS_89:
+        if not v24.keys() <= _KEYS_101:
             return False
         v240 = v24['text']
         if not isinstance(v240, str):
@@ -2253,13 +2473,13 @@ def task_state(v: object) -> bool:
 def user_config(v: object) -> bool:
     if not isinstance(v, dict):
         return False
-    if not v.keys() <= _KEYS_90:
+    if not v.keys() <= _KEYS_102:
         return False
     if 'agents' in v:
         v0 = v['agents']
         if not isinstance(v0, dict):
             return False
-        if not v0.keys() <= _KEYS_91:
+        if not v0.keys() <= _KEYS_103:
             return False
         if 'executors' in v0:
             v00 = v0['executors']
@@ -2268,9 +2488,9 @@ def user_config(v: object) -> bool:
             for v00v in v00.values():
                 if not isinstance(v00v, dict):
                     return False
-                if not v00v.keys() >= _KEYS_70:
+                if not v00v.keys() >= _KEYS_82:
                     return False
-                if not v00v.keys() <= _KEYS_92:
+                if not v00v.keys() <= _KEYS_104:
                     return False
                 v00v0 = v00v['type']
                 if not isinstance(v00v0, str):
@@ -2341,12 +2561,27 @@ def user_config(v: object) -> bool:
                     return False
                 if len(v01v) < 1:
                     return False
+    if 'limits' in v:
+        v1 = v['limits']
+        if not isinstance(v1, dict):
+            return False
+        if not v1.keys() <= _KEYS_105:
+            return False
+        if 'hold_at' in v1:
+            v10 = v1['hold_at']
+            if not (isinstance(v10, (int, float)) and not isinstance(v10, bool)):
+                return False
+            if v10 > 100:
+                return False
+            if v10 <= 0:
+                return False
     return True
 
 CHECKS = {
     "artifact_state": artifact_state,
     "attempt": attempt,
     "event": event,
+    "limit_pool": limit_pool,
     "phase_file": phase_file,
     "phase_state": phase_state,
     "project_file": project_file,

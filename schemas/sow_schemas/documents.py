@@ -227,7 +227,8 @@ EventType = Literal[
     "task.restored", "session.started", "attempt.started", "attempt.ended", "agent.message", "agent.tool",
     "usage.updated", "merge.done", "merge.conflict", "teardown.failed", "lock.broken", "run.started",
     "run.ended", "project.created", "project.advanced", "project.split", "project.changed", "file.restored",
-    "branch.moved", "project.continued", "project.finished", "project.deleted", "phase.changed", "tool.denied"
+    "branch.moved", "project.continued", "project.finished", "project.deleted", "phase.changed",
+    "tool.denied", "limit.reached", "limit.warning", "limit.lifted"
 ]
 
 
@@ -676,6 +677,58 @@ class ToolDenied(TypedDict):
     """What it was called with, in a line. Set with the event."""
 
 
+class LimitReached(TypedDict):
+    """The limit of an account is used up: no task that uses it is started for a while."""
+
+    executor: str
+    """The executor that met it, by name. Set with the event."""
+
+    account: str
+    """The account, by the name of its file in sow's state folder. Set with the event."""
+
+    limit: str
+    """The limit's name, as the program has it; empty where it names none. Set with the event."""
+
+    model: NotRequired[str]
+    """A word in the names of the models that it is for. Set with the event, absent where it is for all."""
+
+    until: str
+    """When the next start is tried. Set with the event."""
+
+
+class LimitWarning(TypedDict):
+    """The limit of an account is nearly used up. Told once for each window and mark."""
+
+    executor: str
+    """The executor that met it, by name. Set with the event."""
+
+    account: str
+    """The account, by the name of its file in sow's state folder. Set with the event."""
+
+    limit: str
+    """The limit's name, as the program has it; empty where it names none. Set with the event."""
+
+    model: NotRequired[str]
+    """A word in the names of the models that it is for. Set with the event, absent where it is for all."""
+
+    used: NotRequired[float]
+    """How much is used, in percent. Set with the event, absent where the program does not say."""
+
+    resets_at: NotRequired[str]
+    """When the limit begins anew. Set with the event, absent where the program does not say."""
+
+
+class LimitLifted(TypedDict):
+    """The limit of an account is over sooner than was said: an agent that was started in spite of it
+    works."""
+
+    executor: str
+    """The executor that met it, by name. Set with the event."""
+
+    account: str
+    """The account, by the name of its file in sow's state folder. Set with the event."""
+
+
 EventPayload = (
     TaskCreated | TaskStarted | StageProgress | ArtifactWritten | ArtifactChanged | ArtifactRemoved |
     TaskCompleted | TaskFailed | TaskPaused | TaskResumed | TaskNeedsReview | TaskFeedback | TaskAbandoned |
@@ -683,8 +736,92 @@ EventPayload = (
     AttemptStarted | AttemptEnded | AgentMessage | AgentTool | UsageUpdated | MergeDone | MergeConflict |
     TeardownFailed | LockBroken | RunStarted | RunEnded | ProjectCreated | ProjectAdvanced | ProjectSplit |
     ProjectChanged | FileRestored | BranchMoved | ProjectContinued | ProjectFinished | ProjectDeleted |
-    PhaseChanged | ToolDenied
+    PhaseChanged | ToolDenied | LimitReached | LimitWarning | LimitLifted
 )
+
+
+class MetLimit(TypedDict):
+    """A limit that is used up."""
+
+    limit: str
+    """Its name, as the program has it; empty where it names none. Set with the limit."""
+
+    model: NotRequired[str]
+    """A word in the names of the models that it is for. Set with the limit, absent where it is for all."""
+
+    setting: str
+    """The model that the one who met it was set to; empty for the program's own. Set with the limit."""
+
+    met_at: str
+    """When it was met last. Set with the limit, replaced when it is met again."""
+
+    until: str
+    """When the next start is tried. Set with the limit, brought forward when it is lifted; the limit is
+    forgotten a while after it."""
+
+    told: bool
+    """Whether the program said when it ends; else the time is a guess. Set with the limit."""
+
+
+class LimitWarned(TypedDict):
+    """A warning that was told."""
+
+    limit: str
+    """The limit's name, as the program has it. Set with the warning."""
+
+    model: NotRequired[str]
+    """A word in the names of the models that it is for. Set with the limit, absent where it is for all."""
+
+    used: NotRequired[float]
+    """How much is used, in percent. Set with the warning, absent where the program does not say."""
+
+    mark: float
+    """The mark that was passed, in percent. Set with the warning."""
+
+    resets_at: NotRequired[str]
+    """When the limit begins anew. Set with the warning, absent where the program does not say."""
+
+    told_at: str
+    """When it was told. Set with the warning."""
+
+
+class LimitTry(TypedDict):
+    """A task that may be started in spite of the limits."""
+
+    folder: str
+    """The folder of its project. Set with the try."""
+
+    task: str
+    """Its id. Set with the try."""
+
+
+class LimitPool(TypedDict):
+    """What is known of the limits of one account, as sow/limits/<account>.json in the user's state folder
+    holds it, for every project of that user on every run. It holds no secret."""
+
+    account: str
+    """The executor's type and a fingerprint of what decides whose account it is. Set with the file, never
+    changed."""
+
+    executor: str
+    """The executor that used it last, by the name that its user gave it. Set with the file, replaced by each
+    later limit or warning."""
+
+    limits: list[MetLimit]
+    """The limits that are used up, or were a short while ago. Set when one is met, cleared a while after its
+    end."""
+
+    warnings: list[LimitWarned]
+    """The warnings that were told, the last of each limit. Set by a warning, cleared when the limit begins
+    anew."""
+
+    tries: list[LimitTry]
+    """The tasks that a person lets try at once. Set by `sow task retry`, cleared by their start and with the
+    limits."""
+
+    next_start: NotRequired[str]
+    """When the next task may be started, after a limit has ended: one after the other. Set by a start,
+    cleared with the limits."""
 
 
 class PhaseFile(TypedDict):
@@ -1544,9 +1681,20 @@ class AgentsConfig(TypedDict):
     researcher, decomposer and the user's own. Set by the user; a role that is absent goes to the default."""
 
 
+class LimitsConfig(TypedDict):
+    """How the limits of accounts are met. Set by the user; absent where the defaults suit."""
+
+    hold_at: NotRequired[float]
+    """From how many percent of a limit on no task is started until it begins anew, where the program warns of
+    it. Set by the user; only a limit that is used up holds starts where it is absent."""
+
+
 class UserConfig(TypedDict):
     """A user's own settings: ~/.config/sow/config.yaml. Environment variables go before it, built-in defaults
     behind it."""
 
     agents: NotRequired[AgentsConfig]
     """How agents are run. Set by the user; absent where the defaults suit."""
+
+    limits: NotRequired[LimitsConfig]
+    """How the limits of accounts are met. Set by the user; absent where the defaults suit."""

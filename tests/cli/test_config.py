@@ -113,6 +113,7 @@ def test_every_value_is_shown_with_the_variable_the_line_or_the_default_that_it_
             for cap in KINDS
         },
         **{f"agents.executors.cheap.settings.{cap}": (None, default) for cap in KINDS if cap != "max_turns"},
+        "limits.hold_at": (None, default),
     }  # fmt: skip
     ours = shown(there, "repository")
     assert ours["jobs"] == (7, {"kind": "file", "path": f"{who.folder}/.sow/config.yaml", "line": 2})

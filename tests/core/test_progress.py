@@ -235,7 +235,7 @@ def test_each_class_of_failure_is_tried_again_so_often_and_then_asked_about(kind
         ("session_not_found", ("resume",), Restart("spawn")),
         ("session_not_found", ("resume", "spawn"), Restart("mint")),
         ("session_conflict", ("spawn",), Restart("resume")),
-        ("session_conflict", ("spawn", "resume"), Restart("mint")),
+        ("session_conflict", ("resume", "spawn"), Restart("mint")),
     ],
 )
 def test_a_lost_session_is_looked_for_by_each_way_once(
@@ -243,6 +243,18 @@ def test_a_lost_session_is_looked_for_by_each_way_once(
 ) -> None:
     assert decide(Failed(kind, "?"), WORKING, tried) == decision
     assert isinstance(decide(Failed(kind, "?"), WORKING, ("spawn", "resume", "mint")), AskPerson)
+
+
+def test_a_session_that_is_open_elsewhere_is_waited_for_longer_each_time_and_uses_up_no_try() -> None:
+    conflict, waits, task = Failed("session_conflict", "in use"), [], WORKING
+    for _ in range(8):
+        decision = decide(conflict, task, ("spawn", "resume"))
+        assert isinstance(decision, Later)
+        assert not decision.counts
+        waits.append(decision.seconds)
+        ended = replace(end(conflict), tried=("spawn", "resume"))
+        task = judged(task, decision, ended, 1e9).task.replace(status="in_progress")
+    assert waits == [15.0, 30.0, 60.0, 120.0, 240.0, 480.0, 600.0, 600.0]
 
 
 def test_a_limit_that_says_when_it_ends_is_waited_for_until_then() -> None:

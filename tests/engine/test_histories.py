@@ -7,6 +7,7 @@ import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -217,22 +218,29 @@ def test_a_session_that_the_cli_has_lost_is_begun_anew_under_its_id(stage: Stage
     assert_sound(stage)
 
 
-def test_a_session_that_another_process_is_in_is_left_to_it(stage: Stage) -> None:
+def test_a_session_that_another_process_is_in_is_waited_for(stage: Stage) -> None:
     task_id = stage.add([ask("Well?")], work("a.txt"))
     stage.run()
     stage.answer(task_id, "Yes.")
     (asked,) = stage.tried(task_id)
     with open(Path(stage.layout.runtime, "script", f"{asked.session_id}.lock"), "a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        stage.run()
-    _, refused, other = stage.tried(task_id)
+        run = stage.start("run")
+        run.until_it_says("already in use by a live process")
+        until(lambda: stage.task(task_id).status == "pending")
+    waiting = stage.task(task_id)
+    assert waiting.not_before is not None
+    assert (waiting.attempts, waiting.session_id) == (0, asked.session_id)
+    assert "already in use by a live process" in stage.sow("status").output
+    # A person who knows that it is free need not wait for the next look.
+    stage.retry(task_id)
+    assert run.end() == 5
+    _, refused, resumed = stage.tried(task_id)
     assert (refused.action, refused.error_class) == ("resume", "session_conflict")
-    assert (other.action, other.reason) == ("spawn", "restart")
-    assert other.session_id not in (None, asked.session_id)
-    assert stage.task(task_id).session_id == other.session_id
-    # A new session knows nothing: it is told the task, and the answer that was on its way.
+    assert (resumed.action, resumed.session_id) == ("resume", asked.session_id)
+    # The answer that was on its way came to it.
     assert "Yes." in stage.told(task_id)[2]
-    assert "Earlier work" in stage.told(task_id)[2]
+    assert stage.task(task_id).error is None
     assert_sound(stage)
 
 
@@ -394,4 +402,29 @@ def test_an_agent_that_falls_silent_is_ended_and_a_person_is_asked(stage_with: C
     stage.answer(task_id, "Go on.")
     stage.run()
     assert stage.statuses() == {task_id: "needs_review"}
+    assert_sound(stage)
+
+
+def test_a_fresh_session_is_handed_what_the_one_before_has_asked_said_noted_and_changed(stage: Stage) -> None:
+    first: list[dict[str, Any]] = [
+        {"edit": {"path": "a.txt", "content": "half of it\n"}},
+        {"log": "The old tests are wrong."},
+        {"say": "I have got half of it."},
+        ask("Which half next?"),
+    ]
+    task_id = stage.add(first)
+    stage.run()
+    stage.retry(task_id, fresh=True)
+    stage.run()
+    first_prompt, second_prompt = stage.told(task_id)
+    assert "What happened before" not in first_prompt
+    for words in (
+        "has not answered: Which half next?",
+        "I have got half of it.",
+        "The old tests are wrong.",
+        " a.txt | 1 +",
+        "+half of it",
+    ):
+        assert words in second_prompt
+    assert len(stage.sessions(task_id)) == 2
     assert_sound(stage)

@@ -112,13 +112,13 @@ def test_a_task_whose_dependency_was_abandoned_waits_for_a_person(stage: Stage) 
 
 
 def test_a_run_of_one_task_leaves_the_others_alone(stage: Stage) -> None:
-    later = stage.add([{"limit": {"resets_in": 3600}}])
+    later = stage.add([{"fail": {"message": "Slow down.", "kind": "overloaded"}}])
     run = stage.start("run")
     until(lambda: stage.task(later).not_before)
     run.signal(signal.SIGINT)
     assert run.end() == 130
     wanted, other = stage.add(work("a.txt")), stage.add(work("b.txt"))
-    # The other one's hour is not waited for.
+    # The other one's minute is not waited for.
     stage.run("--task", wanted)
     assert stage.statuses() == {later: "pending", wanted: "needs_review", other: "pending"}
     assert_sound(stage)

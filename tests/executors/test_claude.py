@@ -30,7 +30,7 @@ from sow_executors.base import (
     Used,
 )
 from sow_executors.claude import Claude
-from sow_executors.extras import Answer, Login
+from sow_executors.extras import Answer, Login, Opened
 
 BENCH = Candidate("claude")
 HEADLESS = ("-p", "--output-format", "stream-json", "--verbose")
@@ -191,6 +191,30 @@ def test_only_a_uuid_is_an_id() -> None:
             ),
             [Limited("rejected", 1795227523.0, "five_hour")],
             id="limit reached",
+        ),
+        pytest.param(
+            # As 2.1.329 prints it, but for the windows.
+            line(
+                type="rate_limit_event",
+                rate_limit_info={
+                    "status": "allowed_warning",
+                    "resetsAt": 1795640345,
+                    "rateLimitType": "five_hour",
+                    "utilization": 0.93,
+                    "isUsingOverage": False,
+                    "surpassedThreshold": 0.9,
+                },
+            ),
+            [Limited("warning", 1795640345.0, "five_hour", 93.0, 90.0)],
+            id="limit nearly reached",
+        ),
+        pytest.param(
+            line(
+                type="rate_limit_event",
+                rate_limit_info={"status": "rejected", "rateLimitType": "seven_day_opus"},
+            ),
+            [Limited("rejected", None, "seven_day_opus", model="opus")],
+            id="one model's limit reached",
         ),
         pytest.param(
             line(type="rate_limit_event", rate_limit_info={"status": "rejected", "isUsingOverage": True}),
@@ -654,3 +678,21 @@ def test_a_version_is_known_by_its_name(out: str, version: str) -> None:
 )
 def test_a_login_is_told_by_its_way_and_never_by_its_secret(answer: Answer, login: Login) -> None:
     assert Claude().login(answer, {"ANTHROPIC_API_KEY": "sk-ant-1"}) == login
+
+
+def test_the_register_of_running_processes_tells_who_has_a_session_open(tmp_path: Path) -> None:
+    folder = tmp_path / ".claude/sessions"
+    folder.mkdir(parents=True)
+    for name, text in {
+        "12.json": json.dumps({"pid": 12, "sessionId": ID, "procStart": "345", "entrypoint": "cli"}),
+        "13.json": json.dumps({"pid": 13, "sessionId": ID, "entrypoint": "sdk-cli", "procStart": None}),
+        "14.json": json.dumps({"pid": 14, "sessionId": OTHER_ID, "procStart": "345"}),
+        "15.json": "{",
+        "16.json": json.dumps({"sessionId": ID}),
+        "12.0f.key": "x",
+    }.items():
+        (folder / name).write_text(text)
+    found = (Opened(12, 345, "a terminal"), Opened(13, None, "another program"))
+    assert Claude().open_in(ID, {"HOME": str(tmp_path)}) == found
+    assert Claude().open_in(ID, {"HOME": "/nowhere", "CLAUDE_CONFIG_DIR": str(tmp_path / ".claude")}) == found
+    assert Claude().open_in(ID, {"HOME": "/nowhere"}) == ()

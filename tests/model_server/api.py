@@ -56,6 +56,7 @@ class Stream:
     beginning: tuple[bytes, ...]
     rest: tuple[bytes, ...]
     type: str = "text/event-stream"
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 class Api(Protocol):

@@ -8,7 +8,7 @@ from itertools import count
 from typing import Any
 
 from tests.model_server.api import INPUT_TOKENS, OUTPUT_TOKENS, Answer, Asked, Stream, event
-from tests.model_server.replies import Call, Refuse, Told, Why
+from tests.model_server.replies import Call, Refuse, Text, Told, Why
 
 _ids = count(1)
 
@@ -53,7 +53,7 @@ class Messages:
     def stream(self, reply: Told, model: str) -> Stream:
         events = tuple(_events(_message(reply, model)))
         stop = next(i for i, each in enumerate(events) if each.startswith(b"event: content_block_stop"))
-        return Stream(events[:stop], events[stop:])
+        return Stream(events[:stop], events[stop:], headers=_warning(reply))
 
     def refuse(self, refusal: Refuse) -> Answer:
         status, kind, message = _REFUSALS[refusal.why]
@@ -75,6 +75,21 @@ def _limits(refusal: Refuse) -> dict[str, str]:
         "overage-disabled-reason": "org_level_disabled",
     }
     return headers | {f"anthropic-ratelimit-unified-{name}": value for name, value in unified.items()}
+
+
+def _warning(reply: Told) -> dict[str, str]:
+    """The headers that tell how much of a limit is used."""
+    if not isinstance(reply, Text) or reply.used is None:
+        return {}
+    unified = {
+        "status": "allowed_warning",
+        "reset": str(reply.resets_at),
+        "representative-claim": "five_hour",
+        "5h-reset": str(reply.resets_at),
+        "5h-utilization": str(reply.used),
+        "5h-surpassed-threshold": str(reply.used // 0.1 / 10),
+    }
+    return {f"anthropic-ratelimit-unified-{name}": value for name, value in unified.items()}
 
 
 def _message(reply: Told, model: str) -> dict[str, Any]:

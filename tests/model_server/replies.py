@@ -28,6 +28,10 @@ class Text:
     """The model says something and ends its turn."""
 
     text: str
+    used: float | None = None
+    """How much of a subscription's five hours is used, from 0 to 1, where the API warns of that."""
+    resets_at: int = 0
+    """When these end, in seconds since the epoch."""
 
 
 @dataclass(frozen=True, slots=True)

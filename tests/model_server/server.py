@@ -215,6 +215,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("content-type", stream.type)
         # The end of the answer is the end of the connection: nothing to count beforehand.
         self.send_header("connection", "close")
+        for name, value in stream.headers.items():
+            self.send_header(name, value)
         self.end_headers()
         self.close_connection = True
         self._write(stream.beginning)

@@ -20,7 +20,7 @@ from sow import process
 ROOT = Path(__file__).parents[2]
 ROOTS = os.pathsep.join(str(ROOT / part) for part in ("orchestrator", "executors", "schemas"))
 
-DONE, WAITS, INTERRUPTED = 0, 5, 130
+DONE, WAITS, BUSY, INTERRUPTED = 0, 5, 6, 130
 """Exit codes of `sow run`."""
 
 

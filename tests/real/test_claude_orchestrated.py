@@ -16,6 +16,7 @@ import pytest
 import yaml
 from tests.model_server import (
     Call,
+    Hang,
     ModelServer,
     Reply,
     Request,
@@ -27,7 +28,7 @@ from tests.model_server import (
     unauthorized,
     usage_limited,
 )
-from tests.real.parts import INTERRUPTED, WAITS, Bench, bench_in, until
+from tests.real.parts import BUSY, INTERRUPTED, WAITS, Bench, bench_in, until
 
 from sow import process
 
@@ -223,6 +224,34 @@ def test_a_used_up_plan_is_waited_for_and_the_session_goes_on_by_itself(claude: 
     assert datetime.fromisoformat(str(resumed["started_at"])).timestamp() >= resets[0]
 
 
+def test_a_warning_of_the_plan_is_told_once_and_holds_starts_only_where_the_settings_say_so(
+    claude: ClaudeBench,
+) -> None:
+    claude.subscription = True
+    bench, resets = claude.bench, int(time.time()) + 3000
+    claude.script([HAND_IN, Text("It is done.", used=0.93, resets_at=resets)] * 2)
+    said = bench.sow("run", code=WAITS)
+    assert said.count("mine: its five hour limit is 93 % used; it begins anew at") == 1
+    (warning,) = bench.events("limit.warning")
+    assert (warning["limit"], warning["used"]) == ("five_hour", 93.0)
+    assert datetime.fromisoformat(warning["resets_at"]).timestamp() == resets
+    assert "five hour limit is 93 % used" in bench.sow("status")
+    # The same window and mark: it is known.
+    bench.sow("task", "feedback", "010", "Once more")
+    assert "93 % used" not in bench.sow("run", code=WAITS)
+    assert len(bench.events("limit.warning")) == 1
+
+    config = bench.home / ".config" / "sow" / "config.yaml"
+    config.write_text(config.read_text() + "limits: {hold_at: 90}\n")
+    bench.sow("task", "feedback", "010", "And again")
+    run = bench.start("run")
+    log = bench.folder / "started.log"
+    until(lambda: "mine: its five hour limit is 93 % used; its tasks wait until" in log.read_text())
+    run.send_signal(signal.SIGINT)
+    assert run.wait(30) == INTERRUPTED
+    assert len(bench.attempts()) == 2
+
+
 def test_a_login_that_is_refused_is_asked_of_a_person_and_a_retry_completes(claude: ClaudeBench) -> None:
     claude.run(unauthorized())
     paused = claude.bench.task()
@@ -367,6 +396,41 @@ def test_a_session_that_was_torn_gives_way_to_a_new_one(claude: ClaudeBench) -> 
         "session_conflict",
         None,
     ]
+
+
+def test_a_session_that_somebody_has_open_is_waited_for_until_their_process_is_gone(
+    claude: ClaudeBench,
+) -> None:
+    bench = claude.bench
+    claude.run(bash('sow task ask "Which?"'), Text("I wait."))
+    session = bench.task()["session_id"]
+    name = claude.script([Hang()])
+    argv = [str(cli_binary("claude")), "-p", "--resume", session]
+    with subprocess.Popen(
+        argv, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=bench.repo,
+        env=bench.env,
+    ) as other:  # fmt: skip
+        assert other.stdin is not None
+        other.stdin.write(b"By hand.")
+        other.stdin.close()
+        claude.server.wait_for(name, 1)
+        bench.sow("task", "answer", "010", "The second one")
+        scenario = claude.script([HAND_IN, DONE])
+        run = bench.start("run")
+        until(lambda: bench.task().get("not_before"))
+        waiting = bench.task()
+        assert (waiting["status"], waiting["session_id"]) == ("pending", session)
+        assert waiting["error"]["message"] == f"its session is open in process {other.pid} (another program)"
+        assert "open in process" in bench.sow("status", code=0)
+        assert "--fresh" in bench.sow("agent", "spawn", "010", code=BUSY)
+        assert len(bench.attempts()) == 1
+        other.kill()
+    # Its end is seen at once: nobody waits for the next look.
+    assert run.wait(60) == WAITS
+    seen = claude.server.seen(scenario)
+    assert {request.session for request in seen} == {session}
+    assert "The second one" in last_prompt(seen[0])
+    assert [attempt["action"] for attempt in bench.attempts()] == ["spawn", "resume"]
 
 
 def claim(bench: Bench, session: str) -> None:

@@ -152,7 +152,7 @@ def test_a_thread_that_codex_does_not_know_gives_way_to_a_new_one(stage: Stage) 
     assert (spawned["action"], spawned["outcome"]) == ("spawn", "finished")
 
 
-def test_a_thread_that_somebody_has_open_is_left_to_them_and_a_new_one_knows_all(stage: Stage) -> None:
+def test_a_thread_that_somebody_has_open_is_waited_for_and_gone_on_with(stage: Stage) -> None:
     bench = stage.bench
     stage.run(bash('sow task ask "Which?"'), Text("I wait."))
     session = bench.task()["session_id"]
@@ -172,13 +172,19 @@ def test_a_thread_that_somebody_has_open_is_left_to_them_and_a_new_one_knows_all
         other.stdin.close()
         stage.server.wait_for(name, 1)
         bench.sow("task", "answer", "010", "The second one")
-        seen = stage.run(HAND_IN, DONE)
+        scenario = stage.script([HAND_IN, DONE])
+        run = bench.start("run")
+        until(lambda: bench.task().get("not_before"))
+        waiting = bench.task()
+        assert (waiting["status"], waiting["session_id"]) == ("pending", session)
+        assert "active writer" in waiting["error"]["message"]
+        assert stage.server.seen(scenario) == []
         other.kill()
+    bench.sow("task", "retry", "010", code=0)
+    assert run.wait(60) == WAITS
     task = bench.task()
-    assert task["status"] == "needs_review"
-    assert task["session_id"] not in (None, session)
-    assert "The second one" in told(seen[0])
-    assert "Write a greeting." in told(seen[0])
+    assert (task["status"], task["session_id"]) == ("needs_review", session)
+    assert "The second one" in told(stage.server.seen(scenario)[0])
     assert [each.get("error_class") for each in bench.attempts()] == [None, "session_conflict", None]
 
 

@@ -17,7 +17,8 @@ from sow.value import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from sow.config import UserConfig
+    from sow.allowance import Allowance
+    from sow.config import RepositoryConfig, UserConfig
     from sow.deleting import Deleter
     from sow.finishing import Finisher
     from sow.git.places import Places
@@ -189,6 +190,7 @@ def turns(
     held = store(wanted, actor=actor, run_id=run)
     settings = RepositoryConfig.read(held.layout.main)
     variables = dict(os.environ if environment is None else environment)
+    chosen = user or UserConfig.read(os.environ)
     return Turns(
         layout=held.layout,
         store=held,
@@ -196,16 +198,28 @@ def turns(
         workspace=Folder.of(held) if held.layout.outside else Workspace.of(held, settings, variables),
         drivers=Drivers(held),
         runner=LocalRunner(base_env={}),
-        user=user or UserConfig.read(os.environ),
+        user=chosen,
         repository=settings,
         environment=variables,
         run_id=run,
         clock=time.time,
+        allowance=allowance(held.layout, chosen, settings, variables),
     )
 
 
+def allowance(
+    layout: "Layout", user: "UserConfig", settings: "RepositoryConfig", variables: "Mapping[str, str]"
+) -> "Allowance":
+    """What the limits of the user's accounts allow in a project."""
+    from sow.accounts import Accounts
+    from sow.allowance import Allowance
+
+    return Allowance(Accounts(variables), layout.folder, user, variables, settings.environment, time.time)
+
+
 def check_can_start(turns: "Turns", task: "Task", role: str = "") -> None:
-    """Raises NotFound where the program that would play the task is not on this machine.
+    """Raises NotFound where the program that would play the task is not on this machine, SessionOpen where
+    somebody else has its session open.
 
     To be called before anything is changed; what can't be told by the name is left to the start.
     """
@@ -216,6 +230,7 @@ def check_can_start(turns: "Turns", task: "Task", role: str = "") -> None:
     from sow.errors import NotFound, Refused
     from sow_executors.base import BadSettings, Turn
 
+    turns.check_session(task)
     role = role or task.assigned_agent
     choice = turns.choice(task.replace(assigned_agent=role))
     executor = executor_of(choice)

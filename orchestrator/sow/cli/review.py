@@ -18,7 +18,7 @@ from typing import Any
 
 import click
 
-from sow import lease, process
+from sow import gate, lease, process
 from sow.attempt import Attempt
 from sow.cli import agent, complain, opening, terminal
 from sow.cli.task import tell_approved
@@ -404,6 +404,7 @@ class Session:
         fresh = bool(task.session_id) and terminal.yes("In a fresh session?")
 
         def act() -> None:
+            gate.let_through(self.turns, task, fresh=fresh)
             self.reviewer.retry(task.id, fresh=fresh)
             click.echo(f"Task {task.id} is pending again" + (", in a fresh session" if fresh else ""))
 

@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import json
+import os
+from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 
 import click
 
 from sow import find
+from sow.accounts import Accounts
 from sow.attempt import Attempts, seen, summed
 from sow.cli import opening
 from sow.cli.text import plain
 from sow.cli.words import age, resources_of, standing, tell_unknown
-from sow.clock import is_unset, seconds
+from sow.clock import is_unset, seconds, stamp
+from sow.config import RepositoryConfig, UserConfig
 from sow.errors import NotFound, SowError
+from sow.pool import Pool, words
 from sow.review import inbox
 from sow.runner.local import LocalRunner, Running
 from sow.runner.resources import Sample
 from sow.store import Store
-from sow.task import IN_PROGRESS, Task
+from sow.task import IN_PROGRESS, PENDING, Task
 
 
 @click.command()
@@ -50,15 +56,18 @@ def status(settings: dict[str, Any], everything: bool, as_json: bool) -> None:
 def page(store: Store) -> dict[str, Any]:
     """The state of a project in figures and lists, as `--json` prints it."""
     held = store.tasks()
+    now = store.clock()
+    pools = Accounts(os.environ).all(now)
+    limited = _limited(store, held.tasks) if pools else set()
     attempts = Attempts(store.layout)
-    every, now = seen(attempts.all())
+    every, samples = seen(attempts.all())
     running = {a.task_id: a.id for a in every if not a.ended and _runs(attempts, a.id)}
     return {
         "project": store.layout.name,
         **standing(store),
         "folder": store.layout.folder,
         "outside": store.layout.outside,
-        "tasks": [_row(task, running.get(task.id), now) for task in held.tasks],
+        "tasks": [_row(task, running.get(task.id), samples, task.id in limited) for task in held.tasks],
         "waits": [
             {"id": i.task.id, "kind": i.kind, "text": i.text, "since": i.since} for i in inbox(held.tasks)
         ],
@@ -67,7 +76,8 @@ def page(store: Store) -> dict[str, Any]:
             for b in (*store.broken_files(), *held.broken)
         ],
         "spent": summed(every),
-        "now": store.clock(),
+        "limits": [_limit(pool, now) for pool in pools],
+        "now": now,
     }
 
 
@@ -84,6 +94,8 @@ def text(held: dict[str, Any]) -> str:
     if held["waits"]:
         lines += ["", "Waiting for you (sow review):"]
         lines += [_waiting(item, held["now"]) for item in held["waits"]]
+    if told := [line for limit in held["limits"] for line in limit["text"]]:
+        lines += ["", "Limits:", *(f"  {line}" for line in told)]
     done = sum(row["status"] == "completed" for row in held["tasks"])
     spent = held["spent"]
     cost = f"   spent ${spent['usd']:.2f}" if spent["usd"] else ""
@@ -94,14 +106,48 @@ def text(held: dict[str, Any]) -> str:
     return plain("\n".join(lines))
 
 
+def _limited(store: Store, tasks: Iterable[Task]) -> set[str]:
+    """The tasks whose next start waits for a limit of the account that they use."""
+    try:
+        user, settings = UserConfig.read(os.environ), RepositoryConfig.read(store.layout.main)
+    except SowError:
+        return set()  # `sow run` will say what is wrong with them
+    allowance = opening.allowance(store.layout, user, settings, os.environ)
+    found = set()
+    for task in tasks:
+        if task.status in (PENDING, IN_PROGRESS):
+            with suppress(SowError):
+                if allowance.hold(task, user.for_task(task, os.environ)):
+                    found.add(task.id)
+    return found
+
+
+def _limit(pool: Pool, now: float) -> dict[str, Any]:
+    held = [(met.until, met.limit) for met in pool.limits if met.until > now]
+    return {
+        "account": pool.account,
+        "executor": pool.executor,
+        "used_up": [{"limit": limit, "until": stamp(until)} for until, limit in held],
+        "warnings": [
+            {
+                "limit": one.limit,
+                "used": one.used,
+                "resets_at": None if one.resets_at is None else stamp(one.resets_at),
+            }
+            for one in pool.warnings
+        ],
+        "text": words(pool, now),
+    }
+
+
 def _waiting(item: dict[str, Any], now: float) -> str:
     since = f", {age(now - seconds(item['since']))}" if item["since"] else ""
     head = f"  [{item['id']}] {item['kind']}{since}"
     return f"{head}: {_first(item['text'])}" if item["text"] else head
 
 
-def _row(task: Task, attempt: str | None, now: dict[str, Sample]) -> dict[str, Any]:
-    sample = now.get(attempt or "")
+def _row(task: Task, attempt: str | None, samples: dict[str, Sample], limited: bool) -> dict[str, Any]:
+    sample = samples.get(attempt or "")
     return {
         "id": task.id,
         "name": task.name,
@@ -114,6 +160,7 @@ def _row(task: Task, attempt: str | None, now: dict[str, Sample]) -> dict[str, A
         "priority": task.priority or "normal",
         "depends_on": list(task.depends_on or ()),
         "not_before": None if is_unset(task.not_before) else task.not_before,
+        "limited": limited and not attempt,
         "error": task.error["message"] if task.error else None,
     }
 
@@ -125,13 +172,15 @@ def _mark(row: dict[str, Any]) -> str:
 
 
 def _more(row: dict[str, Any]) -> str:
-    parts = [words] if (words := resources_of(row)) else []
+    parts = [used] if (used := resources_of(row)) else []
     if row["iteration"] > 1:
         parts.append(f"iteration {row['iteration']}")
     if row["depends_on"] and row["status"] == "pending":
         parts.append(f"after {', '.join(row['depends_on'])}")
     if row["not_before"] and row["status"] == "pending":
         parts.append(f"not before {row['not_before']}")
+    elif row["limited"]:
+        parts.append("waits for its account's limit")
     if row["error"] and row["status"] in ("pending", "paused"):
         parts.append(_first(row["error"]))
     return f"  ({'; '.join(parts)})" if parts else ""

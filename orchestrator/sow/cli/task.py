@@ -347,12 +347,19 @@ def abandon(settings: dict[str, Any], task_id: str, reason: str) -> None:
 def retry(settings: dict[str, Any], task_id: str, fresh: bool) -> None:
     """Put a paused, waiting or abandoned task back among those that `sow run` starts.
 
+    One that waits for the limit of its account is tried at once; where it works, so are the others.
+
     \b
     Example:  sow task retry 020 --fresh
     """
-    _, reviewer = opening.decisions(settings["project"])
-    reviewer.retry(task_id, fresh=fresh)
-    click.echo(f"Task {task_id} is pending: it starts with the next `sow run`")
+    from sow import gate
+
+    turns, reviewer = opening.decisions(settings["project"])
+    turns.attempts.check_at_rest(task_id)
+    held = gate.let_through(turns, turns.store.task(task_id), fresh=fresh)
+    reviewer.retry(task_id, fresh=fresh, held=held)
+    spite = ", in spite of its account's limit" if held else ""
+    click.echo(f"Task {task_id} is pending: it starts with the next `sow run`{spite}")
 
 
 @task.command()

@@ -33,7 +33,8 @@ def of_user(user: UserConfig, roles: Sequence[str], environment: Mapping[str, st
     found = [Setting(f"agents.bindings.{role}", name, source) for role, (name, source) in bound.items()]
     for name in dict.fromkeys([*user.executors, *(name for name, _ in bound.values())]):
         found += _of_executor(user, name)
-    return found
+    held = user.held or Document("", {}, True, user.path)
+    return [*found, *_leaves(held, sow_schemas.fields(SCHEMA)["limits"]["properties"], ("limits",))]
 
 
 def of_repository(main: str) -> list[Setting]:

@@ -14,6 +14,7 @@ from sow.config.reading import Source
 from sow.document import Document
 from sow.errors import NotFound, Refused
 from sow.nearest import did_you_mean
+from sow.task import Task
 from sow_executors import catalog
 
 if TYPE_CHECKING:
@@ -37,6 +38,8 @@ class UserConfig:
     path: str
     executors: Mapping[str, documents.ExecutorConfig] = field(default_factory=dict)
     bindings: Mapping[str, str] = field(default_factory=dict)
+    hold_at: float | None = None
+    """From how many percent of a limit on no task is started; None: only one that is used up holds them."""
     held: Document | None = None
     """The file as it was read, which knows the lines; None where the settings are of no file."""
 
@@ -48,12 +51,19 @@ class UserConfig:
         """
         held = reading.read(user_path(environment), SCHEMA)
         agents = held.value.get("agents", {})
-        return cls(held.where, agents.get("executors", {}), agents.get("bindings", {}), held)
+        hold_at = held.value.get("limits", {}).get("hold_at")
+        return cls(held.where, agents.get("executors", {}), agents.get("bindings", {}), hold_at, held)
 
     def for_role(self, role: str, environment: Mapping[str, str]) -> ExecutorChoice:
         """The executor that plays `role`. Raises NotFound for a name that is configured nowhere."""
         name, source = self.bound(role, environment)
         return self.named(name, str(source))
+
+    def for_task(self, task: Task, environment: Mapping[str, str]) -> ExecutorChoice:
+        """The executor of a task's next turn: the one that has its session, else that of its role."""
+        if task.executor and task.session_id and not task.fresh:
+            return self.named(task.executor, f"task {task.id}")
+        return self.for_role(task.assigned_agent, environment)
 
     def bound(self, role: str, environment: Mapping[str, str]) -> tuple[str, Source]:
         """The name of the executor that plays `role`, whether there is one or not, and who says so."""

@@ -10,11 +10,13 @@ from __future__ import annotations
 import os
 import shlex
 import shutil
+import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 from sow import roles
+from sow.accounts import Accounts
 from sow.config import (
     ExecutorChoice,
     RepositoryConfig,
@@ -29,6 +31,7 @@ from sow.config.repository import repository_path
 from sow.doctor.finding import Finding, Level, error, note, ok, told
 from sow.doctor.scene import Scene
 from sow.errors import SowError
+from sow.pool import words
 from sow.runner import environment
 from sow.task import ENDED, Task
 from sow_executors import catalog
@@ -118,6 +121,16 @@ def programs(scene: Scene) -> Iterator[Finding]:
         return
     with ThreadPoolExecutor(_AT_ONCE, "executor") as pool:
         yield from pool.map(lambda subject: _examined(subject, scene), subjects(scene.user, scene))
+
+
+def limits(scene: Scene) -> Iterator[Finding]:
+    """The limits of the user's accounts that were met, or warned of."""
+    now = time.time()
+    for pool in Accounts(scene.environment).all(now):
+        for line in words(pool, now):
+            mend = "try at once all the same: `sow task retry ID` of one of them, then `sow run`"
+            waits = any(met.until > now for met in pool.limits)
+            yield note(line, mend if waits else "", account=pool.account)
 
 
 def subjects(user: UserConfig, scene: Scene) -> list[Subject]:

@@ -68,6 +68,9 @@ TRIES = {"crash_signal": 2, "unknown": 2, "interrupted": 3, "output_limit": 2, "
 LONGEST_WAIT = 1800.0
 NO_RESET_KNOWN = 900.0
 """How long a usage limit is waited for when the CLI does not say when it ends."""
+OPEN_ELSEWHERE = 15.0
+"""How soon a session is tried again that its CLI says is open in another process; each wait doubles."""
+LONGEST_LOOK = 600.0
 
 NEXT_STEP = {
     "auth_invalid": "Log the CLI in again, then answer this with `sow task retry`.",
@@ -94,6 +97,9 @@ def decide(failed: Failed, task: Task, tried: tuple[str, ...]) -> Decision:
             return Restart("spawn")
         case "session_conflict" if "resume" not in tried:
             return Restart("resume")
+        case "session_conflict" if tried[-1:] == ("resume",):
+            # It is there, and another process has it open: a second one would lose what either says.
+            return Later(min(OPEN_ELSEWHERE * 2 ** _conflicts(task), LONGEST_LOOK), counts=False)
         case "session_not_found" | "session_conflict" if "mint" not in tried:
             return Restart("mint")
         case "usage_limit":
@@ -113,3 +119,10 @@ def decide(failed: Failed, task: Task, tried: tuple[str, ...]) -> Decision:
             return AskPerson(
                 f"The agent failed ({kind.replace('_', ' ')}): {failed.message} {step}", "failure"
             )
+
+
+def _conflicts(task: Task) -> int:
+    """How often in a row the session of a task was open elsewhere."""
+    if task.error is None or (task.error_detail or {}).get("class") != "session_conflict":
+        return 0
+    return min(task.error.get("retry_count", 0) + 1, 16)

@@ -1,0 +1,75 @@
+"""A session that somebody else has open: never a second process on it.
+
+Some CLIs refuse a second process themselves, which is a failure of its attempt;
+of one that does not, its notes are asked before every resume.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from sow import process
+from sow.change import Change, Event
+from sow.clock import stamp
+from sow.errors import Busy
+from sow.process import Identity
+from sow.task import IN_PROGRESS, PENDING, Task
+from sow_executors import base, extras
+
+LOOK_SECONDS = 60.0
+"""How soon a session is looked at again, where the end of the process that has it goes unseen."""
+
+
+class SessionOpen(Busy):
+    """Another process has the session of a task open; `.holder` is that process."""
+
+    def __init__(self, task_id: str, holder: Identity, where: str) -> None:
+        self.holder = holder
+        self.reason = f"its session is open in process {holder.pid} ({where})"
+        super().__init__(
+            f"task {task_id}: {self.reason}",
+            f"close it there, or go on in a fresh one: `sow task retry {task_id} --fresh`",
+        )
+
+
+def check(executor: base.Executor, session: str, env: Mapping[str, str], task_id: str) -> None:
+    """Raises SessionOpen where a process that lives has the session open, as far as its CLI notes that."""
+    if not isinstance(executor, extras.ShowsOpenSessions):
+        return
+    for opened in executor.open_in(session, env):
+        there = process.of(opened.pid)
+        # A pid comes back: without its start time it may be anybody's.
+        same = there and opened.start_ticks in (None, there.start_ticks)
+        if there and same and process.alive(there):
+            raise SessionOpen(task_id, there, opened.where)
+
+
+def waiting(task: Task, reason: str, now: float) -> Change:
+    """What becomes of a task that could not be started, because its session is open elsewhere."""
+    if task.status not in (PENDING, IN_PROGRESS):
+        return Change(task=task)
+    at = stamp(now + LOOK_SECONDS)
+    told_before = is_waiting(task) and task.error is not None and task.error["message"] == reason
+    waits = task.postpone(not_before=at) if task.status == IN_PROGRESS else task.replace(not_before=at)
+    waits = waits.replace(
+        error={
+            "error_type": "validation",
+            "message": reason,
+            "timestamp": stamp(now),
+            "retry_count": task.error.get("retry_count", 0) + 1 if task.error and told_before else 0,
+            "is_retryable": True,
+        },
+        error_detail={"class": "session_conflict"},
+    )
+    event = Event(type="task.retry_scheduled", task_id=task.id, payload={"not_before": at, "reason": reason})
+    return Change(task=waits, events=() if told_before else (event,))
+
+
+def is_waiting(task: Task) -> bool:
+    """Whether a task waits for somebody else to leave its session."""
+    return task.status == PENDING and (task.error_detail or {}).get("class") == "session_conflict"
+
+
+def without_wait(task: Task) -> Task:
+    """A task whose session is free, as far as is known."""
+    return task.replace(not_before=None) if is_waiting(task) else task
