@@ -35,7 +35,7 @@ FLOORS = {
         " sow.course sow.pull_request sow.original"
         " sow.edits sow.prompts sow.recovery.policy",
     ),
-    5: ("door", "sow.journal sow.splitting sow.store sow.attempt sow.holding"),
+    5: ("door", "sow.journal sow.splitting sow.store sow.attempt sow.holding sow.deferring"),
     6: (
         "engine",
         "sow.attaching sow.report sow.adding sow.moving sow.advancing sow.continuing sow.setup sow.removal"

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from sow import files, holding, lease, outfit, ports, prompts, roles, shim
+from sow import deferring, files, holding, lease, outfit, ports, prompts, roles, shim
 from sow.attempt import Attempt, Attempts, spent_in
 from sow.change import Change, Event
 from sow.clock import is_unset
@@ -191,11 +191,12 @@ class Turns:
         folder, branch, start = self.workspace.prepare(task)
         session, action = self._session(task, executor, tried)
         block = self._ports(task)
+        carried = deferring.carried(self.attempts, task)
 
         attempt_id = self.attempts.reserve(task.id, task.iteration)
         reason = reason or self._reason(task, action)
         turn = base.Turn(
-            prompt=(prompt or self._prompt(task, action, reason))
+            prompt=(prompt or self._prompt(task, action, reason, carried))
             + (f"\n\n{prompts.own_ports(block.count)}" if block and action == "spawn" else "")
             + self._by_file(executor, choice, attempt_id),
             folder=folder,
@@ -209,6 +210,8 @@ class Turns:
             writable=(self.layout.task(task.phase, task.id), self.layout.runtime),
             allowed_commands=("sow", *self.repository.checks),
             grace_seconds=self.repository.grace_seconds,
+            verdict=carried.verdict if carried and action == "resume" else None,
+            granted=deferring.granted(self.attempts, task),
         )
         command = self._made_ready(self._command(executor, turn, action), turn)
         # Before the record: one without a living driver is taken for a killed one's.
@@ -370,8 +373,14 @@ class Turns:
             return ""
         return f"\n\n{prompts.by_file(f'{self.attempts.folder(attempt)}/outbox')}"
 
-    def _prompt(self, task: Task, action: str, reason: str) -> str:
+    def _prompt(self, task: Task, action: str, reason: str, carried: deferring.Carried | None) -> str:
         words = task.answer["text"] if task.answer else ""
+        if carried and carried.is_all:
+            if action == "resume" and carried.is_begun:
+                return prompts.go_on(task)
+            if action == "resume" and carried.is_next:
+                return ""  # the call that it stopped at runs, or is denied with the answer
+            words = prompts.to_lost_question(carried.question, words)
         is_feedback = self._is_feedback(task)
         if action == "spawn":
             note = f"A person answered an earlier question of yours: {words}" if words else ""

@@ -242,7 +242,8 @@ def test_a_deferred_tool_is_a_question_of_permission() -> None:
     reports, end = run(
         Claude(), [init(), result("", stop_reason="tool_deferred", deferred_tool_use=deferred)]
     )
-    asked = Asked("Claude wants to use Bash: rm -r build", ("allow", "deny"), "permission")
+    options = ("allow once", "allow for this task", "deny")
+    asked = Asked("The agent asks to run: rm -r build", options, "permission")
     assert asked in reports
     assert isinstance(end, Finished)
 

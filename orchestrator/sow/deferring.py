@@ -1,0 +1,81 @@
+"""A question that no process holds: the session stopped at a tool call, and is resumed with the answer.
+
+    the CLI's hook   notes the call in its attempt's inbox, and the process ends
+    the task         paused, with the question
+    a person         answers: the state and the inbox, all or nothing     <- `answer_place`
+    the next turn    resumes without a prompt; the stored call runs, or is denied     <- `carried`
+
+Nothing runs meanwhile, so nothing is lost by a kill. See sow_executors.deferral.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sow.attempt import Attempt, Attempts
+from sow.task import PAUSED, Task
+from sow_executors import deferral
+from sow_executors.deferral import Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """An answer to the call at which a task's session has stopped."""
+
+    verdict: Verdict
+    question: str
+    is_all: bool
+    """Whether it is all that the agent has not heard yet."""
+    is_begun: bool
+    """Whether the call was let begin, and what became of it is not known."""
+    is_next: bool
+    """Whether the session has still stopped there, as far as is known."""
+
+
+def answer_place(attempts: Attempts, task: Task) -> str | None:
+    """Where the answer to a paused task is to be laid; None where no session has stopped for it."""
+    asked = task.question
+    last = next(reversed(attempts.of_task(task.id)), None)
+    if task.status != PAUSED or asked is None or last is None:
+        return None
+    folder = attempts.inbox(last.id)
+    stopped = deferral.asked(folder)
+    if stopped is None or stopped.question != asked["text"] or deferral.given(folder):
+        return None
+    return deferral.answer_path(folder)
+
+
+def carried(attempts: Attempts, task: Task) -> Carried | None:
+    """The answer that the next turn of a task carries; None where there is none."""
+    everyone = attempts.of_task(task.id)
+    for number, attempt in reversed(list(enumerate(everyone))):
+        folder = attempts.inbox(attempt.id)
+        if (stopped := deferral.asked(folder)) is None:
+            continue
+        verdict, given = deferral.verdict(folder), deferral.given(folder)
+        if verdict is None or given is None:
+            return None
+        said = (task.answer["text"], task.answer["at"]) if task.answer else None
+        return Carried(
+            verdict,
+            stopped.question,
+            is_all=said == (given.text, given.at),
+            is_begun=deferral.is_begun(folder),
+            is_next=attempt.session_id == task.session_id and _came_to_nothing(everyone[number + 1 :]),
+        )
+    return None
+
+
+def _came_to_nothing(later: Sequence[Attempt]) -> bool:
+    """Whether attempts did nothing; one that failed for no known reason may have found the call gone."""
+    return all(
+        each.action == "resume" and each.outcome != "finished" and each.error_class != "unknown"
+        for each in later
+    )
+
+
+def granted(attempts: Attempts, task: Task) -> tuple[str, ...]:
+    """What a person allowed for as long as a task goes on, each scope once."""
+    found = (deferral.granted(attempts.inbox(attempt.id)) for attempt in attempts.of_task(task.id))
+    return tuple(dict.fromkeys(scope for scope in found if scope))
