@@ -12,11 +12,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
 
 from sow.attempt import Attempt, Attempts
 from sow.task import PAUSED, Task
 from sow_executors import deferral
 from sow_executors.deferral import Verdict
+
+if TYPE_CHECKING:
+    from sow_schemas.documents import Action
+
+
+Way = Literal["alone", "begun", "in words", "with others"]
+"""By the call that it lets run, or denies, and no word beside it; not at all, for it has reached the call;
+in words, for the call is gone; by the call, and then among what else a person said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +40,14 @@ class Carried:
     """Whether the call was let begin, and what became of it is not known."""
     is_next: bool
     """Whether the session has still stopped there, as far as is known."""
+
+    def way(self, action: Action) -> Way:
+        """How it reaches an agent that is started by `action`."""
+        if not self.is_all:
+            return "with others"
+        if action == "resume" and self.is_begun:
+            return "begun"
+        return "alone" if action == "resume" and self.is_next else "in words"
 
 
 def answer_place(attempts: Attempts, task: Task) -> str | None:

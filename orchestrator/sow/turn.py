@@ -373,14 +373,15 @@ class Turns:
             return ""
         return f"\n\n{prompts.by_file(f'{self.attempts.folder(attempt)}/outbox')}"
 
-    def _prompt(self, task: Task, action: str, reason: str, carried: deferring.Carried | None) -> str:
+    def _prompt(self, task: Task, action: Action, reason: str, carried: deferring.Carried | None) -> str:
         words = task.answer["text"] if task.answer else ""
-        if carried and carried.is_all:
-            if action == "resume" and carried.is_begun:
+        match carried and carried.way(action):
+            case "alone":
+                return ""
+            case "begun":
                 return prompts.go_on(task)
-            if action == "resume" and carried.is_next:
-                return ""  # the call that it stopped at runs, or is denied with the answer
-            words = prompts.to_lost_question(carried.question, words)
+            case "in words":
+                words = prompts.to_lost_question(carried.question, words) if carried else words
         is_feedback = self._is_feedback(task)
         if action == "spawn":
             note = f"A person answered an earlier question of yours: {words}" if words else ""
