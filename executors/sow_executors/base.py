@@ -148,6 +148,8 @@ class Asked:
     kind: Literal["question", "permission"] = "question"
     held: str = ""
     """The request's name in the attempt's inbox, where its process lives on and waits for the answer."""
+    crowded: bool = False
+    """The session has stopped at a call that others came behind: resumed, it would lose the call's result."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -206,6 +206,8 @@ class ClaudeReader:
         self._denied: set[str] = set()
         self._again: set[str] = set()
         """Calls that were denied with how to ask, by id."""
+        self._messages: dict[str, str] = {}
+        """The message that each call was made in, by the call's id, in their order."""
         self._limit: Limited | None = None
         self._total_usd = 0.0
 
@@ -282,6 +284,7 @@ class ClaudeReader:
             elif block.get("type") == "tool_use":
                 told, call = detail(table(block.get("input")), _TELLING), words(block.get("id"))
                 self._open[call] = told
+                self._messages[call] = words(table(event.get("message")).get("id"))
                 reports.append(Used(words(block.get("name")), told, call))
         return reports
 
@@ -292,8 +295,8 @@ class ClaudeReader:
             if block.get("type") == "tool_result":
                 call = words(block.get("tool_use_id"))
                 self._open.pop(call, None)
-                if claude_permissions.is_refused(block):
-                    self._denied.add(call)  # by a person, who knows
+                if claude_permissions.is_answer(block):
+                    self._denied.add(call)  # by a person's word, who knows
                 reports.append(Returned(call, ok=block.get("is_error") is not True))
         return reports
 
@@ -333,11 +336,19 @@ class ClaudeReader:
             reports += self._refused(denial, detail(table(denial.get("tool_input")), _TELLING), reason)
         if deferred:
             question = deferral.question(words(deferred.get("name")), table(deferred.get("input")))
-            reports.append(Asked(question, deferral.OPTIONS, "permission"))
+            crowded = self._is_followed(words(deferred.get("id")))
+            reports.append(Asked(question, deferral.OPTIONS, "permission", crowded=crowded))
         if not count(event.get("queued_turn_count")):
             # Told at once, for the program may not end after it.
             reports.append(self.end(0, ""))
         return reports
+
+    def _is_followed(self, call: str) -> bool:
+        """Whether another call came behind this one in the same message."""
+        message = self._messages.get(call)
+        return (
+            bool(message) and [each for each in self._messages if self._messages[each] == message][-1] != call
+        )
 
     def _spent(self, event: Mapping[str, Any]) -> list[Report]:
         """What this result adds. The totals run on over a resume, so they are no measure of it."""

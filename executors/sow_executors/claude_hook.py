@@ -34,6 +34,7 @@ ONE_AT_A_TIME = (
     "make this call again, alone, once you have the answer."
 )
 REFUSED = "A person did not allow this."
+LEFT = "This was put to a person, and was not done: make the call again, alone, as you are told."
 CUT_OFF = (
     "A person allowed this, and it was begun, but you were cut off: look whether it took effect. "
     "If it has to be done again, make the call again, and they are asked again."
@@ -62,10 +63,14 @@ def scope(tool: str, given: Mapping[str, Any]) -> str:
     return json.dumps([kind, given[about]]) if kind and given.get(about) else key(tool, given)
 
 
-def decide(event: Mapping[str, Any], plan: Mapping[str, Any], tried: Collection[str]) -> tuple[str, str]:
-    """What becomes of a call, and the words to it: `allow`, `deny`, `defer`, `again`; empty: Claude decides.
+def decide(
+    event: Mapping[str, Any], plan: Mapping[str, Any], tried: Collection[str] = (), *, is_begun: bool = False
+) -> tuple[str, str]:
+    """What becomes of a call, and the words to it; empty where Claude decides.
 
-    `plan`: what sow knows (`claude_permissions` makes it); `tried`: the keys of calls that were told `again`.
+    `begin` (allowed for once), `allow`, `deny`, `defer`, or `again` (denied, with how to ask).
+    `plan`: what sow knows (`claude_permissions` makes it); `tried`: the keys of calls that were told `again`;
+    `is_begun`: whether the call that a person allowed was let begin.
     """
     tool, given = event.get("tool_name"), event.get("tool_input")
     if not isinstance(tool, str) or not isinstance(given, dict):
@@ -74,10 +79,14 @@ def decide(event: Mapping[str, Any], plan: Mapping[str, Any], tried: Collection[
     if event.get("hook_event_name") == "PermissionRequest":
         return ("deny", NOT_FROM_HERE) if is_subagent else ("again", AGAIN)
     known, answered = key(tool, given), plan.get("answered") or {}
-    if answered and (event.get("tool_use_id"), known) == (answered["call"], answered["key"]):
-        if not answered["allows"]:
+    if answered and known == answered["key"]:
+        is_it = event.get("tool_use_id") == answered["call"]
+        if not answered["allows"] and (is_it or answered["again"]):
             return "deny", f"{REFUSED} {answered['words']}".strip()
-        return "allow", ""
+        if is_it and (is_begun or answered["again"]):
+            return "deny", CUT_OFF if is_begun else LEFT
+        if is_it or (answered["again"] and not is_begun):
+            return "begin", ""
     if scope(tool, given) in plan.get("granted", ()):
         return "allow", ""
     if known in tried and not is_subagent:
@@ -90,14 +99,16 @@ def main(path: str) -> None:
     event = json.load(sys.stdin)
     with open(path, encoding="utf-8") as file:
         plan = json.load(file)
-    what, words = decide(event, plan, _tried(plan["tried"]))
+    answered = plan.get("answered") or {}
+    is_begun = bool(answered) and os.path.exists(answered["heard"])
+    what, words = decide(event, plan, _tried(plan["tried"]), is_begun=is_begun)
     if what == "again":
         with open(plan["tried"], "a", encoding="utf-8") as file:
             file.write(key(event["tool_name"], event["tool_input"]) + "\n")
     elif what == "defer" and not _stops_at(event, plan["deferred"]):
         what, words = "deny", ONE_AT_A_TIME
-    elif what == "allow" and not _begins(event, plan.get("answered") or {}):
-        what, words = "deny", CUT_OFF
+    elif what == "begin":
+        what, words = ("allow", "") if _begins(answered) else ("deny", CUT_OFF)
     if what:
         json.dump(_told(event["hook_event_name"], what, words), sys.stdout)
 
@@ -130,10 +141,8 @@ def _stops_at(event: Mapping[str, Any], path: str) -> bool:
     return True
 
 
-def _begins(event: Mapping[str, Any], answered: Mapping[str, Any]) -> bool:
-    """Marks that an allowed call is begun, before it is; False where it was begun before."""
-    if event.get("tool_use_id") != answered.get("call"):
-        return True  # allowed for the task
+def _begins(answered: Mapping[str, Any]) -> bool:
+    """Marks that an allowed call is begun, before it is; False where another was begun in its place."""
     try:
         os.rename(answered["answer"], answered["heard"])
     except FileNotFoundError:

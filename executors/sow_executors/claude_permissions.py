@@ -25,7 +25,7 @@ from sow_executors.lines import table, words
 HOOK = str(Path(__file__).with_name("claude_hook.py"))
 
 HOOK_SECONDS = 30
-"""How long Claude waits for the hook, which takes a twentieth of a second, on a machine that is busy."""
+"""How long Claude waits for the hook, which takes some hundredths of a second, on a machine that is busy."""
 
 
 def asks(turn: Turn) -> bool:
@@ -73,6 +73,7 @@ def _plan(turn: Turn) -> dict[str, Any]:
             "call": verdict.call,
             "key": verdict.key,
             "allows": verdict.allows,
+            "again": verdict.again,
             "words": f"They say: {verdict.words}" if verdict.words else "",
             "answer": verdict.answer,
             "heard": verdict.heard,
@@ -107,10 +108,10 @@ def is_again(reason: str) -> bool:
     return claude_hook.AGAIN in reason
 
 
-def is_refused(result: Mapping[str, Any]) -> bool:
-    """Whether the result of a call is a person's no."""
-    held = result.get("content")
-    return result.get("is_error") is True and isinstance(held, str) and claude_hook.REFUSED in held
+def is_answer(result: Mapping[str, Any]) -> bool:
+    """Whether a call did not run because of what a person had answered."""
+    held, told = result.get("content"), (claude_hook.REFUSED, claude_hook.CUT_OFF)
+    return result.get("is_error") is True and isinstance(held, str) and any(each in held for each in told)
 
 
 def standing(

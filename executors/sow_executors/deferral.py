@@ -1,6 +1,7 @@
 """A tool call at which a session has stopped, and what a person said to it; both lie in the attempt's inbox.
 
     permission.deferred   {call, tool, input, key, scope}, there before the session ends
+    permission.crowded    there if other calls came behind it
     permission.answer     {text, by, at}, from whoever answers
     permission.heard      the same, once the call was let begin
 
@@ -11,6 +12,7 @@ is denied. The answer is renamed before the call begins, so that it runs once at
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -65,6 +67,8 @@ class Verdict:
     """The path of the answer, which is there until the call begins …"""
     heard: str = ""
     """… and what it is renamed to then."""
+    again: bool = False
+    """The call itself is gone: this holds for the next one like it."""
 
 
 def question(tool: str, given: Mapping[str, Any]) -> str:
@@ -95,6 +99,11 @@ def path(folder: str) -> str:
     return f"{folder}/{NAME}{DEFERRED}"
 
 
+def crowded_path(folder: str) -> str:
+    """Where it is noted that other calls came behind the one at which a session stopped."""
+    return f"{folder}/{NAME}.crowded"
+
+
 def answer_path(folder: str) -> str:
     """Where the answer is to be written, whole."""
     return inbox.answer_path(folder, NAME)
@@ -117,6 +126,11 @@ def given(folder: str) -> inbox.Answer | None:
 def is_begun(folder: str) -> bool:
     """Whether the call was let begin."""
     return inbox.held(f"{folder}/{NAME}{inbox.HEARD}") is not None
+
+
+def is_crowded(folder: str) -> bool:
+    """Whether other calls came behind it."""
+    return os.path.lexists(crowded_path(folder))
 
 
 def verdict(folder: str) -> Verdict | None:

@@ -11,10 +11,12 @@ Nothing runs meanwhile, so nothing is lost by a kill. See sow_executors.deferral
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
+from sow import files
 from sow.attempt import Attempt, Attempts
+from sow.progress import Tally
 from sow.task import PAUSED, Task
 from sow_executors import deferral
 from sow_executors.deferral import Verdict
@@ -39,7 +41,11 @@ class Carried:
     is_begun: bool
     """Whether the call was let begin, and what became of it is not known."""
     is_next: bool
-    """Whether the session has still stopped there, as far as is known."""
+    """Whether the session has still stopped there, as far as is known, and can go on with that very call."""
+
+    def verdict_for(self, action: Action) -> Verdict:
+        """The verdict for an agent started by `action`: on the very call, or on the next one like it."""
+        return replace(self.verdict, again=not (action == "resume" and (self.is_next or self.is_begun)))
 
     def way(self, action: Action) -> Way:
         """How it reaches an agent that is started by `action`."""
@@ -63,6 +69,12 @@ def answer_place(attempts: Attempts, task: Task) -> str | None:
     return deferral.answer_path(folder)
 
 
+def note(folder: str, tally: Tally) -> None:
+    """Notes what an attempt's end tells of the call at which it stopped. `folder`: its inbox."""
+    if tally.asked and tally.asked.crowded:
+        files.write(deferral.crowded_path(folder), "")
+
+
 def carried(attempts: Attempts, task: Task) -> Carried | None:
     """The answer that the next turn of a task carries; None where there is none."""
     everyone = attempts.of_task(task.id)
@@ -79,7 +91,9 @@ def carried(attempts: Attempts, task: Task) -> Carried | None:
             stopped.question,
             is_all=said == (given.text, given.at),
             is_begun=deferral.is_begun(folder),
-            is_next=attempt.session_id == task.session_id and _came_to_nothing(everyone[number + 1 :]),
+            is_next=attempt.session_id == task.session_id
+            and not deferral.is_crowded(folder)
+            and _came_to_nothing(everyone[number + 1 :]),
         )
     return None
 

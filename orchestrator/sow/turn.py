@@ -210,7 +210,7 @@ class Turns:
             writable=(self.layout.task(task.phase, task.id), self.layout.runtime),
             allowed_commands=("sow", *self.repository.checks),
             grace_seconds=self.repository.grace_seconds,
-            verdict=carried.verdict if carried and action == "resume" else None,
+            verdict=carried.verdict_for(action) if carried else None,
             granted=deferring.granted(self.attempts, task),
         )
         command = self._made_ready(self._command(executor, turn, action), turn)
@@ -381,7 +381,7 @@ class Turns:
             case "begun":
                 return prompts.go_on(task)
             case "in words":
-                words = prompts.to_lost_question(carried.question, words) if carried else words
+                words = prompts.to_lost_call(carried.question, words) if carried else words
         is_feedback = self._is_feedback(task)
         if action == "spawn":
             note = f"A person answered an earlier question of yours: {words}" if words else ""
@@ -676,6 +676,7 @@ class Turns:
         live.stopped = live.stopped or self._stopped_by(live.attempt.id)
         live.catch_up(self.clock(), final=True)
         ending = self._ending(live, status)
+        deferring.note(self.attempts.inbox(live.attempt.id), live.tally)
         put_back = self.know_state(ended=live.attempt.task_id)
         task = self._task_after(live.attempt)
         task = self.heed(live) or task

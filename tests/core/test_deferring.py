@@ -11,8 +11,10 @@ from tests.core.parts import AT, in_status, layout
 
 from sow import deferring
 from sow.attempt import Attempt, Attempts
+from sow.progress import Tally
 from sow.task import Task
 from sow_executors import deferral, inbox
+from sow_executors.base import Asked
 
 CALL = {"call": "t-1", "tool": "Bash", "input": {"command": "make"}, "key": "k", "scope": "s"}
 QUESTION = deferral.question("Bash", {"command": "make"})
@@ -122,6 +124,21 @@ def test_how_it_reaches_the_agent(
     assert carried is not None
     assert (carried.way("resume"), carried.way("spawn")) == (resumed, spawned)
     assert (carried.verdict.call, carried.verdict.allows, carried.question) == ("t-1", True, QUESTION)
+    # Where the call is gone, what was said holds for the next one like it.
+    assert carried.verdict_for("resume").again is not carried.is_next
+    assert carried.verdict_for("spawn").again
+
+
+def test_a_call_that_others_came_behind_is_not_resumed_for_its_result_would_be_lost(past: Past) -> None:
+    folder = past.attempt(stops=True, answer="yes")
+    deferring.note(folder, Tally(asked=Asked(QUESTION, kind="permission")))
+    carried = deferring.carried(past.attempts, answered())
+    assert carried is not None
+    assert carried.way("resume") == "alone"
+    deferring.note(folder, Tally(asked=Asked(QUESTION, kind="permission", crowded=True)))
+    carried = deferring.carried(past.attempts, answered())
+    assert carried is not None
+    assert (carried.way("resume"), carried.verdict_for("resume").again) == ("in words", True)
 
 
 def test_a_call_that_was_begun_is_not_let_begin_again_without_a_word(past: Past) -> None:
@@ -130,7 +147,7 @@ def test_a_call_that_was_begun_is_not_let_begin_again_without_a_word(past: Past)
     past.attempt(outcome="lost")
     carried = deferring.carried(past.attempts, answered())
     assert carried is not None
-    assert carried.way("resume") == "begun"
+    assert (carried.way("resume"), carried.verdict_for("resume").again) == ("begun", False)
 
 
 def test_an_earlier_answer_is_not_one_to_a_later_call(past: Past) -> None:

@@ -250,6 +250,23 @@ def test_a_deferred_tool_is_a_question_of_permission() -> None:
     assert isinstance(end, Finished)
 
 
+@pytest.mark.parametrize(
+    ("calls", "is_crowded"), [(["t1"], False), (["t0", "t1"], False), (["t1", "t2"], True)]
+)
+def test_a_call_that_others_came_behind_is_told_as_such(calls: list[str], is_crowded: bool) -> None:
+    # One message, told a block at a time; the one before it is another.
+    blocks = [
+        {"type": "tool_use", "id": call, "name": "Bash", "input": {"command": "make"}} for call in calls
+    ]
+    told = [line(type="assistant", message={"id": "m1", "content": [block]}) for block in blocks]
+    other = {"type": "tool_use", "id": "t9", "name": "Bash", "input": {}}
+    before = line(type="assistant", message={"id": "m0", "content": [other]})
+    deferred = {"id": "t1", "name": "Bash", "input": {"command": "make"}}
+    reports, _ = run(Claude(), [init(), before, *told, result("", deferred_tool_use=deferred)])
+    (asked,) = [report for report in reports if isinstance(report, Asked)]
+    assert asked.crowded is is_crowded
+
+
 DENIED = {"tool_name": "Bash", "tool_use_id": "t1", "tool_input": {"command": "make"}}
 TOLD_HOW = line(type="system", subtype="permission_denied", decision_reason=claude_hook.AGAIN, **DENIED)
 
@@ -282,8 +299,9 @@ def test_a_call_that_was_denied_with_how_to_ask(told: dict[str, Any], denied: li
     assert [each for each in reports if isinstance(each, Denied)] == denied
 
 
-def test_a_no_of_a_persons_is_not_told_to_them() -> None:
-    held = f"PreToolUse:Bash hook error: {claude_hook.REFUSED} They say: later"
+@pytest.mark.parametrize("words", [f"{claude_hook.REFUSED} They say: later", claude_hook.CUT_OFF])
+def test_what_a_person_has_answered_is_not_told_to_them(words: str) -> None:
+    held = f"PreToolUse:Bash hook error: {words}"
     block = {"type": "tool_result", "tool_use_id": "t1", "content": held, "is_error": True}
     no = line(type="user", message={"role": "user", "content": [block]})
     reports, _ = run(Claude(), [init(), no, result(permission_denials=[DENIED])])

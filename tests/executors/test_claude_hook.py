@@ -13,13 +13,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sow_executors import claude_hook
-from sow_executors.claude_hook import AGAIN, CUT_OFF, NOT_FROM_HERE, ONE_AT_A_TIME, REFUSED
+from sow_executors.claude_hook import AGAIN, CUT_OFF, LEFT, NOT_FROM_HERE, ONE_AT_A_TIME, REFUSED
 from sow_executors.claude_permissions import HOOK
 
 PUSH = {"command": "git push", "description": "Push it"}
 KEY = claude_hook.key("Bash", PUSH)
-ALLOWED = {"answered": {"call": "t-1", "key": KEY, "allows": True, "words": ""}}
-REFUSED_WITH = {"answered": {"call": "t-1", "key": KEY, "allows": False, "words": "They say: later"}}
+YES = {"call": "t-1", "key": KEY, "allows": True, "words": "", "again": False}
+NO = {**YES, "allows": False, "words": "They say: later"}
+ALLOWED, REFUSED_WITH = {"answered": YES}, {"answered": NO}
+ALLOWED_AGAIN, REFUSED_AGAIN = {"answered": {**YES, "again": True}}, {"answered": {**NO, "again": True}}
 GRANTED = {"granted": [claude_hook.scope("Bash", PUSH)]}
 
 
@@ -55,7 +57,19 @@ WITHIN = {"agent_id": "a-1"}
             id="subagents can't ask",
         ),
         pytest.param({**event(), **WITHIN}, {}, [KEY], ("", ""), id="nor does a session stop in one"),
-        pytest.param(event(), ALLOWED, [], ("allow", ""), id="an allowed call runs"),
+        pytest.param(event(), ALLOWED, [], ("begin", ""), id="an allowed call runs"),
+        pytest.param(event(), ALLOWED_AGAIN, [], ("deny", LEFT), id="one that is gone does not"),
+        pytest.param(event(call="t-2"), ALLOWED_AGAIN, [], ("begin", ""), id="but the next one like it"),
+        pytest.param(
+            event(call="t-2", command="make"), ALLOWED_AGAIN, [], ("", ""), id="and none that is another call"
+        ),
+        pytest.param(
+            event(call="t-2"),
+            REFUSED_AGAIN,
+            [KEY],
+            ("deny", f"{REFUSED} They say: later"),
+            id="nor is a person asked again about what they did not allow",
+        ),
         pytest.param(
             event(call="t-2"), ALLOWED, [], ("", ""), id="the next one like it is for Claude to decide"
         ),
@@ -121,7 +135,8 @@ def test_nothing_runs_but_what_a_person_allowed(
     asked = {"hook_event_name": "PreToolUse", "tool_name": tool, "tool_input": given, "tool_use_id": call}
     what, _ = claude_hook.decide(asked, plan, [KEY] if is_tried else [])
     is_push = tool == "Bash" and given["command"] == "git push" and "timeout" not in given
-    assert (what == "allow") is (is_push and (plan is GRANTED or (plan is ALLOWED and call == "t-1")))
+    assert (what == "allow") is (is_push and plan is GRANTED)
+    assert (what == "begin") is (is_push and plan is ALLOWED and call == "t-1")
 
 
 class Hook:
@@ -169,8 +184,22 @@ def test_an_allowed_call_is_begun_once_and_a_no_is_a_no_as_often_as_it_is_heard(
     assert hook.run(event()) == ("allow", "")
     assert (hook.folder / "heard").exists()
     assert hook.run(event()) == ("deny", CUT_OFF)
+    assert hook.run(event(call="t-2")) == ("", "")
     hook.answered(REFUSED_WITH)
     assert [hook.run(event()) for _ in range(2)] == [("deny", f"{REFUSED} They say: later")] * 2
+
+
+def test_what_is_allowed_for_the_next_call_is_allowed_for_one(hook: Hook) -> None:
+    hook.answered(ALLOWED_AGAIN)
+    assert [hook.run(event(call=call)) for call in ("t-1", "t-2", "t-3")] == [
+        ("deny", LEFT), ("allow", ""), ("", ""),
+    ]  # fmt: skip
+
+
+def test_what_is_allowed_for_the_task_stays_so_when_its_first_call_is_begun(hook: Hook) -> None:
+    hook.answered(ALLOWED)
+    hook.plan |= GRANTED
+    assert [hook.run(event(call=call)) for call in ("t-1", "t-2", "t-2")] == [("allow", "")] * 3
 
 
 @pytest.mark.parametrize("plan", ["", "[]", "{}", '{"answered": {"call": "t-1"}}'])
