@@ -103,6 +103,7 @@ def main(path: str) -> None:
     is_begun = bool(answered) and os.path.exists(answered["heard"])
     what, words = decide(event, plan, _tried(plan["tried"]), is_begun=is_begun)
     if what == "again":
+        _did_not_stop_at(event, plan["deferred"])
         with open(plan["tried"], "a", encoding="utf-8") as file:
             file.write(key(event["tool_name"], event["tool_input"]) + "\n")
     elif what == "defer" and not _stops_at(event, plan["deferred"]):
@@ -139,6 +140,17 @@ def _stops_at(event: Mapping[str, Any], path: str) -> bool:
     finally:
         os.unlink(beside)
     return True
+
+
+def _did_not_stop_at(event: Mapping[str, Any], path: str) -> None:
+    """Takes back the note of a call that Claude decides about after all: it may not know `defer`."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            noted = json.load(file)["key"]
+    except FileNotFoundError:
+        return
+    if noted == key(event["tool_name"], event["tool_input"]):
+        os.unlink(path)
 
 
 def _begins(answered: Mapping[str, Any]) -> bool:

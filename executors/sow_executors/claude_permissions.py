@@ -110,7 +110,7 @@ def is_again(reason: str) -> bool:
 
 def is_answer(result: Mapping[str, Any]) -> bool:
     """Whether a call did not run because of what a person had answered."""
-    held, told = result.get("content"), (claude_hook.REFUSED, claude_hook.CUT_OFF)
+    held, told = result.get("content"), (claude_hook.REFUSED, claude_hook.LEFT, claude_hook.CUT_OFF)
     return result.get("is_error") is True and isinstance(held, str) and any(each in held for each in told)
 
 

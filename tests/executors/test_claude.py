@@ -299,7 +299,9 @@ def test_a_call_that_was_denied_with_how_to_ask(told: dict[str, Any], denied: li
     assert [each for each in reports if isinstance(each, Denied)] == denied
 
 
-@pytest.mark.parametrize("words", [f"{claude_hook.REFUSED} They say: later", claude_hook.CUT_OFF])
+@pytest.mark.parametrize(
+    "words", [f"{claude_hook.REFUSED} They say: later", claude_hook.LEFT, claude_hook.CUT_OFF]
+)
 def test_what_a_person_has_answered_is_not_told_to_them(words: str) -> None:
     held = f"PreToolUse:Bash hook error: {words}"
     block = {"type": "tool_result", "tool_use_id": "t1", "content": held, "is_error": True}

@@ -179,6 +179,15 @@ def test_a_call_is_denied_then_put_off_and_the_next_one_told_to_wait(hook: Hook)
     assert {path.name for path in hook.folder.iterdir()} == {"plan.json", "tried", "deferred"}
 
 
+def test_where_claude_does_not_stop_the_call_may_be_asked_for_again(hook: Hook) -> None:
+    hook.run(event("PermissionRequest"))
+    assert hook.run(event(call="t-2")) == ("defer", "")
+    assert hook.run(event("PermissionRequest", command="make")) == ("deny", AGAIN)
+    assert hook.run(event(call="t-3")) == ("deny", ONE_AT_A_TIME)
+    assert hook.run(event("PermissionRequest")) == ("deny", AGAIN)
+    assert hook.run(event(call="t-4")) == ("defer", "")
+
+
 def test_an_allowed_call_is_begun_once_and_a_no_is_a_no_as_often_as_it_is_heard(hook: Hook) -> None:
     hook.answered(ALLOWED)
     assert hook.run(event()) == ("allow", "")

@@ -142,5 +142,6 @@ def test_of_calls_made_together_one_is_asked_for_and_what_is_said_holds_when_it_
 
     allowed = desk.answer("yes", "A person allowed it.", Text("I see."), call(COUNT), call(COUNT), DONE)
     assert isinstance(allowed.end, Finished)
+    assert [each.reason for each in allowed.of(Denied)] == ["the agent was told how to ask, and did not"]
     assert desk.seen()[-1].tool_results()[-2:] == ["(Bash completed with no output)", claude_hook.AGAIN]
     assert (desk.tree / "ran").read_text() == "x"
