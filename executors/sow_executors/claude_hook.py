@@ -68,9 +68,9 @@ def decide(
 ) -> tuple[str, str]:
     """What becomes of a call, and the words to it; empty where Claude decides.
 
-    `begin` (allowed for once), `allow`, `deny`, `defer`, or `again` (denied, with how to ask).
+    `begin` and `refuse` are a person's word on a call, `again` is a denial that tells how to ask.
     `plan`: what sow knows (`claude_permissions` makes it); `tried`: the keys of calls that were told `again`;
-    `is_begun`: whether the call that a person allowed was let begin.
+    `is_begun`: whether a person's word has reached a call.
     """
     tool, given = event.get("tool_name"), event.get("tool_input")
     if not isinstance(tool, str) or not isinstance(given, dict):
@@ -81,11 +81,12 @@ def decide(
     known, answered = key(tool, given), plan.get("answered") or {}
     if answered and known == answered["key"]:
         is_it = event.get("tool_use_id") == answered["call"]
-        if not answered["allows"] and (is_it or answered["again"]):
-            return "deny", f"{REFUSED} {answered['words']}".strip()
+        is_meant = is_it or (answered["again"] and not is_begun)
+        if is_meant and not answered["allows"]:
+            return "refuse", f"{REFUSED} {answered['words']}".strip()
         if is_it and (is_begun or answered["again"]):
             return "deny", CUT_OFF if is_begun else LEFT
-        if is_it or (answered["again"] and not is_begun):
+        if is_meant:
             return "begin", ""
     if scope(tool, given) in plan.get("granted", ()):
         return "allow", ""
@@ -109,7 +110,9 @@ def main(path: str) -> None:
     elif what == "defer" and not _stops_at(event, plan["deferred"]):
         what, words = "deny", ONE_AT_A_TIME
     elif what == "begin":
-        what, words = ("allow", "") if _begins(answered) else ("deny", CUT_OFF)
+        what, words = ("allow", "") if _reaches(answered) else ("deny", CUT_OFF)
+    elif what == "refuse":
+        _reaches(answered)
     if what:
         json.dump(_told(event["hook_event_name"], what, words), sys.stdout)
 
@@ -153,8 +156,8 @@ def _did_not_stop_at(event: Mapping[str, Any], path: str) -> None:
         os.unlink(path)
 
 
-def _begins(answered: Mapping[str, Any]) -> bool:
-    """Marks that an allowed call is begun, before it is; False where another was begun in its place."""
+def _reaches(answered: Mapping[str, Any]) -> bool:
+    """Marks that a person's word has reached a call, before it begins; False where it had reached one."""
     try:
         os.rename(answered["answer"], answered["heard"])
     except FileNotFoundError:
@@ -167,7 +170,8 @@ def _told(event: str, what: str, words: str) -> dict[str, Any]:
     if event == "PermissionRequest":
         inner: dict[str, Any] = {"decision": {"behavior": "deny", "message": words}}
     else:
-        inner = {"permissionDecision": what, "permissionDecisionReason": words}
+        decision = "deny" if what == "refuse" else what
+        inner = {"permissionDecision": decision, "permissionDecisionReason": words}
     return {"hookSpecificOutput": {"hookEventName": event, **inner}}
 
 

@@ -3,7 +3,7 @@
     permission.deferred   {call, tool, input, key, scope}, there before the session ends
     permission.crowded    there if other calls came behind it
     permission.answer     {text, by, at}, from whoever answers
-    permission.heard      the same, once the call was let begin
+    permission.heard      the same, once it has reached the call
 
 No process waits. The session is resumed with the answer, and the stored call runs, or
 is denied. The answer is renamed before the call begins, so that it runs once at the most.
@@ -64,7 +64,7 @@ class Verdict:
     words: str = ""
     """Theirs, where they said more than no."""
     answer: str = ""
-    """The path of the answer, which is there until the call begins …"""
+    """The path of the answer, which is there until it reaches the call …"""
     heard: str = ""
     """… and what it is renamed to then."""
     again: bool = False
@@ -124,7 +124,7 @@ def given(folder: str) -> inbox.Answer | None:
 
 
 def is_begun(folder: str) -> bool:
-    """Whether the call was let begin."""
+    """Whether the answer has reached the call."""
     return inbox.held(f"{folder}/{NAME}{inbox.HEARD}") is not None
 
 

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
-from sow import files
+from sow import files, prompts
 from sow.attempt import Attempt, Attempts
 from sow.progress import Tally
 from sow.task import PAUSED, Task
@@ -39,7 +39,7 @@ class Carried:
     is_all: bool
     """Whether it is all that the agent has not heard yet."""
     is_begun: bool
-    """Whether the call was let begin, and what became of it is not known."""
+    """Whether it has reached the call, and what became of that is not known."""
     is_next: bool
     """Whether the session has still stopped there, as far as is known, and can go on with that very call."""
 
@@ -54,6 +54,11 @@ class Carried:
         if action == "resume" and self.is_begun:
             return "begun"
         return "alone" if action == "resume" and self.is_next else "in words"
+
+    def in_words(self, text: str) -> str:
+        """An answer as an agent is told it that can't go on with the call."""
+        tell = prompts.to_lost_question if self.is_begun else prompts.to_lost_call
+        return tell(self.question, text)
 
 
 def answer_place(attempts: Attempts, task: Task) -> str | None:
@@ -76,20 +81,23 @@ def note(folder: str, tally: Tally) -> None:
 
 
 def carried(attempts: Attempts, task: Task) -> Carried | None:
-    """The answer that the next turn of a task carries; None where there is none."""
+    """The answer that the next turn of a task carries; None where none is left to be carried."""
     everyone = attempts.of_task(task.id)
     for number, attempt in reversed(list(enumerate(everyone))):
         folder = attempts.inbox(attempt.id)
         if (stopped := deferral.asked(folder)) is None:
             continue
-        verdict, given = deferral.verdict(folder), deferral.given(folder)
-        if verdict is None or given is None:
+        verdict, given, said = deferral.verdict(folder), deferral.given(folder), task.answer
+        # What was said later stands behind it, as long as it has not reached the agent.
+        if verdict is None or given is None or said is None:
             return None
-        said = (task.answer["text"], task.answer["at"]) if task.answer else None
+        is_all = (said["text"], said["at"]) == (given.text, given.at)
+        if not is_all and not said["text"].startswith(f"{given.text}\n\n"):
+            return None
         return Carried(
             verdict,
             stopped.question,
-            is_all=said == (given.text, given.at),
+            is_all=is_all,
             is_begun=deferral.is_begun(folder),
             is_next=attempt.session_id == task.session_id
             and not deferral.is_crowded(folder)

@@ -381,7 +381,7 @@ class Turns:
             case "begun":
                 return prompts.go_on(task)
             case "in words":
-                words = prompts.to_lost_call(carried.question, words) if carried else words
+                words = carried.in_words(words) if carried else words
         is_feedback = self._is_feedback(task)
         if action == "spawn":
             note = f"A person answered an earlier question of yours: {words}" if words else ""

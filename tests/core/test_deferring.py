@@ -109,9 +109,6 @@ def test_without_an_attempt_there_is_no_place(past: Past) -> None:
             [], answered("yes\n\nand go on", "2026-11-25T13:00:00.000Z"), "with others", "with others",
             id="with more that was said since",
         ),
-        pytest.param(
-            [], answered().replace(answer=None), "with others", "with others", id="when it was delivered"
-        ),
     ],
 )  # fmt: skip
 def test_how_it_reaches_the_agent(
@@ -139,6 +136,8 @@ def test_a_call_that_others_came_behind_is_not_resumed_for_its_result_would_be_l
     carried = deferring.carried(past.attempts, answered())
     assert carried is not None
     assert (carried.way("resume"), carried.verdict_for("resume").again) == ("in words", True)
+    assert QUESTION in carried.in_words("yes")
+    assert "was not done" in carried.in_words("yes")
 
 
 def test_a_call_that_was_begun_is_not_let_begin_again_without_a_word(past: Past) -> None:
@@ -148,6 +147,19 @@ def test_a_call_that_was_begun_is_not_let_begin_again_without_a_word(past: Past)
     carried = deferring.carried(past.attempts, answered())
     assert carried is not None
     assert (carried.way("resume"), carried.verdict_for("resume").again) == ("begun", False)
+    assert "was not done" not in carried.in_words("yes")
+
+
+@pytest.mark.parametrize(
+    "task",
+    [
+        pytest.param(answered().replace(answer=None), id="heard"),
+        pytest.param(answered("blue", "2026-11-25T13:00:00.000Z"), id="and another thing was said since"),
+    ],
+)
+def test_an_answer_that_the_agent_has_heard_is_carried_no_more(past: Past, task: Task) -> None:
+    past.attempt(stops=True, answer="yes")
+    assert deferring.carried(past.attempts, task) is None
 
 
 def test_an_earlier_answer_is_not_one_to_a_later_call(past: Past) -> None:

@@ -67,7 +67,7 @@ WITHIN = {"agent_id": "a-1"}
             event(call="t-2"),
             REFUSED_AGAIN,
             [KEY],
-            ("deny", f"{REFUSED} They say: later"),
+            ("refuse", f"{REFUSED} They say: later"),
             id="nor is a person asked again about what they did not allow",
         ),
         pytest.param(
@@ -81,7 +81,7 @@ WITHIN = {"agent_id": "a-1"}
             event(),
             REFUSED_WITH,
             [KEY],
-            ("deny", f"{REFUSED} They say: later"),
+            ("refuse", f"{REFUSED} They say: later"),
             id="a no, with the words to it",
         ),
         pytest.param(
