@@ -36,7 +36,7 @@ FLOORS = {
         " sow.course sow.pull_request sow.original"
         " sow.edits sow.prompts sow.usage sow.budget sow.recovery.policy",
     ),
-    5: ("door", "sow.journal sow.splitting sow.store sow.attempt sow.holding"),
+    5: ("door", "sow.journal sow.splitting sow.store sow.attempt sow.holding sow.deferring"),
     6: (
         "engine",
         "sow.attaching sow.report sow.adding sow.moving sow.advancing sow.continuing sow.setup sow.removal"

@@ -15,6 +15,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
+from sow_executors.deferral import Verdict
+
 Kind = Literal[
     "rate_limit",
     "usage_limit",
@@ -54,7 +56,7 @@ class Turn:
     """One prompt for one agent in one folder: all that an executor may know of the work."""
 
     prompt: str
-    """What the agent is told. Any length, any character."""
+    """What the agent is told. Any length, any character; empty where a `verdict` is all there is to tell."""
     folder: str
     """Absolute path of the worktree in which the agent works; it exists."""
     scratch: str
@@ -75,6 +77,10 @@ class Turn:
     """Shell commands, by their first words, that run without being asked for even when `yolo_mode` is off."""
     grace_seconds: float = 8.0
     """How long the command has after a SIGTERM before it is killed."""
+    verdict: Verdict | None = None
+    """What a person said to the call at which the session has stopped."""
+    granted: tuple[str, ...] = ()
+    """Scopes of calls (see `deferral`) that a person allowed for the whole task."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +154,8 @@ class Asked:
     kind: Literal["question", "permission"] = "question"
     held: str = ""
     """The request's name in the attempt's inbox, where its process lives on and waits for the answer."""
+    crowded: bool = False
+    """The session has stopped at a call that others came behind: resumed, it would lose the call's result."""
 
 
 @dataclass(frozen=True, slots=True)

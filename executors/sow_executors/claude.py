@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from sow_executors import ends, settings
+from sow_executors import claude_permissions, deferral, ends, settings
 from sow_executors.base import (
     Asked,
     Command,
@@ -43,7 +43,7 @@ _NAME = re.compile(r"[A-Za-z_.]{1,40}")
 
 _QUIET = {"CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1", "DISABLE_AUTOUPDATER": "1"}
 
-_SETTINGS = ("yolo_mode", "model", "max_turns", "max_budget_usd", "program")
+_SETTINGS = ("yolo_mode", "permissions", "model", "max_turns", "max_budget_usd", "program")
 
 _OURS = frozenset(
     [
@@ -61,11 +61,12 @@ _TELLING = ("command", "file_path", "path", "pattern", "url", "query", "descript
 
 
 class Claude:
-    """Runs `claude -p`. Settings: `yolo_mode`, `model`, `max_turns`, `max_budget_usd`, `program`.
+    """Runs `claude -p`. Its settings: `_SETTINGS`, told in docs/reference/executors.md.
 
     With `yolo_mode` off, edits and the turn's `allowed_commands` run, and everything
     else is refused at once and reported as `Denied`: a pipe too, unless each of
-    its parts is allowed for itself.
+    its parts is allowed for itself. With `permissions: ask` the session stops at
+    what the agent can't do without, which is reported as `Asked` (`claude_hook`).
     """
 
     name = "claude"
@@ -165,15 +166,17 @@ class Claude:
         return tuple(found)
 
     def _headless(self, turn: Turn, opening: str) -> Command:
+        asks = claude_permissions.asks(turn)
         argv = (
             _program(turn.settings),
             *("-p", "--output-format", "stream-json", "--verbose"),
             *(opening, _session(turn)),
-            *_options(turn),
+            *_options(turn, asks=asks),
         )
         # A shell command left in the background would hold the process for minutes after its result.
         env = {"CLAUDE_CODE_DISABLE_BACKGROUND_TASKS": "1"}
-        return Command(argv, turn.folder, stdin=turn.prompt, env=env)
+        files = claude_permissions.files(turn) if asks else {}
+        return Command(argv, turn.folder, stdin=turn.prompt, env=env, files=files)
 
 
 _WHOSE = (
@@ -198,7 +201,8 @@ def _session(turn: Turn) -> str:
     return turn.session_id
 
 
-def _options(turn: Turn) -> tuple[str, ...]:
+def _options(turn: Turn, *, asks: bool = False) -> tuple[str, ...]:
+    """`asks`: somebody will answer what the agent asks permission for."""
     given = turn.settings
     settings.only("claude", given, _SETTINGS)
     # `--opt=value` throughout: a list option takes every plain word behind it otherwise.
@@ -206,7 +210,12 @@ def _options(turn: Turn) -> tuple[str, ...]:
     if settings.flag(given, "yolo_mode"):
         options.append("--dangerously-skip-permissions")
     else:
-        options += ["--permission-mode=acceptEdits", "--permission-prompts=none"]
+        options.append("--permission-mode=acceptEdits")
+        if asks:
+            claude_permissions.check_custom_args(turn)
+            options.append(f"--settings={claude_permissions.settings_path(turn)}")
+        else:
+            options.append("--permission-prompts=none")
         options += [f"--allowedTools=Bash({command}:*)" for command in turn.allowed_commands]
     if model := settings.word(given, "model"):
         options.append(f"--model={model}")
@@ -233,6 +242,10 @@ class ClaudeReader:
         self._open: dict[str, str] = {}
         """What each tool call that has not come back is about, by the call's id."""
         self._denied: set[str] = set()
+        self._again: set[str] = set()
+        """Calls that were denied with how to ask, by id."""
+        self._messages: dict[str, str] = {}
+        """The message that each call was made in, by the call's id, in their order."""
         self._limit: Limited | None = None
         self._total_usd = 0.0
 
@@ -280,6 +293,9 @@ class ClaudeReader:
                 return [Retried(count(event.get("attempt")), reason, delay / 1000)]
             case "permission_denied":
                 reason = words(event.get("decision_reason")) or words(event.get("message"))
+                if claude_permissions.is_again(reason):
+                    self._again.add(words(event.get("tool_use_id")))
+                    return []  # the result tells of it, if the agent does not ask
                 told = self._open.get(words(event.get("tool_use_id")), "")
                 return self._refused(event, told, reason)
             case _:
@@ -309,6 +325,7 @@ class ClaudeReader:
             elif block.get("type") == "tool_use":
                 told, call = detail(table(block.get("input")), _TELLING), words(block.get("id"))
                 self._open[call] = told
+                self._messages[call] = words(table(event.get("message")).get("id"))
                 reports.append(Used(words(block.get("name")), told, call, self._turn))
         return reports
 
@@ -319,6 +336,8 @@ class ClaudeReader:
             if block.get("type") == "tool_result":
                 call = words(block.get("tool_use_id"))
                 self._open.pop(call, None)
+                if claude_permissions.is_answer(block):
+                    self._denied.add(call)  # by a person's word, who knows
                 reports.append(Returned(call, ok=block.get("is_error") is not True))
         return reports
 
@@ -356,16 +375,25 @@ class ClaudeReader:
         self._working = False
         self._session = words(event.get("session_id")) or self._session
         reports = self._spent(event)
-        for denial in tables(event.get("permission_denials")):
-            reports += self._refused(denial, detail(table(denial.get("tool_input")), _TELLING), "")
-        if deferred := table(event.get("deferred_tool_use")):
-            call = detail(table(deferred.get("input")), _TELLING)
-            question = f"Claude wants to use {words(deferred.get('name')) or 'a tool'}: {call}"
-            reports.append(Asked(question, ("allow", "deny"), "permission"))
+        deferred = table(event.get("deferred_tool_use"))
+        denials = tables(event.get("permission_denials"))
+        for denial, reason in claude_permissions.standing(denials, self._again, deferred):
+            reports += self._refused(denial, detail(table(denial.get("tool_input")), _TELLING), reason)
+        if deferred:
+            question = deferral.question(words(deferred.get("name")), table(deferred.get("input")))
+            crowded = self._is_followed(words(deferred.get("id")))
+            reports.append(Asked(question, deferral.OPTIONS, "permission", crowded=crowded))
         if not count(event.get("queued_turn_count")):
             # Told at once, for the program may not end after it.
             reports.append(self.end(0, ""))
         return reports
+
+    def _is_followed(self, call: str) -> bool:
+        """Whether another call came behind this one in the same message."""
+        message = self._messages.get(call)
+        return (
+            bool(message) and [each for each in self._messages if self._messages[each] == message][-1] != call
+        )
 
     def _spent(self, event: Mapping[str, Any]) -> list[Report]:
         """What this result adds. The totals run on over a resume, so they are no measure of it."""

@@ -103,6 +103,11 @@ def answer_text(answer: Answer) -> str:
     return json.dumps({**told, "refuses": True} if answer.refuses else told) + "\n"
 
 
+def answer_to(folder: str, request: str) -> Answer | None:
+    """The answer to a request, heard or not; None where there is none."""
+    return _answer(f"{folder}/{request}{ANSWER}") or _answer(f"{folder}/{request}{HEARD}")
+
+
 def is_heard(folder: str, at: str) -> bool:
     """Whether the answer that was given at a time was read by the one who had asked."""
     return any(
@@ -147,18 +152,23 @@ def _question(name: str, held: Mapping[str, Any]) -> Question:
 
 
 def _answer(path: str) -> Answer | None:
+    found = held(path)
+    if found is None:
+        return None
+    said, by, at = (words(found.get(key)) for key in ("text", "by", "at"))
+    return Answer(said, by, at, found.get("refuses") is True)
+
+
+def held(path: str) -> dict[str, Any] | None:
+    """What a file of an inbox holds; None where there is none, or nothing to be read in it."""
     try:
         handle = _open(path)
     except OSError:
         return None
     try:
-        held = _parsed(handle)
+        return _parsed(handle)
     finally:
         os.close(handle)
-    if held is None:
-        return None
-    said, by, at = (words(held.get(key)) for key in ("text", "by", "at"))
-    return Answer(said, by, at, held.get("refuses") is True)
 
 
 def _open(path: str) -> int:

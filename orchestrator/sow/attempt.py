@@ -6,7 +6,7 @@ attempts/<task>-<iteration>-<n>-<random>/
   transcript.jsonl    what the CLI printed, as it printed it (0600)
   stderr.log          what it complained of (0600)
   outbox/             reports of a worker whose sandbox keeps it from the state
-  inbox/              what a living process of it waits to hear, and the answers
+  inbox/              what it waits to hear, or the call that its session stopped at, and the answers
 
 Its processes are found by its id in their environment, so the id is like no
 other on the machine: another project has a first attempt of a task 010, too.

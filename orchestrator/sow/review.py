@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from sow import fields, holding, ports, prompts
+from sow import deferring, fields, holding, ports, prompts
 from sow.attempt import Attempt, Attempts
 from sow.change import Change, Event
 from sow.clock import is_unset, moment
@@ -120,10 +120,12 @@ class Reviewer:
             at = self.store.now()
             waits[:] = [holding.waiting_for(self.attempts, task)]
             said, files = text, {}
+            answer = inboxes.answer_text(inboxes.Answer(text, by, at))
             if waits[0]:
                 folder = self.attempts.inbox(waits[0].attempt.id)
-                answer = inboxes.answer_text(inboxes.Answer(text, by, at))
                 files = {inboxes.answer_path(folder, waits[0].request): answer}
+            elif place := deferring.answer_place(self.attempts, task):
+                files = {place: answer}
             elif task.question and holding.was_held(self.attempts, task):
                 said = prompts.to_lost_question(task.question["text"], text)
             answered = task.take_answer(said, by=by, at=at)

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 import sow_schemas
 from sow import (
     caps,
+    deferring,
     eventlog,
     files,
     handover,
@@ -235,11 +236,12 @@ class Turns:
             opened.check(executor, session, self._passed(executor), task.id)
         block = self._ports(task)
         allowed = self._caps(choice, task.assigned_agent)
+        carried = deferring.carried(self.attempts, task)
 
         attempt_id = self.attempts.reserve(task.id, task.iteration)
         reason = reason or self._reason(task, action)
         turn = base.Turn(
-            prompt=(prompt or self._prompt(task, action, reason))
+            prompt=(prompt or self._prompt(task, action, reason, carried))
             + (f"\n\n{prompts.own_ports(block.count)}" if block and action == "spawn" else "")
             + self._by_file(executor, choice, attempt_id),
             folder=folder,
@@ -253,6 +255,8 @@ class Turns:
             writable=(self.layout.task(task.phase, task.id), self.layout.runtime),
             allowed_commands=("sow", *self.repository.checks),
             grace_seconds=self.repository.grace_seconds,
+            verdict=carried.verdict_for(action) if carried else None,
+            granted=deferring.granted(self.attempts, task),
         )
         command = self._made_ready(self._command(executor, turn, action), turn)
         # Before the record: one without a living driver is taken for a killed one's.
@@ -473,8 +477,15 @@ class Turns:
             return ""
         return f"\n\n{prompts.by_file(f'{self.attempts.folder(attempt)}/outbox')}"
 
-    def _prompt(self, task: Task, action: str, reason: str) -> str:
+    def _prompt(self, task: Task, action: Action, reason: str, carried: deferring.Carried | None) -> str:
         words = task.answer["text"] if task.answer else ""
+        match carried and carried.way(action):
+            case "alone":
+                return ""
+            case "begun":
+                return prompts.go_on(task)
+            case "in words":
+                words = carried.in_words(words) if carried else words
         is_feedback = self._is_feedback(task)
         if action == "spawn":
             words = "" if is_feedback else words  # it is told with all other feedback
@@ -784,6 +795,7 @@ class Turns:
         cap = self._cap(live, ending)
         if live.stopped == "cap" and cap and isinstance(ending, base.Failed):
             ending = base.Failed(cap.kind, cap.fact)
+        deferring.note(self.attempts.inbox(live.attempt.id), live.tally)
         put_back = self.know_state(ended=live.attempt.task_id)
         task = self._task_after(live.attempt)
         task = self.heed(live) or task

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from tests.executors.bench import ID, OTHER_ID, Candidate, line, run
 
+from sow_executors import claude_hook
 from sow_executors.base import (
     Asked,
     BadSettings,
@@ -131,6 +132,7 @@ def test_settings_become_options() -> None:
         ({"max_turns": 1.5}, "max_turns is a whole number above 0"),
         ({"max_turns": True}, "max_turns is a whole number above 0"),
         ({"max_budget_usd": float("inf")}, "max_budget_usd is a number above 0"),
+        ({"permissions": "maybe"}, "permissions is rules or ask, not 'maybe'"),
         ({"model": "--help"}, "model can't begin with a dash"),
         ({"model": ""}, "model is a text"),
     ],
@@ -281,9 +283,102 @@ def test_a_deferred_tool_is_a_question_of_permission() -> None:
     reports, end = run(
         Claude(), [init(), result("", stop_reason="tool_deferred", deferred_tool_use=deferred)]
     )
-    asked = Asked("Claude wants to use Bash: rm -r build", ("allow", "deny"), "permission")
+    options = ("allow once", "allow for this task", "deny")
+    asked = Asked("The agent asks to run: rm -r build", options, "permission")
     assert asked in reports
     assert isinstance(end, Finished)
+
+
+@pytest.mark.parametrize(
+    ("calls", "is_crowded"), [(["t1"], False), (["t0", "t1"], False), (["t1", "t2"], True)]
+)
+def test_a_call_that_others_came_behind_is_told_as_such(calls: list[str], is_crowded: bool) -> None:
+    # One message, told a block at a time; the one before it is another.
+    blocks = [
+        {"type": "tool_use", "id": call, "name": "Bash", "input": {"command": "make"}} for call in calls
+    ]
+    told = [line(type="assistant", message={"id": "m1", "content": [block]}) for block in blocks]
+    other = {"type": "tool_use", "id": "t9", "name": "Bash", "input": {}}
+    before = line(type="assistant", message={"id": "m0", "content": [other]})
+    deferred = {"id": "t1", "name": "Bash", "input": {"command": "make"}}
+    reports, _ = run(Claude(), [init(), before, *told, result("", deferred_tool_use=deferred)])
+    (asked,) = [report for report in reports if isinstance(report, Asked)]
+    assert asked.crowded is is_crowded
+
+
+DENIED = {"tool_name": "Bash", "tool_use_id": "t1", "tool_input": {"command": "make"}}
+TOLD_HOW = line(type="system", subtype="permission_denied", decision_reason=claude_hook.AGAIN, **DENIED)
+
+
+@pytest.mark.parametrize(
+    ("told", "denied"),
+    [
+        pytest.param(
+            {"permission_denials": [DENIED]},
+            [Denied("Bash", "make", "the agent was told how to ask, and did not")],
+            id="what the agent then left is denied",
+        ),
+        pytest.param(
+            {"permission_denials": [DENIED, {**DENIED, "tool_use_id": "t2"}]},
+            [Denied("Bash", "make", "")],
+            id="what is denied once more counts once",
+        ),
+        pytest.param(
+            {
+                "permission_denials": [DENIED],
+                "deferred_tool_use": {"name": "Bash", "input": {"command": "make"}},
+            },
+            [],
+            id="what a person is asked about is not denied",
+        ),
+    ],
+)
+def test_a_call_that_was_denied_with_how_to_ask(told: dict[str, Any], denied: list[Denied]) -> None:
+    reports, _ = run(Claude(), [init(), TOLD_HOW, result(**told)])
+    assert [each for each in reports if isinstance(each, Denied)] == denied
+
+
+@pytest.mark.parametrize(
+    "words", [f"{claude_hook.REFUSED} They say: later", claude_hook.LEFT, claude_hook.CUT_OFF]
+)
+def test_what_a_person_has_answered_is_not_told_to_them(words: str) -> None:
+    held = f"PreToolUse:Bash hook error: {words}"
+    block = {"type": "tool_result", "tool_use_id": "t1", "content": held, "is_error": True}
+    no = line(type="user", message={"role": "user", "content": [block]})
+    reports, _ = run(Claude(), [init(), no, result(permission_denials=[DENIED])])
+    assert [each for each in reports if isinstance(each, Denied)] == []
+
+
+def test_where_a_person_is_asked_one_process_has_settings_of_its_own() -> None:
+    scratch = "/a [b]/attempts/one"
+    command = Claude().spawn(replace(BENCH.turn(permissions="ask"), scratch=scratch))
+    assert f"--settings={scratch}/claude-settings.json" in command.argv
+    assert "--permission-prompts=none" not in command.argv
+    held = json.loads(command.files[f"{scratch}/claude-settings.json"])
+    # A rule is a pattern, and a folder's name is none.
+    assert held["permissions"] == {"deny": ["Edit(//a \\[b\\]/attempts/**)"]}
+    assert sorted(held["hooks"]) == ["PermissionRequest", "PreToolUse"]
+    assert json.loads(command.files[f"{scratch}/permissions.json"]) == {
+        "tried": f"{scratch}/tried",
+        "deferred": f"{scratch}/inbox/permission.deferred",
+        "granted": [],
+    }
+
+
+@pytest.mark.parametrize(
+    "settings", [{}, {"permissions": "rules"}, {"permissions": "ask", "yolo_mode": True}], ids=str
+)
+def test_where_nobody_is_asked_there_is_no_hook(settings: dict[str, Any]) -> None:
+    command = Claude().spawn(BENCH.turn(**settings))
+    assert (command.files, [word for word in command.argv if "settings" in word]) == ({}, [])
+
+
+def test_settings_of_the_users_can_t_take_the_place_of_those_that_ask() -> None:
+    for argument in ("--settings", "--settings=mine.json"):
+        turn = replace(BENCH.turn(permissions="ask"), custom_args=(argument,))
+        with pytest.raises(BadSettings, match="--settings"):
+            Claude().spawn(turn)
+        assert argument in Claude().spawn(replace(turn, settings={})).argv
 
 
 def test_cost_is_what_each_result_adds() -> None:

@@ -121,9 +121,11 @@ def _events(whole: Mapping[str, Any]) -> Iterator[bytes]:
 def _content(reply: Told) -> list[dict[str, object]]:
     if not isinstance(reply, Call):
         return [{"type": "text", "text": reply.text}]
-    call: dict[str, object] = {"type": "tool_use", "id": f"toolu_{next(_ids):06d}", "name": reply.tool}
-    call["input"] = dict(reply.input)
-    return [{"type": "text", "text": reply.say}, call] if reply.say else [call]
+    calls: list[dict[str, object]] = [
+        {"type": "tool_use", "id": f"toolu_{next(_ids):06d}", "name": call.tool, "input": dict(call.input)}
+        for call in (reply, *reply.also)
+    ]
+    return [{"type": "text", "text": reply.say}, *calls] if reply.say else calls
 
 
 def _delta(block: Mapping[str, object]) -> dict[str, object]:

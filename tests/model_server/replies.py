@@ -42,6 +42,8 @@ class Call:
     input: Mapping[str, object]
     say: str = ""
     """Words before the call."""
+    also: tuple[Call, ...] = ()
+    """Further calls in the same breath; only Anthropic's API tells them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -103,6 +103,15 @@ def to_lost_question(question: str, text: str) -> str:
     )
 
 
+def to_lost_call(question: str, text: str) -> str:
+    """An answer about a tool call at which a session had stopped, and that it can't go on with."""
+    return (
+        f"{text}\n\n(This is about what you asked permission for: {question}\n"
+        "That call was not done. What was answered holds for the next one like it: if it was allowed and you "
+        "still need it, make exactly that call again, alone.)"
+    )
+
+
 def reviewed(text: str, iteration: int) -> str:
     """The prompt that brings a review's feedback."""
     return (
