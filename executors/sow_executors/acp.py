@@ -35,6 +35,7 @@ from sow_executors.base import (
     Turn,
     Used,
 )
+from sow_executors.extras import Offline
 from sow_executors.lines import amount, count, one_line, parse, table, words
 
 BRIDGE = str(Path(__file__).with_name("acp_bridge.py"))
@@ -97,6 +98,12 @@ class Acp:
 
     def reader_after(self, session_id: str, spent: Spent) -> AcpReader:
         return AcpReader(session_id, spent)
+
+    def offline(self, settings: Mapping[str, object], home: str, url: str) -> Offline | None:
+        """For the agents that are known by their programs; None for any other."""
+        from sow_executors.model_server.acp import offline
+
+        return offline(_command(settings), settings, home, url)
 
     def _bridged(self, turn: Turn, opening: tuple[str, ...]) -> Command:
         given = turn.settings

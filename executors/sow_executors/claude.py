@@ -31,7 +31,7 @@ from sow_executors.base import (
     Turn,
     Used,
 )
-from sow_executors.extras import Answer, Login
+from sow_executors.extras import Answer, Login, Offline
 from sow_executors.lines import amount, count, detail, is_uuid, parse, table, tables, words
 
 _VERSION = re.compile(r"(\d+\.\d+\.\d\S*) \(Claude Code\)")
@@ -139,6 +139,11 @@ class Claude:
 
     def logs_in(self, program: str) -> tuple[str, ...]:
         return (program, "auth", "login")
+
+    def offline(self, settings: Mapping[str, object], home: str, url: str) -> Offline:
+        from sow_executors.model_server.claude import offline
+
+        return offline(settings, home, url)
 
     def _headless(self, turn: Turn, opening: str) -> Command:
         argv = (

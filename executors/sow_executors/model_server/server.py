@@ -24,13 +24,13 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlsplit
 
-from tests.model_server.api import Answer, Api, Asked, Stream
-from tests.model_server.completions import Completions
-from tests.model_server.contents import Contents
-from tests.model_server.messages import Messages
-from tests.model_server.replies import Hang, Refuse, Reply, Stall, Text, Told
-from tests.model_server.responses import Responses
-from tests.model_server.tools import NotOnOffer, in_words_of
+from sow_executors.model_server.api import Answer, Api, Asked, Stream
+from sow_executors.model_server.completions import Completions
+from sow_executors.model_server.contents import Contents
+from sow_executors.model_server.messages import Messages
+from sow_executors.model_server.replies import Hang, Refuse, Reply, Stall, Text, Told
+from sow_executors.model_server.responses import Responses
+from sow_executors.model_server.tools import NotOnOffer, in_words_of
 
 APIS: tuple[Api, ...] = (Messages(), Responses(), Completions(), Contents())
 
