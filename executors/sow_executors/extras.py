@@ -126,12 +126,13 @@ class Offline:
 
 @runtime_checkable
 class RunsOffline(Protocol):
-    """Its CLI can be kept on the model server in `sow_executors.model_server`: `sow executor check --offline`."""
+    """Its CLI can be kept on our model server, so that `sow executor check --offline` can play its model."""
 
     def offline(self, settings: Mapping[str, object], home: str, url: str) -> Offline | None:
         """How it is run with `url` for its model and `home`, an absolute folder, for its HOME.
 
-        The server speaks Anthropic's messages, OpenAI's responses and chat completions, and
-        Google's contents, each below `url`. None where it can't be run so under these settings.
+        The server (`sow_executors.model_server`) speaks Anthropic's messages, OpenAI's responses and chat
+        completions, and Google's contents, each below `url`. None where it can't be run so under
+        these settings.
         """
         ...

@@ -18,6 +18,8 @@ _KINDS = {
 }
 """Names in the path of an agent's program, and the CLI behind it."""
 
+_WORDLESS = {"limit's end": "its protocol has no place for it"}
+
 _FETCHING = frozenset({"npx", "bunx", "pnpx", "uvx", "npm", "bun", "pnpm", "yarn"})
 """Programs that may first load what they run."""
 
@@ -29,12 +31,12 @@ def offline(command: Sequence[str], settings: Mapping[str, object], home: str, u
     match _kind(command):
         case "claude":
             found = claude.offline(own, home, url)
-            return replace(found, passed=("CLAUDE_CODE_EXECUTABLE",))
+            return replace(found, passed=("CLAUDE_CODE_EXECUTABLE",), unseen=_WORDLESS)
         case "codex":
             found = codex.offline(own, home, url)
-            return replace(found, passed=("CODEX_PATH",))
+            return replace(found, passed=("CODEX_PATH",), unseen=_WORDLESS)
         case "gemini":
-            return replace(gemini.offline(own, home, url), settings=own)
+            return replace(gemini.offline(own, home, url), settings=own, unseen=_WORDLESS)
         case "opencode":
             return replace(opencode.offline(own, home, url), settings=own)
     return None

@@ -26,4 +26,5 @@ def offline(settings: Mapping[str, object], home: str, url: str) -> Offline:
     }
     # At its first start it fetches what plugins would need, and does without where it gets none.
     npm = {f"{home}/.npmrc": "registry=http://127.0.0.1:9/\nfetch-retries=0\n"}
-    return Offline(env, npm, {**settings, "model": MODEL})
+    unseen = dict.fromkeys(("usage limit", "limit's end"), "it tries again by itself, for minutes")
+    return Offline(env, npm, {**settings, "model": MODEL}, unseen=unseen)
