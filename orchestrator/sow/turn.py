@@ -23,7 +23,7 @@ from sow import files, holding, lease, outfit, ports, prompts, roles, shim
 from sow.attempt import Attempt, Attempts, spent_in
 from sow.change import Change, Event
 from sow.clock import is_unset
-from sow.config import ExecutorChoice, RepositoryConfig, UserConfig, bad_settings, executor_of
+from sow.config import ExecutorChoice, RepositoryConfig, UserConfig, command_of, executor_of
 from sow.driving import Drivers
 from sow.edits import put_back_question
 from sow.errors import Busy, Failed, Refused, SowError
@@ -390,17 +390,7 @@ class Turns:
         return prompts.nudge(task) if reason == "nudge" else prompts.go_on(task)
 
     def _command(self, executor: base.Executor, turn: base.Turn, action: str) -> base.Command:
-        make = {"spawn": executor.spawn, "resume": executor.resume, "attach": executor.attach}[action]
-        try:
-            command = make(turn)
-            names = executor.program(turn.settings)
-        except base.BadSettings as fault:
-            raise bad_settings(executor.name, fault) from fault
-        if command.argv[0] not in names:
-            return command
-        path = self.environment.get("PATH", os.defpath)
-        found = next((name for name in names if shutil.which(name, path=path)), command.argv[0])
-        return replace(command, argv=(found, *command.argv[1:]))
+        return command_of(executor, turn, action, self.environment.get("PATH", os.defpath))
 
     def _made_ready(self, command: base.Command, turn: base.Turn) -> base.Command:
         """The command with what is to be run in its worktree before it, where that was not done yet."""
@@ -720,7 +710,7 @@ class Turns:
         code = None if status is None else (-status.signal if status.signal else status.code)
         if live.tally.finished and live.stopped == "after result":
             code, live.stopped = 0, ""
-        return live.reader.end(code, _end_of(f"{self.attempts.folder(live.attempt.id)}/stderr.log"))
+        return live.reader.end(code, folders.end_of(f"{self.attempts.folder(live.attempt.id)}/stderr.log"))
 
     def _task_after(self, attempt: Attempt) -> Task:
         """The task as the worker left it; its last good state where the worker broke the file."""
@@ -825,14 +815,3 @@ class Turns:
             held.release()
         payload: AttemptEnded = {"attempt": attempt.id, "outcome": outcome, "exit_code": code}
         self.store.tell(Event(type="attempt.ended", task_id=attempt.task_id, payload=payload))
-
-
-def _end_of(path: str, size: int = 65536) -> str:
-    """The last `size` bytes of a file as text."""
-    try:
-        with open(path, "rb") as file:
-            file.seek(0, os.SEEK_END)
-            file.seek(max(file.tell() - size, 0))
-            return file.read().decode("utf-8", "replace")
-    except FileNotFoundError:
-        return ""
