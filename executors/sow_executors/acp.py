@@ -35,6 +35,7 @@ from sow_executors.base import (
     Turn,
     Used,
 )
+from sow_executors.extras import Offline
 from sow_executors.lines import amount, count, one_line, parse, table, words
 
 BRIDGE = str(Path(__file__).with_name("acp_bridge.py"))
@@ -97,6 +98,12 @@ class Acp:
 
     def reader_after(self, session_id: str, spent: Spent) -> AcpReader:
         return AcpReader(session_id, spent)
+
+    def offline(self, settings: Mapping[str, object], home: str, url: str) -> Offline | None:
+        """For the agents that are known by their programs; None for any other."""
+        from sow_executors.model_server.acp import offline
+
+        return offline(_command(settings), settings, home, url)
 
     def _bridged(self, turn: Turn, opening: tuple[str, ...]) -> Command:
         given = turn.settings
@@ -357,7 +364,7 @@ _ERRORS: dict[str, Kind] = {
 """What `data.errorKind` of an internal error says, where an agent gives it."""
 
 _TEXT: tuple[tuple[str, Kind], ...] = (
-    (r"hit your (\S+ ){0,4}limit|usage limit", "usage_limit"),
+    (r"hit your (\S+ ){0,4}limit|usage limit|quota will reset after", "usage_limit"),
     (
         r"\b401\b|[Uu]nauthorized|Invalid API key|Not logged in|[Aa]uthentication (required|failed)",
         "auth_invalid",
@@ -390,7 +397,10 @@ def _kind(fault: Mapping[str, Any], message: str, data: Mapping[str, Any]) -> Ki
         return "session_not_found"
     if step in ("session/set_mode", "session/set_model"):
         return "config_invalid"
-    if kind := _ERRORS.get(words(data.get("errorKind"))):
+    kind = _ERRORS.get(words(data.get("errorKind")))
+    if kind == "rate_limit" and _by_text(said) == "usage_limit":
+        return "usage_limit"  # a subscription's, which Claude Code names by the class of both
+    if kind:
         return "overloaded" if kind == "server_error" and re.search(r"\b529\b|[Oo]verloaded", said) else kind
     return _by_text(said)
 

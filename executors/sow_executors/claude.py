@@ -33,7 +33,7 @@ from sow_executors.base import (
     Turn,
     Used,
 )
-from sow_executors.extras import Answer, Login, Opened
+from sow_executors.extras import Answer, Login, Offline, Opened
 from sow_executors.lines import amount, count, detail, is_uuid, parse, table, tables, words
 
 _VERSION = re.compile(r"(\d+\.\d+\.\d\S*) \(Claude Code\)")
@@ -146,6 +146,11 @@ class Claude:
 
     def logs_in(self, program: str) -> tuple[str, ...]:
         return (program, "auth", "login")
+
+    def offline(self, settings: Mapping[str, object], home: str, url: str) -> Offline:
+        from sow_executors.model_server.claude import offline
+
+        return offline(settings, home, url)
 
     def account(self, settings: Mapping[str, object], env: Mapping[str, str]) -> tuple[str, ...]:
         """Whoever has logged in below the configuration's folder, unless a variable says who it is."""

@@ -36,7 +36,7 @@ from sow_executors.base import (
     Turn,
     Used,
 )
-from sow_executors.extras import Answer, Login
+from sow_executors.extras import Answer, Login, Offline
 from sow_executors.lines import count, detail, is_uuid, one_line, parse, table, tables, words
 
 _VERSION = re.compile(r"^codex-cli (\d+\.\d+\.\S+)$", re.MULTILINE)
@@ -131,6 +131,11 @@ class Codex:
 
     def logs_in(self, program: str) -> tuple[str, ...]:
         return (program, "login")
+
+    def offline(self, settings: Mapping[str, object], home: str, url: str) -> Offline:
+        from sow_executors.model_server.codex import offline
+
+        return offline(settings, home, url)
 
     def account(self, settings: Mapping[str, object], env: Mapping[str, str]) -> tuple[str, ...]:
         """Whoever has logged in below Codex's home, unless a key or a profile says who it is."""

@@ -6,7 +6,7 @@ Unlike the methods of `Executor`, these touch files of the CLI's own.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
 from sow_executors.base import Command, Reader, Spent
@@ -143,4 +143,34 @@ class Examined(Protocol):
 
     def logs_in(self, program: str) -> tuple[str, ...]:
         """The words by which a person logs in, on a terminal."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Offline:
+    """How a CLI is kept on a model server of ours: it can reach no other, and nobody's account."""
+
+    env: Mapping[str, str] = field(default_factory=dict)
+    """All that it is told of the server and its login; of the user's it sees its PATH and its language."""
+    files: Mapping[str, str] = field(default_factory=dict)
+    """Files of its own, by absolute path below the home that it is given."""
+    settings: Mapping[str, object] = field(default_factory=dict)
+    """The settings under which it runs so: the user's, but for what names another server or model."""
+    passed: tuple[str, ...] = ()
+    """Variables of the user's, as glob patterns, that it must see all the same: where its parts are."""
+    unseen: Mapping[str, str] = field(default_factory=dict)
+    """What can't be seen of it there, by a row's name (`usage limit`), and why."""
+
+
+@runtime_checkable
+class RunsOffline(Protocol):
+    """Its CLI can be kept on our model server, so that `sow executor check --offline` can play its model."""
+
+    def offline(self, settings: Mapping[str, object], home: str, url: str) -> Offline | None:
+        """How it is run with `url` for its model and `home`, an absolute folder, for its HOME.
+
+        The server (`sow_executors.model_server`) speaks Anthropic's messages, OpenAI's responses and chat
+        completions, and Google's contents, each below `url`. None where it can't be run so under
+        these settings.
+        """
         ...

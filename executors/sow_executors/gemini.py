@@ -31,7 +31,7 @@ from sow_executors.base import (
     Turn,
     Used,
 )
-from sow_executors.extras import Answer, Login
+from sow_executors.extras import Answer, Login, Offline
 from sow_executors.lines import count, detail, is_uuid, one_line, parse, table, uncoloured, words
 
 _VERSION = re.compile(r"^\d+\.\d+\.\d+\S*$", re.MULTILINE)
@@ -109,6 +109,11 @@ class Gemini:
     def logs_in(self, program: str) -> tuple[str, ...]:
         """It asks how to log in when it is first started, and for `/auth` later."""
         return (program,)
+
+    def offline(self, settings: Mapping[str, object], home: str, url: str) -> Offline:
+        from sow_executors.model_server.gemini import offline
+
+        return offline(settings, home, url)
 
     def _headless(self, turn: Turn, opening: str) -> Command:
         argv = (

@@ -30,7 +30,7 @@ from sow_executors.base import (
     Turn,
     Used,
 )
-from sow_executors.extras import Answer, Login
+from sow_executors.extras import Answer, Login, Offline
 from sow_executors.lines import amount, count, detail, one_line, parse, table, uncoloured, words
 
 _SESSION = re.compile(r"ses_[0-9A-Za-z]{1,100}")
@@ -144,6 +144,11 @@ class Opencode:
 
     def logs_in(self, program: str) -> tuple[str, ...]:
         return (program, "auth", "login")
+
+    def offline(self, settings: Mapping[str, object], home: str, url: str) -> Offline:
+        from sow_executors.model_server.opencode import offline
+
+        return offline(settings, home, url)
 
     def _headless(self, turn: Turn, *opening: str) -> Command:
         # Of a fault of its own, as an unknown model is one, it tells a number, and its log the words.

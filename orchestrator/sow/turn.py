@@ -39,7 +39,7 @@ from sow.attempt import Attempt, Attempts, spent_in
 from sow.caps import Caps, Reached, Used
 from sow.change import Change, Event
 from sow.clock import is_unset, moment, stamp
-from sow.config import ExecutorChoice, RepositoryConfig, UserConfig, bad_settings, executor_of
+from sow.config import ExecutorChoice, RepositoryConfig, UserConfig, command_of, executor_of
 from sow.config.executor import settings_of_turn
 from sow.driving import Drivers
 from sow.edits import put_back_question
@@ -508,17 +508,7 @@ class Turns:
         return handover.text(known)
 
     def _command(self, executor: base.Executor, turn: base.Turn, action: str) -> base.Command:
-        make = {"spawn": executor.spawn, "resume": executor.resume, "attach": executor.attach}[action]
-        try:
-            command = make(turn)
-            names = executor.program(turn.settings)
-        except base.BadSettings as fault:
-            raise bad_settings(executor.name, fault) from fault
-        if command.argv[0] not in names:
-            return command
-        path = self.environment.get("PATH", os.defpath)
-        found = next((name for name in names if shutil.which(name, path=path)), command.argv[0])
-        return replace(command, argv=(found, *command.argv[1:]))
+        return command_of(executor, turn, action, self.environment.get("PATH", os.defpath))
 
     def _made_ready(self, command: base.Command, turn: base.Turn) -> base.Command:
         """The command with what is to be run in its worktree before it, where that was not done yet."""
@@ -867,7 +857,7 @@ class Turns:
         code = None if status is None else (-status.signal if status.signal else status.code)
         if live.tally.finished and live.stopped == "after result":
             code, live.stopped = 0, ""
-        return live.reader.end(code, _end_of(f"{self.attempts.folder(live.attempt.id)}/stderr.log"))
+        return live.reader.end(code, folders.end_of(f"{self.attempts.folder(live.attempt.id)}/stderr.log"))
 
     def _task_after(self, attempt: Attempt) -> Task:
         """The task as the worker left it; its last good state where the worker broke the file."""
@@ -992,14 +982,3 @@ class Turns:
         if attempt.cpu_seconds is not None:
             payload["cpu_seconds"] = attempt.cpu_seconds
         self.store.tell(Event(type="attempt.ended", task_id=attempt.task_id, payload=payload))
-
-
-def _end_of(path: str, size: int = 65536) -> str:
-    """The last `size` bytes of a file as text."""
-    try:
-        with open(path, "rb") as file:
-            file.seek(0, os.SEEK_END)
-            file.seek(max(file.tell() - size, 0))
-            return file.read().decode("utf-8", "replace")
-    except FileNotFoundError:
-        return ""

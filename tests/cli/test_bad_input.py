@@ -72,6 +72,13 @@ MISUSED = [
         "put quotes around words that belong together; see `sow doctor --help`",
     ),
     ("worktree lst", "no such command: sow worktree lst", "did you mean `sow worktree list`?"),
+    ("executor lst", "no such command: sow executor lst", "did you mean `sow executor list`?"),
+    ("executor check", "NAME is missing", "see `sow executor check --help`"),
+    (
+        "executor list claude",
+        "got unexpected extra argument (claude)",
+        "put quotes around words that belong together; see `sow executor list --help`",
+    ),
     (
         "project new",
         "DESCRIPTION is missing",
@@ -285,6 +292,12 @@ NOT_FOUND = [
     ("worktree remove .", "worktree not found: .", "see those there are: `sow worktree list`"),
     ("worktree list --project nope", "project not found: nope", "the projects of {repo}: add-login"),
     ("doctor --project nope", "project not found: nope", "the projects of {repo}: add-login"),
+    ("executor list --project nope", "project not found: nope", "the projects of {repo}: add-login"),
+    (
+        "executor check codx --offline",
+        "executor not found: codx (named by the command line)",
+        "did you mean codex? the executors: acp, claude, claude-code, codex, command, cursor, gemini, opencode, script",
+    ),
     ("run --task 099", "task not found: 099", "see the tasks there are: `sow task list`"),
     ("events --task 099", "task not found: 099", "see the tasks there are: `sow task list`"),
     (
@@ -374,6 +387,11 @@ NOT_FOUND = [
 """What it names is not there: exit code 3."""
 
 REFUSED = [
+    (
+        "executor check cursor --offline",
+        "executor cursor: how its agent is run offline is not known (type cursor)",
+        "check it on its own model, which costs a little: `sow executor check cursor`",
+    ),
     ("task set prioritty high --id 010", "unknown field: prioritty", "did you mean priority?"),
     (
         "task set flavour sweet --id 010",

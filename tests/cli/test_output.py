@@ -126,6 +126,8 @@ JSON = {
     "run": ["run", "--json"],
     "review": ["review", "--json"],
     "doctor": ["doctor", "--json"],
+    "executor list": ["executor", "list", "--json"],
+    "executor check": ["executor", "check", "script", "--json"],
     "worktree list": ["worktree", "list", "--json"],
     "worktree prune": ["worktree", "prune", "--json"],
 }

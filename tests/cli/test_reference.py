@@ -248,6 +248,8 @@ def completed(who: Person, line: str) -> list[str]:
         ("sow config edit --dr", ["--draft"]),
         ("sow worktree ", ["list", "remove", "prune"]),
         ("sow worktree remove ", ["020", "feat/add-login--020"]),
+        ("sow executor ", ["list", "check"]),
+        ("sow executor check c", ["claude", "claude-code", "codex", "command", "cursor"]),
         ("sow worktree remove fe", ["feat/add-login--020"]),
         ("sow --project nowhere worktree remove ", []),
         ("sow --project nowhere task show ", []),

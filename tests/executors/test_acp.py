@@ -285,6 +285,11 @@ def failed(step: str, code: object = -32603, message: str = "Internal error", **
         (failed("session/prompt", errorKind="server_error"), "server_error"),
         (failed("session/prompt", errorKind="server_error", details="529 Overloaded"), "overloaded"),
         (failed("session/prompt", errorKind="rate_limit"), "rate_limit"),
+        (
+            failed("session/prompt", message="You've hit your 5-hour limit", errorKind="rate_limit"),
+            "usage_limit",
+        ),
+        (failed("session/prompt", message="Your quota will reset after 8608s."), "usage_limit"),
         (failed("session/prompt", errorKind="billing_error"), "billing_exhausted"),
         (failed("session/prompt", details="You've hit your 5-hour limit"), "usage_limit"),
         (failed("session/prompt", details="API Error: 401 Invalid API key"), "auth_invalid"),

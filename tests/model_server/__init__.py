@@ -3,13 +3,23 @@
 from collections.abc import Iterator
 
 import pytest
-from tests.model_server.claude import env_for_claude
-from tests.model_server.clis import cli_binary, find_cli
-from tests.model_server.replies import (
+from tests.model_server.clis import (
+    cli_binary,
+    env_for_claude,
+    env_for_codex,
+    env_for_gemini,
+    env_for_opencode,
+    find_cli,
+)
+
+from sow_executors.model_server import (
     Call,
     Hang,
+    ModelServer,
     Refuse,
     Reply,
+    Request,
+    Scenario,
     Shell,
     Stall,
     Text,
@@ -20,7 +30,6 @@ from tests.model_server.replies import (
     unauthorized,
     usage_limited,
 )
-from tests.model_server.server import ModelServer, Request, Scenario
 
 __all__ = [
     "Call",
@@ -37,6 +46,9 @@ __all__ = [
     "bash",
     "cli_binary",
     "env_for_claude",
+    "env_for_codex",
+    "env_for_gemini",
+    "env_for_opencode",
     "find_cli",
     "model_server",
     "overloaded",

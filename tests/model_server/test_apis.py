@@ -22,7 +22,8 @@ from tests.model_server import (
     unauthorized,
     usage_limited,
 )
-from tests.model_server.replies import Why
+
+from sow_executors.model_server.replies import Why
 
 __all__ = ["model_server"]
 

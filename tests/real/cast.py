@@ -10,13 +10,18 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from tests.model_server import ModelServer, Reply, cli_binary
-from tests.model_server import codex as codex_cli
-from tests.model_server import gemini as gemini_cli
-from tests.model_server import opencode as opencode_cli
+from tests.model_server import (
+    ModelServer,
+    Reply,
+    cli_binary,
+    env_for_codex,
+    env_for_gemini,
+    env_for_opencode,
+)
 
 from sow_executors import catalog
 from sow_executors.base import Command, Executor, Failed, Finished, Report, Started, Turn
+from sow_executors.model_server import gemini, opencode
 
 
 @dataclass(frozen=True)
@@ -41,12 +46,12 @@ class Cli:
         return {"type": self.name, "settings": settings}
 
 
-CODEX = Cli("codex", codex_cli.env_for_codex)
-GEMINI = Cli("gemini", gemini_cli.env_for_gemini, {"model": gemini_cli.MODEL})
+CODEX = Cli("codex", env_for_codex)
+GEMINI = Cli("gemini", env_for_gemini, {"model": gemini.MODEL})
 OPENCODE = Cli(
     "opencode",
-    opencode_cli.env_for_opencode,
-    {"model": opencode_cli.MODEL},
+    env_for_opencode,
+    {"model": opencode.MODEL},
     unknown="ses_213a9467e001bBKHObObMJfUci",
 )
 

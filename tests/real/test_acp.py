@@ -18,6 +18,7 @@ from tests.model_server import (
     bash,
     cli_binary,
     env_for_claude,
+    env_for_codex,
     overloaded,
 )
 from tests.real.parts import WAITS, Bench, bench_in, until
@@ -37,7 +38,7 @@ class Agent:
         self.outside = bench.folder / "outside.txt"
         program = cli_binary(f"{name}-agent-acp" if name == "claude" else f"{name}-acp")
         own = cli_binary(name)
-        patterns = ["ANTHROPIC_*", "CLAUDE_*", "DISABLE_*", "IS_SANDBOX", "CODEX_*", "MOCK_KEY"]
+        patterns = ["ANTHROPIC_*", "CLAUDE_*", "DISABLE_*", "IS_SANDBOX", "CODEX_*", "OPENAI_*"]
         bench.env |= {"CLAUDE_CODE_EXECUTABLE": str(own)} if name == "claude" else {"CODEX_PATH": str(own)}
         settings = {"command": [str(program)], "permissions": "ask", "environment": patterns}
         bench.settle_in({"type": "acp", "settings": settings})
@@ -48,16 +49,8 @@ class Agent:
     def plays(self, scenario: Scenario) -> None:
         self.runs += 1
         url = self.server.scenario(f"run-{self.runs}", scenario)
-        if self.name == "claude":
-            self.bench.env |= env_for_claude(self.bench.home, url)
-            return
-        home = self.bench.home / ".codex"
-        home.mkdir(exist_ok=True)
-        mock = {"name": "mock", "base_url": f"{url}/v1", "env_key": "MOCK_KEY", "wire_api": "responses",
-                "request_max_retries": 1, "stream_max_retries": 1}  # fmt: skip
-        config = {"model": "mock-model", "model_provider": "mock", "model_providers": {"mock": mock},
-                  "analytics": {"enabled": False}, "check_for_update_on_startup": False}  # fmt: skip
-        self.bench.env |= {"CODEX_HOME": str(home), "MOCK_KEY": "x", "CODEX_CONFIG": json.dumps(config)}
+        env = env_for_claude if self.name == "claude" else env_for_codex
+        self.bench.env |= env(self.bench.home, url)
 
     def run(self, *replies: Reply) -> str:
         self.script(*replies)

@@ -7,8 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.model_server import Call, ModelServer, Reply, Request, Text, bash
-from tests.model_server.claude import env_for_claude
+from tests.model_server import Call, ModelServer, Reply, Request, Text, bash, env_for_claude
 from tests.real.cast import Cli, Desk, Ended
 from tests.real.parts import bench_in, until
 from tests.real.stage import DONE, HAND_IN, Stage, told

@@ -72,6 +72,19 @@ def agents(ctx: click.Context) -> Words:
 
 
 @_completing
+def executors(ctx: click.Context) -> Words:
+    """The names by which an executor can be chosen: the user's own, and the types'."""
+    import os
+
+    from sow.config import UserConfig
+    from sow.config.user import names, type_by_name
+
+    configured = UserConfig.read(os.environ).executors
+    kinds = {name: held["type"] for name, held in configured.items()}
+    return [(name, kinds.get(name) or type_by_name(name)) for name in names(configured)]
+
+
+@_completing
 def fields(ctx: click.Context) -> Words:
     """The fields of a task that `sow task set` sets."""
     from sow.fields import KEPT

@@ -31,6 +31,7 @@ COMMANDS = {
     "review": ("sow.cli.review:review", "Go through what waits for you."),
     "status": ("sow.cli.status:status", "See everything on one page."),
     "agent": ("sow.cli.agent:agent", "Drive one agent at a time."),
+    "executor": ("sow.cli.executor:executor", "See the agent CLIs that can be used, and check one."),
     "doctor": ("sow.cli.doctor:doctor", "See what is wrong, and what mends it."),
     "worktree": ("sow.cli.worktree:worktree", "See and clear away worktrees."),
     "events": ("sow.cli.events:events", "Read the log of what happened."),

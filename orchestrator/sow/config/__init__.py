@@ -5,8 +5,16 @@ the user     ~/.config/sow/config.yaml          then
 defaults     `claude-code`, of type claude      last
 """
 
-from sow.config.executor import ExecutorChoice, bad_settings, executor_of
+from sow.config.executor import ExecutorChoice, bad_settings, command_of, executor_of
 from sow.config.repository import RepositoryConfig
 from sow.config.user import UserConfig, user_path
 
-__all__ = ["ExecutorChoice", "RepositoryConfig", "UserConfig", "bad_settings", "executor_of", "user_path"]
+__all__ = [
+    "ExecutorChoice",
+    "RepositoryConfig",
+    "UserConfig",
+    "bad_settings",
+    "command_of",
+    "executor_of",
+    "user_path",
+]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -45,6 +46,23 @@ def settings_of_turn(
     """The settings for a turn: with the caps that its CLI keeps by itself, of those that hold."""
     own = executor.own_caps if isinstance(executor, extras.KeepsCaps) else ()
     return {**settings, **caps.settings(held, own)}
+
+
+def command_of(executor: base.Executor, turn: base.Turn, action: str, path: str) -> base.Command:
+    """The command of a turn, by the first name of its program that is on `path`.
+
+    `action`: `spawn`, `resume` or `attach`. Raises Refused where the settings don't fit.
+    """
+    make = {"spawn": executor.spawn, "resume": executor.resume, "attach": executor.attach}[action]
+    try:
+        command = make(turn)
+        names = executor.program(turn.settings)
+    except base.BadSettings as fault:
+        raise bad_settings(executor.name, fault) from fault
+    if command.argv[0] not in names:
+        return command
+    found = next((name for name in names if shutil.which(name, path=path)), command.argv[0])
+    return replace(command, argv=(found, *command.argv[1:]))
 
 
 def bad_settings(name: str, fault: base.BadSettings) -> Refused:

@@ -120,7 +120,8 @@ def programs(scene: Scene) -> Iterator[Finding]:
         yield note("executors: not looked at, because your settings can't be read")
         return
     with ThreadPoolExecutor(_AT_ONCE, "executor") as pool:
-        yield from pool.map(lambda subject: _examined(subject, scene), subjects(scene.user, scene))
+        found = subjects(scene.user, scene)
+        yield from map(judged, found, pool.map(lambda subject: examined(subject, scene), found))
 
 
 def limits(scene: Scene) -> Iterator[Finding]:
@@ -166,6 +167,19 @@ def subjects(user: UserConfig, scene: Scene) -> list[Subject]:
     return list(found.values())
 
 
+def listed(user: UserConfig, scene: Scene) -> list[tuple[Subject, Seen]]:
+    """Every executor that there is, types that lack settings too, each with what is seen of its program."""
+    found = subjects(user, scene)
+    played = {subject.choice.type for subject in found}
+    found += [Subject(user.named(name, str(Source()))) for name in catalog.names() if name not in played]
+    with ThreadPoolExecutor(_AT_ONCE, "executor") as pool:
+        try:
+            return list(zip(found, pool.map(lambda subject: examined(subject, scene), found), strict=True))
+        except KeyboardInterrupt:
+            scene.asker.end()
+            raise
+
+
 def _roles(scene: Scene) -> tuple[str, ...]:
     return roles.known(scene.main) if scene.main else roles.BUILT_IN
 
@@ -189,28 +203,26 @@ def _is_complete(name: str) -> bool:
         return False
 
 
-def _examined(subject: Subject, scene: Scene) -> Finding:
+def examined(subject: Subject, scene: Scene) -> Seen:
+    """What is seen of an executor's program: it is asked for its version, and who is logged in."""
     choice = subject.choice
     try:
         executor = executor_of(choice)
         names = _checked(executor, choice)
     except SowError as fault:
-        return judged(
-            subject, Seen(wrong=str(fault).removeprefix(f"executor {choice.name}: "), mend=fault.hint)
-        )
+        return Seen(wrong=str(fault).removeprefix(f"executor {choice.name}: "), mend=fault.hint)
     program = _found(names, scene.environment.get("PATH", os.defpath))
     if program is None:
         mend = "install it, or bind these roles to another executor: `sow config show`, `sow config path`"
-        return judged(subject, Seen(wrong=f"no program {' or '.join(names)} on the PATH", mend=mend))
+        return Seen(wrong=f"no program {' or '.join(names)} on the PATH", mend=mend)
     if not isinstance(executor, Examined):
-        return judged(subject, Seen(program))
-    patterns = (*executor.environment, *_passed(scene))
-    env = environment.build(scene.environment, patterns, {})
+        return Seen(program)
+    env = environment.build(scene.environment, (*executor.environment, *passed(scene)), {})
 
     def ask(command: Command, seconds: float) -> Answer:
         return scene.asker.ask(command, env, seconds)
 
-    return judged(subject, _asked(executor, program, scene.main or scene.folder, env, ask))
+    return _asked(executor, program, scene.main or scene.folder, env, ask)
 
 
 def judged(subject: Subject, seen: Seen) -> Finding:
@@ -291,6 +303,6 @@ def _found(names: tuple[str, ...], path: str) -> str | None:
     return None
 
 
-def _passed(scene: Scene) -> tuple[str, ...]:
+def passed(scene: Scene) -> tuple[str, ...]:
     """The variables that the repository passes to its agents, as patterns."""
     return scene.settings.environment if isinstance(scene.settings, RepositoryConfig) else ()

@@ -317,6 +317,17 @@ def leave_exit(folder: str, signal: int) -> Exit:
     return Exit(signal=signal)
 
 
+def end_of(path: str, size: int = 65536) -> str:
+    """The last `size` bytes of a file of an attempt's, as text; empty where there is none."""
+    try:
+        with open(path, "rb") as file:
+            file.seek(0, os.SEEK_END)
+            file.seek(max(file.tell() - size, 0))
+            return file.read().decode("utf-8", "replace")
+    except FileNotFoundError:
+        return ""
+
+
 def _line(path: str) -> str | None:
     """The one line of a file; None if there is no such file, or no end to the line."""
     try:

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -24,13 +25,13 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlsplit
 
-from tests.model_server.api import Answer, Api, Asked, Stream
-from tests.model_server.completions import Completions
-from tests.model_server.contents import Contents
-from tests.model_server.messages import Messages
-from tests.model_server.replies import Hang, Refuse, Reply, Stall, Text, Told
-from tests.model_server.responses import Responses
-from tests.model_server.tools import NotOnOffer, in_words_of
+from sow_executors.model_server.api import Answer, Api, Asked, Stream
+from sow_executors.model_server.completions import Completions
+from sow_executors.model_server.contents import Contents
+from sow_executors.model_server.messages import Messages
+from sow_executors.model_server.replies import Hang, Refuse, Reply, Stall, Text, Told
+from sow_executors.model_server.responses import Responses
+from sow_executors.model_server.tools import NotOnOffer, in_words_of
 
 APIS: tuple[Api, ...] = (Messages(), Responses(), Completions(), Contents())
 
@@ -73,6 +74,7 @@ class ModelServer:
     def __init__(self) -> None:
         self._scenarios: dict[str, Scenario] = {}
         self._seen: list[Request] = []
+        self._errands: Counter[str] = Counter()
         self._changed = Condition()
         self._released = Event()
         self._http = _Server(("127.0.0.1", 0), _Handler)
@@ -94,6 +96,11 @@ class ModelServer:
         """The requests of a scenario, oldest first."""
         with self._changed:
             return [r for r in self._seen if r.scenario == scenario]
+
+    def errands(self, scenario: str) -> int:
+        """How many requests of a scenario were for something else than the agent's next words."""
+        with self._changed:
+            return self._errands[scenario]
 
     def wait_for(self, scenario: str, requests: int, seconds: float = 30) -> list[Request]:
         """Waits until a scenario has seen that many requests; raises TimeoutError after `seconds`."""
@@ -120,6 +127,8 @@ class ModelServer:
             return None
         if not asked.tools:
             # Titles and summaries for the CLI's own screens: no part of the conversation.
+            with self._changed:
+                self._errands[name] += 1
             return Text("An errand")
         with self._changed:
             number = sum(r.scenario == name and r.session == asked.session for r in self._seen)

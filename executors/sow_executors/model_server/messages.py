@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from itertools import count
 from typing import Any
 
-from tests.model_server.api import INPUT_TOKENS, OUTPUT_TOKENS, Answer, Asked, Stream, event
-from tests.model_server.replies import Call, Refuse, Text, Told, Why
+from sow_executors.model_server.api import INPUT_TOKENS, OUTPUT_TOKENS, Answer, Asked, Stream, event
+from sow_executors.model_server.replies import Call, Refuse, Text, Told, Why
 
 _ids = count(1)
 
@@ -25,7 +25,7 @@ _REFUSALS: Mapping[Why, tuple[int, str, str]] = {
 
 
 class Messages:
-    """See `tests.model_server.api.Api`."""
+    """See `sow_executors.model_server.api.Api`."""
 
     def read(self, path: str, body: Mapping[str, Any], headers: Mapping[str, str]) -> Asked | Answer | None:
         if path == "/v1/messages/count_tokens":

@@ -8,8 +8,8 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from tests.model_server.api import INPUT_TOKENS, OUTPUT_TOKENS, Answer, Asked, Stream
-from tests.model_server.replies import Call, Refuse, Told, Why
+from sow_executors.model_server.api import INPUT_TOKENS, OUTPUT_TOKENS, Answer, Asked, Stream
+from sow_executors.model_server.replies import Call, Refuse, Told, Why
 
 _PATH = re.compile(r"/v1beta/models/([^/:]+):(\w+)")
 
@@ -32,7 +32,7 @@ _REFUSALS: Mapping[Why, tuple[int, str, str]] = {
 
 
 class Contents:
-    """See `tests.model_server.api.Api`."""
+    """See `sow_executors.model_server.api.Api`."""
 
     def read(self, path: str, body: Mapping[str, Any], headers: Mapping[str, str]) -> Asked | Answer | None:
         found = _PATH.fullmatch(path)

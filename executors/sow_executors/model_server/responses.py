@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from itertools import count
 from typing import Any
 
-from tests.model_server.api import INPUT_TOKENS, OUTPUT_TOKENS, Answer, Asked, Stream, event
-from tests.model_server.replies import Call, Refuse, Told, Why
+from sow_executors.model_server.api import INPUT_TOKENS, OUTPUT_TOKENS, Answer, Asked, Stream, event
+from sow_executors.model_server.replies import Call, Refuse, Told, Why
 
 _ids = count(1)
 
@@ -37,7 +37,7 @@ _FAILURES: Mapping[Why, tuple[str, str]] = {
 
 
 class Responses:
-    """See `tests.model_server.api.Api`."""
+    """See `sow_executors.model_server.api.Api`."""
 
     def read(self, path: str, body: Mapping[str, Any], headers: Mapping[str, str]) -> Asked | Answer | None:
         if path != "/v1/responses":

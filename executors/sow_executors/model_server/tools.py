@@ -6,7 +6,7 @@ import json
 import shlex
 from collections.abc import Callable, Mapping, Sequence
 
-from tests.model_server.replies import Call, Hang, Refuse, Reply, Shell, Told, Write
+from sow_executors.model_server.replies import Call, Hang, Refuse, Reply, Shell, Told, Write
 
 Input = Mapping[str, object]
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
-from tests.model_server.replies import Refuse, Told
+from sow_executors.model_server.replies import Refuse, Told
 
 INPUT_TOKENS, OUTPUT_TOKENS = 100, 20
 """What every answer costs."""
