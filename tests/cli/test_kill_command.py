@@ -145,7 +145,8 @@ def test_a_decision_is_made_or_not_wherever_it_is_killed(
     who.done("task", "add", "First", "--agent", "implementer")
     assert who.sow("run").code == 5
     outcomes = set()
-    for place in kill_everywhere(who, *words, fewest=4):
+    # Whatever lies between the steps of a merge is looked at above.
+    for place in kill_everywhere(who, *words, fewest=4, every=3 if after[0] == "completed" else 1):
         found = status(who)
         outcomes.add(found)
         assert who.done("validate"), place

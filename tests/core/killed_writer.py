@@ -1,12 +1,10 @@
-"""Kills a writer of state before and after each of its system calls, each time in a project of its own.
+"""Kills a writer of state between each two of its system calls, each time in a project of its own.
 
-    python killed_writer.py SCENARIO FOLDER [STRIDE]
+    python killed_writer.py SCENARIO FOLDER
 
 For every call a copy of the project FOLDER/template is made, a process forked
-that does what SCENARIO says and is sent SIGKILL there, and one line printed:
-the copy's name, and the call that it died at (`survived` for the last one).
-With a STRIDE of 2 that is only before each call: after it, the disk is as it
-is before the next one.
+that does what SCENARIO says and is sent SIGKILL before it, and one line printed:
+the copy's name, and the calls that it died between (`survived` for the last one).
 """
 
 from __future__ import annotations
@@ -108,15 +106,14 @@ class Fatal:
 
     def __init__(self, fatal_step: int, report: int) -> None:
         self.left, self.report = fatal_step, report
+        self.done = "nothing"
 
     def around(self, name: str, real: Callable[..., Any]) -> Callable[..., Any]:
         def call(*words: Any, **more: Any) -> Any:
             if name == "open" and not (words[1] & os.O_CREAT):
                 return real(*words, **more)
-            self.step(f"before {name} {words[0]}")
-            result = real(*words, **more)
-            self.step(f"after {name} {words[0]}")
-            return result
+            self.step(f"{name} {words[0]}")
+            return real(*words, **more)
 
         return call
 
@@ -126,18 +123,17 @@ class Fatal:
         def call(path: Any, mode: str = "r", *words: Any, **more: Any) -> Any:
             if mode.startswith("r"):
                 return real(path, mode, *words, **more)
-            self.step(f"before open {path}")
-            file = real(path, mode, *words, **more)
-            self.step(f"after open {path}")
-            return file
+            self.step(f"open {path}")
+            return real(path, mode, *words, **more)
 
         return call
 
     def step(self, place: str) -> None:
         self.left -= 1
         if self.left == 0:
-            REAL_WRITE(self.report, place.encode())
+            REAL_WRITE(self.report, f"after {self.done}, before {place}".encode())
             os.kill(os.getpid(), signal.SIGKILL)
+        self.done = place
 
 
 REAL_WRITE = os.write
@@ -163,12 +159,12 @@ def run_and_kill(scenario: str, folder: str, fatal_step: int) -> str:
     return place or "survived"
 
 
-def main(scenario: str, folder: str, stride: str = "1") -> None:
+def main(scenario: str, folder: str) -> None:
     load_all()
     project_types.built_in("standard")  # it loads more, which no child has to load again
-    place, step = "", 1 - int(stride)
+    place, step = "", 0
     while place != "survived":
-        step += int(stride)
+        step += 1
         copy = f"{folder}/{step:03d}"
         # Not by shutil, which follows links and stops at pipes.
         subprocess.run(["cp", "-a", f"{folder}/template", copy], check=True)

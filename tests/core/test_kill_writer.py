@@ -38,11 +38,11 @@ pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]
 
 
-def kill_everywhere(scenario: str, folder: Path, stride: int = 1) -> Iterator[tuple[str, Store]]:
+def kill_everywhere(scenario: str, folder: Path) -> Iterator[tuple[str, Store]]:
     """Every place at which a writer was killed, and the store that it left; last the one that survived."""
     path = [ROOT / "orchestrator", ROOT / "executors", ROOT / "schemas", ROOT]
     done = subprocess.run(
-        [sys.executable, killed_writer.__file__, scenario, str(folder), str(stride)],
+        [sys.executable, killed_writer.__file__, scenario, str(folder)],
         env={**os.environ, "HOME": str(folder), "PYTHONPATH": os.pathsep.join(map(str, path))},
         capture_output=True,
         text=True,
@@ -52,7 +52,7 @@ def kill_everywhere(scenario: str, folder: Path, stride: int = 1) -> Iterator[tu
     assert done.returncode == 0, done.stderr
     lines = [line.partition(" ") for line in done.stdout.splitlines()]
     assert lines[-1][2] == "survived"
-    assert len(lines) > 10, "the calls are really counted"
+    assert len(lines) > 5, "the calls are really counted"
     return ((place, open_store(folder / number)) for number, _, place in lines)
 
 
@@ -114,7 +114,7 @@ def test_who_completes_a_killed_change_may_be_killed_too(tmp_path: Path) -> None
     left = next(
         store
         for place, store in kill_everywhere("feedback", tmp_path)
-        if place.startswith("before open") and "/.001.md." in place
+        if "before open" in place and "/.001.md." in place.partition(", before ")[2]
     )
     again = tmp_path / "again"
     again.mkdir()
@@ -266,7 +266,7 @@ def test_who_completes_a_killed_move_may_be_killed_too(tmp_path: Path, scenario:
     add(template(tmp_path))
     left = next(
         store for place, store in kill_everywhere(scenario, tmp_path) if place.startswith("after rename")
-        and "/journal/" in place
+        and "/journal/" in place.partition(", ")[0]
     )  # fmt: skip
     again = tmp_path / "again"
     again.mkdir()
@@ -374,7 +374,7 @@ def everything(store: Store) -> dict[str, object]:
 
 def test_a_repair_that_is_killed_anywhere_ends_the_same_when_it_is_repeated(tmp_path: Path) -> None:
     much_is_broken(template(tmp_path))
-    left = list(kill_everywhere("repair", tmp_path, stride=2))
+    left = list(kill_everywhere("repair", tmp_path))
     whole = everything(left[-1][1])
     assert sum(name.endswith((".broken", ".broken.2")) for name in whole) == 6
     for place, store in left:
