@@ -6,8 +6,23 @@ from functools import cache
 from typing import Any
 
 from hypothesis import strategies as st
+from jsonschema import Draft202012Validator, FormatChecker
+from jsonschema.validators import extend
+from referencing import Registry
 
 import sow_schemas
+from sow_schemas.formats import is_time
+
+
+def peer(schema: Any, registry: Any = None) -> Any:
+    """The validator of jsonschema as it comes, but for our times and for 1.0, which is no integer to us."""
+    checker = FormatChecker(formats=())
+    checker.checks("date-time")(lambda value: not isinstance(value, str) or is_time(value))
+    types = Draft202012Validator.TYPE_CHECKER.redefine("integer", lambda _, value: type(value) is int)
+    ours: Any = extend
+    made = ours(Draft202012Validator, type_checker=types)
+    return made(schema, registry=registry or Registry(), format_checker=checker)
+
 
 TEXTS = st.text(st.characters(codec="utf-8"), max_size=12)
 JSON = st.recursive(

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
-from tests.schemas.documents import JSON
+from tests.schemas.documents import JSON, peer
 
 from sow_schemas import explain
 
@@ -146,5 +146,5 @@ def test_any_schema_refuses_in_words_what_it_does_not_allow(schema: Any, value: 
     Draft202012Validator.check_schema(schema)
     found = explain.find_by(schema, value)
     assert all(problem.message and problem.hint for problem in found)
-    if not Draft202012Validator(schema).is_valid(value):
+    if not peer(schema).is_valid(value):
         assert found

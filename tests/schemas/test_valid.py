@@ -6,15 +6,13 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from jsonschema import Draft202012Validator, FormatChecker
-from jsonschema.validators import extend
+from jsonschema import Draft202012Validator
 from referencing import Registry
 from referencing.jsonschema import DRAFT202012
-from tests.schemas.documents import damaged, documents
+from tests.schemas.documents import damaged, documents, peer
 
 import sow_schemas
 from sow_schemas import generate, keywords
-from sow_schemas.formats import is_time
 
 OPEN = {"metadata", "task_metadata", "params", "data", "details", "error_detail", "settings", "payload"}
 TASK: dict[str, Any] = {
@@ -32,17 +30,10 @@ TASK: dict[str, Any] = {
 
 
 def _peer(name: str) -> Any:
-    """The validator of jsonschema as it comes, but for our times and for 1.0, which is no integer to us."""
-    checker = FormatChecker(formats=())
-    checker.checks("date-time")(lambda value: not isinstance(value, str) or is_time(value))
-    types = Draft202012Validator.TYPE_CHECKER.redefine("integer", lambda _, value: type(value) is int)
     bare = {n: {k: v for k, v in sow_schemas.load(n).items() if k != "$schema"} for n in sow_schemas.names()}
     resources = [(f"{n}.schema.json", DRAFT202012.create_resource(schema)) for n, schema in bare.items()]
     registry: Any = Registry().with_resources(resources)
-    validator: Any = extend
-    return validator(Draft202012Validator, type_checker=types)(
-        bare[name], registry=registry, format_checker=checker
-    )
+    return peer(bare[name], registry)
 
 
 PEERS = {name: _peer(name) for name in sow_schemas.names()}
