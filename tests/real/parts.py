@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from tests.forked import sow_of
 
 from sow import process
 
@@ -73,6 +74,8 @@ class Bench:
             capture_output=True,
             text=True,
             timeout=seconds,
+            check=False,
+            preexec_fn=sow_of(words, self.env),
         )
         assert ran.returncode == code, f"sow {' '.join(words)}: {ran.returncode}\n{ran.stdout}\n{ran.stderr}"
         return ran.stdout + ran.stderr
@@ -90,6 +93,7 @@ class Bench:
                 stderr=output,
                 text=True,
                 start_new_session=True,
+                preexec_fn=sow_of(words, self.env),
             )
         self._started.append(started)
         return started
