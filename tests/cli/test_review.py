@@ -68,6 +68,19 @@ def test_a_question_is_answered_by_the_number_of_an_option_and_the_agent_hears_i
     assert (folder / "door.txt").read_text("utf-8") == "dark green\n"
 
 
+def test_the_number_of_an_option_is_a_key_of_its_own_and_another_number_is_none(desk: Desk) -> None:
+    desk.task("Paint the door", asks("Which colour?", "red", "dark green"))
+    desk.works()
+    with desk.reviews() as person:
+        assert "[1-2]  [a]nswer" in person.sees("[?]")
+        person.presses("3")
+        person.sees("answer with that option")
+        person.presses("2")
+        person.sees("Answered task 010: dark green")
+        assert person.ends() == 0
+    assert desk.state()["answer"]["text"] == "dark green"
+
+
 def test_words_of_ones_own_are_an_answer_and_a_number_beyond_the_options_is_one_of_them(desk: Desk) -> None:
     desk.task("Paint the door", asks("How many coats?", "one", "two"))
     desk.works()

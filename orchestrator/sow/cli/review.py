@@ -57,6 +57,9 @@ HANDED_IN = {
 }
 """Keys for what a task handed in."""
 
+MOST_KEYS = 9
+"""Options beyond are answered in words: a number of two digits is no key."""
+
 ENDINGS = {
     "x": ("[x] abandon", "give it up; its branch and worktree stay"),
     "s": ("[s]kip", "leave it for later"),
@@ -218,7 +221,8 @@ class Session:
         """Shows an item and heeds keys until it is settled; False where the person leaves."""
         self._show(item, count)
         decisions = HANDED_IN if item.kind in ("review", "merge") else ASKED
-        keys = {**decisions, **LOOKS, **ENDINGS}
+        numbers = _numbers(item) if decisions is ASKED else {}
+        keys = {**numbers, **decisions, **LOOKS, **ENDINGS}
         menu = "  ".join(word for word, _ in keys.values())
         while True:
             pressed = terminal.key(f"\n{menu}\n> ")
@@ -230,7 +234,9 @@ class Session:
             try:
                 if pressed in LOOKS:
                     self._look(item, pressed)
-                elif pressed in keys and pressed != "?":
+                elif (numbers and _is_option(pressed, item.task.options)) or (
+                    pressed in keys and pressed != "?"
+                ):
                     self._decide(item, pressed)
                 elif pressed:
                     _help(keys)
@@ -358,6 +364,8 @@ class Session:
                 return self._feedback(item)
             case "a":
                 return self._answer(item)
+            case number if number.isdigit():
+                return self._answered(item, _option(number, item.task.options))
             case "t":
                 return lambda: _tell(self.reviewer.accept(item.task.id, by=self.by))
             case "r":
@@ -374,9 +382,9 @@ class Session:
         text = _option(typed.strip(), options) or terminal.written(
             f"your answer.\n\n{_title(item)}\n{_question(item)}"
         )
-        if not text:
-            return None
+        return self._answered(item, text) if text else None
 
+    def _answered(self, item: Item, text: str) -> Callable[[], None]:
         def act() -> None:
             done = self.reviewer.answer(item.task.id, text, by=self.by)
             waited = " (its agent waited for it, and goes on)" if done.reached else ""
@@ -427,11 +435,20 @@ def _tell(done: Approved) -> None:
     tell_approved(replace(done, detail=plain(done.detail)))
 
 
+def _numbers(item: Item) -> dict[str, tuple[str, str]]:
+    """The keys that are options of a question, as one of the menu."""
+    last = min(len(item.task.options), MOST_KEYS)
+    word = "[1]" if last == 1 else f"[1-{last}]"
+    return {word: (word, "answer with that option")} if last else {}
+
+
 def _option(typed: str, options: list[str]) -> str:
     """The option that a number names, else what was typed."""
-    if typed.isascii() and typed.isdigit() and 1 <= int(typed) <= len(options):
-        return options[int(typed) - 1]
-    return typed
+    return options[int(typed) - 1] if _is_option(typed, options) else typed
+
+
+def _is_option(typed: str, options: list[str]) -> bool:
+    return typed.isascii() and typed.isdigit() and 1 <= int(typed) <= len(options)
 
 
 def _first_line(text: str) -> str:
