@@ -221,8 +221,8 @@ class Session:
         """Shows an item and heeds keys until it is settled; False where the person leaves."""
         self._show(item, count)
         decisions = HANDED_IN if item.kind in ("review", "merge") else ASKED
-        numbers = _numbers(item) if decisions is ASKED else {}
-        keys = {**numbers, **decisions, **LOOKS, **ENDINGS}
+        options = item.task.options if decisions is ASKED else []
+        keys = {**_numbers(options), **decisions, **LOOKS, **ENDINGS}
         menu = "  ".join(word for word, _ in keys.values())
         while True:
             pressed = terminal.key(f"\n{menu}\n> ")
@@ -234,9 +234,7 @@ class Session:
             try:
                 if pressed in LOOKS:
                     self._look(item, pressed)
-                elif (numbers and _is_option(pressed, item.task.options)) or (
-                    pressed in keys and pressed != "?"
-                ):
+                elif _is_option(pressed, options) or (pressed in keys and pressed != "?"):
                     self._decide(item, pressed)
                 elif pressed:
                     _help(keys)
@@ -435,9 +433,9 @@ def _tell(done: Approved) -> None:
     tell_approved(replace(done, detail=plain(done.detail)))
 
 
-def _numbers(item: Item) -> dict[str, tuple[str, str]]:
+def _numbers(options: list[str]) -> dict[str, tuple[str, str]]:
     """The keys that are options of a question, as one of the menu."""
-    last = min(len(item.task.options), MOST_KEYS)
+    last = min(len(options), MOST_KEYS)
     word = "[1]" if last == 1 else f"[1-{last}]"
     return {word: (word, "answer with that option")} if last else {}
 
