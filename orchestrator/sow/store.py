@@ -11,6 +11,7 @@ apart already, and the first write, whatever it is of, makes that so.
 """
 
 import os
+import stat
 import time
 
 import sow_schemas
@@ -43,6 +44,9 @@ if TYPE_CHECKING:
         TaskRestored,
     )
 
+_TICK = 100_000_000
+"""Nanoseconds: far more than a tick of the clock by which the kernel marks changes of files."""
+
 _LOOKS = 20
 """How often is looked anew while others add and move tasks."""
 
@@ -66,6 +70,8 @@ class Store:
         self._on_split = on_split
         self._embedded = layout.embedded
         self._seen: tuple[tuple[int, int, int], Old] | None = None
+        self._known_same: dict[str, tuple[object, object]] = {}
+        """The marks of state files and their good copies that were found to be the same, by path."""
 
     def now(self) -> str:
         """The time as state files hold it."""
@@ -548,10 +554,16 @@ class Store:
         if self._old():
             return  # its parts have no files yet
         for name, path in self._state_files(only):
+            copy = self.layout.good_copy(name)
+            both = (_mark(path), _mark(copy))
+            if None not in both and self._known_same.get(path) == both:
+                continue
             text = _content(path)
             away = _is_task_id(name) and f"\nphase: {path.split('/')[-4]}\n".encode() not in text
-            if away or text != _content(self.layout.good_copy(name)):
+            if away or text != _content(copy):
                 yield name, path
+            else:
+                self._known_same[path] = both
 
     def _state_files(self, only: str) -> "Iterator[tuple[str, str]]":
         """The state files that are there or were there, each with the name of its good copy."""
@@ -1145,6 +1157,20 @@ def _content(path: str) -> bytes:
         return files.contents(path, document.SIZE)
     except (FileNotFoundError, Refused):
         return b""
+
+
+def _mark(path: str) -> "tuple[int, ...] | None":
+    """What a file is known by that has not changed; None for what is none, or was changed just now.
+
+    A second change within one tick of the kernel's clock leaves no mark of its own.
+    """
+    try:
+        there = os.lstat(path)
+    except OSError:
+        return None
+    if not stat.S_ISREG(there.st_mode) or time.time_ns() - there.st_ctime_ns < _TICK:
+        return None
+    return there.st_dev, there.st_ino, there.st_size, there.st_mtime_ns, there.st_ctime_ns
 
 
 def _is_task_id(text: str) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import time
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.core.parts import AT, add, events, in_status, keep, new_store, open_store, put, started
+from tests.runner.parts import until
 
 from sow import edits, lease
 from sow.document import canonical
@@ -106,6 +108,22 @@ def test_what_may_not_be_changed_is_put_back_kept_beside_and_told(store: Store) 
     assert path.with_name(back.kept).read_text() == theirs
     assert events(store)[-1]["payload"] == {"kept": "state.yaml.broken", "changes": [*back.changes]}
     assert store.put_right(()) == [], "nothing is wrong any more"
+
+
+def test_a_change_that_keeps_the_size_and_the_time_of_a_file_is_seen_too(store: Store) -> None:
+    add(store)
+    path = Path(store.layout.task_file("implementation", "010"))
+    # What was changed just now is read again anyway.
+    until(lambda: time.time() - path.stat().st_ctime > 0.2)
+    assert store.put_right(()) == []
+    before, there = path.read_bytes(), path.stat()
+    assert store.put_right(()) == []
+    with path.open("r+b") as file:
+        file.write(before.replace(b"status: pending", b"status: stopped"))
+    os.utime(path, ns=(there.st_atime_ns, there.st_mtime_ns))
+    assert path.stat().st_size == there.st_size
+    (back,) = store.put_right(())
+    assert (back.task_id, path.read_bytes()) == ("010", before)
 
 
 def test_what_may_be_changed_is_taken_and_told(store: Store) -> None:
