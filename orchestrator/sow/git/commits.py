@@ -81,15 +81,14 @@ def commit_leftovers(
     """
     git = git.at_top()
     with index.held(git, dead_git=True) as mine:
-        _must_be_on(git, branch)
-        head = git.maybe_commit_of("HEAD")
+        head, its_tree = _head(git, branch)
         parents = ([head] if head else []) + _merge_heads(git)
         if files := unresolved(git):
             raise Unresolved(git.folder, files)
         stage_everything(git, mine.env)
         tree = git.line("write-tree", env=mine.env)
         mine.keep()
-        if len(parents) < 2 and tree == _tree(git, head):
+        if len(parents) < 2 and tree == its_tree:
             return None
         commit = make(git, tree, parents, message, _author(author))
         _advance(git, commit, head)
@@ -107,8 +106,7 @@ def commit_paths(git: Git, paths: Sequence[str], message: str, *, branch: str | 
     """
     git = git.at_top()
     with index.held(git) as mine:
-        _must_be_on(git, branch)
-        head = git.maybe_commit_of("HEAD")
+        head, its_tree = _head(git, branch)
         only = {**mine.env, "GIT_INDEX_FILE": f"{mine.copy}.only"}
         if head:
             git.run("read-tree", head, env=only)
@@ -116,7 +114,7 @@ def commit_paths(git: Git, paths: Sequence[str], message: str, *, branch: str | 
         tree = git.line("write-tree", env=only)
         _add_exactly(git, paths, mine.env)
         mine.keep()
-        if tree == _tree(git, head):
+        if tree == its_tree:
             return None
         commit = make(git, tree, [head] if head else [], message)
         _advance(git, commit, head)
@@ -193,6 +191,18 @@ def _must_be_on(git: Git, branch: str | None) -> None:
         raise Astray(git, branch)
 
 
+def _head(git: Git, branch: str | None) -> tuple[str | None, str]:
+    """The commit that is checked out, None before the first one, and its tree. Raises Astray."""
+    answer = git.ask("rev-parse", "HEAD^{commit}", "HEAD^{tree}", "--symbolic-full-name", "HEAD")
+    if answer.code != 0:
+        _must_be_on(git, branch)
+        return None, git.line("mktree", input="")
+    commit, tree, name = answer.out.split()
+    if branch is not None and name != f"refs/heads/{branch}":
+        raise Astray(git, branch)
+    return commit, tree
+
+
 def _merge_heads(git: Git) -> list[str]:
     try:
         with open(f"{git.places.git_dir}/MERGE_HEAD", encoding="ascii") as file:
@@ -229,11 +239,6 @@ def _is_settled(git: Git, name: str, sides: set[str]) -> bool:
         if any(line.startswith((b"<<<<<<< ", b">>>>>>> ")) for line in file):
             return False
     return git.line("hash-object", "--", name) not in sides
-
-
-def _tree(git: Git, commit: str | None) -> str:
-    """The tree of a commit; without one the empty tree."""
-    return git.line("rev-parse", f"{commit}^{{tree}}") if commit else git.line("mktree", input="")
 
 
 def _author(author: str | None) -> dict[str, str]:
