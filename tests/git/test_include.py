@@ -236,10 +236,11 @@ def matching(patterns: list[str], names: set[str], tmp: Path) -> set[str]:
     other.write(".gitignore", "".join(f"{pattern}\n" for pattern in patterns))
     for name in names:
         other.write(name, "")
-    given = "".join(f"{name}\0" for name in sorted(names)).encode()
+    # Behind `./` a name that begins with `:` is no magic.
+    given = "".join(f"./{name}\0" for name in sorted(names)).encode()
     asked = ["git", "check-ignore", "-z", "--stdin"]
     done = subprocess.run(asked, input=given, cwd=tmp, capture_output=True, check=False)
-    return {name for name in done.stdout.decode().split("\0") if name}
+    return {name.removeprefix("./") for name in done.stdout.decode().split("\0") if name}
 
 
 @settings(
