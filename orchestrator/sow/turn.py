@@ -57,7 +57,6 @@ from sow.runner import attempt as folders
 from sow.runner import environment
 from sow.runner.attempt import Exit
 from sow.runner.local import LocalRunner, Running
-from sow.runner.terminal import TerminalRunner
 from sow.runner.watch import Tail
 from sow.state import PutBack
 from sow.store import Store
@@ -68,6 +67,7 @@ from sow_executors import base, extras, inbox
 
 if TYPE_CHECKING:
     from sow.clock import Clock
+    from sow.runner.terminal import TerminalRunner
     from sow_schemas.documents import (
         Action,
         AttemptEnded,

@@ -93,3 +93,11 @@ def test_the_version_costs_a_few_modules_of_our_own(worker: Worker) -> None:
 
 def test_the_list_of_what_is_heavy_would_notice_a_slip(worker: Worker) -> None:
     assert {"click", "re", "enum"} <= worker.imported("task", "show", "010")
+
+
+def test_a_run_that_finds_nothing_to_do_loads_nothing_that_only_others_need(worker: Worker) -> None:
+    """What a run says with `-v`, terminals, prompts on a screen: each is more than the rest of its start."""
+    worker.sow("task", "abandon", "010")
+    loaded = worker.imported("run")
+    assert "sow.scheduler" in loaded
+    assert loaded & {"structlog", "rich", "pexpect", "asyncio", "jsonschema", "acp", "pydantic"} == set()
