@@ -16,7 +16,10 @@ import sow_schemas
 from sow_schemas import generate, keywords
 from sow_schemas.formats import is_time
 
-OPEN = {"metadata", "task_metadata", "params", "data", "details", "error_detail", "settings", "payload"}
+OPEN = {
+    *("metadata", "task_metadata", "params", "data", "details", "error_detail", "settings", "payload"),
+    *("config_snapshot", "input"),
+}
 TASK: dict[str, Any] = {
     "id": "010",
     "name": "Add a form",
