@@ -1,0 +1,467 @@
+"""Takes a claimed task through its pipeline, one stage after the other, and writes its end.
+
+Each stage is an attempt of the one runner of processes: it outlives us, its output goes to
+files, its exit status is left behind. So whoever takes a claim up goes on where it is.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import threading
+import time
+import traceback
+import uuid
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+from sow import files
+from sow.errors import SowError
+from sow.runner import attempt as folders
+from sow.runner.local import Ended, LocalRunner, NeverStarted, Running
+from sow.runner.watch import Tail, Watcher
+from sow.taskfiles import stages
+from sow.taskfiles.claim import Claim, Claims, age
+from sow.taskfiles.stages import Failure, Progress, Reader, Settings, Stage
+from sow.taskfiles.task_file import CANCELED, RUNNING, Status, TaskFile
+from sow.taskfiles.workspace import Workspace
+
+if TYPE_CHECKING:
+    from sow.clock import Clock
+
+BEFORE = "before.json"
+INTERRUPTED = "interrupted"
+"""Marks a stage that was ended to be begun again."""
+FINISHED = "finished"
+"""Marks a stage that has ended well, all of which was told."""
+TICK = 0.5
+"""How long, in seconds, a change that the kernel does not tell of can stay unseen."""
+MOST_EVENTS = 1000
+"""So many events of progress a stage may cause; after that only those of another hundredth."""
+
+Kind = Literal["started", "stage", "progress", "artifact", "done", "failed", "canceled", "left", "problem"]
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Something for whoever watches a runner."""
+
+    kind: Kind
+    task_id: str
+    text: str
+    path: str = ""
+    """The task's file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a task. `left`: it goes on without us, or with the next runner."""
+
+    task_id: str
+    path: str
+    status: Status | Literal["left"]
+    error: str = ""
+
+
+@dataclass(slots=True)
+class Stop:
+    """The wish that runners end, heard by all of their waits."""
+
+    wish: Literal["", "end", "leave"] = ""
+    """`end`: stages are ended, to be begun again; `leave`: they go on by themselves."""
+    _watchers: set[Watcher] = field(default_factory=set)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def ask(self, wish: Literal["end", "leave"]) -> None:
+        """Ends every wait; may be called by a signal's handler."""
+        self.wish = wish
+        for watcher in tuple(self._watchers):
+            watcher.wake()
+
+    def add(self, watcher: Watcher) -> None:
+        """Has a wait end when the wish comes."""
+        with self._lock:
+            self._watchers.add(watcher)
+
+    def forget(self, watcher: Watcher) -> None:
+        with self._lock:
+            self._watchers.discard(watcher)
+
+
+class _Left(Exception):
+    """The task is not ours to end: it was canceled, is gone, or goes on without us."""
+
+    def __init__(self, status: Literal["canceled", "left"], text: str) -> None:
+        super().__init__(text)
+        self.status = status
+
+
+@dataclass(slots=True)
+class TaskRunner:
+    """Executes claimed tasks of a workspace; one object for all threads."""
+
+    workspace: Workspace
+    settings: Settings
+    claims: Claims
+    clock: Clock = time.time
+    watch: Callable[[Note], None] = lambda note: None
+    stop: Stop = field(default_factory=Stop)
+    runner: LocalRunner = field(default_factory=lambda: LocalRunner(base_env={}))
+
+    def run(self, claim: Claim) -> Outcome:
+        """Executes a claimed task to its end, whatever that is; its lease is given back. Raises nothing."""
+        try:
+            return self._run(claim)
+        finally:
+            claim.lease.release()
+
+    def settle(self, claim: Claim) -> None:
+        """Ends what is left of a task whose file says that it has ended, while its runner was dead."""
+        try:
+            for folder in self._attempts(claim):
+                found = self.runner.adopt(folder)
+                if isinstance(found, Running):
+                    self.runner.stop(found, self.settings.grace_seconds)
+            self.claims.close(claim)
+        finally:
+            claim.lease.release()
+
+    def _run(self, claim: Claim) -> Outcome:
+        task = claim.task
+        self._note(claim, "started", " -> ".join(task.fields["pipeline"]))
+        try:
+            failure = self._failure(claim)
+        except _Left as left:
+            if left.status == "canceled":
+                self.claims.close(claim)
+                self._clean(claim, "canceled")
+            return self._ended(claim, left.status, str(left))
+        status: Status = "failed" if failure else "done"
+        error = _told(failure) if failure else None
+        try:
+            now = self.claims.end(claim, status, error)
+        except (FileNotFoundError, SowError) as fault:
+            what = "its file is gone" if isinstance(fault, FileNotFoundError) else str(fault)
+            return self._ended(claim, "left", f"its end ({status}) can't be written: {what}")
+        if now != status:
+            return self._ended(claim, "left" if now in ("queued", "running") else now, f"its file says {now}")
+        self._clean(claim, status)
+        if failure:
+            payload = {"error": failure.error, "stack": failure.stack}
+            self.claims.told(claim, "task.failed", payload)
+            return self._ended(claim, status, error or "")
+        took = age(claim, self.clock())
+        self.claims.told(claim, "task.completed", {"duration_sec": took})
+        return self._ended(claim, status, f"{took:.1f} s")
+
+    def _failure(self, claim: Claim) -> Failure | None:
+        """Takes the task through its pipeline; gives what failed. Raises _Left."""
+        if problem := claim.problem or _same_path(claim.task, self.workspace):
+            return Failure(problem)
+        for number, name in enumerate(claim.task.fields["pipeline"], 1):
+            if name not in claim.stages:
+                self._skip(claim, name)
+                continue
+            try:
+                failure = self._stage(claim, number, name)
+            except SowError as fault:
+                failure = Failure(f"{fault}\n{fault.hint}".rstrip())
+            except _Left:
+                raise
+            except Exception as fault:
+                # A handler of somebody else's: its fault is this task's alone.
+                failure = Failure(f"{type(fault).__name__}: {fault}", traceback.format_exc())
+            if failure:
+                return Failure(f"stage {name}: {failure.error}", failure.stack)
+        return None
+
+    def _skip(self, claim: Claim, name: str) -> None:
+        why = stages.skipped(name, claim.task, self.settings.stages) or f"stages.{name}.enabled"
+        self._progress(claim, name, Progress(1.0, f"passed over: {why} is false"))
+
+    # -- one stage ----------------------------------------------------------------------------
+
+    def _stage(self, claim: Claim, number: int, name: str) -> Failure | None:
+        config = claim.stages[name]
+        if any(os.path.exists(f"{folder}/{FINISHED}") for folder in self._attempts(claim, number)):
+            return None
+        handler = stages.handler(config["handler"])
+        found = self._found(claim, number)
+        folder = found.folder if found else self._new(claim, number, name)
+        stage = self._described(claim, name, config, folder)
+        begun_now = found is None
+        if found is None:
+            self._check_wanted(claim)
+            start = handler.start(stage)
+            self._make_ready(stage)
+            self._progress(claim, name, Progress(0.0, "begun"))
+            found = self.runner.start(
+                start.command, os.path.basename(stage.scratch), stage.scratch, start.environment
+            )
+            writes = start.writes
+        else:
+            writes = handler.start(stage).writes
+        failure = self._followed(claim, stage, found, handler.reader(stage), begun_now=begun_now)
+        return failure or self._finished(claim, stage, writes)
+
+    def _found(self, claim: Claim, number: int) -> Running | Ended | None:
+        """What an earlier runner has begun of this stage; None where it is to be begun."""
+        mine = self._attempts(claim, number)
+        if not mine:
+            return None
+        found = self.runner.adopt(mine[-1])
+        if os.path.exists(f"{mine[-1]}/{INTERRUPTED}"):
+            if isinstance(found, Running):
+                self.runner.stop(found, self.settings.grace_seconds)
+            return None
+        return None if isinstance(found, NeverStarted) else found
+
+    def _attempts(self, claim: Claim, number: int | str = r"\d+") -> list[str]:
+        """The folders of the stages that were begun, or of the one that is `number`, in their order."""
+        names = [name for name in files.names(claim.folder) if re.match(rf"{number}\.\d+-", name)]
+        return [f"{claim.folder}/{name}" for name in sorted(names, key=_order)]
+
+    def _new(self, claim: Claim, number: int, name: str) -> str:
+        """The folder of a new attempt; its name is one on the whole machine, for it marks processes."""
+        tries = len(self._attempts(claim, number))
+        safe = re.sub(r"[^A-Za-z0-9_-]", "_", name)[:40]
+        folder = f"{claim.folder}/{number}.{tries + 1}-{safe}-{uuid.uuid4().hex[:12]}"
+        os.makedirs(folder, mode=0o700)
+        return folder
+
+    def _described(self, claim: Claim, name: str, config: Mapping[str, Any], folder: str) -> Stage:
+        fields, place = claim.task.fields, self.workspace
+        outputs = fields.get("output", {})
+        return Stage(
+            name=name,
+            config=config,
+            task_id=claim.task.id,
+            run_id=claim.run_id,
+            input={key: _meant(value, place) for key, value in fields.get("input", {}).items()},
+            output={key: place.path(path) if path else None for key, path in outputs.items()},
+            snapshot=claim.task.snapshot,
+            root=place.root,
+            workspace=place.folder,
+            tmp=place.tmp(claim.task.stem),
+            scratch=folder,
+        )
+
+    def _make_ready(self, stage: Stage) -> None:
+        """Makes the folders that the stage writes to, and notes what its files are before."""
+        for path in filter(None, stage.output.values()):
+            files.make_folder(os.path.dirname(path))
+        files.make_folder(stage.tmp)
+        before = {"input": _signs(_inputs(stage)), "output": _signs(stage.output)}
+        files.write(f"{stage.scratch}/{BEFORE}", json.dumps(before) + "\n", flushed=False)
+
+    def _followed(
+        self, claim: Claim, stage: Stage, found: Running | Ended, reader: Reader, *, begun_now: bool
+    ) -> Failure | None:
+        path = f"{stage.scratch}/{folders.TRANSCRIPT}"
+        # What was printed before a runner took the stage up was told by the one before it, or is late.
+        tail, counted, heard_before = Tail(path), _Counted(), 0 if begun_now else _size(path)
+
+        def heard(*, final: bool = False) -> Failure | None:
+            for line in tail.read(final=final):
+                for report in reader.read(line):
+                    if isinstance(report, Failure):
+                        return report
+                    if tail.offset > heard_before and counted.counts(report):
+                        self._progress(claim, stage.name, report)
+            return None
+
+        if isinstance(found, Running):
+            failure = self._waited(claim, stage, found, heard)
+            if failure:
+                self.runner.stop(found, self.settings.grace_seconds)
+                return failure
+            left = self.runner.stop(found)
+        else:
+            self.runner.sweep(found.attempt)
+            left = found.exit
+        failure = heard(final=True)
+        stderr = folders.end_of(f"{stage.scratch}/{folders.STDERR}")
+        return failure or reader.end(left.status if left else None, stderr)
+
+    def _waited(
+        self, claim: Claim, stage: Stage, running: Running, heard: Callable[[], Failure | None]
+    ) -> Failure | None:
+        """Waits for the end of a stage's process; gives why it is to be ended before. Raises _Left."""
+        limit = stage.config.get("timeout_seconds")
+        ends_at = os.stat(f"{stage.scratch}/{BEFORE}").st_mtime + limit if limit else None
+        with Watcher() as watcher:
+            self.stop.add(watcher)
+            try:
+                watcher.add_process(running)
+                watcher.add_folder(stage.scratch)
+                watcher.add_folder(self.workspace.tasks)
+                looked = 0.0
+                while True:
+                    if self.stop.wish:
+                        self._leave(stage, running)
+                    if time.monotonic() >= looked + TICK:
+                        looked = time.monotonic()
+                        self._check_wanted(claim, stage, running)
+                    if ends_at and time.time() >= ends_at:
+                        return Failure(f"it took longer than timeout_seconds, {limit:g} s, and was ended")
+                    seen = watcher.wait(min(TICK, max(ends_at - time.time(), 0.0)) if ends_at else TICK)
+                    if failure := heard():
+                        return failure
+                    if ("process", running.attempt) in seen:
+                        return None
+                    if ("folder", self.workspace.tasks) in seen:
+                        looked = 0.0
+            finally:
+                self.stop.forget(watcher)
+
+    def _leave(self, stage: Stage, running: Running) -> None:
+        if self.stop.wish == "end":
+            # First the mark: killed in between, what was begun is not taken for the stage's end.
+            files.write(f"{stage.scratch}/{INTERRUPTED}", "")
+            self.runner.stop(running, self.settings.grace_seconds)
+            raise _Left("left", f"stage {stage.name} was ended; the next run begins it again")
+        raise _Left("left", f"stage {stage.name} goes on by itself; the next run takes it up")
+
+    def _check_wanted(self, claim: Claim, stage: Stage | None = None, running: Running | None = None) -> None:
+        """Raises _Left where the task was canceled, or nobody wants it any more; its process is ended."""
+        if running is None and self.stop.wish:
+            raise _Left("left", "the next run takes it up")
+        status = self.claims.status(claim)
+        if status == RUNNING:
+            return
+        if running:
+            self.runner.stop(running, self.settings.grace_seconds)
+        why = "its file is gone" if status is None else "canceled"
+        if status not in (None, CANCELED):
+            why = f"its file says {status}"
+        if stage:
+            self._progress(claim, stage.name, Progress(0.0, why))
+        raise _Left("canceled", why)
+
+    def _finished(self, claim: Claim, stage: Stage, writes: Iterable[str]) -> Failure | None:
+        """What is wrong with what a stage left, though it ended well; tells what it has written."""
+        before = json.loads(files.contents(f"{stage.scratch}/{BEFORE}", 1 << 24))
+        now = _signs(_inputs(stage))
+        for name, sign in before["input"].items():
+            if now.get(name) != sign:
+                path = _inputs(stage)[name]
+                return Failure(f"the input {name} ({path}) was changed meanwhile: inputs are never modified")
+        outputs = _signs(stage.output)
+        for kind in writes:
+            if stage.output.get(kind) and kind not in outputs:
+                return Failure(f"it ended well and has not written {kind} ({stage.output[kind]})")
+        for kind, sign in outputs.items():
+            if before["output"].get(kind) != sign:
+                path = str(claim.task.fields["output"][kind])
+                self.claims.told(claim, "artifact.written", {"path": path, "kind": kind})
+                self._note(claim, "artifact", f"{kind}: {path}")
+        self._progress(claim, stage.name, Progress(1.0, "done"))
+        files.write(f"{stage.scratch}/{FINISHED}", "", flushed=False)
+        return None
+
+    # -- telling ------------------------------------------------------------------------------
+
+    def _progress(self, claim: Claim, name: str, report: Progress) -> None:
+        payload = {"stage": name, "progress": report.progress, "msg": report.msg}
+        self.claims.told(claim, "stage.progress", payload)
+        edge = report.progress in (0.0, 1.0)
+        text = f"{name} {report.progress:.0%} {report.msg}".rstrip()
+        self._note(claim, "stage" if edge else "progress", text)
+
+    def _note(self, claim: Claim, kind: Kind, text: str) -> None:
+        self.watch(Note(kind, claim.task.id, text, claim.task.path))
+
+    def _ended(self, claim: Claim, status: Status | Literal["left"], text: str) -> Outcome:
+        kind: Any = status
+        self._note(claim, kind, text)
+        return Outcome(claim.task.id, claim.task.path, status, text if status == "failed" else "")
+
+    def _clean(self, claim: Claim, status: Status) -> None:
+        keep = self.settings.keep_tmp
+        if keep == "never" or (keep == "failed" and status != "failed"):
+            shutil.rmtree(self.workspace.tmp(claim.task.stem), ignore_errors=True)
+
+
+@dataclass(slots=True)
+class _Counted:
+    """Which lines of progress become events: none twice, and not without an end."""
+
+    count: int = 0
+    last: Progress | None = None
+
+    def counts(self, report: Progress) -> bool:
+        last, self.count = self.last, self.count + 1
+        if report == last or (
+            self.count > MOST_EVENTS and last and abs(report.progress - last.progress) < 0.01
+        ):
+            return False
+        self.last = report
+        return True
+
+
+def _told(failure: Failure) -> str:
+    """An error as the task's file has it: what failed, and the whole stack."""
+    return f"{failure.error}\n\n{failure.stack}" if failure.stack else failure.error
+
+
+def _size(path: str) -> int:
+    try:
+        return os.stat(path).st_size
+    except FileNotFoundError:
+        return 0
+
+
+def _order(name: str) -> tuple[int, int]:
+    number, _, rest = name.partition(".")
+    return int(number), int(rest.partition("-")[0])
+
+
+def _meant(value: Any, place: Workspace) -> Any:
+    """An input as a stage gets it: what is a path, absolute; any other word as it is."""
+    if isinstance(value, list):
+        return [_meant(each, place) for each in value]
+    if not isinstance(value, str) or not value or "\0" in value:
+        return value
+    is_path = value.startswith(("workspace/", "./", "../", "/")) or os.path.exists(place.path(value))
+    return place.path(value) if is_path else value
+
+
+def _inputs(stage: Stage) -> dict[str, str]:
+    """The files among a stage's inputs, by name; a folder may be written to, beside what is in it."""
+    found = {}
+    for name, value in stage.input.items():
+        for index, path in enumerate(value if isinstance(value, list) else [value]):
+            if isinstance(path, str) and path.startswith("/") and not os.path.isdir(path):
+                found[f"{name}.{index}" if isinstance(value, list) else name] = path
+    return found
+
+
+def _signs(paths: Mapping[str, str | None]) -> dict[str, list[int]]:
+    """What tells that a file is another one, for those that are there."""
+    found = {}
+    for name, path in paths.items():
+        try:
+            held = os.stat(path) if path else None
+        except OSError:
+            continue
+        if held:
+            found[name] = [held.st_ino, held.st_size, held.st_mtime_ns]
+    return found
+
+
+def _same_path(task: TaskFile, place: Workspace) -> str:
+    """That an output would be written over an input; empty where none is."""
+    inputs = {
+        path: name
+        for name, value in task.fields.get("input", {}).items()
+        for path in ([value] if isinstance(value, str) else value if isinstance(value, list) else [])
+    }
+    meant = {os.path.realpath(place.path(path)): name for path, name in inputs.items() if "\0" not in path}
+    for kind, path in task.fields.get("output", {}).items():
+        if path and os.path.realpath(place.path(path)) in meant:
+            name = meant[os.path.realpath(place.path(path))]
+            return f"output.{kind} is input.{name} ({path}): inputs are never modified"
+    return ""

@@ -1,0 +1,151 @@
+"""A runner's life: finds what is queued, claims it, works on so many tasks at once, and waits.
+
+Any number of runners may serve one workspace; what one leaves when it dies another takes up.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+from sow.errors import BadFile, Busy, Failed, NotFound, Refused, SowError
+from sow.nearest import did_you_mean
+from sow.runner.watch import Watcher
+from sow.taskfiles.claim import Claim
+from sow.taskfiles.loader import Seen, TaskLoader
+from sow.taskfiles.runner import Note, Outcome, TaskRunner
+from sow.taskfiles.task_file import QUEUED, RUNNING, SUFFIX
+from sow.taskfiles.workspace import Workspace
+
+TICK = 0.8
+"""How long, in seconds, a task file can stay unseen where the kernel tells of no change."""
+
+
+@dataclass(slots=True)
+class Server:
+    """Serves a workspace with one runner."""
+
+    workspace: Workspace
+    loader: TaskLoader
+    runner: TaskRunner
+    jobs: int = 1
+    only: str | None = None
+    """The file's name without its ending of the one task that is served; None for all."""
+    watch: Callable[[Note], None] = lambda note: None
+    outcomes: list[Outcome] = field(default_factory=list)
+    _busy: dict[str, Future[Outcome]] = field(default_factory=dict)
+    _told: dict[str, str] = field(default_factory=dict)
+    _waiting: bool = False
+    """Whether a queued task could not be claimed just now, for its lock is held."""
+
+    def run(self, *, stay: bool = False) -> list[Outcome]:
+        """Works until nothing is queued any more; with `stay`, until it is told to stop."""
+        stop = self.runner.stop
+        with Watcher() as watcher, ThreadPoolExecutor(self.jobs, "task") as threads:
+            stop.add(watcher)
+            try:
+                watcher.add_folder(self.workspace.tasks)
+                while not stop.wish:
+                    self._collect()
+                    self._start(threads, watcher)
+                    if not (stay or self._busy or self._waiting):
+                        break
+                    watcher.wait(TICK)
+                for future in list(self._busy.values()):
+                    future.result()
+                self._collect()
+            finally:
+                stop.forget(watcher)
+        return self.outcomes
+
+    def _start(self, threads: ThreadPoolExecutor, watcher: Watcher) -> None:
+        """Claims what can be claimed, as long as there is a free place."""
+        self._waiting = False
+        for seen in self._tasks():
+            if seen.path in self._busy:
+                continue
+            claims = self.runner.claims
+            if len(self._busy) >= self.jobs:
+                if seen.status == QUEUED and not claims.is_announced(seen.stem):
+                    claims.announce(seen.path)
+                continue
+            claim = self._claimed(seen)
+            if claim:
+                future = threads.submit(self.runner.run, claim)
+                self._busy[seen.path] = future
+                future.add_done_callback(lambda _: watcher.wake())
+
+    def _tasks(self) -> list[Seen]:
+        found = self.loader.scan()
+        bad = {fault.path: fault for fault in self.loader.bad()}
+        for path, fault in bad.items():
+            if self._told.get(path) != str(fault) and self.only in (None, stem_of(path)):
+                self._told[path] = str(fault)
+                self.watch(Note("problem", "", f"{fault}; {fault.hint}", path))
+        self._told = {path: text for path, text in self._told.items() if path in bad}
+        return [seen for seen in found if self.only in (None, seen.stem)]
+
+    def _claimed(self, seen: Seen) -> Claim | None:
+        claims = self.runner.claims
+        try:
+            if seen.status == QUEUED:
+                return claims.claim(seen.path)
+            if seen.status == RUNNING:
+                return claims.take_up(seen.path)
+            if claim := claims.left(seen.path):
+                self.runner.settle(claim)
+        except Busy:
+            self._waiting |= seen.status == QUEUED
+        except (BadFile, FileNotFoundError):
+            pass  # changed since the scan: the next one tells
+        except (Failed, OSError) as fault:
+            self._tell_once(seen, str(fault))
+        except SowError as fault:
+            self._tell_once(seen, f"{fault}; {fault.hint}")
+        return None
+
+    def _tell_once(self, seen: Seen, text: str) -> None:
+        if self._told.get(seen.stem) != text:
+            self._told[seen.stem] = text
+            self.watch(Note("problem", seen.id, text, seen.path))
+
+    def _collect(self) -> None:
+        for path, future in list(self._busy.items()):
+            if future.done():
+                del self._busy[path]
+                self.outcomes.append(future.result())
+
+
+def chosen(loader: TaskLoader, wanted: str, *, stay: bool = False) -> Seen:
+    """The one task that is meant by its id, or by its file's name without the ending.
+
+    Raises NotFound, Refused where several have that id, or where it has ended and nobody waits.
+    """
+    tasks = loader.scan()
+    found = [seen for seen in tasks if seen.stem == wanted] or [seen for seen in tasks if seen.id == wanted]
+    if not found:
+        for fault in loader.bad():
+            if wanted in os.path.basename(fault.path):
+                raise fault
+        known = sorted({seen.id for seen in tasks})
+        listed = f"the tasks: {', '.join(known[:12])}{' ...' if len(known) > 12 else ''}"
+        raise NotFound(f"task not found: {wanted}", f"{did_you_mean(wanted, known)}{listed}")
+    if len(found) > 1:
+        names = ", ".join(os.path.basename(seen.path) for seen in found)
+        raise Refused(
+            f"{len(found)} task files have the id {wanted}: {names}",
+            f"name one by its file: --task {found[0].stem}",
+        )
+    seen = found[0]
+    if seen.status in ("failed", "canceled") and not stay:
+        raise Refused(
+            f"task {seen.id} is {seen.status}", f'to do it again, write "status": "queued" into {seen.path}'
+        )
+    return seen
+
+
+def stem_of(path: str) -> str:
+    """The name of a task's file without its ending."""
+    return os.path.basename(path).removesuffix(SUFFIX)
