@@ -208,6 +208,38 @@ def test_an_output_may_not_be_written_over_an_input(place: Place) -> None:
     assert str(place.task()["error"]).startswith("output.again is input.text (")
 
 
+ODD: list[Any] = [
+    pytest.param({"task_id": "\x1b[31m \n'"}, "done", id="an id that no terminal should see"),
+    pytest.param({"task_id": "\ud800"}, "failed", id="an id that is half a character"),
+    pytest.param({"task_id": "a\0b"}, "failed", id="an id with a zero in it"),
+    pytest.param({"output": {"x": "a\0b"}}, "done", id="an output with a zero in it"),
+    pytest.param({"output": {"x": ""}}, "done", id="an output without a path"),
+    pytest.param(
+        {"input": {"x": "a\0b", "y": [1, {}], "z": ["workspace/inbox/in.txt"]}}, "done", id="inputs"
+    ),
+    pytest.param({"pipeline": []}, "done", id="no stage"),
+    pytest.param({"pipeline": ["one", "one"]}, "failed", id="a stage twice"),
+    pytest.param({"pipeline": ["../../x"]}, "failed", id="a stage like a path"),
+    pytest.param({"config_snapshot": {"stages": 3}}, "failed", id="stages that are none"),
+    pytest.param({"config_snapshot": {"stages": {"one": {"hander": "x"}}}}, "failed", id="a misspelt key"),
+    pytest.param({"output": {"x": "workspace/inbox/in.txt/y"}}, "failed", id="an output below a file"),
+    pytest.param({"run_id": None, "created_at": "2026-02-06T10:30:00+01:00"}, "done", id="no run"),
+]
+
+
+@pytest.mark.parametrize(("fields", "status"), ODD)
+def test_odd_values_come_to_an_end_and_never_stop_the_runner(place: Place, fields: Any, status: str) -> None:
+    place.shell(one="true")
+    path = place.add()
+    path.write_text(json.dumps({**json.loads(path.read_text()), "output": {}, **fields}))
+    place.add("good", output={})
+    assert sorted(outcome.status for outcome in place.run()) == sorted(["done", status])
+    held = json.loads(path.read_text())
+    assert held["status"] == status
+    assert bool(held["error"]) == (status == "failed")
+    assert place.events()
+
+
 def test_a_failure_stops_its_own_task_only(place: Place) -> None:
     place.shell(one="test {task_id} != t2 && cp {input.text} {output.result}")
     for task_id in ("t1", "t2", "t3"):

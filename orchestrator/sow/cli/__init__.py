@@ -21,7 +21,7 @@ def main(argv: "Sequence[str] | None" = None) -> int:
     return _through_door("sow", _run, argv)
 
 
-def sophia(argv: "Sequence[str] | None" = None) -> int:
+def main_of_sophia(argv: "Sequence[str] | None" = None) -> int:
     """Runs one `sophia-cli` command, in the same way."""
     return _through_door("sophia-cli", _run_sophia, argv)
 

@@ -8,10 +8,18 @@ import click
 
 from sow import __version__, find
 from sow.cli import completion
+from sow.cli.commands import Group
 from sow.taskfiles import workspace
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+class Alone(Group):
+    """A group whose commands hear their own options only."""
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        return click.Group.get_command(self, ctx, cmd_name)
+
+
+@click.group(cls=Alone, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="sophia-cli", message="sophia-cli of sow %(version)s")
 def sophia() -> None:
     """Run the task files of a workspace."""

@@ -23,10 +23,10 @@ from sow.errors import SowError
 from sow.runner import attempt as folders
 from sow.runner.local import Ended, LocalRunner, NeverStarted, Running
 from sow.runner.watch import Tail, Watcher
-from sow.taskfiles import stages
+from sow.taskfiles import paths, stages
 from sow.taskfiles.claim import Claim, Claims, age
 from sow.taskfiles.stages import Failure, Progress, Reader, Settings, Stage
-from sow.taskfiles.task_file import CANCELED, RUNNING, Status, TaskFile
+from sow.taskfiles.task_file import CANCELED, RUNNING, Status
 from sow.taskfiles.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -159,7 +159,7 @@ class TaskRunner:
 
     def _failure(self, claim: Claim) -> Failure | None:
         """Takes the task through its pipeline; gives what failed. Raises _Left."""
-        if problem := claim.problem or _same_path(claim.task, self.workspace):
+        if problem := claim.problem or paths.clash(claim.task, self.workspace):
             return Failure(problem)
         for number, name in enumerate(claim.task.fields["pipeline"], 1):
             if name not in claim.stages:
@@ -240,7 +240,7 @@ class TaskRunner:
             config=config,
             task_id=claim.task.id,
             run_id=claim.run_id,
-            input={key: _meant(value, place) for key, value in fields.get("input", {}).items()},
+            input={key: paths.meant(value, place) for key, value in fields.get("input", {}).items()},
             output={key: place.path(path) if path else None for key, path in outputs.items()},
             snapshot=claim.task.snapshot,
             root=place.root,
@@ -254,7 +254,7 @@ class TaskRunner:
         for path in filter(None, stage.output.values()):
             files.make_folder(os.path.dirname(path))
         files.make_folder(stage.tmp)
-        before = {"input": _signs(_inputs(stage)), "output": _signs(stage.output)}
+        before = {"input": paths.signs(paths.inputs(stage)), "output": paths.signs(stage.output)}
         files.write(f"{stage.scratch}/{BEFORE}", json.dumps(before) + "\n", flushed=False)
 
     def _followed(
@@ -344,12 +344,12 @@ class TaskRunner:
     def _finished(self, claim: Claim, stage: Stage, writes: Iterable[str]) -> Failure | None:
         """What is wrong with what a stage left, though it ended well; tells what it has written."""
         before = json.loads(files.contents(f"{stage.scratch}/{BEFORE}", 1 << 24))
-        now = _signs(_inputs(stage))
+        now = paths.signs(paths.inputs(stage))
         for name, sign in before["input"].items():
             if now.get(name) != sign:
-                path = _inputs(stage)[name]
+                path = paths.inputs(stage)[name]
                 return Failure(f"the input {name} ({path}) was changed meanwhile: inputs are never modified")
-        outputs = _signs(stage.output)
+        outputs = paths.signs(stage.output)
         for kind in writes:
             if stage.output.get(kind) and kind not in outputs:
                 return Failure(f"it ended well and has not written {kind} ({stage.output[kind]})")
@@ -417,51 +417,3 @@ def _size(path: str) -> int:
 def _order(name: str) -> tuple[int, int]:
     number, _, rest = name.partition(".")
     return int(number), int(rest.partition("-")[0])
-
-
-def _meant(value: Any, place: Workspace) -> Any:
-    """An input as a stage gets it: what is a path, absolute; any other word as it is."""
-    if isinstance(value, list):
-        return [_meant(each, place) for each in value]
-    if not isinstance(value, str) or not value or "\0" in value:
-        return value
-    is_path = value.startswith(("workspace/", "./", "../", "/")) or os.path.exists(place.path(value))
-    return place.path(value) if is_path else value
-
-
-def _inputs(stage: Stage) -> dict[str, str]:
-    """The files among a stage's inputs, by name; a folder may be written to, beside what is in it."""
-    found = {}
-    for name, value in stage.input.items():
-        for index, path in enumerate(value if isinstance(value, list) else [value]):
-            if isinstance(path, str) and path.startswith("/") and not os.path.isdir(path):
-                found[f"{name}.{index}" if isinstance(value, list) else name] = path
-    return found
-
-
-def _signs(paths: Mapping[str, str | None]) -> dict[str, list[int]]:
-    """What tells that a file is another one, for those that are there."""
-    found = {}
-    for name, path in paths.items():
-        try:
-            held = os.stat(path) if path else None
-        except OSError:
-            continue
-        if held:
-            found[name] = [held.st_ino, held.st_size, held.st_mtime_ns]
-    return found
-
-
-def _same_path(task: TaskFile, place: Workspace) -> str:
-    """That an output would be written over an input; empty where none is."""
-    inputs = {
-        path: name
-        for name, value in task.fields.get("input", {}).items()
-        for path in ([value] if isinstance(value, str) else value if isinstance(value, list) else [])
-    }
-    meant = {os.path.realpath(place.path(path)): name for path, name in inputs.items() if "\0" not in path}
-    for kind, path in task.fields.get("output", {}).items():
-        if path and os.path.realpath(place.path(path)) in meant:
-            name = meant[os.path.realpath(place.path(path))]
-            return f"output.{kind} is input.{name} ({path}): inputs are never modified"
-    return ""
