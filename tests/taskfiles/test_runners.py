@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import threading
@@ -89,6 +90,45 @@ def test_sixteen_runners_run_every_task_exactly_once_though_some_are_killed(plac
     assert started.keys() <= set(ids)
     assert max(started.values()) == 1
     assert sorted(os.listdir(place.folder / "tasks")) == sorted(f"20260206_{each}.task.json" for each in ids)
+
+
+def another_program(place: Place) -> None:
+    """A runner as the document has it, which knows nothing of ours: O_EXCL, read, write, remove."""
+    tasks = place.folder / "tasks"
+    for path in sorted(tasks.glob("*.task.json"), reverse=True):
+        lock = tasks / path.name.replace(".task.json", ".lock")
+
+        def locked(old: str, new: str, path: Path = path, lock: Path = lock) -> bool:
+            try:
+                os.close(os.open(lock, os.O_CREAT | os.O_EXCL))
+            except FileExistsError:
+                return False
+            task = json.loads(path.read_text())
+            fits = bool(task["status"] == old)
+            if fits:
+                beside = path.with_suffix(".new")
+                beside.write_text(json.dumps({**task, "status": new}))
+                beside.rename(path)
+            lock.unlink()
+            return fits
+
+        if locked("queued", "running"):
+            with open(place.root / f"ran-{path.name[9:12]}", "a") as file:
+                file.write("other\n")
+            until(lambda locked=locked: locked("running", "done"))  # type: ignore[misc]
+
+
+def test_other_programs_and_our_runners_share_the_tasks_by_their_locks(place: Place) -> None:
+    place.shell(one=RUNS)
+    ids = [f"t{number:02}" for number in range(20)]
+    for task_id in ids:
+        place.add(task_id, output={})
+    everybody = [forked(place.run if number % 2 else lambda: another_program(place)) for number in range(6)]
+    assert [ended(pid) for pid in everybody] == [0] * 6
+    place.run()  # what another program had locked just then, and given back
+    assert {place.task(task_id)["status"] for task_id in ids} == {"done"}
+    by = Counter(tuple(ran(place, task_id)) for task_id in ids)
+    assert by.keys() == {("one",), ("other",)}, "each by one, and both kinds had their share"
 
 
 def die_at(number: int) -> None:

@@ -15,6 +15,7 @@ import pytest
 import yaml
 from tests.taskfiles.parts import DOCUMENT, Place, until
 
+from sow.runner.watch import Watcher
 from sow.taskfiles import stages
 from sow.taskfiles.runner import Note
 from sow.taskfiles.stages import Failure, Progress, Stage, Start
@@ -397,7 +398,12 @@ def test_a_run_that_is_interrupted_is_gone_on_with_by_the_next(place: Place, wis
     assert len(place.events("task.started")) == 1
 
 
-def test_a_new_file_is_picked_up_in_under_a_second(place: Place) -> None:
+@pytest.mark.parametrize("told", [True, False], ids=["the kernel tells", "nobody tells"])
+def test_a_new_file_is_picked_up_in_under_a_second(
+    place: Place, monkeypatch: pytest.MonkeyPatch, told: bool
+) -> None:
+    if not told:
+        monkeypatch.setattr(Watcher, "add_folder", lambda self, path: None)
     place.shell(one="cp {input.text} {output.result}")
     server = place.server()
     serving = threading.Thread(target=server.run, kwargs={"stay": True})

@@ -19,7 +19,7 @@ from sow.taskfiles.runner import Note, Outcome, TaskRunner
 from sow.taskfiles.task_file import QUEUED, RUNNING, SUFFIX
 from sow.taskfiles.workspace import Workspace
 
-TICK = 0.8
+TICK = 0.5
 """How long, in seconds, a task file can stay unseen where the kernel tells of no change."""
 
 
