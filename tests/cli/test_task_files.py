@@ -247,3 +247,18 @@ def test_ctrl_c_ends_the_stage_and_the_next_run_begins_it_again(place: Place, wh
     path.write_text(path.read_text().replace('"running"', '"canceled"'))
     assert second.communicate(timeout=30)[0].splitlines()[-1] == "1 canceled."
     assert second.returncode == 0
+
+
+def test_who_no_longer_reads_along_stops_no_task(place: Place, who: Person) -> None:
+    for task_id in ("t1", "t2"):
+        place.add(task_id)
+    run = subprocess.Popen(
+        [sys.executable, "-m", "sow", "run"], cwd=who.folder, env=who.environment, stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE, preexec_fn=sow_of(("run",), who.environment),
+    )  # fmt: skip
+    assert run.stdout
+    assert run.stderr
+    run.stdout.close()
+    assert (run.stderr.read(), run.wait(30)) == (b"", 0)
+    run.stderr.close()
+    assert [place.task(task_id)["status"] for task_id in ("t1", "t2")] == ["done", "done"]

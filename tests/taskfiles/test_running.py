@@ -16,10 +16,10 @@ import yaml
 from tests.taskfiles.parts import DOCUMENT, Place, until
 
 from sow.runner.watch import Watcher
-from sow.taskfiles import stages
+from sow.taskfiles import agent, runner, stages
 from sow.taskfiles.runner import Note
-from sow.taskfiles.stages import Failure, Progress, Stage, Start
-from sow_executors.base import Command
+from sow.taskfiles.stages import Failure, Heard, Progress, Stage, Start
+from sow_executors import base
 
 
 @pytest.fixture
@@ -259,6 +259,30 @@ def test_a_file_that_can_not_be_taken_stays_as_it_is_and_the_rest_runs(place: Pl
     assert problem.startswith(f'{bad}:2:12: status: "qeued" is not allowed; did you mean `queued`?')
 
 
+def test_a_file_that_is_just_being_written_is_no_fault_and_a_broken_one_is_told_in_time(place: Place) -> None:
+    place.shell(one="cp {input.text} {output.result}")
+    server = place.server()
+    serving = threading.Thread(target=server.run, kwargs={"stay": True})
+    serving.start()
+    try:
+        path = place.add("t1")
+        whole = path.read_text()
+        until(lambda: '"done"' in path.read_text())
+        with open(place.folder / "tasks/20260206_t2.task.json", "w") as file:
+            file.write(whole[:40])
+            file.flush()
+            until(lambda: list(server.loader.bad()))
+            file.write(whole[40:])
+        until(lambda: place.task("t2")["status"] == "done")
+        assert place.problems() == []
+        place.write("20260206_t3", whole[:40])
+        until(place.problems)
+    finally:
+        place.stop.ask("end")
+        serving.join(20)
+    assert len(place.problems()) == 1
+
+
 def test_a_link_that_leads_out_of_the_workspace_is_not_followed(place: Place, tmp_path: Path) -> None:
     outside = tmp_path / "outside.json"
     outside.write_text('{"task_id": "o", "status": "queued", "pipeline": []}')
@@ -302,9 +326,12 @@ def test_what_a_stage_left_in_tmp_is_kept_or_cleaned(
 def at(place: Place, step: str, do: Callable[[], object]) -> Callable[[Note], None]:
     """Watches a run, and does something at a step of it."""
 
+    did: list[Note] = []
+
     def watch(note: Note) -> None:
         place.notes.append(note)
-        if note.text.startswith(step):
+        if note.text.startswith(step) and not did:
+            did.append(note)
             do()
 
     return watch
@@ -324,7 +351,7 @@ def test_a_task_that_is_canceled_while_it_runs_is_ended_and_stays_canceled(place
     (outcome,) = place.run(watch=cancel)
     assert (outcome.status, place.task()["status"], place.task()["error"]) == ("canceled", "canceled", None)
     assert (place.folder / "outputs/_tmp/end").read_text() == "gently\n"
-    assert place.events()[-1]["payload"]["msg"] == "canceled"
+    assert place.events()[-1]["payload"] == {"stage": "one", "progress": 0.5, "msg": "canceled"}
     assert place.run() == [], "nothing is left to be taken up"
 
 
@@ -421,6 +448,29 @@ def test_a_new_file_is_picked_up_in_under_a_second(
     assert not serving.is_alive()
 
 
+def test_settings_that_change_hold_for_the_next_task_and_bad_ones_for_none(place: Place) -> None:
+    place.shell(one="echo {task_id} first > {output.result}")
+    server = place.server()
+    serving = threading.Thread(target=server.run, kwargs={"stay": True})
+    serving.start()
+    try:
+        second = yaml.safe_dump({"stages": {"one": {"command": "echo {task_id} second > {output.result}",
+                                                    "handler": "shell"}}})  # fmt: skip
+        for task_id, settings in {"t1": "", "t2": second, "t3": "stages: 3\n"}.items():
+            if settings:
+                (place.folder / "config.yaml").write_text(settings)
+            path = place.add(task_id)
+            until(lambda path=path: '"done"' in path.read_text())  # type: ignore[misc]
+    finally:
+        place.stop.ask("end")
+        serving.join(20)
+    assert [place.result(each) for each in ("t1", "t2", "t3")] == ["t1 first\n", "t2 second\n", "t3 second\n"]
+    assert len(place.problems()) == 1, place.problems()
+    (problem,) = place.problems()
+    assert problem.startswith(f"{place.folder}/config.yaml:1: stages: 3 is a whole number, not a mapping")
+    assert problem.endswith("going on with the settings before")
+
+
 def test_several_tasks_run_at_once_where_that_is_wanted(place: Place) -> None:
     # Each waits for the other.
     place.shell(one="touch {root}/{task_id}; until [ -e {root}/t1 ] && [ -e {root}/t2 ]; do sleep 0.02; done")
@@ -449,6 +499,43 @@ def test_an_agent_works_on_a_stage_by_its_role(place: Place, monkeypatch: pytest
     assert f"Sum up {place.folder}/inbox/in.txt in {place.folder}/outputs/t1.txt." in prompt.read_text()
 
 
+def test_an_agent_that_asks_fails_its_stage_and_one_that_never_ends_is_ended(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner, "AFTER_END", 0.0)
+    said = {"asks": base.Asked("Which way?"), "stays": base.Finished("done")}
+
+    class Cli:
+        """An agent that prints one word, and stays."""
+
+        ids, environment, name = "none", (), "cli"
+
+        def program(self, settings: Any) -> tuple[str, ...]:
+            return ("sh",)
+
+        def spawn(self, turn: base.Turn) -> base.Command:
+            return base.Command(("sh", "-c", f"echo {turn.prompt}; sleep 60"), turn.folder)
+
+        resume = attach = spawn
+
+        def reader(self, session_id: str | None) -> Any:
+            return self
+
+        def read(self, line: str) -> list[Any]:
+            return [said[line]]
+
+        def end(self, status: int | None, stderr: str) -> base.Finished | base.Failed:
+            return base.Finished() if status == 0 else base.Failed("unknown", f"status {status}")
+
+    monkeypatch.setattr(agent, "executor_of", lambda choice: Cli())
+    monkeypatch.setenv("HOME", str(place.root / "home"))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(place.root / "home"))
+    place.configure({word: {"handler": "agent", "prompt": word} for word in said})
+    place.add("t1", ("stays", "asks"), output={})
+    assert place.run()[0].status == "failed"
+    assert place.task()["error"] == "stage asks: the agent asked, and nobody is there to answer: Which way?"
+
+
 class Echo:
     """A handler of somebody else's, whose reader breaks at a word."""
 
@@ -456,12 +543,14 @@ class Echo:
         pass
 
     def start(self, stage: Stage) -> Start:
-        return Start(Command(("echo", str(stage.config["settings"]["word"])), stage.root), dict(os.environ))
+        return Start(
+            base.Command(("echo", str(stage.config["settings"]["word"])), stage.root), dict(os.environ)
+        )
 
     def reader(self, stage: Stage) -> Echo:
         return self
 
-    def read(self, line: str) -> list[Progress | Failure]:
+    def read(self, line: str) -> list[Heard]:
         return [Progress(1 / len(line), line)]  # and none at all for an empty line
 
     def end(self, status: int | None, stderr: str) -> Failure | None:

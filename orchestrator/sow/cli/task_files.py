@@ -84,9 +84,13 @@ ENDS = ("done", "failed", "canceled", "left")
 
 
 def _write(line: str) -> None:
-    # In one piece: several threads tell something.
-    sys.stdout.write(f"{line}\n")
-    sys.stdout.flush()
+    try:
+        # In one piece: several threads tell something.
+        sys.stdout.write(f"{line}\n")
+        sys.stdout.flush()
+    except OSError:
+        # Whoever read along has had enough, or their disk is full: the work goes on.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 def _tell_end(server: Server, outcomes: list[Outcome], stop: Stop, *, as_json: bool, quiet: bool) -> int:
@@ -129,10 +133,11 @@ def _heard_signals(stop: Stop) -> Iterator[None]:
     """Ctrl-C ends the stages gently, once more leaves them running; so do a kill and a lost terminal."""
 
     def hear(number: int, frame: FrameType | None) -> None:
-        leave = stop.wish or number != signal.SIGINT
+        leave = bool(stop.wish) or number != signal.SIGINT
         stop.ask("leave" if leave else "end")
         if os.isatty(2):
-            os.write(2, b"\r\nEnding the stages; once more to leave them running.\r\n")
+            told = "Leaving the stages" if leave else "Ending the stages; once more to leave them running"
+            os.write(2, f"\r\n{told}.\r\n".encode())
 
     numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     before = {number: signal.signal(number, hear) for number in numbers}

@@ -14,7 +14,7 @@ from sow.errors import Refused
 from sow.runner import environment
 from sow.taskfiles import template
 from sow.taskfiles.handlers import progress, variables
-from sow.taskfiles.stages import Failure, Progress, Reader, Stage, Start
+from sow.taskfiles.stages import Failure, Heard, Over, Reader, Stage, Start
 from sow_executors import base
 
 
@@ -52,23 +52,25 @@ class Agent:
 
     def reader(self, stage: Stage) -> Reader:
         executor = executor_of(_choice(stage))
-        return Heard(executor.reader(_session(stage) if executor.ids == "ours" else None))
+        return Told(executor.reader(_session(stage) if executor.ids == "ours" else None))
 
 
-class Heard:
+class Told:
     """What an agent's reports mean for a stage: nobody is there to answer it."""
 
     def __init__(self, reader: base.Reader) -> None:
         self._reader = reader
 
-    def read(self, line: str) -> list[Progress | Failure]:
-        found: list[Progress | Failure] = []
+    def read(self, line: str) -> list[Heard]:
+        found: list[Heard] = []
         for report in self._reader.read(line):
             match report:
                 case base.Said(text):
                     found += [told for row in text.splitlines() if (told := progress(row.strip()))]
                 case base.Asked(question):
                     found.append(Failure(f"the agent asked, and nobody is there to answer: {question}"))
+                case base.Finished() | base.Failed():
+                    found.append(Over())
         return found
 
     def end(self, status: int | None, stderr: str) -> Failure | None:

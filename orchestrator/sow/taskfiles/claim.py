@@ -132,6 +132,10 @@ class Claims:
                 'wait for it; if nothing runs it, write "status": "queued" into the file',
             )
 
+    def is_open(self, stem: str) -> bool:
+        """Whether a runner has claimed a task and not noted that it came to its end."""
+        return self._open(stem) is not None
+
     def left(self, path: str) -> Claim | None:
         """The claim that a dead runner left of a task that has ended since, to be settled; None for none."""
         stem = os.path.basename(path).removesuffix(task_file.SUFFIX)
@@ -250,7 +254,7 @@ class Claims:
         return task if task.status == status else None
 
     def _read(self, path: str) -> TaskFile:
-        return task_file.read(path, (self.workspace.folder,))
+        return task_file.read(path, self.workspace.roots)
 
     def _lock(self, path: str, *, wait: bool = False) -> Lock:
         stem = os.path.basename(path).removesuffix(task_file.SUFFIX)

@@ -13,7 +13,7 @@ from sow import files
 from sow.errors import Refused
 from sow.runner import environment
 from sow.taskfiles import call, template
-from sow.taskfiles.stages import Failure, Progress, Reader, Stage, Start
+from sow.taskfiles.stages import Failure, Heard, Progress, Reader, Stage, Start
 from sow_executors.base import Command
 
 _PROGRESS = re.compile(r"progress (?P<number>\d+(?:\.\d+)?)(?P<percent>%?)(?:[ \t]+(?P<msg>.*))?\s*")
@@ -62,7 +62,7 @@ class Printed:
         """`what`: what was run, for the error. `traceback`: the file that a function's is left in."""
         self._what, self._traceback = what, traceback
 
-    def read(self, line: str) -> list[Progress | Failure]:
+    def read(self, line: str) -> list[Heard]:
         found = progress(line)
         return [found] if found else []
 

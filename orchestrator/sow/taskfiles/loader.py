@@ -48,6 +48,10 @@ class TaskLoader:
             except FileNotFoundError:
                 if os.path.islink(path):  # that leads nowhere
                     self._known[path] = ((0, 0, 0), self._read(path))
+        return self.known()
+
+    def known(self) -> list[Seen]:
+        """The same as the last scan saw it."""
         return [seen for _, seen in self._known.values() if isinstance(seen, Seen)]
 
     def queued(self) -> list[Seen]:
@@ -60,7 +64,7 @@ class TaskLoader:
 
     def _read(self, path: str) -> Seen | BadFile:
         try:
-            task = task_file.read(path, (self.workspace.folder,))
+            task = task_file.read(path, self.workspace.roots)
         except BadFile as fault:
             return fault
         return Seen(path, task.id, task.status)

@@ -25,7 +25,7 @@ from sow.runner.local import Ended, LocalRunner, NeverStarted, Running
 from sow.runner.watch import Tail, Watcher
 from sow.taskfiles import paths, stages
 from sow.taskfiles.claim import Claim, Claims, age
-from sow.taskfiles.stages import Failure, Progress, Reader, Settings, Stage
+from sow.taskfiles.stages import Failure, Over, Progress, Reader, Settings, Stage
 from sow.taskfiles.task_file import CANCELED, RUNNING, Status
 from sow.taskfiles.workspace import Workspace
 
@@ -39,6 +39,8 @@ FINISHED = "finished"
 """Marks a stage that has ended well, all of which was told."""
 TICK = 0.5
 """How long, in seconds, a change that the kernel does not tell of can stay unseen."""
+AFTER_END = 10.0
+"""How long, in seconds, a process may live on after it said that it is done: some never end."""
 MOST_EVENTS = 1000
 """So many events of progress a stage may cause; after that only those of another hundredth."""
 
@@ -110,12 +112,15 @@ class TaskRunner:
     watch: Callable[[Note], None] = lambda note: None
     stop: Stop = field(default_factory=Stop)
     runner: LocalRunner = field(default_factory=lambda: LocalRunner(base_env={}))
+    _last: dict[str, float] = field(default_factory=dict)
+    """How far each run of a task was told to be, by its folder."""
 
     def run(self, claim: Claim) -> Outcome:
         """Executes a claimed task to its end, whatever that is; its lease is given back. Raises nothing."""
         try:
             return self._run(claim)
         finally:
+            self._last.pop(claim.folder, None)
             claim.lease.release()
 
     def settle(self, claim: Claim) -> None:
@@ -262,55 +267,43 @@ class TaskRunner:
     ) -> Failure | None:
         path = f"{stage.scratch}/{folders.TRANSCRIPT}"
         # What was printed before a runner took the stage up was told by the one before it, or is late.
-        tail, counted, heard_before = Tail(path), _Counted(), 0 if begun_now else _size(path)
-
-        def heard(*, final: bool = False) -> Failure | None:
-            for line in tail.read(final=final):
-                for report in reader.read(line):
-                    if isinstance(report, Failure):
-                        return report
-                    if tail.offset > heard_before and counted.counts(report):
-                        self._progress(claim, stage.name, report)
-            return None
-
+        printed = 0 if begun_now else _size(path)
+        ears = _Ears(Tail(path), reader, lambda report: self._progress(claim, stage.name, report), printed)
         if isinstance(found, Running):
-            failure = self._waited(claim, stage, found, heard)
+            failure = self._waited(claim, stage, found, ears)
+            left = self.runner.stop(found, self.settings.grace_seconds)
             if failure:
-                self.runner.stop(found, self.settings.grace_seconds)
                 return failure
-            left = self.runner.stop(found)
         else:
             self.runner.sweep(found.attempt)
             left = found.exit
-        failure = heard(final=True)
-        stderr = folders.end_of(f"{stage.scratch}/{folders.STDERR}")
-        return failure or reader.end(left.status if left else None, stderr)
+        failure = ears.hear(final=True)
+        status = 0 if ears.kept_on else left.status if left else None
+        return failure or reader.end(status, folders.end_of(f"{stage.scratch}/{folders.STDERR}"))
 
-    def _waited(
-        self, claim: Claim, stage: Stage, running: Running, heard: Callable[[], Failure | None]
-    ) -> Failure | None:
+    def _waited(self, claim: Claim, stage: Stage, running: Running, ears: _Ears) -> Failure | None:
         """Waits for the end of a stage's process; gives why it is to be ended before. Raises _Left."""
         limit = stage.config.get("timeout_seconds")
-        ends_at = os.stat(f"{stage.scratch}/{BEFORE}").st_mtime + limit if limit else None
+        ends_at = os.stat(f"{stage.scratch}/{BEFORE}").st_mtime + limit if limit else float("inf")
+        looked = 0.0
         with Watcher() as watcher:
             self.stop.add(watcher)
             try:
                 watcher.add_process(running)
                 watcher.add_folder(stage.scratch)
                 watcher.add_folder(self.workspace.tasks)
-                looked = 0.0
                 while True:
                     if self.stop.wish:
                         self._leave(stage, running)
                     if time.monotonic() >= looked + TICK:
                         looked = time.monotonic()
                         self._check_wanted(claim, stage, running)
-                    if ends_at and time.time() >= ends_at:
+                    if time.time() >= ends_at:
                         return Failure(f"it took longer than timeout_seconds, {limit:g} s, and was ended")
-                    seen = watcher.wait(min(TICK, max(ends_at - time.time(), 0.0)) if ends_at else TICK)
-                    if failure := heard():
+                    seen = watcher.wait(min(TICK, max(ends_at - time.time(), 0.0)))
+                    if failure := ears.hear():
                         return failure
-                    if ("process", running.attempt) in seen:
+                    if ("process", running.attempt) in seen or ears.keeps_on():
                         return None
                     if ("folder", self.workspace.tasks) in seen:
                         looked = 0.0
@@ -338,7 +331,7 @@ class TaskRunner:
         if status not in (None, CANCELED):
             why = f"its file says {status}"
         if stage:
-            self._progress(claim, stage.name, Progress(0.0, why))
+            self._progress(claim, stage.name, Progress(self._last.get(claim.folder, 0.0), why))
         raise _Left("canceled", why)
 
     def _finished(self, claim: Claim, stage: Stage, writes: Iterable[str]) -> Failure | None:
@@ -365,6 +358,7 @@ class TaskRunner:
     # -- telling ------------------------------------------------------------------------------
 
     def _progress(self, claim: Claim, name: str, report: Progress) -> None:
+        self._last[claim.folder] = report.progress
         payload = {"stage": name, "progress": report.progress, "msg": report.msg}
         self.claims.told(claim, "stage.progress", payload)
         edge = report.progress in (0.0, 1.0)
@@ -386,17 +380,43 @@ class TaskRunner:
 
 
 @dataclass(slots=True)
-class _Counted:
-    """Which lines of progress become events: none twice, and not without an end."""
+class _Ears:
+    """Hears what a stage prints: each progress once, and not without an end."""
 
+    tail: Tail
+    reader: Reader
+    tell: Callable[[Progress], None]
+    told_before: int
+    """So many bytes were printed before we came: they are read, and not told."""
     count: int = 0
     last: Progress | None = None
+    over_at: float = 0.0
+    """When it said that it has come to its end; 0 while it hasn't."""
+    kept_on: bool = False
+    """Whether its process had to be ended after that."""
 
-    def counts(self, report: Progress) -> bool:
+    def hear(self, *, final: bool = False) -> Failure | None:
+        """Takes in what is new; gives the failure that ends the stage."""
+        for line in self.tail.read(final=final):
+            for report in self.reader.read(line):
+                match report:
+                    case Failure():
+                        return report
+                    case Over():
+                        self.over_at = time.monotonic()
+                    case Progress() if self._counts(report):
+                        self.tell(report)
+        return None
+
+    def keeps_on(self) -> bool:
+        """Whether its process has lived on for too long after its end."""
+        self.kept_on = bool(self.over_at) and time.monotonic() > self.over_at + AFTER_END
+        return self.kept_on
+
+    def _counts(self, report: Progress) -> bool:
         last, self.count = self.last, self.count + 1
-        if report == last or (
-            self.count > MOST_EVENTS and last and abs(report.progress - last.progress) < 0.01
-        ):
+        many = self.count > MOST_EVENTS and last and abs(report.progress - last.progress) < 0.01
+        if many or report == last or self.tail.offset <= self.told_before:
             return False
         self.last = report
         return True

@@ -103,11 +103,19 @@ class Failure:
     """Where in a program, or what it printed; empty where that is not known."""
 
 
+@dataclass(frozen=True, slots=True)
+class Over:
+    """A stage has come to its end, well or not: a process that lives on is ended after a while."""
+
+
+Heard = Progress | Failure | Over
+
+
 class Reader(Protocol):
     """Understands the output of one stage."""
 
-    def read(self, line: str) -> list[Progress | Failure]:
-        """What one line of standard output tells; [] for none. A Failure ends the stage. Never raises."""
+    def read(self, line: str) -> list[Heard]:
+        """What one line of standard output tells; [] for nothing. A Failure ends the stage. Never raises."""
         ...
 
     def end(self, status: int | None, stderr: str) -> Failure | None:

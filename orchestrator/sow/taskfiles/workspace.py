@@ -46,6 +46,11 @@ class Workspace:
     def config(self) -> str:
         return f"{self.folder}/config.yaml"
 
+    @property
+    def roots(self) -> tuple[str, ...]:
+        """The folders out of which no link of a task's may lead; `tasks/` itself may be one to elsewhere."""
+        return (self.folder, os.path.realpath(self.tasks))
+
     def lock(self, stem: str) -> str:
         return f"{self.tasks}/{stem}.lock"
 
