@@ -261,12 +261,12 @@ def test_a_file_that_can_not_be_taken_stays_as_it_is_and_the_rest_runs(place: Pl
 
 def test_a_file_that_is_just_being_written_is_no_fault_and_a_broken_one_is_told_in_time(place: Place) -> None:
     place.shell(one="cp {input.text} {output.result}")
+    path = place.add("t1")
+    whole = path.read_text()
     server = place.server()
     serving = threading.Thread(target=server.run, kwargs={"stay": True})
     serving.start()
     try:
-        path = place.add("t1")
-        whole = path.read_text()
         until(lambda: '"done"' in path.read_text())
         with open(place.folder / "tasks/20260206_t2.task.json", "w") as file:
             file.write(whole[:40])
