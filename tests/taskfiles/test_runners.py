@@ -14,8 +14,10 @@ import pytest
 from tests.taskfiles.parts import Place, until
 
 from sow import lease
+from sow.errors import Failed
 from sow.process import boot_id
 from sow.taskfiles import task_file
+from sow.taskfiles.claim import Claims
 
 CALLS = ("open", "write", "pwrite", "fsync", "rename", "replace", "mkdir", "makedirs", "unlink", "link")
 """The system calls by which a runner changes what is on the disk."""
@@ -217,6 +219,53 @@ def test_what_a_dead_runner_left_of_a_canceled_task_is_ended(place: Place) -> No
     with pytest.raises(ProcessLookupError):
         os.kill(stage, 0)
     assert place.task()["status"] == "canceled"
+
+
+def test_a_task_that_is_queued_again_first_ends_what_its_dead_runner_left(place: Place) -> None:
+    place.shell(one="echo $$ >> {root}/pids; [ $(wc -l < {root}/pids) = 2 ] || sleep 60")
+    path = place.add(output={})
+    runner = forked(place.run)
+    until(lambda: (place.root / "pids").exists() and (place.root / "pids").read_text())
+    os.kill(runner, signal.SIGKILL)
+    ended(runner)
+    path.write_text(path.read_text().replace('"running"', '"queued"'))
+    assert [outcome.status for outcome in place.run()] == ["done"]
+    with pytest.raises(ProcessLookupError):
+        os.kill(int((place.root / "pids").read_text().split()[0]), 0)
+
+
+def test_an_end_that_can_not_be_written_is_tried_again_later_and_not_at_once(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place.shell(one=RUNS)
+    place.add(output={})
+
+    def full(self: Claims, *_: object) -> None:
+        raise Failed("No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Claims, "end", full)
+        (outcome,) = place.run()
+    assert (outcome.status, place.task()["status"]) == ("left", "running")
+    assert [outcome.status for outcome in place.run()] == ["done"]
+    assert ran(place, "t1") == ["one"]
+
+
+def test_a_claim_that_somebody_changed_is_told_and_left(place: Place) -> None:
+    place.shell(one=f"{RUNS}; sleep 60")
+    path = place.add(output={})
+    runner = forked(place.run)
+    until(lambda: ran(place, "t1"))
+    os.kill(runner, signal.SIGKILL)
+    ended(runner)
+    claim = place.folder / "runs/20260206_t1/1/claim.json"
+    whole = claim.read_text()
+    claim.write_text("{}")
+    assert place.run() == []
+    assert place.problems()[0].startswith(f"{claim} is not what a runner wrote")
+    claim.write_text(whole)
+    path.write_text(path.read_text().replace('"running"', '"canceled"'))
+    assert place.run() == []
 
 
 def test_a_stage_that_went_down_with_its_machine_fails_and_is_not_run_again(place: Place) -> None:

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sow import files, lease, process
-from sow.errors import BadFile, Busy, SowError
+from sow.errors import BadFile, Busy, Refused, SowError
 from sow.lease import Lease
 from sow.taskfiles import task_file, text
 from sow.taskfiles.events import EventWriter
@@ -137,14 +137,17 @@ class Claims:
         return self._open(stem) is not None
 
     def left(self, path: str) -> Claim | None:
-        """The claim that a dead runner left of a task that has ended since, to be settled; None for none."""
+        """The claim that a dead runner left of a task that runs no more by its file; None for none.
+
+        It is to be settled; so is one that the runner had not come to begin.
+        """
         stem = os.path.basename(path).removesuffix(task_file.SUFFIX)
         folder = self._open(stem)
         if folder is None or self._is_held(stem):
             return None
         with self._lock(path):
             task = self._read(path)
-            held = self._lease(task) if task.status not in (QUEUED, RUNNING) else None
+            held = self._lease(task) if task.status != RUNNING else None
             return self._loaded(folder, path, held) if held else None
 
     def end(self, claim: Claim, status: Status, error: str | None) -> Status:
@@ -168,8 +171,7 @@ class Claims:
 
     def close(self, claim: Claim) -> None:
         """Notes that nothing is left to do for a claim."""
-        with open(f"{claim.folder}/{END}", "w", encoding="utf-8"):
-            pass
+        files.write(f"{claim.folder}/{END}", "", flushed=False)
 
     def status(self, claim: Claim) -> Status | None:
         """What the task's file says now; None where it is gone. Of one that can't be read: `running`."""
@@ -188,9 +190,6 @@ class Claims:
 
     def _begun(self, task: TaskFile, held: Lease) -> Claim:
         runs = self.workspace.runs(task.stem)
-        for number in self._numbered(task.stem):
-            with open(f"{runs}/{number}/{END}", "a", encoding="utf-8"):
-                pass  # what a killed runner had claimed and not begun
         folder = f"{runs}/{max(self._numbered(task.stem), default=0) + 1}"
         files.make_folder(folder)
         stages: Mapping[str, Any] = {}
@@ -205,9 +204,16 @@ class Claims:
         return Claim(task, folder, started, stages, problem, held)
 
     def _loaded(self, folder: str, path: str, held: Lease) -> Claim:
-        kept = json.loads(files.contents(f"{folder}/{CLAIM}", 16 * task_file.SIZE))
-        task = TaskFile(path, text.parse(kept["text"].encode(), path))
-        return Claim(task, folder, kept["started_at"], kept["stages"], kept["problem"], held)
+        try:
+            kept = json.loads(files.contents(f"{folder}/{CLAIM}", 16 * task_file.SIZE))
+            task = TaskFile(path, text.parse(kept["text"].encode(), path))
+            return Claim(task, folder, kept["started_at"], kept["stages"], kept["problem"], held)
+        except (OSError, ValueError, KeyError, TypeError, SowError) as fault:
+            held.release()
+            raise Refused(
+                f"{folder}/{CLAIM} is not what a runner wrote: {fault}",
+                f"remove {folder}, and say in {path} how far the task is",
+            ) from fault
 
     def _announce(self, task: TaskFile) -> None:
         runs = self.workspace.runs(task.stem)

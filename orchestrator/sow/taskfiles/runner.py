@@ -124,13 +124,14 @@ class TaskRunner:
             claim.lease.release()
 
     def settle(self, claim: Claim) -> None:
-        """Ends what is left of a task whose file says that it has ended, while its runner was dead."""
+        """Ends what is left of a task whose file says that it runs no more, while its runner was dead."""
         try:
             for folder in self._attempts(claim):
                 found = self.runner.adopt(folder)
                 if isinstance(found, Running):
                     self.runner.stop(found, self.settings.grace_seconds)
             self.claims.close(claim)
+            self._clean(claim, "canceled")
         finally:
             claim.lease.release()
 

@@ -51,6 +51,8 @@ class Server:
     """Whether a queued task could not be claimed just now, for its lock is held."""
     _scanned: float = 0.0
     _folder_at: int = 0
+    _rests: dict[str, float] = field(default_factory=dict)
+    """Until when a task is left alone whose end could not be written: on a full disk it can't be again."""
     _settled: dict[str, Seen] = field(default_factory=dict)
     _settings_at: tuple[int, ...] = ()
 
@@ -80,7 +82,7 @@ class Server:
         """Claims what can be claimed, as long as there is a free place."""
         self._waiting = False
         for seen in self._tasks():
-            if seen.path in self._busy:
+            if seen.path in self._busy or self._rests.get(seen.path, 0.0) > time.monotonic():
                 continue
             claims = self.runner.claims
             if len(self._busy) >= self.jobs:
@@ -137,8 +139,6 @@ class Server:
     def _claimed(self, seen: Seen) -> Claim | None:
         claims = self.runner.claims
         try:
-            if seen.status == QUEUED:
-                return claims.claim(seen.path)
             if seen.status == RUNNING:
                 return claims.take_up(seen.path)
             # Once a file: those that have ended are the most.
@@ -146,6 +146,8 @@ class Server:
                 return None
             if claim := claims.left(seen.path):
                 self.runner.settle(claim)
+            if seen.status == QUEUED:
+                return claims.claim(seen.path)
             if not claims.is_open(seen.stem):
                 self._settled[seen.path] = seen
         except Busy:
@@ -167,7 +169,10 @@ class Server:
         for path, future in list(self._busy.items()):
             if future.done():
                 del self._busy[path]
-                self.outcomes.append(future.result())
+                outcome = future.result()
+                self.outcomes.append(outcome)
+                if outcome.status == "left":
+                    self._rests[path] = time.monotonic() + SCAN
 
 
 def chosen(loader: TaskLoader, wanted: str, *, stay: bool = False) -> Seen:
