@@ -7,8 +7,8 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
-from sow import roles
-from sow.config import UserConfig, command_of, executor_of
+from sow import find, roles
+from sow.config import RepositoryConfig, UserConfig, command_of, executor_of
 from sow.config.executor import ExecutorChoice, settings_of_turn
 from sow.errors import Refused
 from sow.runner import environment
@@ -44,9 +44,10 @@ class Agent:
             allowed_commands=(),
         )
         mine = {name: value for name, value in variables(stage).items() if name.startswith("SOW_STAGE")}
+        patterns = (*executor.environment, *_passed(stage.root))
         return Start(
             command_of(executor, turn, "spawn", os.environ.get("PATH", os.defpath)),
-            environment.build(os.environ, executor.environment, mine),
+            environment.build(os.environ, patterns, mine),
             template.named(stage.config["prompt"], "output"),
         )
 
@@ -78,6 +79,12 @@ class Told:
             case base.Failed(kind, message):
                 return Failure(f"the agent failed ({kind}): {message}", stderr[-4000:].rstrip())
         return None
+
+
+def _passed(root: str) -> tuple[str, ...]:
+    """What the repository lets agents have of the user's variables, as patterns."""
+    place = find.maybe_place(root)
+    return RepositoryConfig.read(place.main).environment if place else ()
 
 
 def _role(stage: Stage) -> str:
