@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -25,13 +24,6 @@ Status = Literal["queued", "running", "done", "failed", "canceled"]
 QUEUED: Status = "queued"
 RUNNING: Status = "running"
 CANCELED: Status = "canceled"
-ENDED: tuple[Status, ...] = ("done", "failed", "canceled")
-
-MOVES: Mapping[Status, tuple[Status, ...]] = {
-    "queued": ("running", "canceled"),
-    "running": ("done", "failed", "canceled"),
-}
-"""What may become of a task; of one that has ended, nothing."""
 
 
 @dataclass(frozen=True, slots=True)
