@@ -40,27 +40,7 @@ class EventLog:
         now = self._clock()
         line = self._line(event, seq, now)
         path = f"{self._folder}/{stamp(now)[:10]}.ndjson"
-        try:
-            handle = self._opened(path)
-            try:
-                size = os.fstat(handle).st_size
-                torn = size > 0 and os.pread(handle, 1, size - 1) != b"\n"
-                os.write(handle, b"\n" + line if torn else line)
-            finally:
-                os.close(handle)
-        except OSError as fault:
-            raise Failed(
-                f"the event {event.type} can't be added to {path}: {fault.strerror}",
-                "what it tells of is done all the same; mend that file: `sow validate`",
-            ) from fault
-
-    def _opened(self, path: str) -> int:
-        flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK | os.O_CLOEXEC
-        try:
-            return os.open(path, flags, 0o644)
-        except FileNotFoundError:
-            os.makedirs(self._folder, exist_ok=True)
-            return os.open(path, flags, 0o644)
+        add_line(path, line, f"the event {event.type}")
 
     def _line(self, event: Event, seq: int, now: float) -> bytes:
         def encoded(payload: "Any") -> bytes:
@@ -103,6 +83,35 @@ class EventLog:
             if not os.access(path, os.R_OK):
                 raise files.Unreadable(path, "can't be read", f"give yourself the right to: `ls -ld {path}`")
         return found
+
+
+def add_line(path: str, line: bytes, what: str) -> None:
+    """Appends a line to the file at `path` with one `write`, behind one that a kill tore; made where missing.
+
+    `what`: what the line is, for the error. Raises Failed where the system refuses.
+    """
+    try:
+        handle = _opened(path)
+        try:
+            size = os.fstat(handle).st_size
+            torn = size > 0 and os.pread(handle, 1, size - 1) != b"\n"
+            os.write(handle, b"\n" + line if torn else line)
+        finally:
+            os.close(handle)
+    except OSError as fault:
+        raise Failed(
+            f"{what} can't be added to {path}: {fault.strerror}",
+            "what it tells of is done all the same; mend that file: `sow validate`",
+        ) from fault
+
+
+def _opened(path: str) -> int:
+    flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK | os.O_CLOEXEC
+    try:
+        return os.open(path, flags, 0o644)
+    except FileNotFoundError:
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        return os.open(path, flags, 0o644)
 
 
 def parse(line: bytes) -> "dict[str, Any] | None":

@@ -90,7 +90,7 @@ _KEYS_81 = frozenset(('all', 'at_least', 'completed', 'phase'))
 _KEYS_82 = frozenset(('type',))
 _KEYS_83 = frozenset(('approved', 'metadata', 'of', 'phase', 'this_iteration', 'type', 'which'))
 _KEYS_84 = frozenset(('equals', 'field', 'phase', 'statuses'))
-_KEYS_85 = frozenset(('caps', 'checks', 'environment', 'finish', 'grace_seconds', 'isolation', 'jobs', 'requires', 'silence_seconds', 'state', 'worktree'))
+_KEYS_85 = frozenset(('caps', 'checks', 'environment', 'finish', 'grace_seconds', 'isolation', 'jobs', 'requires', 'silence_seconds', 'stages', 'state', 'worktree'))
 _KEYS_86 = frozenset(('commit',))
 _KEYS_87 = frozenset(('ports', 'setup', 'teardown'))
 _KEYS_88 = frozenset(('forge', 'push', 'target'))
@@ -99,18 +99,22 @@ _KEYS_90 = frozenset(('max_budget_usd', 'max_memory', 'max_seconds', 'max_tokens
 _KEYS_91 = frozenset(('status',))
 _KEYS_92 = frozenset(('data', 'details', 'error_code', 'message', 'status'))
 _KEYS_93 = frozenset(('error_code', 'message'))
-_KEYS_94 = frozenset(('error_type', 'message', 'timestamp'))
-_KEYS_95 = frozenset(('error_type', 'is_retryable', 'message', 'retry_count', 'timestamp', 'traceback'))
-_KEYS_96 = frozenset(('assigned_agent', 'created_at', 'id', 'inputs', 'iteration', 'name', 'outputs', 'phase', 'status', 'updated_at'))
-_KEYS_97 = frozenset(('answer', 'approval', 'assigned_agent', 'attempts', 'base', 'branch', 'commit', 'completed_at', 'created_at', 'depends_on', 'error', 'error_detail', 'executor', 'fresh', 'id', 'inputs', 'iteration', 'metadata', 'name', 'not_before', 'outputs', 'params', 'phase', 'priority', 'question', 'result', 'session_id', 'started_at', 'status', 'task_type', 'updated_at', 'worktree'))
-_KEYS_98 = frozenset(('at', 'by', 'text'))
-_KEYS_99 = frozenset(('at', 'by'))
-_KEYS_100 = frozenset(('asked_at', 'by', 'kind', 'text'))
-_KEYS_101 = frozenset(('asked_at', 'by', 'kind', 'options', 'text'))
-_KEYS_102 = frozenset(('agents', 'limits'))
-_KEYS_103 = frozenset(('bindings', 'executors'))
-_KEYS_104 = frozenset(('custom_args', 'settings', 'type'))
-_KEYS_105 = frozenset(('hold_at',))
+_KEYS_94 = frozenset(('call', 'command', 'enabled', 'executor', 'handler', 'prompt', 'role', 'settings', 'timeout_seconds'))
+_KEYS_95 = frozenset(('error_type', 'message', 'timestamp'))
+_KEYS_96 = frozenset(('error_type', 'is_retryable', 'message', 'retry_count', 'timestamp', 'traceback'))
+_KEYS_97 = frozenset(('pipeline', 'status', 'task_id'))
+_KEYS_98 = frozenset(('config_snapshot', 'created_at', 'error', 'input', 'output', 'pipeline', 'requested_by', 'run_id', 'status', 'task_id', 'tool', 'type'))
+_KEYS_99 = frozenset(('assigned_agent', 'created_at', 'id', 'inputs', 'iteration', 'name', 'outputs', 'phase', 'status', 'updated_at'))
+_KEYS_100 = frozenset(('answer', 'approval', 'assigned_agent', 'attempts', 'base', 'branch', 'commit', 'completed_at', 'created_at', 'depends_on', 'error', 'error_detail', 'executor', 'fresh', 'id', 'inputs', 'iteration', 'metadata', 'name', 'not_before', 'outputs', 'params', 'phase', 'priority', 'question', 'result', 'session_id', 'started_at', 'status', 'task_type', 'updated_at', 'worktree'))
+_KEYS_101 = frozenset(('at', 'by', 'text'))
+_KEYS_102 = frozenset(('at', 'by'))
+_KEYS_103 = frozenset(('asked_at', 'by', 'kind', 'text'))
+_KEYS_104 = frozenset(('asked_at', 'by', 'kind', 'options', 'text'))
+_KEYS_105 = frozenset(('agents', 'limits'))
+_KEYS_106 = frozenset(('bindings', 'executors'))
+_KEYS_107 = frozenset(('custom_args', 'settings', 'type'))
+_KEYS_108 = frozenset(('hold_at',))
+_KEYS_109 = frozenset(('grace_seconds', 'jobs', 'keep_tmp', 'stages', 'stale_lock_seconds'))
 
 def artifact_state(v: object) -> bool:
     if not isinstance(v, dict):
@@ -2149,6 +2153,13 @@ def repository_config(v: object) -> bool:
                     if (isinstance(v105v4, (int, float)) and not isinstance(v105v4, bool)):
                         if v105v4 < 1:
                             return False
+    if 'stages' in v:
+        v11 = v['stages']
+        if not isinstance(v11, dict):
+            return False
+        for v11v in v11.values():
+            if not stage(v11v):
+                return False
     return True
 
 def result(v: object) -> bool:
@@ -2194,12 +2205,69 @@ def result(v: object) -> bool:
             return False
     return True
 
+def stage(v: object) -> bool:
+    if not isinstance(v, dict):
+        return False
+    if not v.keys() <= _KEYS_94:
+        return False
+    if 'handler' in v:
+        v0 = v['handler']
+        if not isinstance(v0, str):
+            return False
+        if len(v0) < 1:
+            return False
+    if 'command' in v:
+        v1 = v['command']
+        if not isinstance(v1, str):
+            return False
+        if len(v1) < 1:
+            return False
+    if 'call' in v:
+        v2 = v['call']
+        if not isinstance(v2, str):
+            return False
+        if len(v2) < 1:
+            return False
+    if 'prompt' in v:
+        v3 = v['prompt']
+        if not isinstance(v3, str):
+            return False
+        if len(v3) < 1:
+            return False
+    if 'role' in v:
+        v4 = v['role']
+        if not isinstance(v4, str):
+            return False
+        if len(v4) < 1:
+            return False
+    if 'executor' in v:
+        v5 = v['executor']
+        if not isinstance(v5, str):
+            return False
+        if len(v5) < 1:
+            return False
+    if 'timeout_seconds' in v:
+        v6 = v['timeout_seconds']
+        if not (isinstance(v6, (int, float)) and not isinstance(v6, bool)):
+            return False
+        if v6 <= 0:
+            return False
+    if 'enabled' in v:
+        v7 = v['enabled']
+        if not isinstance(v7, bool):
+            return False
+    if 'settings' in v:
+        v8 = v['settings']
+        if not isinstance(v8, dict):
+            return False
+    return True
+
 def task_error(v: object) -> bool:
     if not isinstance(v, dict):
         return False
-    if not v.keys() >= _KEYS_94:
+    if not v.keys() >= _KEYS_95:
         return False
-    if not v.keys() <= _KEYS_95:
+    if not v.keys() <= _KEYS_96:
         return False
     v0 = v['error_type']
     if not v0 in ('runtime', 'timeout', 'validation', 'resource', 'network', 'system', 'user', 'unknown'):
@@ -2228,12 +2296,78 @@ def task_error(v: object) -> bool:
             return False
     return True
 
+def task_file(v: object) -> bool:
+    if not isinstance(v, dict):
+        return False
+    if not v.keys() >= _KEYS_97:
+        return False
+    if not v.keys() <= _KEYS_98:
+        return False
+    v0 = v['task_id']
+    if not isinstance(v0, str):
+        return False
+    if len(v0) < 1:
+        return False
+    if 'run_id' in v:
+        v1 = v['run_id']
+        if not (isinstance(v1, str) or v1 is None):
+            return False
+    if 'created_at' in v:
+        v2 = v['created_at']
+        if not isinstance(v2, str):
+            return False
+        if not is_time(v2):
+            return False
+    v3 = v['status']
+    if not v3 in ('queued', 'running', 'done', 'failed', 'canceled'):
+        return False
+    if 'type' in v:
+        v4 = v['type']
+        if not isinstance(v4, str):
+            return False
+    if 'requested_by' in v:
+        v5 = v['requested_by']
+        if not isinstance(v5, str):
+            return False
+    if 'tool' in v:
+        v6 = v['tool']
+        if not isinstance(v6, str):
+            return False
+    if 'config_snapshot' in v:
+        v7 = v['config_snapshot']
+        if not isinstance(v7, dict):
+            return False
+    if 'input' in v:
+        v8 = v['input']
+        if not isinstance(v8, dict):
+            return False
+    v9 = v['pipeline']
+    if not isinstance(v9, list):
+        return False
+    for v9i in v9:
+        if not isinstance(v9i, str):
+            return False
+        if len(v9i) < 1:
+            return False
+    if 'output' in v:
+        v10 = v['output']
+        if not isinstance(v10, dict):
+            return False
+        for v10v in v10.values():
+            if not (isinstance(v10v, str) or v10v is None):
+                return False
+    if 'error' in v:
+        v11 = v['error']
+        if not (isinstance(v11, str) or v11 is None):
+            return False
+    return True
+
 def task_state(v: object) -> bool:
     if not isinstance(v, dict):
         return False
-    if not v.keys() >= _KEYS_96:
+    if not v.keys() >= _KEYS_99:
         return False
-    if not v.keys() <= _KEYS_97:
+    if not v.keys() <= _KEYS_100:
         return False
     v0 = v['id']
     if not isinstance(v0, str):
@@ -2354,9 +2488,9 @@ def task_state(v: object) -> bool:
         v21 = v['answer']
         if not isinstance(v21, dict):
             return False
-        if not v21.keys() >= _KEYS_98:
+        if not v21.keys() >= _KEYS_101:
             return False
-        if not v21.keys() <= _KEYS_98:
+        if not v21.keys() <= _KEYS_101:
             return False
         v210 = v21['text']
         if not isinstance(v210, str):
@@ -2377,9 +2511,9 @@ def task_state(v: object) -> bool:
         v22 = v['approval']
         if not isinstance(v22, dict):
             return False
-        if not v22.keys() >= _KEYS_99:
+        if not v22.keys() >= _KEYS_102:
             return False
-        if not v22.keys() <= _KEYS_99:
+        if not v22.keys() <= _KEYS_102:
             return False
         v220 = v22['by']
         if not isinstance(v220, str):
@@ -2401,9 +2535,9 @@ def task_state(v: object) -> bool:
         v24 = v['question']
         if not isinstance(v24, dict):
             return False
-        if not v24.keys() >= _KEYS_100:
+        if not v24.keys() >= _KEYS_103:
             return False
-        if not v24.keys() <= _KEYS_101:
+        if not v24.keys() <= _KEYS_104:
             return False
         v240 = v24['text']
         if not isinstance(v240, str):
@@ -2473,13 +2607,13 @@ def task_state(v: object) -> bool:
 def user_config(v: object) -> bool:
     if not isinstance(v, dict):
         return False
-    if not v.keys() <= _KEYS_102:
+    if not v.keys() <= _KEYS_105:
         return False
     if 'agents' in v:
         v0 = v['agents']
         if not isinstance(v0, dict):
             return False
-        if not v0.keys() <= _KEYS_103:
+        if not v0.keys() <= _KEYS_106:
             return False
         if 'executors' in v0:
             v00 = v0['executors']
@@ -2490,7 +2624,7 @@ def user_config(v: object) -> bool:
                     return False
                 if not v00v.keys() >= _KEYS_82:
                     return False
-                if not v00v.keys() <= _KEYS_104:
+                if not v00v.keys() <= _KEYS_107:
                     return False
                 v00v0 = v00v['type']
                 if not isinstance(v00v0, str):
@@ -2565,7 +2699,7 @@ def user_config(v: object) -> bool:
         v1 = v['limits']
         if not isinstance(v1, dict):
             return False
-        if not v1.keys() <= _KEYS_105:
+        if not v1.keys() <= _KEYS_108:
             return False
         if 'hold_at' in v1:
             v10 = v1['hold_at']
@@ -2575,6 +2709,44 @@ def user_config(v: object) -> bool:
                 return False
             if v10 <= 0:
                 return False
+    return True
+
+def workspace_config(v: object) -> bool:
+    if not isinstance(v, dict):
+        return False
+    if not v.keys() <= _KEYS_109:
+        return False
+    if 'stages' in v:
+        v0 = v['stages']
+        if not isinstance(v0, dict):
+            return False
+        for v0v in v0.values():
+            if not stage(v0v):
+                return False
+    if 'jobs' in v:
+        v1 = v['jobs']
+        if not (isinstance(v1, int) and not isinstance(v1, bool)):
+            return False
+        if v1 < 1:
+            return False
+        if v1 > 256:
+            return False
+    if 'keep_tmp' in v:
+        v2 = v['keep_tmp']
+        if not v2 in ('failed', 'always', 'never'):
+            return False
+    if 'stale_lock_seconds' in v:
+        v3 = v['stale_lock_seconds']
+        if not (isinstance(v3, (int, float)) and not isinstance(v3, bool)):
+            return False
+        if v3 <= 0:
+            return False
+    if 'grace_seconds' in v:
+        v4 = v['grace_seconds']
+        if not (isinstance(v4, (int, float)) and not isinstance(v4, bool)):
+            return False
+        if v4 < 0:
+            return False
     return True
 
 CHECKS = {
@@ -2589,7 +2761,10 @@ CHECKS = {
     "project_type": project_type,
     "repository_config": repository_config,
     "result": result,
+    "stage": stage,
     "task_error": task_error,
+    "task_file": task_file,
     "task_state": task_state,
     "user_config": user_config,
+    "workspace_config": workspace_config,
 }

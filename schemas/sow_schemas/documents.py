@@ -1610,6 +1610,44 @@ class CapsConfig(TypedDict):
     absent."""
 
 
+class Stage(TypedDict):
+    """How a stage of a task file is done: an entry of `stages` in a config.yaml, or in a task's
+    config_snapshot."""
+
+    handler: NotRequired[str]
+    """What does it: shell, python, agent, or one of somebody else's. Set by a person; absent only where it
+    adds to an entry of a wider file."""
+
+    command: NotRequired[str]
+    """shell: the command line, with placeholders such as {input.media}. Set by a person; absent for other
+    handlers."""
+
+    call: NotRequired[str]
+    """python: the function, as module:function. Set by a person; absent for other handlers."""
+
+    prompt: NotRequired[str]
+    """agent: what it is told, with placeholders. Set by a person; absent for other handlers."""
+
+    role: NotRequired[str]
+    """agent: whom the agent plays, which chooses its executor. Set by a person; implementer where it is
+    absent."""
+
+    executor: NotRequired[str]
+    """agent: the executor by name, whatever the role is bound to. Set by a person; absent where the role
+    chooses."""
+
+    timeout_seconds: NotRequired[float]
+    """How long the stage may take; then it is ended and the task has failed. Set by a person; no limit where
+    it is absent."""
+
+    enabled: NotRequired[bool]
+    """Whether the stage is done or passed over. Set by a person; true where it is absent."""
+
+    settings: NotRequired[dict[str, Any]]
+    """Open: the handler's own; a python function finds them in `stage.settings`. Set by a person; absent
+    where there are none."""
+
+
 class RepositoryConfig(TypedDict):
     """A repository's settings: .sow/config.yaml, committed with it."""
 
@@ -1653,6 +1691,56 @@ class RepositoryConfig(TypedDict):
     caps: NotRequired[CapsConfig]
     """How much one attempt of any agent may use before it is ended and a person is asked. Set by a person; no
     caps where it is absent."""
+
+    stages: NotRequired[dict[str, Stage]]
+    """How each stage of task files is done, by its name in a pipeline. Set by a person; none where it is
+    absent."""
+
+
+TaskFileStatus = Literal["queued", "running", "done", "failed", "canceled"]
+
+
+class TaskFile(TypedDict):
+    """A task as a JSON file of its own, tasks/<timestamp>_<task_id>.task.json. Keys besides these are kept,
+    and looked at by nobody."""
+
+    task_id: str
+    """The task's name. Set when the file is made, never changed."""
+
+    run_id: NotRequired[str | None]
+    """What its events are marked with. Set when the file is made, never changed."""
+
+    created_at: NotRequired[str]
+    """When it was made. Set when the file is made, never changed."""
+
+    status: TaskFileStatus
+    """How far it is. Set when the file is made, and by whoever runs or cancels the task."""
+
+    type: NotRequired[str]
+    """What kind of task it is, for whoever made it. Set when the file is made, never changed."""
+
+    requested_by: NotRequired[str]
+    """Who wants it. Set when the file is made, never changed."""
+
+    tool: NotRequired[str]
+    """The program that made it. Set when the file is made, never changed."""
+
+    config_snapshot: NotRequired[dict[str, Any]]
+    """Open: the settings that it is done by; `stages` goes before every config.yaml. Set when the file is
+    made, frozen while it runs."""
+
+    input: NotRequired[dict[str, Any]]
+    """Open: what it takes in, paths as a rule, by name; the files are never changed. Set when the file is
+    made, never changed."""
+
+    pipeline: list[str]
+    """Its stages, in their order. Set when the file is made, never changed."""
+
+    output: NotRequired[dict[str, str | None]]
+    """The paths of what it brings out, by kind. Set when the file is made, never changed."""
+
+    error: NotRequired[str | None]
+    """What went wrong, with the whole stack. Set when it failed, null in a task that is done."""
 
 
 class ExecutorConfig(TypedDict):
@@ -1698,3 +1786,28 @@ class UserConfig(TypedDict):
 
     limits: NotRequired[LimitsConfig]
     """How the limits of accounts are met. Set by the user; absent where the defaults suit."""
+
+
+KeepTmp = Literal["failed", "always", "never"]
+
+
+class WorkspaceConfig(TypedDict):
+    """The settings of a workspace of task files: its config.yaml. Keys besides these are other programs' and
+    left alone."""
+
+    stages: NotRequired[dict[str, Stage]]
+    """How each stage is done, by its name in a pipeline. Set by a person; none where it is absent."""
+
+    jobs: NotRequired[int]
+    """How many tasks a runner works on at once. Set by a person; 1 where it is absent."""
+
+    keep_tmp: NotRequired[KeepTmp]
+    """Of which tasks the folder below outputs/_tmp stays for a look. Set by a person; failed where it is
+    absent."""
+
+    stale_lock_seconds: NotRequired[float]
+    """From which age on a lock of another program's, which names no process, is taken for a dead one's. Set
+    by a person; 60 where it is absent."""
+
+    grace_seconds: NotRequired[float]
+    """How long a stage that is told to stop has to end by itself. Set by a person; 8 where it is absent."""

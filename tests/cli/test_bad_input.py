@@ -357,7 +357,7 @@ NOT_FOUND = [
     (
         "schema task",
         "schema not found: task",
-        "the schemas: artifact_state, attempt, event, limit_pool, phase_file, phase_state, project_file, project_state, project_type, repository_config, result, task_error, task_state, user_config",
+        "the schemas: artifact_state, attempt, event, limit_pool, phase_file, phase_state, project_file, project_state, project_type, repository_config, result, stage, task_error, task_file, task_state, user_config, workspace_config",
     ),
     (
         "project new 'Fast search' --from nowhere",

@@ -242,7 +242,7 @@ def completed(who: Person, line: str) -> list[str]:
         ("sow task set status ne", ["needs_review"]),
         ("sow task set priority ", ["critical", "high", "normal", "low"]),
         ("sow events --type task.", ["task.created"]),
-        ("sow schema task_", ["task_error", "task_state"]),
+        ("sow schema task_", ["task_error", "task_file", "task_state"]),
         ("sow config ", ["init", "path", "show", "validate", "edit", "reset"]),
         ("sow config reset --y", ["--yes"]),
         ("sow config edit --dr", ["--draft"]),

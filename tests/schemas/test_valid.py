@@ -14,7 +14,10 @@ from tests.schemas.documents import damaged, documents, peer
 import sow_schemas
 from sow_schemas import generate, keywords
 
-OPEN = {"metadata", "task_metadata", "params", "data", "details", "error_detail", "settings", "payload"}
+OPEN = {
+    *("metadata", "task_metadata", "params", "data", "details", "error_detail", "settings", "payload"),
+    *("config_snapshot", "input"),
+}
 TASK: dict[str, Any] = {
     "id": "010",
     "name": "Add a form",

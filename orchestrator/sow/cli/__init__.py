@@ -10,7 +10,7 @@ import sys
 from sow.value import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 INTERRUPTED = 130
 LONGEST_LINE = 1500
@@ -18,16 +18,25 @@ LONGEST_LINE = 1500
 
 def main(argv: "Sequence[str] | None" = None) -> int:
     """Runs one `sow` command; gives its exit code (see docs/reference/exit-codes.md)."""
+    return _through_door("sow", _run, argv)
+
+
+def main_of_sophia(argv: "Sequence[str] | None" = None) -> int:
+    """Runs one `sophia-cli` command, in the same way."""
+    return _through_door("sophia-cli", _run_sophia, argv)
+
+
+def _through_door(name: str, run: "Callable[[list[str]], int]", argv: "Sequence[str] | None") -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     from sow.errors import SowError
 
     try:
-        code = _run(arguments)
+        code = run(arguments)
         if sys.stdout is not None:
             sys.stdout.flush()
         return code
     except SowError as fault:
-        complain(str(fault), fault.hint)
+        complain(str(fault), fault.hint, name)
         return fault.exit_code
     except KeyboardInterrupt:
         return INTERRUPTED
@@ -41,7 +50,9 @@ def main(argv: "Sequence[str] | None" = None) -> int:
         if fault.filename is not None or fault.errno not in (errno.ENOSPC, errno.EIO):
             raise
         _drop_output()
-        complain(f"can't write to standard output: {fault.strerror}", "give the output another place to go")
+        complain(
+            f"can't write to standard output: {fault.strerror}", "give the output another place to go", name
+        )
         return 1
 
 
@@ -59,19 +70,31 @@ def _run(arguments: "list[str]") -> int:
             return code
     from sow.cli import root
 
-    if hasattr(sys.stdout, "reconfigure"):
-        # A name that is no text, or that the terminal's encoding lacks, is shown by its escape.
-        sys.stdout.reconfigure(errors="backslashreplace")
+    _show_by_escape()
     return root.run(arguments)
 
 
-def complain(message: str, hint: str) -> None:
-    """Says on standard error, in two lines, what is wrong and what to do next."""
+def _run_sophia(arguments: "list[str]") -> int:
+    from sow.cli import root
+    from sow.cli.sophia import sophia
+
+    _show_by_escape()
+    return root.run(arguments, sophia, "sophia-cli")
+
+
+def _show_by_escape() -> None:
+    """A name that is no text, or that the terminal's encoding lacks, is shown by its escape."""
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="backslashreplace")
+
+
+def complain(message: str, hint: str, name: str = "sow") -> None:
+    """Says on standard error, in two lines, what is wrong and what to do next. `name`: of the program."""
     if sys.stderr is None:
         return
-    sys.stderr.write(f"sow: {_line(message)}\n")
+    sys.stderr.write(f"{name}: {_line(message)}\n")
     if hint:
-        sys.stderr.write(f"     {_line(hint)}\n")
+        sys.stderr.write(f"{' ' * len(name)}  {_line(hint)}\n")
 
 
 def _line(text: str) -> str:

@@ -53,6 +53,29 @@ def tasks(ctx: click.Context) -> Words:
 
 
 @_completing
+def task_files(ctx: click.Context) -> Words:
+    """The ids of the tasks in the workspace of task files that the line so far means."""
+    from sow import find
+    from sow.cli import task_files
+    from sow.taskfiles import workspace
+
+    return task_files.ids(workspace.named(find.here(), ctx.params.get("folder")).folder)
+
+
+@_completing
+def tasks_to_run(ctx: click.Context) -> Words:
+    """The ids of the project's tasks, or where there is a workspace of task files instead, of those."""
+    from sow import find
+    from sow.taskfiles import workspace
+
+    if folder := workspace.here(find.here()):
+        from sow.cli import task_files
+
+        return task_files.ids(folder)
+    return [(task.id, f"{task.name} ({task.status})") for task in _store(ctx).tasks().tasks]
+
+
+@_completing
 def worktrees(ctx: click.Context) -> Words:
     """The worktrees that may be removed: tasks' by their ids, and all by their branches."""
     from sow.cli import worktree

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 import click
 
 from sow.cli.root import root
+from sow.cli.sophia import sophia
 
 HEAD = """\
 # The command line
@@ -30,7 +31,7 @@ def page() -> str:
         HEAD,
         *(
             f"{'#' * min(level, 3)} {path}\n\n```text\n{text}\n```\n"
-            for level, path, text in _helps(root, "sow")
+            for level, path, text in (*_helps(root, "sow"), *_helps(sophia, "sophia-cli"))
         ),
     ]
     return "\n".join(parts)

@@ -45,6 +45,7 @@ COMMANDS = {
 
 COMPLETE = "_SOW_COMPLETE"
 """The variable by which a shell asks for completions (docs/howto/shell-completion.md)."""
+SOPHIA_COMPLETE = "_SOPHIA_CLI_COMPLETE"
 
 
 class Commands(Group):
@@ -93,27 +94,28 @@ def root() -> None:
     """
 
 
-def run(arguments: Sequence[str]) -> int:
-    """Runs the command by click; gives its exit code. Raises SowError for `sow.cli.main` to tell."""
-    if instruction := os.environ.get(COMPLETE):
+def run(arguments: Sequence[str], command: click.Command = root, name: str = "sow") -> int:
+    """Runs the command by click; gives its exit code. Raises SowError for the door of `sow.cli` to tell."""
+    variable = COMPLETE if name == "sow" else SOPHIA_COMPLETE
+    if instruction := os.environ.get(variable):
         from click.shell_completion import shell_complete
 
-        return shell_complete(root, {}, "sow", COMPLETE, instruction)
+        return shell_complete(command, {}, name, variable, instruction)
     try:
-        with root.make_context("sow", list(arguments)) as ctx:
-            result: Any = root.invoke(ctx)
+        with command.make_context(name, list(arguments)) as ctx:
+            result: Any = command.invoke(ctx)
     except click.exceptions.Exit as leaving:
         return leaving.exit_code
     except click.exceptions.NoArgsIsHelpError as fault:
         click.echo(fault.format_message(), err=True)
         return 2
     except click.UsageError as fault:
-        complain(*in_words(fault))
+        complain(*in_words(fault), name)
         return 2
     except click.exceptions.Abort:
         sys.stderr.write("\n")
         return INTERRUPTED
     except click.ClickException as fault:
-        complain(fault.format_message(), "see `sow --help`")
+        complain(fault.format_message(), f"see `{name} --help`", name)
         return 1
     return result if isinstance(result, int) else 0

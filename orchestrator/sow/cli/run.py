@@ -12,11 +12,12 @@ from typing import Any
 
 import click
 
+from sow import find
 from sow.budget import Budget
 from sow.cli import INTERRUPTED, completion, opening
 from sow.cli.text import plain
 from sow.cli.watching import face
-from sow.errors import Waits
+from sow.errors import Usage, Waits
 from sow.ready import Ready
 from sow.runner.watch import Watcher
 from sow.scheduler import Outcome, Scheduler
@@ -40,7 +41,9 @@ def _dollars(ctx: click.Context, param: click.Parameter, given: str | None) -> f
 
 
 @click.command()
-@click.option("--task", "task_id", metavar="ID", help="Only this task.", shell_complete=completion.tasks)
+@click.option(
+    "--task", "task_id", metavar="ID", help="Only this task.", shell_complete=completion.tasks_to_run
+)
 @click.option(
     "--jobs",
     type=click.IntRange(1, 256),
@@ -65,13 +68,22 @@ def run(
 
     Starts what is ready, by dependency, priority and age. Ctrl-C ends the agents gently and the next
     run resumes them; a second Ctrl-C leaves them running for the next run to adopt. The exit code
-    is 0 when all is done, 5 when something waits for you.
+    is 0 when all is done, 5 when something waits for you. Where there is no .sow/, but a folder
+    tasks/ or workspace/tasks/ with task files in it, those are run.
 
     \b
     Example:  sow run
               sow run --jobs 6 --watch
               sow run --budget 5
     """
+    if settings["project"] is None and (folder := _task_files()):
+        from sow.cli import task_files
+
+        if budget is not None:
+            raise Usage("--budget: task files tell no prices", "leave it out; a stage may have a timeout")
+        return task_files.run(
+            settings, folder, task=task_id, jobs=jobs, stay=stay, dry_run=dry_run, as_json=as_json
+        )
     turns = opening.turns(settings["project"], verbose=settings["verbose"])
     if task_id is not None:
         turns.store.task(task_id)
@@ -86,6 +98,22 @@ def run(
         with heard_signals(scheduler):
             outcome = scheduler.run(stay=stay)
     return tell(outcome, as_json=as_json, quiet=settings["quiet"])
+
+
+def _task_files() -> str:
+    """The workspace of task files that is here instead of a project; empty for none.
+
+    In a worker's environment, and where `.sow/` is, nothing is looked for.
+    """
+    start = find.here()
+    if "SOW_PROJECT_DIR" in os.environ or os.path.lexists(f"{start}/.sow"):
+        return ""
+    folders = (f"{start}/tasks", f"{start}/workspace/tasks")
+    if not any(map(os.path.isdir, folders)):
+        return ""
+    from sow.taskfiles import workspace
+
+    return workspace.here(start)
 
 
 def tell(outcome: Outcome, *, as_json: bool, quiet: bool) -> int:

@@ -81,6 +81,8 @@ class RepositoryConfig:
     finish: FinishConfig = FinishConfig()
     worktree: WorktreeConfig = WorktreeConfig()
     caps: CapsConfig = CapsConfig()
+    stages: Mapping[str, documents.Stage] = field(default_factory=dict)
+    """How stages of task files are done, by name."""
 
     @classmethod
     def read(cls, main: str) -> RepositoryConfig:
@@ -105,4 +107,5 @@ class RepositoryConfig:
                 worktree.get("ports", 0),
             ),
             caps=CapsConfig.of(file),
+            stages=held.get("stages", {}),
         )

@@ -1,0 +1,148 @@
+"""`sow run` in a workspace of task files, which is `sophia-cli run` as well."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any
+
+import click
+
+from sow.cli import INTERRUPTED
+from sow.cli.text import plain
+from sow.errors import Failed
+from sow.taskfiles.claim import Claims
+from sow.taskfiles.events import EventWriter
+from sow.taskfiles.loader import TaskLoader
+from sow.taskfiles.runner import Note, Outcome, Stop, TaskRunner
+from sow.taskfiles.serving import Server, chosen
+from sow.taskfiles.stages import Settings
+from sow.taskfiles.task_file import QUEUED, RUNNING
+from sow.taskfiles.workspace import Workspace
+
+
+def run(
+    settings: dict[str, Any], folder: str, *, task: str | None, jobs: int | None, stay: bool, dry_run: bool,
+    as_json: bool,
+) -> int:  # fmt: skip
+    """Works on the task files of the workspace in `folder`; gives the exit code."""
+    workspace = Workspace(folder)
+    held = Settings.read(workspace)
+    loader = TaskLoader(workspace)
+    seen = chosen(loader, task, stay=stay) if task is not None else None
+    only = seen.stem if seen else None
+    if dry_run:
+        return _tell_plan(loader, only, as_json)
+    face = _Face(as_json=as_json, quiet=settings["quiet"])
+    stop = Stop()
+    claims = Claims(
+        workspace,
+        held,
+        EventWriter(workspace.events),
+        time.time,
+        lambda text: face(Note("problem", "", text)),
+    )
+    runner = TaskRunner(workspace, held, claims, watch=face, stop=stop)
+    server = Server(workspace, loader, runner, jobs or held.jobs, only, face)
+    if seen and not stay and seen.status == RUNNING:
+        claims.check_free(seen)
+    with _heard_signals(stop):
+        outcomes = server.run(stay=stay)
+    if seen and not outcomes and not as_json and not stop.wish:
+        click.echo(f"Task {seen.id} is {seen.status} already.")
+        return 0
+    return _tell_end(server, outcomes, stop, as_json=as_json, quiet=settings["quiet"])
+
+
+class _Face:
+    """A line for each thing that matters, or one JSON object; what is wrong on standard error."""
+
+    def __init__(self, *, as_json: bool, quiet: bool) -> None:
+        self._as_json, self._quiet = as_json, quiet
+        self.problems = 0
+
+    def __call__(self, note: Note) -> None:
+        if note.kind == "problem":
+            self.problems += 1
+            sys.stderr.write(f"! {plain(' '.join(note.text.split()))}\n")
+        elif self._as_json:
+            told = {"kind": note.kind, "task": note.task_id, "text": note.text, "file": note.path}
+            _write(json.dumps(told))
+        elif not self._quiet:
+            first = note.text.partition("\n")[0]
+            shown = f"{note.kind}{': ' if first else ''}{first}" if note.kind in ENDS else first
+            _write(plain(f"[{note.task_id}] {shown}"))
+
+
+ENDS = ("done", "failed", "canceled", "left")
+
+
+def _write(line: str) -> None:
+    try:
+        # In one piece: several threads tell something.
+        sys.stdout.write(f"{line}\n")
+        sys.stdout.flush()
+    except OSError:
+        # Whoever read along has had enough, or their disk is full: the work goes on.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+
+
+def _tell_end(server: Server, outcomes: list[Outcome], stop: Stop, *, as_json: bool, quiet: bool) -> int:
+    by_status = {status: sum(each.status == status for each in outcomes) for status in ENDS}
+    bad = [fault for fault in server.loader.bad() if server.only is None]
+    code = Failed.exit_code if by_status["failed"] or bad else 0
+    if stop.wish:
+        code = INTERRUPTED
+    if as_json:
+        _write(json.dumps({"kind": "ended", **by_status, "bad_files": len(bad), "exit_code": code}))
+        return code
+    if quiet:
+        return code
+    told = [f"{count} {status}" for status, count in by_status.items() if count]
+    told += [f"{len(bad)} can't be read"] * bool(bad)
+    click.echo(f"{', '.join(told)}." if told else "Nothing is queued.")
+    return code
+
+
+def _tell_plan(loader: TaskLoader, only: str | None, as_json: bool) -> int:
+    queued = [seen for seen in loader.queued() if only in (None, seen.stem)]
+    if as_json:
+        click.echo(json.dumps([{"id": seen.id, "file": seen.path} for seen in queued]))
+        return 0
+    for seen in queued:
+        click.echo(plain(f"would run [{seen.id}] {os.path.basename(seen.path)}"))
+    if not queued:
+        click.echo("nothing would run")
+    return 0
+
+
+def ids(folder: str) -> list[tuple[str, str]]:
+    """The ids of the tasks in a workspace, for a shell that completes them: what is queued first."""
+    seen = TaskLoader(Workspace(folder)).scan()
+    return [(each.id, each.status) for each in sorted(seen, key=lambda each: each.status != QUEUED)]
+
+
+@contextmanager
+def _heard_signals(stop: Stop) -> Iterator[None]:
+    """Ctrl-C ends the stages gently, once more leaves them running; so do a kill and a lost terminal."""
+
+    def hear(number: int, frame: FrameType | None) -> None:
+        leave = bool(stop.wish) or number != signal.SIGINT
+        stop.ask("leave" if leave else "end")
+        if os.isatty(2):
+            told = "Leaving the stages" if leave else "Ending the stages; once more to leave them running"
+            os.write(2, f"\r\n{told}.\r\n".encode())
+
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.signal(number, hear) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

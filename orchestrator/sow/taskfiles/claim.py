@@ -1,0 +1,276 @@
+"""Who works on a task: claimed under its lock, held by a lease, given back with its end.
+
+    lock -> read -> (created) -> lease -> claim.json -> `running` -> unlock -> execute
+    lock -> read -> `done` | `failed` -> ended -> unlock -> give back the lease
+
+A runner that dies in between leaves a claim without an end. Another one takes that up,
+and goes on with the very stage: its process may live, or its exit status lie there.
+A file that says `running` without such a claim is another program's.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sow import files, lease, process
+from sow.errors import BadFile, Busy, Refused, SowError
+from sow.lease import Lease
+from sow.taskfiles import task_file, text
+from sow.taskfiles.events import EventWriter
+from sow.taskfiles.loader import Seen
+from sow.taskfiles.lock import Lock
+from sow.taskfiles.stages import Settings
+from sow.taskfiles.task_file import QUEUED, RUNNING, Status, TaskFile
+from sow.taskfiles.workspace import Workspace
+
+if TYPE_CHECKING:
+    from sow.clock import Clock
+
+CLAIM = "claim.json"
+END = "ended"
+
+PATIENCE = 5.0
+"""How long, in seconds, the lock is waited for beyond the age from which on it may be broken."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A task that this runner works on, as it was when it was claimed."""
+
+    task: TaskFile
+    folder: str
+    """Of this run of it: runs/<task>/<n>."""
+    started_at: float
+    """In seconds since the epoch."""
+    stages: Mapping[str, Any]
+    """How each stage is done, that is not passed over."""
+    problem: str
+    """Why it can't be begun at all; empty for none."""
+    lease: Lease
+
+    @property
+    def run_id(self) -> str | None:
+        return self.task.fields.get("run_id")
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """Claims tasks of a workspace and gives them back."""
+
+    workspace: Workspace
+    settings: Settings
+    events: EventWriter
+    clock: Clock
+    tell: Callable[[str], None] = lambda text: None
+    """Is told what a person should know of: a lock that was broken."""
+
+    def announce(self, path: str) -> None:
+        """Tells, once for all runners, that a queued task is there; nothing while it is locked."""
+        with suppress(FileNotFoundError, BadFile, Busy), self._lock(path):
+            task = self._read(path)
+            if task.status == QUEUED:
+                self._announce(task)
+
+    def is_announced(self, stem: str) -> bool:
+        return os.path.isdir(self.workspace.runs(stem))
+
+    def claim(self, path: str) -> Claim | None:
+        """The task at `path`, ours and `running` from now on; None where it is no longer queued.
+
+        Raises Busy while its lock is held, BadFile where it can't be taken as it is.
+        """
+        with self._lock(path):
+            task = self._present(path, QUEUED)
+            if task is None:
+                return None
+            self._announce(task)
+            held = self._lease(task)
+            if held is None:
+                return None
+            try:
+                claim = self._begun(task, held)
+                files.write(path, task.held.changed({"status": RUNNING}))
+            except BaseException:
+                held.release()
+                raise
+            self.told(claim, "task.started", {"pipeline": task.fields["pipeline"]})
+        return claim
+
+    def take_up(self, path: str) -> Claim | None:
+        """The running task of a runner that died or left it; None for none. Raises as `claim` does."""
+        stem = os.path.basename(path).removesuffix(task_file.SUFFIX)
+        folder = self._open(stem)
+        if folder is None or self._is_held(stem):
+            return None
+        with self._lock(path):
+            task = self._present(path, RUNNING)
+            held = self._lease(task) if task else None
+            if task is None or held is None:
+                return None
+            if self._open(stem) != folder:
+                held.release()
+                return None
+            return self._loaded(folder, path, held)
+
+    def check_free(self, seen: Seen) -> None:
+        """Raises Busy where a running task is a living runner's, or another program's."""
+        if self._is_held(seen.stem):
+            held = lease.holder(f"{self.workspace.runs(seen.stem)}/runner.lease")
+            pid = held.holder.identity.pid if held else 0
+            raise Busy(
+                f"task {seen.id} is run by process {pid}",
+                f'to end it, write "status": "canceled" into {seen.path}',
+            )
+        if self._open(seen.stem) is None:
+            raise Busy(
+                f"task {seen.id} is run by another program, as {seen.path} says",
+                'wait for it; if nothing runs it, write "status": "queued" into the file',
+            )
+
+    def is_open(self, stem: str) -> bool:
+        """Whether a runner has claimed a task and not noted that it came to its end."""
+        return self._open(stem) is not None
+
+    def left(self, path: str) -> Claim | None:
+        """The claim that a dead runner left of a task that runs no more by its file; None for none.
+
+        It is to be settled; so is one that the runner had not come to begin.
+        """
+        stem = os.path.basename(path).removesuffix(task_file.SUFFIX)
+        folder = self._open(stem)
+        if folder is None or self._is_held(stem):
+            return None
+        with self._lock(path):
+            task = self._read(path)
+            held = self._lease(task) if task.status != RUNNING else None
+            return self._loaded(folder, path, held) if held else None
+
+    def end(self, claim: Claim, status: Status, error: str | None) -> Status:
+        """Writes how a task ended, unless its file says by now that it has; gives what it says then.
+
+        Raises FileNotFoundError where it is gone, BadFile where it was broken meanwhile: then the
+        claim stays open, and is ended by the next runner that can read it.
+        """
+        path = claim.task.path
+        with self._lock(path, wait=True):
+            now = self._read(path)
+            if now.status != RUNNING:
+                self.close(claim)
+                return now.status
+            new: dict[str, Any] = {"status": status, "error": error}
+            if "config_snapshot" in claim.task.held.value:
+                new["config_snapshot"] = claim.task.snapshot  # which was frozen
+            files.write(path, now.held.changed(new, back=claim.task.held))
+            self.close(claim)
+        return status
+
+    def close(self, claim: Claim) -> None:
+        """Notes that nothing is left to do for a claim."""
+        files.write(f"{claim.folder}/{END}", "", flushed=False)
+
+    def status(self, claim: Claim) -> Status | None:
+        """What the task's file says now; None where it is gone. Of one that can't be read: `running`."""
+        try:
+            return self._read(claim.task.path).status
+        except FileNotFoundError:
+            return None
+        except BadFile:
+            return RUNNING
+
+    def told(self, claim: Claim, kind: str, payload: Mapping[str, Any]) -> None:
+        """Writes an event about a task. One that can't be written is told of, and ends nothing."""
+        self._event(claim.task, kind, payload)
+
+    # -- the parts ----------------------------------------------------------------------------
+
+    def _begun(self, task: TaskFile, held: Lease) -> Claim:
+        runs = self.workspace.runs(task.stem)
+        folder = f"{runs}/{max(self._numbered(task.stem), default=0) + 1}"
+        files.make_folder(folder)
+        stages: Mapping[str, Any] = {}
+        problem = ""
+        try:
+            stages = self.settings.of(task)
+        except SowError as fault:
+            problem = f"{fault}\n{fault.hint}".rstrip()
+        started = self.clock()
+        kept = {"started_at": started, "stages": stages, "problem": problem, "text": task.held.text}
+        files.write(f"{folder}/{CLAIM}", json.dumps(kept) + "\n", mode=0o600)
+        return Claim(task, folder, started, stages, problem, held)
+
+    def _loaded(self, folder: str, path: str, held: Lease) -> Claim:
+        try:
+            kept = json.loads(files.contents(f"{folder}/{CLAIM}", 16 * task_file.SIZE))
+            task = TaskFile(path, text.parse(kept["text"].encode(), path))
+            return Claim(task, folder, kept["started_at"], kept["stages"], kept["problem"], held)
+        except (OSError, ValueError, KeyError, TypeError, SowError) as fault:
+            held.release()
+            raise Refused(
+                f"{folder}/{CLAIM} is not what a runner wrote: {fault}",
+                f"remove {folder}, and say in {path} how far the task is",
+            ) from fault
+
+    def _announce(self, task: TaskFile) -> None:
+        runs = self.workspace.runs(task.stem)
+        files.make_folder(os.path.dirname(runs))
+        try:
+            os.mkdir(runs)
+        except FileExistsError:
+            return
+        values = task.fields.get("input", {}).values()
+        main = next((value for value in values if isinstance(value, str)), "")
+        self._event(task, "task.created", {"input": main})
+
+    def _event(self, task: TaskFile, kind: str, payload: Mapping[str, Any]) -> None:
+        try:
+            self.events.write(kind, payload, task_id=task.id, run_id=task.fields.get("run_id"))
+        except SowError as fault:
+            self.tell(str(fault))
+
+    def _lease(self, task: TaskFile) -> Lease | None:
+        try:
+            return lease.acquire(f"{self.workspace.runs(task.stem)}/runner.lease", f"task {task.id}")
+        except lease.Held:
+            return None
+
+    def _is_held(self, stem: str) -> bool:
+        held = lease.holder(f"{self.workspace.runs(stem)}/runner.lease")
+        return held is not None and process.fate(held.holder) != "dead"
+
+    def _open(self, stem: str) -> str | None:
+        """The folder of the newest run of a task, where it has no end."""
+        newest = max(self._numbered(stem), default=0)
+        folder = f"{self.workspace.runs(stem)}/{newest}"
+        is_open = newest and os.path.exists(f"{folder}/{CLAIM}") and not os.path.exists(f"{folder}/{END}")
+        return folder if is_open else None
+
+    def _numbered(self, stem: str) -> list[int]:
+        return [int(name) for name in files.names(self.workspace.runs(stem)) if name.isdecimal()]
+
+    def _present(self, path: str, status: Status) -> TaskFile | None:
+        try:
+            task = self._read(path)
+        except FileNotFoundError:
+            return None
+        return task if task.status == status else None
+
+    def _read(self, path: str) -> TaskFile:
+        return task_file.read(path, self.workspace.roots)
+
+    def _lock(self, path: str, *, wait: bool = False) -> Lock:
+        stem = os.path.basename(path).removesuffix(task_file.SUFFIX)
+        stale = self.settings.stale_lock_seconds
+        return Lock(
+            self.workspace.lock(stem), wait_seconds=stale + PATIENCE if wait else 0.0, stale_seconds=stale,
+            tell=self.tell,
+        )  # fmt: skip
+
+
+def age(claim: Claim, now: float) -> float:
+    """How long a task has been worked on, in seconds, to the millisecond."""
+    return round(max(now - claim.started_at, 0.0), 3)

@@ -1,0 +1,440 @@
+"""Takes a claimed task through its pipeline, one stage after the other, and writes its end.
+
+Each stage is an attempt of the one runner of processes: it outlives us, its output goes to
+files, its exit status is left behind. So whoever takes a claim up goes on where it is.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import threading
+import time
+import traceback
+import uuid
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+from sow import files
+from sow.errors import SowError
+from sow.runner import attempt as folders
+from sow.runner.local import Ended, LocalRunner, NeverStarted, Running
+from sow.runner.watch import Tail, Watcher
+from sow.taskfiles import paths, stages
+from sow.taskfiles.claim import Claim, Claims, age
+from sow.taskfiles.stages import Failure, Over, Progress, Reader, Settings, Stage
+from sow.taskfiles.task_file import CANCELED, RUNNING, Status
+from sow.taskfiles.workspace import Workspace
+
+if TYPE_CHECKING:
+    from sow.clock import Clock
+
+BEFORE = "before.json"
+INTERRUPTED = "interrupted"
+"""Marks a stage that was ended to be begun again."""
+FINISHED = "finished"
+"""Marks a stage that has ended well, all of which was told."""
+TICK = 0.5
+"""How long, in seconds, a change that the kernel does not tell of can stay unseen."""
+AFTER_END = 10.0
+"""How long, in seconds, a process may live on after it said that it is done: some never end."""
+MOST_EVENTS = 1000
+"""So many events of progress a stage may cause; after that only those of another hundredth."""
+
+Kind = Literal["started", "stage", "progress", "artifact", "done", "failed", "canceled", "left", "problem"]
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Something for whoever watches a runner."""
+
+    kind: Kind
+    task_id: str
+    text: str
+    path: str = ""
+    """The task's file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a task. `left`: it goes on without us, or with the next runner."""
+
+    task_id: str
+    path: str
+    status: Status | Literal["left"]
+    error: str = ""
+
+
+@dataclass(slots=True)
+class Stop:
+    """The wish that runners end, heard by all of their waits."""
+
+    wish: Literal["", "end", "leave"] = ""
+    """`end`: stages are ended, to be begun again; `leave`: they go on by themselves."""
+    _watchers: set[Watcher] = field(default_factory=set)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def ask(self, wish: Literal["end", "leave"]) -> None:
+        """Ends every wait; may be called by a signal's handler."""
+        self.wish = wish
+        for watcher in tuple(self._watchers):
+            watcher.wake()
+
+    def add(self, watcher: Watcher) -> None:
+        """Has a wait end when the wish comes."""
+        with self._lock:
+            self._watchers.add(watcher)
+
+    def forget(self, watcher: Watcher) -> None:
+        with self._lock:
+            self._watchers.discard(watcher)
+
+
+class _Left(Exception):
+    """The task is not ours to end: it was canceled, is gone, or goes on without us."""
+
+    def __init__(self, status: Literal["canceled", "left"], text: str) -> None:
+        super().__init__(text)
+        self.status = status
+
+
+@dataclass(slots=True)
+class TaskRunner:
+    """Executes claimed tasks of a workspace; one object for all threads."""
+
+    workspace: Workspace
+    settings: Settings
+    claims: Claims
+    clock: Clock = time.time
+    watch: Callable[[Note], None] = lambda note: None
+    stop: Stop = field(default_factory=Stop)
+    runner: LocalRunner = field(default_factory=lambda: LocalRunner(base_env={}))
+    _last: dict[str, float] = field(default_factory=dict)
+    """How far each run of a task was told to be, by its folder."""
+
+    def run(self, claim: Claim) -> Outcome:
+        """Executes a claimed task to its end, whatever that is; its lease is given back. Raises nothing."""
+        try:
+            return self._run(claim)
+        finally:
+            self._last.pop(claim.folder, None)
+            claim.lease.release()
+
+    def settle(self, claim: Claim) -> None:
+        """Ends what is left of a task whose file says that it runs no more, while its runner was dead."""
+        try:
+            for folder in self._attempts(claim):
+                found = self.runner.adopt(folder)
+                if isinstance(found, Running):
+                    self.runner.stop(found, self.settings.grace_seconds)
+            self.claims.close(claim)
+            self._clean(claim, "canceled")
+        finally:
+            claim.lease.release()
+
+    def _run(self, claim: Claim) -> Outcome:
+        task = claim.task
+        self._note(claim, "started", " -> ".join(task.fields["pipeline"]))
+        try:
+            failure = self._failure(claim)
+        except _Left as left:
+            if left.status == "canceled":
+                self.claims.close(claim)
+                self._clean(claim, "canceled")
+            return self._ended(claim, left.status, str(left))
+        status: Status = "failed" if failure else "done"
+        error = _told(failure) if failure else None
+        try:
+            now = self.claims.end(claim, status, error)
+        except (FileNotFoundError, SowError) as fault:
+            what = "its file is gone" if isinstance(fault, FileNotFoundError) else str(fault)
+            return self._ended(claim, "left", f"its end ({status}) can't be written: {what}")
+        if now != status:
+            return self._ended(claim, "left" if now in ("queued", "running") else now, f"its file says {now}")
+        self._clean(claim, status)
+        if failure:
+            payload = {"error": failure.error, "stack": failure.stack}
+            self.claims.told(claim, "task.failed", payload)
+            return self._ended(claim, status, error or "")
+        took = age(claim, self.clock())
+        self.claims.told(claim, "task.completed", {"duration_sec": took})
+        return self._ended(claim, status, f"{took:.1f} s")
+
+    def _failure(self, claim: Claim) -> Failure | None:
+        """Takes the task through its pipeline; gives what failed. Raises _Left."""
+        if problem := claim.problem or paths.clash(claim.task, self.workspace):
+            return Failure(problem)
+        for number, name in enumerate(claim.task.fields["pipeline"], 1):
+            if name not in claim.stages:
+                self._skip(claim, name)
+                continue
+            try:
+                failure = self._stage(claim, number, name)
+            except SowError as fault:
+                failure = Failure(f"{fault}\n{fault.hint}".rstrip())
+            except _Left:
+                raise
+            except Exception as fault:
+                # A handler of somebody else's: its fault is this task's alone.
+                failure = Failure(f"{type(fault).__name__}: {fault}", traceback.format_exc())
+            if failure:
+                return Failure(f"stage {name}: {failure.error}", failure.stack)
+        return None
+
+    def _skip(self, claim: Claim, name: str) -> None:
+        why = stages.skipped(name, claim.task, self.settings.stages) or f"stages.{name}.enabled"
+        self._progress(claim, name, Progress(1.0, f"passed over: {why} is false"))
+
+    # -- one stage ----------------------------------------------------------------------------
+
+    def _stage(self, claim: Claim, number: int, name: str) -> Failure | None:
+        config = claim.stages[name]
+        if any(os.path.exists(f"{folder}/{FINISHED}") for folder in self._attempts(claim, number)):
+            return None
+        handler = stages.handler(config["handler"])
+        found = self._found(claim, number)
+        folder = found.folder if found else self._new(claim, number, name)
+        stage = self._described(claim, name, config, folder)
+        begun_now = found is None
+        if found is None:
+            self._check_wanted(claim)
+            start = handler.start(stage)
+            self._make_ready(stage)
+            self._progress(claim, name, Progress(0.0, "begun"))
+            found = self.runner.start(
+                start.command, os.path.basename(stage.scratch), stage.scratch, start.environment
+            )
+            writes = start.writes
+        else:
+            writes = handler.start(stage).writes
+        failure = self._followed(claim, stage, found, handler.reader(stage), begun_now=begun_now)
+        return failure or self._finished(claim, stage, writes)
+
+    def _found(self, claim: Claim, number: int) -> Running | Ended | None:
+        """What an earlier runner has begun of this stage; None where it is to be begun."""
+        mine = self._attempts(claim, number)
+        if not mine:
+            return None
+        found = self.runner.adopt(mine[-1])
+        if os.path.exists(f"{mine[-1]}/{INTERRUPTED}"):
+            if isinstance(found, Running):
+                self.runner.stop(found, self.settings.grace_seconds)
+            return None
+        return None if isinstance(found, NeverStarted) else found
+
+    def _attempts(self, claim: Claim, number: int | str = r"\d+") -> list[str]:
+        """The folders of the stages that were begun, or of the one that is `number`, in their order."""
+        names = [name for name in files.names(claim.folder) if re.match(rf"{number}\.\d+-", name)]
+        return [f"{claim.folder}/{name}" for name in sorted(names, key=_order)]
+
+    def _new(self, claim: Claim, number: int, name: str) -> str:
+        """The folder of a new attempt; its name is one on the whole machine, for it marks processes."""
+        tries = len(self._attempts(claim, number))
+        safe = re.sub(r"[^A-Za-z0-9_-]", "_", name)[:40]
+        folder = f"{claim.folder}/{number}.{tries + 1}-{safe}-{uuid.uuid4().hex[:12]}"
+        os.makedirs(folder, mode=0o700)
+        return folder
+
+    def _described(self, claim: Claim, name: str, config: Mapping[str, Any], folder: str) -> Stage:
+        fields, place = claim.task.fields, self.workspace
+        outputs = fields.get("output", {})
+        return Stage(
+            name=name,
+            config=config,
+            task_id=claim.task.id,
+            run_id=claim.run_id,
+            input={key: paths.meant(value, place) for key, value in fields.get("input", {}).items()},
+            output={key: place.path(path) if path else None for key, path in outputs.items()},
+            snapshot=claim.task.snapshot,
+            root=place.root,
+            workspace=place.folder,
+            tmp=place.tmp(claim.task.stem),
+            scratch=folder,
+        )
+
+    def _make_ready(self, stage: Stage) -> None:
+        """Makes the folders that the stage writes to, and notes what its files are before."""
+        for path in filter(None, stage.output.values()):
+            files.make_folder(os.path.dirname(path))
+        files.make_folder(stage.tmp)
+        before = {"input": paths.signs(paths.inputs(stage)), "output": paths.signs(stage.output)}
+        files.write(f"{stage.scratch}/{BEFORE}", json.dumps(before) + "\n", flushed=False)
+
+    def _followed(
+        self, claim: Claim, stage: Stage, found: Running | Ended, reader: Reader, *, begun_now: bool
+    ) -> Failure | None:
+        path = f"{stage.scratch}/{folders.TRANSCRIPT}"
+        # What was printed before a runner took the stage up was told by the one before it, or is late.
+        printed = 0 if begun_now else _size(path)
+        ears = _Ears(Tail(path), reader, lambda report: self._progress(claim, stage.name, report), printed)
+        if isinstance(found, Running):
+            failure = self._waited(claim, stage, found, ears)
+            left = self.runner.stop(found, self.settings.grace_seconds)
+            if failure:
+                return failure
+        else:
+            self.runner.sweep(found.attempt)
+            left = found.exit
+        failure = ears.hear(final=True)
+        status = 0 if ears.kept_on else left.status if left else None
+        return failure or reader.end(status, folders.end_of(f"{stage.scratch}/{folders.STDERR}"))
+
+    def _waited(self, claim: Claim, stage: Stage, running: Running, ears: _Ears) -> Failure | None:
+        """Waits for the end of a stage's process; gives why it is to be ended before. Raises _Left."""
+        limit = stage.config.get("timeout_seconds")
+        ends_at = os.stat(f"{stage.scratch}/{BEFORE}").st_mtime + limit if limit else float("inf")
+        looked = 0.0
+        with Watcher() as watcher:
+            self.stop.add(watcher)
+            try:
+                watcher.add_process(running)
+                watcher.add_folder(stage.scratch)
+                watcher.add_folder(self.workspace.tasks)
+                while True:
+                    if self.stop.wish:
+                        self._leave(stage, running)
+                    if time.monotonic() >= looked + TICK:
+                        looked = time.monotonic()
+                        self._check_wanted(claim, stage, running)
+                    if time.time() >= ends_at:
+                        return Failure(f"it took longer than timeout_seconds, {limit:g} s, and was ended")
+                    seen = watcher.wait(min(TICK, max(ends_at - time.time(), 0.0)))
+                    if failure := ears.hear():
+                        return failure
+                    if ("process", running.attempt) in seen or ears.keeps_on():
+                        return None
+                    if ("folder", self.workspace.tasks) in seen:
+                        looked = 0.0
+            finally:
+                self.stop.forget(watcher)
+
+    def _leave(self, stage: Stage, running: Running) -> None:
+        if self.stop.wish == "end":
+            # First the mark: killed in between, what was begun is not taken for the stage's end.
+            files.write(f"{stage.scratch}/{INTERRUPTED}", "")
+            self.runner.stop(running, self.settings.grace_seconds)
+            raise _Left("left", f"stage {stage.name} was ended; the next run begins it again")
+        raise _Left("left", f"stage {stage.name} goes on by itself; the next run takes it up")
+
+    def _check_wanted(self, claim: Claim, stage: Stage | None = None, running: Running | None = None) -> None:
+        """Raises _Left where the task was canceled, or nobody wants it any more; its process is ended."""
+        if running is None and self.stop.wish:
+            raise _Left("left", "the next run takes it up")
+        status = self.claims.status(claim)
+        if status == RUNNING:
+            return
+        if running:
+            self.runner.stop(running, self.settings.grace_seconds)
+        why = "its file is gone" if status is None else "canceled"
+        if status not in (None, CANCELED):
+            why = f"its file says {status}"
+        if stage:
+            self._progress(claim, stage.name, Progress(self._last.get(claim.folder, 0.0), why))
+        raise _Left("canceled", why)
+
+    def _finished(self, claim: Claim, stage: Stage, writes: Iterable[str]) -> Failure | None:
+        """What is wrong with what a stage left, though it ended well; tells what it has written."""
+        before = json.loads(files.contents(f"{stage.scratch}/{BEFORE}", 1 << 24))
+        now = paths.signs(paths.inputs(stage))
+        for name, sign in before["input"].items():
+            if now.get(name) != sign:
+                path = paths.inputs(stage)[name]
+                return Failure(f"the input {name} ({path}) was changed meanwhile: inputs are never modified")
+        outputs = paths.signs(stage.output)
+        for kind in writes:
+            if stage.output.get(kind) and kind not in outputs:
+                return Failure(f"it ended well and has not written {kind} ({stage.output[kind]})")
+        for kind, sign in outputs.items():
+            if before["output"].get(kind) != sign:
+                path = str(claim.task.fields["output"][kind])
+                self.claims.told(claim, "artifact.written", {"path": path, "kind": kind})
+                self._note(claim, "artifact", f"{kind}: {path}")
+        self._progress(claim, stage.name, Progress(1.0, "done"))
+        files.write(f"{stage.scratch}/{FINISHED}", "", flushed=False)
+        return None
+
+    # -- telling ------------------------------------------------------------------------------
+
+    def _progress(self, claim: Claim, name: str, report: Progress) -> None:
+        self._last[claim.folder] = report.progress
+        payload = {"stage": name, "progress": report.progress, "msg": report.msg}
+        self.claims.told(claim, "stage.progress", payload)
+        edge = report.progress in (0.0, 1.0)
+        text = f"{name} {report.progress:.0%} {report.msg}".rstrip()
+        self._note(claim, "stage" if edge else "progress", text)
+
+    def _note(self, claim: Claim, kind: Kind, text: str) -> None:
+        self.watch(Note(kind, claim.task.id, text, claim.task.path))
+
+    def _ended(self, claim: Claim, status: Status | Literal["left"], text: str) -> Outcome:
+        kind: Any = status
+        self._note(claim, kind, text)
+        return Outcome(claim.task.id, claim.task.path, status, text if status == "failed" else "")
+
+    def _clean(self, claim: Claim, status: Status) -> None:
+        keep = self.settings.keep_tmp
+        if keep == "never" or (keep == "failed" and status != "failed"):
+            shutil.rmtree(self.workspace.tmp(claim.task.stem), ignore_errors=True)
+
+
+@dataclass(slots=True)
+class _Ears:
+    """Hears what a stage prints: each progress once, and not without an end."""
+
+    tail: Tail
+    reader: Reader
+    tell: Callable[[Progress], None]
+    told_before: int
+    """So many bytes were printed before we came: they are read, and not told."""
+    count: int = 0
+    last: Progress | None = None
+    over_at: float = 0.0
+    """When it said that it has come to its end; 0 while it hasn't."""
+    kept_on: bool = False
+    """Whether its process had to be ended after that."""
+
+    def hear(self, *, final: bool = False) -> Failure | None:
+        """Takes in what is new; gives the failure that ends the stage."""
+        for line in self.tail.read(final=final):
+            for report in self.reader.read(line):
+                match report:
+                    case Failure():
+                        return report
+                    case Over():
+                        self.over_at = time.monotonic()
+                    case Progress() if self._counts(report):
+                        self.tell(report)
+        return None
+
+    def keeps_on(self) -> bool:
+        """Whether its process has lived on for too long after its end."""
+        self.kept_on = bool(self.over_at) and time.monotonic() > self.over_at + AFTER_END
+        return self.kept_on
+
+    def _counts(self, report: Progress) -> bool:
+        last, self.count = self.last, self.count + 1
+        many = self.count > MOST_EVENTS and last and abs(report.progress - last.progress) < 0.01
+        if many or report == last or self.tail.offset <= self.told_before:
+            return False
+        self.last = report
+        return True
+
+
+def _told(failure: Failure) -> str:
+    """An error as the task's file has it: what failed, and the whole stack."""
+    return f"{failure.error}\n\n{failure.stack}" if failure.stack else failure.error
+
+
+def _size(path: str) -> int:
+    try:
+        return os.stat(path).st_size
+    except FileNotFoundError:
+        return 0
+
+
+def _order(name: str) -> tuple[int, int]:
+    number, _, rest = name.partition(".")
+    return int(number), int(rest.partition("-")[0])

@@ -1,0 +1,283 @@
+"""The stages of a task: how each is configured, and what does it.
+
+    <repository>/.sow/config.yaml  stages.<name>     widest
+    workspace/config.yaml          stages.<name>
+    the task's config_snapshot     stages.<name>     has the last word
+
+A handler starts no process: it says what to run, and what a line of output and the end mean.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Protocol, cast
+
+import sow_schemas
+from sow import document, find
+from sow.config import RepositoryConfig
+from sow.document import Document, faults
+from sow.errors import NotFound, Refused
+from sow.nearest import did_you_mean
+from sow.taskfiles.task_file import TaskFile
+from sow.taskfiles.workspace import Workspace
+from sow_executors.base import Command
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
+    from sow_schemas import documents
+
+GROUP = "sow.stages"
+"""The entry point group of handlers of other people's."""
+
+HANDLERS: dict[str, str] = {
+    "agent": "sow.taskfiles.agent:Agent",
+    "python": "sow.taskfiles.handlers:Python",
+    "shell": "sow.taskfiles.handlers:Shell",
+}
+"""Handler names in configuration, and the class that is it."""
+
+SCHEMA = "workspace_config"
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One stage of one task, with all that a handler may know: paths are absolute."""
+
+    name: str
+    config: Mapping[str, Any]
+    """Its entry under `stages`."""
+    task_id: str
+    run_id: str | None
+    input: Mapping[str, Any]
+    output: Mapping[str, str | None]
+    snapshot: Mapping[str, Any]
+    """The task's `config_snapshot`."""
+    root: str
+    """Where the command runs."""
+    workspace: str
+    tmp: str
+    """A folder of the task's own, for what is needed meanwhile."""
+    scratch: str
+    """A folder of this stage's own, which bears its process's output."""
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """What placeholders stand for."""
+        return {
+            "input": self.input, "output": self.output, "config": self.snapshot, "task_id": self.task_id,
+            "run_id": self.run_id, "stage": self.name, "tmp": self.tmp, "workspace": self.workspace,
+            "root": self.root,
+        }  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """What is run for a stage."""
+
+    command: Command
+    environment: Mapping[str, str]
+    """All of it."""
+    writes: tuple[str, ...] = ()
+    """The outputs, by kind, that must be there when it has ended well."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """A stage got on."""
+
+    progress: float
+    """From 0 to 1."""
+    msg: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A stage did not end well."""
+
+    error: str
+    stack: str = ""
+    """Where in a program, or what it printed; empty where that is not known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Over:
+    """A stage has come to its end, well or not: a process that lives on is ended after a while."""
+
+
+Heard = Progress | Failure | Over
+
+
+class Reader(Protocol):
+    """Understands the output of one stage."""
+
+    def read(self, line: str) -> list[Heard]:
+        """What one line of standard output tells; [] for nothing. A Failure ends the stage. Never raises."""
+        ...
+
+    def end(self, status: int | None, stderr: str) -> Failure | None:
+        """How the stage ended: None for well.
+
+        `status`: the exit code, negative for a signal, None where it is lost; `stderr`: its end.
+        """
+        ...
+
+
+class Handler(Protocol):
+    """How stages of one kind are done. One object, no state."""
+
+    def check(self, config: Mapping[str, Any]) -> None:
+        """Raises Refused where an entry under `stages` lacks something or is wrong."""
+        ...
+
+    def start(self, stage: Stage) -> Start:
+        """What to run. Raises SowError where it can't be said."""
+        ...
+
+    def reader(self, stage: Stage) -> Reader:
+        """A fresh reader for one stage."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """A workspace's settings, read from its `config.yaml` and its repository's."""
+
+    stages: Mapping[str, documents.Stage] = field(default_factory=dict)
+    files: tuple[str, ...] = ()
+    """Where stages are looked for, the nearest first."""
+    jobs: int = 1
+    keep_tmp: documents.KeepTmp = "failed"
+    stale_lock_seconds: float = 60.0
+    grace_seconds: float = 8.0
+
+    @classmethod
+    def read(cls, workspace: Workspace) -> Settings:
+        """Raises Refused for a bad file, with the line."""
+        held = _own(workspace.config)
+        place = find.maybe_place(workspace.root)
+        wide = RepositoryConfig.read(place.main).stages if place else {}
+        default = cls()
+        return cls(
+            merged(wide, held.get("stages", {})),
+            (workspace.config, *([f"{place.main}/.sow/config.yaml"] if place else [])),
+            held.get("jobs", default.jobs),
+            held.get("keep_tmp", default.keep_tmp),
+            held.get("stale_lock_seconds", default.stale_lock_seconds),
+            held.get("grace_seconds", default.grace_seconds),
+        )
+
+    def of(self, task: TaskFile) -> dict[str, documents.Stage]:
+        """The stages of a task's pipeline that it does not pass over, each checked with its handler.
+
+        Raises Refused and NotFound for what is configured badly or nowhere.
+        """
+        own = task.snapshot.get("stages", {})
+        check_stages(own, task)
+        stages = merged(self.stages, own)
+        pipeline = task.fields["pipeline"]
+        if twice := next((name for name in pipeline if pipeline.count(name) > 1), ""):
+            raise Refused(
+                f"stage {twice} stands in the pipeline twice", "give the second one a name of its own"
+            )
+        found = {name: self._of(name, stages) for name in pipeline if not skipped(name, task, stages)}
+        for name, config in found.items():
+            _checked(name, config)
+        return found
+
+    def _of(self, name: str, stages: Mapping[str, documents.Stage]) -> documents.Stage:
+        if name in stages:
+            return stages[name]
+        where = " or ".join((*self.files, "the task's config_snapshot"))
+        raise NotFound(
+            f"stage {name} is configured nowhere",
+            f"{did_you_mean(name, stages)}say how it is done under stages.{name} in {where}",
+        )
+
+
+def merged(
+    wide: Mapping[str, documents.Stage], near: Mapping[str, documents.Stage]
+) -> dict[str, documents.Stage]:
+    """Both, the nearer one key by key before the wider; as a whole where it names a handler of its own."""
+    found: dict[str, Any] = {**wide}
+    for name, config in near.items():
+        found[name] = config if "handler" in config else {**wide.get(name, {}), **config}
+    return found
+
+
+def skipped(name: str, task: TaskFile, stages: Mapping[str, documents.Stage]) -> str:
+    """The setting that has a stage passed over; empty where it is to be done."""
+    own = task.snapshot.get(name)
+    if isinstance(own, dict) and own.get("enabled") is False:
+        return f"config_snapshot.{name}.enabled"
+    return f"stages.{name}.enabled" if stages.get(name, {}).get("enabled") is False else ""
+
+
+def check_stages(own: Any, task: TaskFile) -> None:
+    """Raises Refused where the `stages` of a task's `config_snapshot` are not as their schema has them."""
+    value = {"stages": own}
+    if sow_schemas.valid(SCHEMA, value):
+        return
+    first = sow_schemas.problems(SCHEMA, value)[0]
+    line, _ = task.held.line(("config_snapshot", *first.path))
+    raise Refused(f"{task.path}:{line}: config_snapshot.{first.where}: {first.message}", first.hint)
+
+
+def _own(path: str) -> dict[str, Any]:
+    try:
+        held = document.read_file(path)
+    except FileNotFoundError:
+        return {}
+    known = sow_schemas.fields(SCHEMA)
+    value = {key: part for key, part in held.value.items() if key in known and part is not None}
+    if not sow_schemas.valid(SCHEMA, value):
+        raise faults.refusal(SCHEMA, value, path, Document(held.text, held.value, False, path))
+    return value
+
+
+def _checked(name: str, config: documents.Stage) -> None:
+    if "handler" not in config:
+        hint = f"add it: stages.{name}.handler, one of {', '.join(names())}"
+        raise Refused(f"stages.{name}: no handler is named", hint)
+    try:
+        handler(config["handler"]).check(config)
+    except Refused as fault:
+        raise Refused(f"stages.{name}: {fault}", fault.hint) from fault
+
+
+# -- the registry ----------------------------------------------------------------------------------
+
+
+def names() -> Sequence[str]:
+    """The handlers that can be configured, ours and others'."""
+    return sorted({*HANDLERS, *_installed()})
+
+
+def handler(name: str) -> Handler:
+    """The handler of that name. Raises NotFound, and Refused where one of somebody else's can't be loaded."""
+    if name in HANDLERS:
+        module, _, attribute = HANDLERS[name].partition(":")
+        return cast(Callable[[], Handler], getattr(import_module(module), attribute))()
+    others = _installed()
+    if name not in others:
+        raise NotFound(
+            f"no stage handler is called {name}",
+            f"{did_you_mean(name, names())}the handlers: {', '.join(names())}",
+        )
+    try:
+        return cast(Callable[[], Handler], others[name].load())()
+    except Exception as error:
+        raise Refused(
+            f"stage handler {name} ({others[name].value}) can't be loaded: {error}",
+            "mend or remove that package",
+        ) from error
+
+
+@cache
+def _installed() -> dict[str, EntryPoint]:
+    from importlib.metadata import entry_points
+
+    return {point.name: point for point in entry_points(group=GROUP) if point.name not in HANDLERS}

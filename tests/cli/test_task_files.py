@@ -1,0 +1,264 @@
+"""`sow run` where there are task files and no project, and `sophia-cli`: what they say, and how they exit."""
+
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pexpect
+import pytest
+import yaml
+from tests.cli.parts import Person, Said, changed, everything, with_project
+from tests.forked import sow_of
+from tests.taskfiles.parts import Place, until
+
+from sow import cli
+
+COMMANDS = {
+    "one": {"handler": "shell", "command": "cp {input.text} {output.result}"},
+    "bad": {"handler": "shell", "command": "echo why >&2; exit 3"},
+    "slow": {"handler": "shell", "command": "echo x > {output.result}; echo progress 0.5; sleep 60"},
+}
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    made = Place(tmp_path / "studio")
+    made.configure(COMMANDS, grace_seconds=2)
+    return made
+
+
+@pytest.fixture
+def who(place: Place, tmp_path: Path) -> Person:
+    return Person(place.root, tmp_path / "home")
+
+
+def sophia(who: Person, *words: str) -> Said:
+    with who.inside() as (out, err):
+        code = cli.main_of_sophia(list(words))
+        sys.stdout.flush()
+        sys.stderr.flush()
+        return Said(code, read(out), read(err))
+
+
+def read(held: io.BytesIO) -> str:
+    return held.getvalue().decode()
+
+
+def test_a_run_tells_each_step_in_a_line(place: Place, who: Person) -> None:
+    place.add()
+    assert who.done("run") == sophia_like(
+        "[t1] one\n[t1] one 0% begun\n[t1] result: workspace/outputs/t1.txt\n[t1] one 100% done\n", place
+    )
+    assert who.done("run") == "Nothing is queued.\n"
+    assert who.done("run", "--task", "t1") == "Task t1 is done already.\n"
+
+
+def sophia_like(lines: str, place: Place) -> str:
+    """The lines of a run, and the end of it with the time that it took."""
+    (ended,) = place.events("task.completed")
+    return f"{lines}[t1] done: {ended['payload']['duration_sec']:.1f} s\n1 done.\n"
+
+
+def test_both_programs_do_the_same_from_the_workspace_and_from_above_it(place: Place, who: Person) -> None:
+    calls: dict[str, Callable[[], Said]] = {
+        "t1": lambda: who.sow("run"),
+        "t2": lambda: who.at("workspace").sow("run"),
+        "t3": lambda: sophia(who, "run"),
+        "t4": lambda: sophia(who.at("workspace"), "run", "--task", "t4"),
+        "t5": lambda: sophia(who.at("/"), "run", "--workspace", str(place.folder)),
+    }
+    for task_id, call in calls.items():
+        place.add(task_id)
+        said = call()
+        assert (said.code, said.err) == (0, "")
+        assert said.out.splitlines()[-1] == "1 done."
+        assert place.result(task_id) == "the input\n"
+
+
+def test_a_project_goes_before_task_files(tmp_path: Path) -> None:
+    who = with_project(tmp_path)
+    place = Place(who.folder)
+    path = place.add()
+    before = path.read_bytes()
+    assert "There is no task yet" in who.done("run")
+    assert path.read_bytes() == before
+
+
+def test_one_task_is_run_by_its_id_or_its_file(place: Place, who: Person) -> None:
+    place.add("t1")
+    place.add("t2")
+    assert who.sow("run", "--task", "t2").code == 0
+    assert (place.task("t1")["status"], place.task("t2")["status"]) == ("queued", "done")
+    assert who.sow("run", "--task", "20260206_t1").code == 0
+    assert place.task("t1")["status"] == "done"
+
+
+def test_a_failure_is_told_in_a_line_and_makes_the_exit_code_1(place: Place, who: Person) -> None:
+    place.add(pipeline=("bad",))
+    said = who.sow("run")
+    assert (said.code, said.err) == (1, "")
+    assert said.out.splitlines()[-2:] == ["[t1] failed: stage bad: it ended with exit code 3", "1 failed."]
+
+
+def test_json_is_an_object_a_line(place: Place, who: Person) -> None:
+    place.add()
+    rows = [json.loads(line) for line in who.done("run", "--json").splitlines()]
+    assert [row["kind"] for row in rows] == ["started", "stage", "artifact", "stage", "done", "ended"]
+    assert rows[-1] == {
+        "kind": "ended", "done": 1, "failed": 0, "canceled": 0, "left": 0, "bad_files": 0, "exit_code": 0,
+    }  # fmt: skip
+    assert {row["file"] for row in rows[:-1]} == {str(place.folder / "tasks/20260206_t1.task.json")}
+
+
+def test_a_dry_run_changes_nothing(place: Place, who: Person) -> None:
+    place.add()
+    before = everything(place.root)
+    assert who.done("run", "--dry-run") == "would run [t1] 20260206_t1.task.json\n"
+    assert json.loads(sophia(who, "run", "--dry-run", "--json").out)[0]["id"] == "t1"
+    assert changed(before, everything(place.root)) == []
+
+
+@pytest.fixture
+def mixed(place: Place) -> Place:
+    """Tasks in every state that a command can mean by mistake."""
+    place.add("failed", status="failed")
+    place.add("canceled", status="canceled")
+    place.add("running", status="running")
+    place.write("20260101_twice", place.add("twice", status="done").read_text())
+    place.write("20260101_bad", '{"task_id": "bad",\n "status": "qeued", "pipeline": []}')
+    return place
+
+
+REFUSED: list[Any] = [
+    ("run --task fialed", 3, "task not found: fialed", "did you mean failed? the tasks: cancel"),
+    ("run --task failed", 4, "task failed is failed", 'to do it again, write "status": "queued" into '),
+    ("run --task canceled", 4, "task canceled is canceled", 'to do it again, write "status": "queued" into '),
+    ("run --task running", 6, "task running is run by another program", "wait for it; if nothing runs it"),
+    ("run --task twice", 4, "2 task files have the id twice: 2026010", "name one by its file: --task 2026"),
+    ("run --task bad", 4, "{tasks}/20260101_bad.task.json:2:12: status: ", "did you mean `queued`?"),
+    ("run --budget 3", 2, "--budget: task files tell no prices", "leave it out; a stage may have a timeout"),
+    ("run --jobs 0", 2, "--jobs: 0 is no whole number from 1 to 256", "see `{name} run --help`"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("line", "code", "message", "hint"), REFUSED, ids=[row[0] for row in REFUSED])
+@pytest.mark.parametrize("name", ["sow", "sophia-cli"])
+def test_what_can_not_be_run_is_told_in_two_lines_and_changes_no_byte(
+    mixed: Place, who: Person, name: str, line: str, code: int, message: str, hint: str
+) -> None:
+    before = everything(mixed.root)
+    said = who.sow(*line.split()) if name == "sow" else sophia(who, *line.split())
+    if name == "sophia-cli" and "--budget" in line:
+        message, hint = "no such option: --budget", "did you mean"
+    assert said.code == code
+    first, second = said.told[1]
+    assert first.startswith(f"{name}: {message.format(tasks=mixed.folder / 'tasks')}")
+    assert second.startswith(" " * (len(name) + 2) + hint.format(name=name))
+    assert changed(before, everything(mixed.root)) == []
+
+
+def test_a_bad_file_among_good_ones_is_told_on_standard_error(mixed: Place, who: Person) -> None:
+    mixed.add("good")
+    said = who.sow("run")
+    assert said.code == 1
+    assert said.out.splitlines()[-1] == "1 done, 1 can't be read."
+    (told,) = said.err.splitlines()
+    assert told.startswith(f"! {mixed.folder}/tasks/20260101_bad.task.json:2:12: status: ")
+
+
+def test_settings_that_are_wrong_are_told_with_their_line(place: Place, who: Person) -> None:
+    (place.folder / "config.yaml").write_text("stages:\n  one:\n    handlr: shell\n")
+    place.add()
+    before = everything(place.root)
+    said = who.sow("run")
+    assert said.told[0] == 4
+    assert said.told[1][0] == f"sow: {place.folder}/config.yaml:3: stages.one.handlr: is not a known field"
+    assert said.told[1][1].startswith("     did you mean `handler`?")
+    assert changed(before, everything(place.root)) == []
+
+
+def test_sophia_cli_says_where_it_looked(tmp_path: Path) -> None:
+    code, told = sophia(Person(tmp_path, tmp_path), "run").told
+    assert (code, told) == (3, [
+        f"sophia-cli: no folder tasks/ in {tmp_path} or {tmp_path}/workspace",
+        "            make it: `mkdir -p workspace/tasks`, or name the workspace: --workspace DIR",
+    ])  # fmt: skip
+    code, told = sophia(Person(tmp_path, tmp_path), "rum").told
+    assert (code, told) == (2, [
+        "sophia-cli: no such command: sophia-cli rum", "            did you mean `sophia-cli run`?",
+    ])  # fmt: skip
+
+
+def test_a_shell_is_offered_the_tasks_of_the_workspace(place: Place, who: Person) -> None:
+    place.add("t1", status="done")
+    place.add("t2")
+    for name, line in (("sow", "sow run --task t"), ("sophia-cli", "sophia-cli run --task t")):
+        variable = f"_{name.upper().replace('-', '_')}_COMPLETE"
+        count = str(len(line.split()) - 1)
+        there = who.at(".", **{variable: "bash_complete"}, COMP_WORDS=line, COMP_CWORD=count)
+        said = there.sow() if name == "sow" else sophia(there)
+        assert [each.partition(",")[2] for each in said.out.splitlines()] == ["t2", "t1"]
+
+
+def test_a_project_that_runs_loads_nothing_of_task_files(tmp_path: Path) -> None:
+    who = with_project(tmp_path)
+    code = (
+        "import sys; from sow.cli import main; main(['run']);"
+        "print([name for name in sys.modules if 'taskfiles' in name or 'task_files' in name])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=who.folder, env=who.environment, capture_output=True, text=True,
+        check=True,
+    )  # fmt: skip
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_ctrl_c_ends_the_stage_and_the_next_run_begins_it_again(place: Place, who: Person) -> None:
+    path = place.add(pipeline=("slow",))
+    words = ("run", "--watch")
+    child: Any = pexpect.spawn(
+        sys.executable, ["-m", "sow", *words], cwd=str(who.folder), env=who.environment, encoding="utf-8",
+        timeout=30, preexec_fn=sow_of(words, who.environment),
+    )  # fmt: skip
+    try:
+        child.expect_exact("[t1] slow 50%")
+        child.sendintr()
+        child.expect_exact("Ending the stages; once more to leave them running.")
+        child.expect_exact("[t1] left: stage slow was ended; the next run begins it again")
+        child.expect_exact("1 left.")
+        child.expect(pexpect.EOF)
+        child.close()
+        assert child.exitstatus == 130
+    finally:
+        child.close(force=True)
+    assert json.loads(path.read_text())["status"] == "running"
+    (place.folder / "config.yaml").write_text(yaml.safe_dump({"stages": COMMANDS}))
+    second = subprocess.Popen(
+        [sys.executable, "-m", "sow", "run"], cwd=who.folder, env=who.environment, stdout=subprocess.PIPE,
+        text=True, preexec_fn=sow_of(("run",), who.environment),
+    )  # fmt: skip
+    until(lambda: len(list((place.folder / "runs").rglob("go"))) == 2)
+    path.write_text(path.read_text().replace('"running"', '"canceled"'))
+    assert second.communicate(timeout=30)[0].splitlines()[-1] == "1 canceled."
+    assert second.returncode == 0
+
+
+def test_who_no_longer_reads_along_stops_no_task(place: Place, who: Person) -> None:
+    for task_id in ("t1", "t2"):
+        place.add(task_id)
+    run = subprocess.Popen(
+        [sys.executable, "-m", "sow", "run"], cwd=who.folder, env=who.environment, stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE, preexec_fn=sow_of(("run",), who.environment),
+    )  # fmt: skip
+    assert run.stdout
+    assert run.stderr
+    run.stdout.close()
+    assert (run.stderr.read(), run.wait(30)) == (b"", 0)
+    run.stderr.close()
+    assert [place.task(task_id)["status"] for task_id in ("t1", "t2")] == ["done", "done"]
