@@ -248,6 +248,14 @@ def branches(ctx: click.Context) -> Words:
 
 
 @_completing
+def formats(ctx: click.Context) -> Words:
+    """The formats of other task systems."""
+    from sow.formats.known import FORMATS
+
+    return [(name, "") for name in FORMATS]
+
+
+@_completing
 def schemas(ctx: click.Context) -> Words:
     """The names of the schemas."""
     import sow_schemas

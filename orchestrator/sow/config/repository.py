@@ -41,6 +41,14 @@ class WorktreeConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class FormatsConfig:
+    """How tasks of other systems are taken in."""
+
+    agent: str = ""
+    agents: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class CapsConfig:
     """How much an attempt may use."""
 
@@ -81,6 +89,8 @@ class RepositoryConfig:
     finish: FinishConfig = FinishConfig()
     worktree: WorktreeConfig = WorktreeConfig()
     caps: CapsConfig = CapsConfig()
+    formats: FormatsConfig = FormatsConfig()
+    task_types: Mapping[str, documents.TaskTypeConfig] = field(default_factory=dict)
 
     @classmethod
     def read(cls, main: str) -> RepositoryConfig:
@@ -105,4 +115,6 @@ class RepositoryConfig:
                 worktree.get("ports", 0),
             ),
             caps=CapsConfig.of(file),
+            formats=FormatsConfig(**held.get("formats", {})),
+            task_types=held.get("task_types", {}),
         )

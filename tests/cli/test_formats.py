@@ -1,0 +1,341 @@
+"""`sow import`, `sow export`, `sow sync`: what comes in, what goes out, what stays as it is."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import pytest
+from tests.cli.parts import Person, changed, everything, with_project
+from tests.core.parts import events, temporary
+
+from sow import files, journal
+from sow.formats import planning
+from sow.store import Store
+
+LIST = "list.json"
+
+
+def record(task_id: str, **keys: Any) -> dict[str, Any]:
+    return {
+        "task_id": task_id, "description": f"Do {task_id}", "status": "PENDING", "task_type": "implementer",
+        **keys,
+    }  # fmt: skip
+
+
+@pytest.fixture
+def who(tmp_path: Path) -> Person:
+    made = with_project(tmp_path)
+    return made.at(made.store().layout.folder)
+
+
+def put(who: Person, *records: Any, **above: Any) -> None:
+    held = {**above, "tasks": list(records)} if above else list(records)
+    who.write(LIST, json.dumps(held, indent=2) + "\n")
+
+
+def held(who: Person) -> Any:
+    return json.loads((who.folder / LIST).read_text())
+
+
+def edit(who: Person, task_id: str, **keys: Any) -> None:
+    """What somebody else writes into the list."""
+    there = held(who)
+    for one in there["tasks"] if isinstance(there, dict) else there:
+        if one["task_id"] == task_id:
+            one.update(keys)
+    who.write(LIST, json.dumps(there, indent=2) + "\n")
+
+
+def told(who: Person, *words: str, code: int = 0) -> Any:
+    said = who.sow(*words, "--json")
+    assert (said.code, said.err) == (code, ""), said
+    return json.loads(said.out)
+
+
+# -- import ----------------------------------------------------------------------------------------
+
+
+def test_a_list_comes_in_whole_and_a_second_time_nothing_happens(who: Person) -> None:
+    put(
+        who,
+        record(
+            "a", description="First line\n\nand more", priority="HIGH", params={"n": 1}, theirs={"x": [1]}
+        ),
+        record("b", depends_on=["a"], status="CLAIMED", assigned_to="Agent-3", original_line=4),
+        record("c", status="COMPLETED", result={"status": "success", "message": "ok", "data": {}}),
+        version=3,
+    )
+    before = (who.folder / LIST).read_bytes()
+    done = told(who, "import", LIST)
+    assert done["added"] == [{"id": i, "task": t} for i, t in (("a", "010"), ("b", "020"), ("c", "030"))]
+    store = who.store()
+    first, second, third = store.tasks().tasks
+    assert (first.name, first.priority, first.params) == ("First line", "high", {"n": 1})
+    assert store.description(first) == "First line\n\nand more\n"
+    assert second.depends_on == ["010"]
+    assert second.question
+    assert second.question["text"].startswith("Agent-3 is at work on it (CLAIMED)")
+    assert (third.status, third.result) == ("completed", {"status": "success", "message": "ok", "data": {}})
+    kinds = [(event["task_id"], event["type"]) for event in events(store) if event["task_id"]]
+    assert kinds == [
+        ("010", "task.created"), ("020", "task.created"), ("020", "task.paused"), ("030", "task.created"),
+        ("030", "task.completed"),
+    ]  # fmt: skip
+    assert who.done("validate").startswith("Valid: the project, 3 phases, 3 tasks")
+
+    there = everything(who.folder)
+    assert [one["task"] for one in told(who, "import", LIST)["same"]] == ["010", "020", "030"]
+    assert changed(there, everything(who.folder)) == []
+    assert (who.folder / LIST).read_bytes() == before
+    assert json.loads(who.done("export")) == held(who)["tasks"]
+
+
+def test_a_second_import_takes_only_what_the_file_has_changed_since(who: Person) -> None:
+    put(who, record("a"), record("b"))
+    who.done("import", LIST)
+    who.done("task", "set", "priority", "low", "--id", "010")
+    edit(who, "a", description="Other words")
+    edit(who, "b", status="IN_PROGRESS", assigned_to="Agent-3")
+    done = told(who, "import", LIST)
+    assert [(one["task"], one["keys"]) for one in done["updated"]] == [
+        ("010", ["description"]), ("020", ["status", "assigned_to"]),
+    ]  # fmt: skip
+    store = who.store()
+    task = store.task("010")
+    assert (task.name, task.priority, store.description(task)) == ("Other words", "low", "Other words\n")
+    assert store.task("020").status == "paused"
+
+
+def test_where_nothing_can_be_taken_each_reason_is_listed_and_no_byte_changes(who: Person) -> None:
+    put(who, record("a", status="LOST"), record("b", depends_on=["a"]), 7)
+    there = everything(who.folder.parents[3])
+    said = who.sow("import", LIST)
+    assert said.code == 4
+    assert said.out.splitlines()[0] == "  rejected: tasks[0] a: status: 'LOST' is none"
+    assert said.out.splitlines()[-1] == f"Imported {LIST} (task-list): 3 rejected"
+    assert changed(there, everything(who.folder.parents[3])) == []
+
+
+def test_a_dry_run_says_what_would_be_done_and_does_nothing(who: Person) -> None:
+    put(who, record("a"), record("b", task_type="unheard"))
+    there = everything(who.folder)
+    for verb in ("import", "sync"):
+        said = who.done(verb, LIST, "--dry-run")
+        assert said.splitlines()[-1].startswith(f"Would {verb} {LIST} (task-list): 2 added")
+    assert changed(there, everything(who.folder)) == []
+
+
+def test_the_settings_say_who_does_which_type(who: Person) -> None:
+    main = Path(who.store().layout.main)
+    config = main / ".sow/config.yaml"
+    rows = "task_types:\n  port: {agent: planner, params: {type: object, required: [file]}}\n"
+    config.write_text(config.read_text() + rows + "formats: {agents: {Agent-3: reviewer}}\n")
+    put(
+        who,
+        record("a", task_type="port", params={"file": "x"}),
+        record("b", task_type="port"),
+        record("c", task_type="odd", target_agent="Agent-3"),
+        record("d", task_type="odd"),
+    )
+    who.done("import", LIST)
+    tasks = who.store().tasks().tasks
+    assert [(t.assigned_agent, t.status) for t in tasks] == [
+        ("planner", "pending"), ("planner", "paused"), ("reviewer", "pending"), ("implementer", "paused"),
+    ]  # fmt: skip
+    who.done("sync", LIST)
+    assert [one.get("result", {}).get("error_code") for one in held(who)] == [
+        None, "VALIDATION_ERROR", None, "VALIDATION_ERROR",
+    ]  # fmt: skip
+
+
+def test_more_than_a_project_takes_goes_into_several_and_each_record_into_one(
+    who: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(who, *(record(f"t{number}") for number in range(5)))
+    monkeypatch.setattr(planning, "HIGHEST_ID", 3)
+    said = who.sow("import", LIST)
+    assert (said.code, said.out) == (4, "")
+    assert said.err.startswith("sow: there are 5 new tasks, and room for 3: a project has 3\n")
+    done = told(who, "import", LIST, "--fill")
+    assert (len(done["added"]), len(done["left"])) == (3, 2)
+    who.done("project", "new", "The rest", "--branch", "feat/rest")
+    done = told(who, "--project", "the-rest", "import", LIST)
+    assert [one["id"] for one in done["added"]] == ["t3", "t4"]
+    assert len(done["elsewhere"]) == 3
+
+
+# -- sync ------------------------------------------------------------------------------------------
+
+
+def test_what_either_side_changes_goes_to_the_other(who: Person) -> None:
+    put(who, record("a"), record("b"), record("c"), version=3)
+    who.done("sync", LIST)
+    who.done("task", "set", "status", "completed", "--id", "010")
+    who.done("task", "add", "Ours", "--agent", "implementer")
+    edit(who, "b", status="COMPLETED", result={"status": "success", "message": "theirs"})
+    edit(who, "c", priority="LOW", their_own=[1])
+    done = told(who, "sync", LIST)
+    assert (len(done["updated"]), len(done["given"]), done["conflicts"]) == (2, 2, [])
+    there = held(who)
+    assert there["version"] == 3
+    assert [one["status"] for one in there["tasks"]] == ["COMPLETED", "COMPLETED", "PENDING", "PENDING"]
+    assert there["tasks"][3]["description"] == "Ours"
+    store = who.store()
+    assert [task.status for task in store.tasks().tasks] == ["completed", "completed", "pending", "pending"]
+    assert store.task("020").result == {"status": "success", "message": "theirs"}
+    assert store.task("030").priority == "low"
+
+    before = everything(who.folder)
+    assert len(told(who, "sync", LIST)["same"]) == 4
+    assert changed(before, everything(who.folder)) == []
+
+
+def test_where_both_change_the_same_nothing_is_overwritten_until_somebody_decides(who: Person) -> None:
+    put(who, record("a"), record("b"))
+    who.done("sync", LIST)
+    who.done("task", "set", "priority", "low", "--id", "010")
+    edit(who, "a", priority="HIGH")
+    for _ in range(2):
+        there = everything(who.folder)
+        done = told(who, "sync", LIST, code=5)
+        assert done["conflicts"] == [{"id": "a", "task": "010", "place": "tasks[0]", "keys": ["priority"]}]
+        assert changed(there, everything(who.folder)) == []
+    assert "say whose word counts: --prefer file, or project" in who.sow("sync", LIST).out
+    who.done("sync", LIST, "--prefer", "project")
+    assert held(who)[0]["priority"] == "LOW"
+    edit(who, "a", priority="CRITICAL")
+    who.done("task", "set", "priority", "normal", "--id", "010")
+    who.done("sync", LIST, "--prefer", "file")
+    assert who.store().task("010").priority == "critical"
+
+
+def test_what_is_taken_out_on_one_side_does_not_come_back_from_the_other(who: Person) -> None:
+    put(who, record("a"), record("b"))
+    who.done("sync", LIST)
+    who.done("task", "remove", "020")
+    put(who, record("b"))
+    done = told(who, "sync", LIST, code=4)
+    assert (done["gone"], done["added"], done["given"]) == ([{"id": "a", "task": "010"}], [], [])
+    assert done["rejected"][0]["reason"] == "it was a task here and was removed"
+    assert [one["task_id"] for one in held(who)] == ["b"]
+
+
+def test_what_somebody_writes_in_the_middle_of_a_sync_is_not_lost(who: Person) -> None:
+    put(who, record("a"))
+    who.done("sync", LIST)
+    who.done("task", "set", "priority", "low", "--id", "010")
+    real = Store.take_in
+
+    def take_in(store: Any, *words: Any) -> Any:
+        done = real(store, *words)
+        if "module" not in held(who)[0]:
+            edit(who, "a", module="theirs")
+        return done
+
+    with mock.patch.object(Store, "take_in", take_in):
+        who.done("sync", LIST)
+    assert (held(who)[0]["module"], held(who)[0]["priority"]) == ("theirs", "LOW")
+    assert told(who, "sync", LIST)["same"]
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        pytest.param((journal.Journal, "carry_out"), id="before anything is done"),
+        pytest.param((os, "unlink"), id="with all of it done and the intent still there"),
+        pytest.param((files, "move"), id="in the middle of it"),
+    ],
+)
+@pytest.mark.parametrize("verb", ["import", "sync"])
+def test_killed_anywhere_the_next_command_sees_all_of_it_or_nothing(
+    who: Person, verb: str, place: tuple[Any, str]
+) -> None:
+    put(who, record("a"), record("b", task_type="unheard"), record("c"))
+    if (child := os.fork()) == 0:
+        kill = lambda *words, **more: os.kill(os.getpid(), signal.SIGKILL)  # noqa: E731
+        with mock.patch.object(*place, kill):
+            who.sow(verb, LIST)
+        os._exit(1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
+    there = who.store().tasks().tasks
+    assert len(there) == (0 if place[1] == "carry_out" else 3)
+    done = told(who, "sync", LIST)
+    assert len(done["added"]) + len(done["same"]) == 3
+    assert held(who)[1]["status"] == "FAILED"
+    assert len(told(who, "sync", LIST)["same"]) == 3
+    assert temporary(who.store()) == []
+
+
+def test_a_sync_killed_before_the_file_is_written_is_completed_by_the_next(who: Person) -> None:
+    put(who, record("a"), record("b"))
+    who.done("sync", LIST)
+    who.done("task", "set", "status", "completed", "--id", "010")
+    edit(who, "b", priority="HIGH")
+    real = files.write
+
+    def write(path: str, text: str, **more: Any) -> None:
+        if path.endswith(LIST):
+            os.kill(os.getpid(), signal.SIGKILL)
+        real(path, text, **more)
+
+    if (child := os.fork()) == 0:
+        with mock.patch.object(files, "write", write):
+            who.sow("sync", LIST)
+        os._exit(1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
+    assert held(who)[0]["status"] == "PENDING"
+    assert told(who, "sync", LIST)["given"] == ["a"]
+    assert held(who)[0]["status"] == "COMPLETED"
+    assert who.store().task("020").priority == "high"
+
+
+def test_many_syncs_at_once_take_each_record_once(who: Person) -> None:
+    put(who, *(record(f"t{number}") for number in range(12)))
+    children = []
+    for _ in range(3):
+        if (child := os.fork()) == 0:
+            os._exit(who.sow("sync", LIST).code)
+        children.append(child)
+    assert [os.waitpid(child, 0)[1] for child in children] == [0, 0, 0]
+    assert len(who.store().tasks().tasks) == 12
+
+
+# -- export ----------------------------------------------------------------------------------------
+
+
+def test_an_export_never_writes_over_what_says_something_else_unless_it_is_told_to(who: Person) -> None:
+    who.done("task", "add", "Ours", "--agent", "implementer")
+    who.done("export", "--output", LIST)
+    [told_] = held(who)
+    assert (told_["description"], told_["status"]) == ("Ours", "PENDING")
+    who.done("export", "--output", LIST)
+    edit(who, told_["task_id"], priority="LOW")
+    there = everything(who.folder)
+    said = who.sow("export", "--output", LIST)
+    assert said.told == (
+        4,
+        [
+            f"sow: {LIST} is there and says something else",
+            f"     keep it in step: `sow sync {LIST}`; or write over it: --force",
+        ],
+    )
+    assert changed(there, everything(who.folder)) == []
+    who.done("export", "--output", LIST, "--force")
+    assert "priority" not in held(who)[0]
+
+
+def test_a_list_that_came_in_with_another_goes_into_no_other(who: Person) -> None:
+    put(who, record("a"))
+    who.done("sync", LIST)
+    shutil.copy(who.folder / LIST, who.folder / "other.json")
+    (who.folder / "other.json").write_text(json.dumps([record("z")]))
+    who.done("sync", "other.json")
+    assert [one["task_id"] for one in json.loads((who.folder / "other.json").read_text())] == ["z"]
+    who.done("sync", LIST)
+    assert [one["task_id"] for one in held(who)] == ["a"]
