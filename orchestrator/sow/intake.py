@@ -91,6 +91,7 @@ class Exchange:
         """`neighbours`: the other projects of the repository, whose tasks are not taken twice."""
         self.store, self.source, self.routes, self.wanted_phase = store, source, routed, phase
         self.neighbours = tuple(neighbours)
+        self.name = shown_path(source.path, store.layout)
 
     def look(self, options: Options) -> Plan:
         """What an import or sync would do now."""
@@ -166,7 +167,7 @@ class Exchange:
         return plan(self.source.how, reading, scene, options)
 
     def _read(self, text: str) -> Reading:
-        return self.source.how.read(self.source.path, text, self._base() or {})
+        return self.source.how.read(self.name, text, self._base() or {})
 
     def _used(self) -> frozenset[int]:
         return frozenset(self.store.used_ids())
@@ -206,6 +207,14 @@ class Exchange:
             files.write(path, text)
 
 
+def shown_path(path: str, layout: Layout) -> str:
+    """A file's path as tasks keep it: relative where it lies in the project's folder or the main checkout."""
+    for folder in map(os.path.realpath, (layout.folder, layout.main)):
+        if path.startswith(f"{folder}/"):
+            return os.path.relpath(path, folder)
+    return path
+
+
 def snapshot_path(layout: Layout, source: Source) -> str:
     """Where the snapshot of a file lies."""
     digest = hashlib.sha256(source.path.encode("utf-8", "surrogateescape")).hexdigest()
@@ -241,3 +250,16 @@ def exported(store: Store, how: Format, routed: Routes) -> dict[str, Raw]:
         raise broken.fault
     ids = {task.id: how.id_of(task) for task in there.tasks}
     return {ids[task.id]: how.given(Held(task, store.description(task), ids), routed) for task in there.tasks}
+
+
+def done_in(raws: Mapping[str, Raw], how: Format, path: str, text: str) -> dict[str, Raw]:
+    """Of some records those that a file has as well, as not done, and that are done here."""
+    there = {record.id: record.raw for record in how.read(path, text, raws).records}
+    return {
+        name: {**there[name], "done": True}
+        for name, raw in raws.items()
+        if raw.get("done")
+        and name in there
+        and not there[name].get("done")
+        and raw.get("source_file") == path
+    }

@@ -392,7 +392,7 @@ NOT_FOUND = [
     (
         "export --format task-lst",
         "format not found: task-lst",
-        "did you mean task-list? the formats: task-list",
+        "did you mean task-list? the formats: task-list, checklist",
     ),
     (
         "export --agent nobody",
@@ -415,11 +415,11 @@ REFUSED = [
     (
         "import a.txt",
         "a.txt is in none of the formats that are known",
-        "say which one is meant: --format, one of task-list",
+        "say which one is meant: --format, one of task-list, checklist",
     ),
     (
         "import a.txt --format task-list",
-        "{repo}/a.txt:1:1: is no JSON: Expecting value",
+        "a.txt:1:1: is no JSON: Expecting value",
         "mend the file there",
     ),
     (

@@ -206,7 +206,7 @@ def test_where_both_change_the_same_nothing_is_overwritten_until_somebody_decide
         done = told(who, "sync", LIST, code=5)
         assert done["conflicts"] == [{"id": "a", "task": "010", "place": "tasks[0]", "keys": ["priority"]}]
         assert changed(there, everything(who.folder)) == []
-    assert "say whose word counts: --prefer file, or project" in who.sow("sync", LIST).out
+    assert "say whose word counts: `sow sync --prefer file`, or project" in who.sow("sync", LIST).out
     who.done("sync", LIST, "--prefer", "project")
     assert held(who)[0]["priority"] == "LOW"
     edit(who, "a", priority="CRITICAL")
@@ -339,3 +339,67 @@ def test_a_list_that_came_in_with_another_goes_into_no_other(who: Person) -> Non
     assert [one["task_id"] for one in json.loads((who.folder / "other.json").read_text())] == ["z"]
     who.done("sync", LIST)
     assert [one["task_id"] for one in held(who)] == ["a"]
+
+
+# -- check lists -----------------------------------------------------------------------------------
+
+TODO = "# Plan\n\nSome words.\n\n## Login\n- [ ] Write the form\n- [x] Choose a colour\n"
+
+
+def test_a_check_list_comes_in_and_keeps_where_each_item_stood(who: Person) -> None:
+    who.write("docs/TODO.md", TODO)
+    who.done("import", "docs/TODO.md", "--agent", "planner")
+    first, second = who.store().tasks().tasks
+    assert (first.name, first.status, first.assigned_agent) == ("Write the form", "pending", "planner")
+    assert second.status == "completed"
+    assert first.metadata
+    source = first.metadata["source"]
+    assert {key: source[key] for key in ("system", "file", "line")} == {
+        "system": "checklist", "file": "docs/TODO.md", "line": 6,
+    }  # fmt: skip
+    assert source["extras"] == {"module": "Login"}
+
+
+def test_a_check_list_that_was_mended_updates_its_tasks_and_leaves_what_was_said_here(who: Person) -> None:
+    who.write("TODO.md", TODO)
+    who.done("import", "TODO.md")
+    who.done("task", "set", "priority", "high", "--id", "010")
+    task = who.store().task("010")
+    Path(who.store().layout.task(task.phase, "010"), "description.md").write_text(
+        "Write the form\n\nWith two fields.\n"
+    )
+    who.write("TODO.md", TODO.replace("# Plan\n", "# Plan\n\n").replace("the form", "the form well"))
+    assert [one["keys"] for one in told(who, "import", "TODO.md")["updated"]] == [
+        ["text", "original_line"], ["original_line"],
+    ]  # fmt: skip
+    store = who.store()
+    task = store.task("010")
+    assert (task.name, task.priority) == ("Write the form well", "high")
+    assert store.description(task) == "Write the form well\n\nWith two fields.\n"
+    assert len(store.tasks().tasks) == 2
+
+
+def test_an_export_ticks_boxes_and_changes_nothing_else(who: Person) -> None:
+    who.write("TODO.md", TODO)
+    who.done("import", "TODO.md")
+    who.done("task", "add", "Ours", "--agent", "implementer")
+    text = f"{TODO}\nA last word.\n- [x] Ticked by hand\n"
+    who.write("TODO.md", text)
+    who.done("task", "set", "status", "completed", "--id", "010")
+    who.done("export", "--output", "TODO.md")
+    assert (who.folder / "TODO.md").read_text() == text.replace("- [ ] Write", "- [x] Write")
+
+
+def test_a_check_list_in_step_has_our_tasks_too_and_comes_to_rest(who: Person) -> None:
+    who.write("TODO.md", TODO)
+    who.done("task", "add", "Ours", "--agent", "implementer")
+    who.done("sync", "TODO.md")
+    who.done("task", "set", "status", "completed", "--id", "020")
+    who.write("TODO.md", (who.folder / "TODO.md").read_text().replace("- [ ] Ours", "- [x] Ours"))
+    who.done("sync", "TODO.md")
+    ticked = TODO.replace("[ ] Write", "[x] Write") + "- [x] Ours\n"
+    assert (who.folder / "TODO.md").read_text() == ticked
+    assert {task.status for task in who.store().tasks().tasks} == {"completed"}
+    there = everything(who.folder)
+    assert len(told(who, "sync", "TODO.md")["same"]) == 3
+    assert changed(there, everything(who.folder)) == []

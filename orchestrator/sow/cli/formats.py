@@ -52,10 +52,12 @@ def import_(
     """Take the tasks of another system's FILE into the project.
 
     Done again, it takes in what the file has changed since; nothing comes in twice. What can't be
-    taken is listed with the reason, and the exit code is 4 where nothing could be.
+    taken is listed with the reason, and the exit code is 4 where nothing could be; it is 5 where file
+    and project have changed the same.
 
     \b
     Example:  sow import master_task_list.json
+              sow import TODO.md --agent implementer
               sow import master_task_list.json --agent implementer --dry-run
     """
     from sow.formats.planning import Options
@@ -64,6 +66,8 @@ def import_(
     options = Options("import", fill=fill)
     done = exchange.look(options) if dry_run else exchange.take(options)
     _tell(done, exchange.source, as_json, dry_run, "import")
+    if done.conflicts:
+        return Waits.exit_code
     return Refused.exit_code if done.rejected and not (done.adds or done.changes) else 0
 
 
@@ -121,7 +125,7 @@ def export(
 
     A task that came from there is given out in the words in which it came, as far as they still
     hold, with the keys that only that system knows. A file that others write as well is better
-    kept in step: `sow sync FILE`.
+    kept in step: `sow sync FILE`. In a check list that is there, boxes are ticked, and no more.
 
     \b
     Example:  sow export --format task-list
@@ -138,8 +142,10 @@ def export(
     if not path:
         click.echo(how.written("", raws), nl=False)
         return
+    if there and how.in_place:
+        raws = intake.done_in(raws, how, intake.shown_path(path, store.layout), there)
     text = how.written(there, raws)
-    if there and text != there and not force:
+    if there and text != there and not force and not how.in_place:
         raise Refused(
             f"{output} is there and says something else",
             f"keep it in step: `sow sync {output}`; or write over it: --force",
@@ -195,8 +201,8 @@ def _lines(done: Plan) -> Iterable[str]:
         yield f"to the file: {name}{_status(raw)}"
     for conflict in done.conflicts:
         yield (
-            f"[{conflict.task_id}] in conflict: {', '.join(conflict.keys)}: both have changed it; say whose"
-            f" word counts: --prefer file, or project ({conflict.place})"
+            f"[{conflict.task_id}] in conflict: {', '.join(conflict.keys)}: both have changed it"
+            f" ({conflict.place}); say whose word counts: `sow sync --prefer file`, or project"
         )
     for one in done.rejected:
         yield f"rejected: {one.place}{f' {one.id}' if one.id else ''}: {one.reason}"

@@ -10,6 +10,7 @@ for as long as they still mean what the task says.
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
@@ -108,6 +109,8 @@ class Format(Protocol):
     """As `--format` and `metadata.source.system` have it."""
     groups: tuple[tuple[str, ...], ...]
     """Keys of a record that change together or not at all."""
+    in_place: bool
+    """Whether a file is somebody's own text, in which an export says no more than what is done."""
     soft: frozenset[str]
     """Keys that follow others, times above all, and are never a reason for a conflict."""
 
@@ -217,6 +220,11 @@ class Routes:
             "say who that is, under `formats.agents` in .sow/config.yaml, or describe it in"
             f" .sow/agents/; the agents here: {', '.join(self.roles)}",
         )
+
+
+def own_id(task: Task) -> str:
+    """An id for a task in a system where it has none: always the same, and a UUID."""
+    return str(uuid.uuid5(uuid.NAMESPACE_URL, f"sow:{task.id}:{task.created_at}"))
 
 
 def source_of(task: Task, system: str) -> Mapping[str, Any]:

@@ -26,11 +26,9 @@ from sow.formats import (
     Routes,
     Standing,
     Wanted,
-    source_of,
     with_source,
 )
 from sow.formats.merging import Merged, Side, merge
-from sow.formats.texts import headline
 from sow.task import (
     ABANDONED,
     COMPLETED,
@@ -126,6 +124,7 @@ class _Change:
 
     record: Record
     held: Held
+    before: Wanted
     wanted: Wanted
     merged: Merged
     moves: bool
@@ -186,7 +185,7 @@ class _Planning:
                 "take it out of the file as well, or add it anew: `sow task add`",
             )
         else:
-            self.new[record.id] = record, self.how.wanted(record.raw, self.scene.routes, self.scene.at)
+            self.new[record.id] = record, self.asked(record, record.raw)
 
     def change(self, record: Record, held: Held) -> _Change:
         """What becomes of a record and of the task that it is."""
@@ -205,10 +204,10 @@ class _Planning:
             self.how.check_step(before, after, summed=self.options.mode == "sync")
         if moves or "result" in merged.taken:
             _check_free(held.task)
-        wanted = self.how.wanted(merged.project, self.scene.routes, self.scene.at)
+        wanted = self.asked(record, merged.project)
         if moves:
             _moved(held.task, wanted.standing, self.scene.at)  # refused now, where it can't be
-        return _Change(record, held, wanted, merged, moves)
+        return _Change(record, held, self.asked(record, ours), wanted, merged, moves)
 
     def mended(self, record: Record, held: Held, ours: Raw) -> Raw | None:
         """The record of a task that failed at its import, as if it had not; None unless it is good now."""
@@ -300,14 +299,13 @@ class _Planning:
     def keep(self, change: _Change, numbers: Mapping[str, str]) -> None:
         """Notes what becomes of a record and its task."""
         record, merged, task = change.record, change.merged, change.held.task
-        outcome = changed_task(
-            change.held, change.wanted, self.needed(change.wanted, numbers), change.moves, self.scene
-        )
+        needed = self.needed(change.wanted, numbers)
+        outcome = changed_task(change.held, change.before, change.wanted, needed, change.moves, self.scene)
         if merged.conflicts:
             self.plan.conflicts.append(Conflict(record.id, task.id, record.place, merged.conflicts))
         if outcome is not None and (merged.taken or change.moves):
-            self.plan.changes.append((record, outcome, merged.taken))
-            self.plan.descriptions[task.id] = change.wanted.description
+            self.plan.changes.append((record, outcome[0], merged.taken))
+            self.plan.descriptions[task.id] = outcome[1]
         elif not merged.conflicts:
             self.plan.same.append((record, task.id))
         if merged.given and self.options.mode == "sync":
@@ -331,6 +329,12 @@ class _Planning:
                 self.give(name, self.how.given(held, self.scene.routes))
 
     # -- helpers -------------------------------------------------------------------------------
+
+    def asked(self, record: Record, raw: Raw) -> Wanted:
+        """What a version of a record asks its task to be."""
+        wanted = self.how.wanted(raw, self.scene.routes, self.scene.at)
+        source = {"system": self.how.name, "id": record.id, **wanted.source}
+        return replace(wanted, source=source)
 
     def wanted(self) -> Iterator[tuple[Record, Wanted]]:
         yield from self.new.values()
@@ -417,36 +421,47 @@ def _told(task: Task) -> Event | None:
 
 
 def changed_task(
-    held: Held, wanted: Wanted, depends_on: list[str], moves: bool, scene: Scene
-) -> Change | None:
-    """What becomes of a task by its record, but for its description's file; None where nothing does."""
+    held: Held, before: Wanted, after: Wanted, needed: list[str], moves: bool, scene: Scene
+) -> tuple[Change, str] | None:
+    """What becomes of a task and its description by its record, which was `before`; None for nothing.
+
+    What the record says as it did before is left as it is here: not every format can say it all.
+    """
     task = held.task
-    after = task.replace(
-        assigned_agent=wanted.agent if wanted.agent else task.assigned_agent,
-        task_type=wanted.task_type if source_of(task, str(wanted.source["system"])) else task.task_type,
-        params=wanted.params, priority=wanted.priority, depends_on=depends_on or None,
-        metadata=with_source(task.metadata, wanted.source),
-    )  # fmt: skip
-    if headline(held.description) == task.name:
-        after = after.replace(name=wanted.name)
+    now = task.replace(metadata=with_source(task.metadata, after.source))
+    if after.agent != before.agent:
+        now = now.replace(assigned_agent=after.agent)
+    if after.name != before.name == task.name:
+        now = now.replace(name=after.name)
+    if after.task_type != before.task_type:
+        now = now.replace(task_type=after.task_type)
+    if not same(after.params, before.params):
+        now = now.replace(params=after.params)
+    if after.priority != before.priority:
+        now = now.replace(priority=after.priority)
+    if after.depends_on != before.depends_on:
+        now = now.replace(depends_on=needed or None)
     if moves:
-        after = _moved(after, wanted.standing, scene.at)
+        now = _moved(now, after.standing, scene.at)
+    description = held.description
+    if after.description != before.description:
+        # Where a record has but its beginning, the rest stays.
+        description = after.description + description.strip().removeprefix(before.description)
     fields = [
         name
         for name in Task._fields
-        if not same(getattr(task, name), getattr(after, name)) and name != "question"
+        if not same(getattr(task, name), getattr(now, name)) and name != "question"
     ]
-    if wanted.description != held.description.strip():
-        fields.append("description")
-    if not fields and after == task:
+    fields += ["description"] if description != held.description else []
+    if not fields and now == task:
         return None
     events = [Event(type="task.changed", task_id=task.id, payload={"fields": fields})]
-    if moves and (event := _told(after)):
+    if moves and (event := _told(now)):
         events.append(event)
-    elif moves and after.status == PENDING:
+    elif moves and now.status == PENDING:
         payload: documents.TaskRetryScheduled = {"not_before": scene.at, "reason": "imported"}
         events.append(Event(type="task.retry_scheduled", task_id=task.id, payload=payload))
-    return Change(task=after, events=tuple(events))
+    return Change(task=now, events=tuple(events)), description
 
 
 def _check_free(task: Task) -> None:

@@ -10,7 +10,6 @@ The statuses and their table are data; docs/reference/formats.md says what each 
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
@@ -26,6 +25,7 @@ from sow.formats import (
     Routes,
     Standing,
     Wanted,
+    own_id,
     source_of,
     texts,
 )
@@ -107,6 +107,7 @@ class TaskList:
     """The format of task lists."""
 
     name = NAME
+    in_place = False
     groups: tuple[tuple[str, ...], ...] = (
         ("status", "result", "result_summary", "assigned_to"),
         ("task_type", "params", "target_agent"),
@@ -188,8 +189,7 @@ class TaskList:
 
     def id_of(self, task: Task) -> str:
         """The UUID with which a task came, or one that is always the same for a task of ours."""
-        named = source_of(task, NAME).get("id")
-        return str(named or uuid.uuid5(uuid.NAMESPACE_URL, f"sow:{task.id}:{task.created_at}"))
+        return str(source_of(task, NAME).get("id") or own_id(task))
 
     def status(self, raw: Raw) -> str:
         """The status of a record, without its synonyms."""
@@ -353,7 +353,7 @@ def _invalid(fault: Refused, at: str) -> Standing:
 
 
 def _source(raw: Raw, plain: Callable[[Mapping[str, Any]], Raw]) -> dict[str, Any]:
-    source: dict[str, Any] = {"system": NAME, "id": raw["task_id"]}
+    source: dict[str, Any] = {}
     if raw.get("source_file"):
         source["file"] = raw["source_file"]
     if raw.get("original_line") is not None:
