@@ -12,9 +12,10 @@ from unittest import mock
 
 import pytest
 from tests.cli.parts import Person, changed, everything, with_project
-from tests.core.parts import events, temporary
+from tests.core.parts import OLD_STATES, events, temporary
 
-from sow import files, journal
+from sow import document, files, journal, original
+from sow.document import canonical
 from sow.formats import planning
 from sow.store import Store
 
@@ -402,4 +403,52 @@ def test_a_check_list_in_step_has_our_tasks_too_and_comes_to_rest(who: Person) -
     assert {task.status for task in who.store().tasks().tasks} == {"completed"}
     there = everything(who.folder)
     assert len(told(who, "sync", "TODO.md")["same"]) == 3
+    assert changed(there, everything(who.folder)) == []
+
+
+# -- whole projects --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["standard-executing", "commented-by-hand"])
+def test_a_project_of_the_original_comes_in_whole_and_goes_out_as_it_was(tmp_path: Path, name: str) -> None:
+    who = with_project(tmp_path)
+    who.write("old.yaml", (OLD_STATES / f"{name}.yaml").read_text())
+    before = original.taken_in(document.parse((OLD_STATES / f"{name}.yaml").read_bytes(), name).value)
+    there = everything(who.folder)
+    assert who.done("import", "old.yaml", "--dry-run").startswith(
+        f"Would import project {before['name']} with "
+    )
+    assert changed(there, everything(who.folder)) == []
+
+    done = told(who, "import", "old.yaml")
+    assert (done["project"], done["branch"], done["new"]) == (before["name"], before["branch"], True)
+    out = who.done("--project", before["name"], "export", "--format", "original")
+    assert canonical.same(document.parse(out.encode(), name).value, original.given_document(before))
+    who.write("again.yaml", out)
+    assert told(who, "import", "again.yaml")["new"] is False
+    who.done("--project", before["name"], "task", "list")
+
+
+def test_a_project_whose_tasks_get_other_ids_is_still_the_same_project(tmp_path: Path) -> None:
+    who = with_project(tmp_path)
+    who.write("old.yaml", (OLD_STATES / "exploration-finalizing.yaml").read_text())
+    for is_new in (True, False):
+        assert told(who, "import", "old.yaml")["new"] is is_new
+
+
+def test_a_project_that_is_here_otherwise_or_has_a_fault_changes_nothing(tmp_path: Path) -> None:
+    who = with_project(tmp_path)
+    text = (OLD_STATES / "standard-executing.yaml").read_text()
+    who.write("old.yaml", text)
+    who.done("import", "old.yaml")
+    who.write("old.yaml", text.replace("status: pending", "status: abandoned", 1))
+    other = text.replace("name: add-rate-limits", "name: other").replace("feat/", "feat/x-")
+    who.write("bad.yaml", other.replace("status: pending", "status: lost"))
+    there = everything(who.folder)
+    said = who.sow("import", "old.yaml")
+    assert said.code == 4
+    assert said.err.startswith("sow: there is a project add-rate-limits already, in ")
+    assert who.sow("import", "bad.yaml").code == 4
+    assert who.sow("sync", "old.yaml").code == 4
+    assert who.sow("import", "old.yaml", "--fill").code == 2
     assert changed(there, everything(who.folder)) == []

@@ -250,9 +250,9 @@ def branches(ctx: click.Context) -> Words:
 @_completing
 def formats(ctx: click.Context) -> Words:
     """The formats of other task systems."""
-    from sow.formats.known import FORMATS
+    from sow.formats.known import NAMES
 
-    return [(name, "") for name in FORMATS]
+    return [(name, "") for name in NAMES]
 
 
 @_completing

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from sow.formats.planning import Plan
     from sow.intake import Exchange, Source
 
+ORIGINAL = "original"
+"""The format of whole projects, which has no records."""
+
 _FORMAT = click.option(
     "--format", "named", metavar="F", help="The format. [default: told by the file]",
     shell_complete=completion.formats,
@@ -49,7 +52,7 @@ def import_(
     settings: dict[str, Any], file: str, named: str | None, agent: str | None, phase: str | None,
     fill: bool, dry_run: bool, as_json: bool,
 ) -> int:  # fmt: skip
-    """Take the tasks of another system's FILE into the project.
+    """Take the tasks of another system's FILE into the project, or a whole project of the original sow.
 
     Done again, it takes in what the file has changed since; nothing comes in twice. What can't be
     taken is listed with the reason, and the exit code is 4 where nothing could be; it is 5 where file
@@ -62,6 +65,11 @@ def import_(
     """
     from sow.formats.planning import Options
 
+    if _is_project(file, named):
+        if agent is not None or phase is not None or fill:
+            raise Usage("a whole project has its agents and phases", "leave --agent, --phase and --fill out")
+        _bring(settings, file, as_json, dry_run)
+        return 0
     exchange = _exchange(settings, file, named, agent, phase)
     options = Options("import", fill=fill)
     done = exchange.look(options) if dry_run else exchange.take(options)
@@ -131,11 +139,14 @@ def export(
     Example:  sow export --format task-list
               sow export --output master_task_list.json
     """
-    from sow import files, intake
+    from sow import bringing, intake
     from sow.formats import known
 
-    path = os.path.realpath(os.path.join(opening.folder(), output)) if output else ""
+    path = _path(output) if output else ""
     there = intake.text_of(path) if path and os.path.lexists(path) else ""
+    if named == bringing.NAME or (named is None and bringing.fits(there)):
+        _export_project(settings, path, there, force)
+        return
     how = known.named(named) if named is not None else known.for_export(path, there)
     store = opening.store(settings["project"])
     raws = intake.exported(store, how, intake.routes(store.layout.main, agent))
@@ -145,13 +156,7 @@ def export(
     if there and how.in_place:
         raws = intake.done_in(raws, how, intake.shown_path(path, store.layout), there)
     text = how.written(there, raws)
-    if there and text != there and not force and not how.in_place:
-        raise Refused(
-            f"{output} is there and says something else",
-            f"keep it in step: `sow sync {output}`; or write over it: --force",
-        )
-    if text != there:
-        files.write(path, text)
+    _write(path, there, text, force or how.in_place, f"keep it in step: `sow sync {output}`")
     aside(settings, f"Exported {counted(len(raws), 'task')} to {output} ({how.name})")
 
 
@@ -164,7 +169,12 @@ def _exchange(
 
     if not file:
         raise Usage("FILE is empty", "name a file: `sow import master_task_list.json`")
-    path = os.path.realpath(os.path.join(opening.folder(), file))
+    path = _path(file)
+    if _is_project(file, named):
+        raise Refused(
+            f"{file} is a whole project, which is not kept in step",
+            f"take it in or give it out: `sow import {file}`, `sow export --format {ORIGINAL}`",
+        )
     how = known.named(named) if named is not None else known.of(path, intake.text_of(path))
     store = opening.store(settings["project"])
     others = [one for one in find.all_projects(opening.place()) if one.name != store.layout.name]
@@ -175,6 +185,70 @@ def _exchange(
         phase=phase,
         neighbours=map(opening.store_of, others),
     )
+
+
+def _path(file: str) -> str:
+    return os.path.realpath(os.path.join(opening.folder(), file))
+
+
+# -- whole projects --------------------------------------------------------------------------------
+
+
+def _is_project(file: str, named: str | None) -> bool:
+    """Whether a whole project is meant: by the format's name, or by what stands in the file."""
+    from sow import bringing, intake
+
+    if named is not None:
+        return named == bringing.NAME
+    return bool(file) and bringing.fits(intake.text_of(_path(file)))
+
+
+def _bring(settings: dict[str, Any], file: str, as_json: bool, dry_run: bool) -> None:
+    from sow import bringing, intake
+
+    path = _path(file)
+    places = opening.place(settings["project"])
+    opening.settle_half_made(places)
+    done = bringing.bring(places, path, intake.text_of(path), store_of=opening.store_of, dry_run=dry_run)
+    name, folder = done.plan.name, done.layout.folder
+    if as_json:
+        told = {"project": name, "branch": done.plan.branch, "tasks": done.tasks, "new": done.is_new}
+        click.echo(json.dumps({"file": path, "format": bringing.NAME, "dry_run": dry_run, **told}))
+        return
+    for note in done.notes:
+        aside(settings, note)
+    what = f"project {name} with {counted(done.tasks, 'task')} on branch {done.plan.branch}"
+    if not done.is_new:
+        click.echo(f"Project {name} is here already, as {os.path.basename(path)} has it")
+    elif dry_run:
+        click.echo(f"Would import {what}")
+    else:
+        click.echo(f"Imported {what}\nWorktree: {folder}")
+
+
+def _export_project(settings: dict[str, Any], path: str, there: str, force: bool) -> None:
+    from sow import original
+
+    whole = opening.store(settings["project"]).whole()
+    for broken in whole.tasks.broken:
+        raise Refused(broken.message, broken.hint)
+    text = original.text(original.given(whole))
+    if not path:
+        click.echo(text, nl=False)
+        return
+    _write(path, there, text, force, "export it to another file")
+    aside(settings, f"Exported project {whole.project['name']} to {os.path.basename(path)} ({ORIGINAL})")
+
+
+def _write(path: str, there: str, text: str, force: bool, instead: str) -> None:
+    """Writes a file. Raises Refused where it is there and says something else."""
+    from sow import files
+
+    name = os.path.basename(path)
+    if there and text != there and not force:
+        raise Refused(f"{name} is there and says something else", f"{instead}; or write over it: --force")
+    if text != there:
+        files.write(path, text)
 
 
 # -- words -----------------------------------------------------------------------------------------

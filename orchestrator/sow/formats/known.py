@@ -10,6 +10,9 @@ from sow.nearest import did_you_mean
 
 FORMATS: dict[str, Format] = {held.name: held for held in (task_list.FORMAT, checklist.FORMAT)}
 
+NAMES = (*FORMATS, "original")
+"""What `--format` takes: the last is of whole projects, which have no records."""
+
 
 def named(name: str) -> Format:
     """The format of that name. Raises NotFound."""
@@ -17,7 +20,7 @@ def named(name: str) -> Format:
         return FORMATS[name]
     raise NotFound(
         f"format not found: {name or 'its name is empty'}",
-        f"{did_you_mean(name, FORMATS)}the formats: {', '.join(FORMATS)}",
+        f"{did_you_mean(name, NAMES)}the formats: {', '.join(NAMES)}",
     )
 
 
@@ -28,7 +31,7 @@ def of(path: str, text: str) -> Format:
             return held
     raise Refused(
         f"{os.path.basename(path)} is in none of the formats that are known",
-        f"say which one is meant: --format, one of {', '.join(FORMATS)}",
+        f"say which one is meant: --format, one of {', '.join(NAMES)}",
     )
 
 
