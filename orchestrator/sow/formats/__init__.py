@@ -66,6 +66,8 @@ class Standing:
     kind: documents.QuestionKind = "question"
     result: documents.Result | None = None
     error: documents.TaskError | None = None
+    not_before: str = ""
+    """RFC 3339, of a task that starts no earlier; empty where nothing holds it back."""
     ended_at: str = ""
     """RFC 3339; empty where it has not ended, or nobody knows when."""
 

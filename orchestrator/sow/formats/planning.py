@@ -387,7 +387,7 @@ def new_task(task_id: str, wanted: Wanted, depends_on: list[str], scene: Scene) 
         created_at=wanted.created_at or at, updated_at=at, iteration=1, assigned_agent=wanted.agent,
         inputs=[], outputs=[], metadata={"source": dict(wanted.source)}, priority=wanted.priority,
         depends_on=depends_on or None, task_type=wanted.task_type, params=wanted.params,
-        result=standing.result, error=standing.error,
+        result=standing.result, error=standing.error, not_before=standing.not_before or None,
     )  # fmt: skip
     if standing.status == PAUSED:
         return _asked(task, standing, at)

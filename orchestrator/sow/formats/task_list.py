@@ -27,6 +27,7 @@ from sow.formats import (
     Wanted,
     own_id,
     source_of,
+    states,
     texts,
 )
 from sow.task import ABANDONED, COMPLETED, IN_PROGRESS, NEEDS_REVIEW, PAUSED, PENDING, PRIORITIES, Task
@@ -151,7 +152,7 @@ class TaskList:
         except Refused as fault:
             # The list's table lets only a pending task fail at once.
             if status == "PENDING":
-                standing = _invalid(fault, at)
+                standing = states.invalid(fault, at)
         description = raw["description"].strip()
         return Wanted(
             name=texts.headline(description),
@@ -197,13 +198,7 @@ class TaskList:
 
     def check_step(self, before: str, after: str, *, summed: bool) -> None:
         """Raises Refused for a step that is not in the table, or for a sum of steps to which none leads."""
-        if before == after or after in (_reached(before) if summed else TRANSITIONS[before]):
-            return
-        ways = " or ".join(TRANSITIONS[before])
-        raise Refused(
-            f"status: {before} does not become {after}",
-            f"{before} goes to {ways}" if ways else f"{before} is the end: add another task to the list",
-        )
+        states.check_step(before, after, TRANSITIONS, summed=summed)
 
     def written(self, text: str, raws: Mapping[str, Raw]) -> str:
         """The list with these tasks, each in its place, new ones at the end."""
@@ -240,18 +235,6 @@ def known_status(status: str) -> str:
             f"status: {status!r} is none", f"the statuses: {', '.join(STATUSES)}; or {', '.join(SYNONYMS)}"
         )
     return word
-
-
-def _reached(status: str) -> set[str]:
-    """The statuses to which some way leads."""
-    found: set[str] = set()
-    todo = [status]
-    while todo:
-        for after in TRANSITIONS[todo.pop()]:
-            if after not in found:
-                found.add(after)
-                todo.append(after)
-    return found
 
 
 # -- in --------------------------------------------------------------------------------------------
@@ -341,17 +324,6 @@ def _error(result: Mapping[str, Any] | None, text: str, raw: Raw, at: str) -> do
     return cast("documents.TaskError", error)
 
 
-def _invalid(fault: Refused, at: str) -> Standing:
-    """The standing of a task that nobody here can do as it is."""
-    message = f"{fault}; {fault.hint}"
-    result: documents.Result = {"status": "error", "error_code": "VALIDATION_ERROR", "message": str(fault)}
-    error: documents.TaskError = {
-        "error_type": "validation", "message": str(fault), "timestamp": at, "retry_count": 0,
-        "is_retryable": False,
-    }  # fmt: skip
-    return Standing(PAUSED, message, "failure", result, error)
-
-
 def _source(raw: Raw, plain: Callable[[Mapping[str, Any]], Raw]) -> dict[str, Any]:
     source: dict[str, Any] = {}
     if raw.get("source_file"):
@@ -424,11 +396,7 @@ def _is_as_it_came(task: Task, extras: Mapping[str, Any]) -> bool:
         came = known_status(str(extras.get("status")))
     except Refused:
         return False
-    if task.status != HERE[came]:
-        return False
-    if not task.question:
-        return task.status != PAUSED
-    return task.question["by"] == IMPORT and (task.question["kind"] == "failure") == (came == "FAILED")
+    return states.is_as_it_came(task, came, HERE)
 
 
 def _status(task: Task) -> str:

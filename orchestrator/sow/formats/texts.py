@@ -47,24 +47,29 @@ def _no_number(word: str) -> Any:
     raise ValueError(f"has {word}, which is no JSON")
 
 
-def tasks(path: str, text: str, key: str) -> tuple[list[Any], str]:
-    """The tasks of a JSON file, a list itself or one under `key`, and the name of where they stand."""
+def tasks(path: str, text: str, key: str, mark: str = "") -> tuple[list[Any], str]:
+    """The tasks of a JSON file, a list itself or one under `key`, and the name of where they stand.
+
+    `mark`: a key by which an object that is one task itself is known. Raises BadFile.
+    """
     value = parsed(path, text)
     if isinstance(value, list):
         return value, "tasks"
     if isinstance(value, dict) and isinstance(value.get(key), list):
         return value[key], key
+    if mark and isinstance(value, dict) and mark in value:
+        return [value], "tasks"
     raise BadFile(
         path, "has no list of tasks", f'a file of this format is a list, or an object with "{key}": [...]'
     )
 
 
-def listed(text: str, key: str) -> list[Any]:
+def listed(text: str, key: str, mark: str = "") -> list[Any]:
     """The same, for who wants to know whether there are any; empty for no such file."""
     if text.lstrip("\ufeff \t\r\n")[:1] not in ("[", "{"):
         return []
     try:
-        return tasks("", text, key)[0]
+        return tasks("", text, key, mark)[0]
     except Refused:
         return []
 
@@ -78,7 +83,9 @@ def with_tasks(text: str, key: str, id_key: str, raws: Mapping[str, Mapping[str,
         return json.dumps([dict(raw) for raw in raws.values()], indent=2, ensure_ascii=False) + "\n"
     left = dict(raws)
     pieces: list[str] = []
-    behind, spans, end = 0, *_spans(text, key)
+    is_one = not isinstance(held := parsed("", text), list) and not isinstance(held.get(key), list)
+    behind = 0
+    spans, end = ([(0, len(text.rstrip()))], 0) if is_one else _spans(text, key)
     for start, stop in spans:
         one = json.loads(text[start:stop])
         named = one.get(id_key) if isinstance(one, dict) else None
@@ -88,6 +95,8 @@ def with_tasks(text: str, key: str, id_key: str, raws: Mapping[str, Mapping[str,
         behind = stop
     if not left:
         return "".join((*pieces, text[behind:]))
+    if is_one:
+        raise Refused("the file is one task, and has no place for others", "export to a file of its own")
     before = text[_line(text, spans[-1][0]) : spans[-1][0]] if spans else ""
     gap = f"\n{before}" if spans and before.isspace() else " "
     new = [_as(text, spans, {}, raw) for raw in left.values()]
