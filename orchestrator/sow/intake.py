@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -46,6 +46,12 @@ class Source:
     path: str
     """Absolute and without links, so that it stands for the same file from anywhere."""
     how: Format
+    read: Callable[[str], str] | None = None
+    """What gives the text for the path; None for the file that is there."""
+
+    def text(self) -> str:
+        """What it holds now. Raises NotFound, or Refused where it can't be read."""
+        return (self.read or text_of)(self.path)
 
 
 def text_of(path: str) -> str:
@@ -95,24 +101,22 @@ class Exchange:
 
     def look(self, options: Options) -> Plan:
         """What an import or sync would do now."""
-        return self._decide(
-            self._read(text_of(self.source.path)), self.store.tasks().tasks, self._used(), options
-        )
+        return self._decide(self._read(self.source.text()), self.store.tasks().tasks, self._used(), options)
 
     def take(self, options: Options) -> Plan:
         """Takes the file in, all that can be taken or nothing. Raises Refused, Busy."""
         with self._alone():
-            return self._take(text_of(self.source.path), options)
+            return self._take(self.source.text(), options)
 
     def sync(self, options: Options) -> Plan:
         """Takes in what the file has changed, and gives it what the project has. Raises Refused, Busy."""
         with self._alone():
             for _ in range(_TRIES):
-                text = text_of(self.source.path)
+                text = self.source.text()
                 done = self._take(text, options)
                 after = self.source.how.written(text, done.give)
                 if after != text:
-                    if text_of(self.source.path) != text:
+                    if self.source.text() != text:
                         continue  # somebody has written it since: theirs is looked at first
                     files.write(self.source.path, after)
                 self._note(done.base)
@@ -184,13 +188,13 @@ class Exchange:
     # -- the snapshot --------------------------------------------------------------------------
 
     def _base(self) -> dict[str, Raw] | None:
-        return _records(self._path())
+        return records(self._path())
 
     def _others(self) -> frozenset[str]:
         """The ids of records that came with other files of the format."""
         own, folder = os.path.basename(self._path()), self.store.layout.formats
         names = [name for name in files.names(folder) if name.startswith(f"{self.source.how.name}-")]
-        return frozenset(one for name in names if name != own for one in _records(f"{folder}/{name}") or ())
+        return frozenset(one for name in names if name != own for one in records(f"{folder}/{name}") or ())
 
     def _path(self) -> str:
         return snapshot_path(self.store.layout, self.source)
@@ -221,7 +225,7 @@ def snapshot_path(layout: Layout, source: Source) -> str:
     return f"{layout.formats}/{source.how.name}-{digest[:16]}.json"
 
 
-def _records(path: str) -> dict[str, Raw] | None:
+def records(path: str) -> dict[str, Raw] | None:
     """The records of a snapshot; None where there is none that can be read."""
     try:
         held: Any = json.loads(files.contents(path, MOST))["records"]

@@ -392,7 +392,7 @@ NOT_FOUND = [
     (
         "export --format task-lst",
         "format not found: task-lst",
-        "did you mean task-list? the formats: task-list, checklist, omniq, original",
+        "did you mean task-list? the formats: task-list, checklist, omniq, github, original",
     ),
     (
         "export --agent nobody",
@@ -415,7 +415,7 @@ REFUSED = [
     (
         "import a.txt",
         "a.txt is in none of the formats that are known",
-        "say which one is meant: --format, one of task-list, checklist, omniq, original",
+        "say which one is meant: --format, one of task-list, checklist, omniq, github, original",
     ),
     (
         "import a.txt --format task-list",

@@ -6,12 +6,13 @@ import json
 import os
 import shutil
 import signal
+import sys
 from pathlib import Path
 from typing import Any
 from unittest import mock
 
 import pytest
-from tests.cli.parts import Person, changed, everything, with_project
+from tests.cli.parts import AT, ROOT, Person, changed, everything, with_project
 from tests.core.parts import OLD_STATES, events, temporary
 
 from sow import document, files, journal, original
@@ -452,3 +453,90 @@ def test_a_project_that_is_here_otherwise_or_has_a_fault_changes_nothing(tmp_pat
     assert who.sow("sync", "old.yaml").code == 4
     assert who.sow("import", "old.yaml", "--fill").code == 2
     assert changed(there, everything(who.folder)) == []
+
+
+# -- issues ----------------------------------------------------------------------------------------
+
+HOST = "https://github.com/ada/demo/issues"
+
+
+def issue(number: int, **keys: Any) -> dict[str, Any]:
+    return {
+        "number": number, "title": f"Issue {number}", "body": "It breaks.", "labels": [{"name": "sow"}],
+        "state": "OPEN", "stateReason": "", "url": f"{HOST}/{number}", "comments": [], "assignees": [],
+        "author": {"login": "ada"}, "createdAt": AT, "updatedAt": AT, **keys,
+    }  # fmt: skip
+
+
+class Hub:
+    """A `gh` that is logged in, and what it knows."""
+
+    def __init__(self, who: Person, *issues: dict[str, Any]) -> None:
+        program = who.home / "bin/gh"
+        program.parent.mkdir()
+        program.write_text(f'#!/bin/sh\nexec {sys.executable} {ROOT}/tests/agents/gh.py "$@"\n')
+        program.chmod(0o755)
+        self.file = who.home / "gh.json"
+        self.file.write_text(json.dumps({"login": True, "pulls": [], "issues": issues}))
+        path = f"{program.parent}{os.pathsep}{who.environment['PATH']}"
+        self.who = who.at(who.folder, PATH=path, GH_STAND_IN=str(self.file))
+
+    def known(self) -> Any:
+        return json.loads(self.file.read_text())
+
+    def change(self, number: int, **keys: Any) -> None:
+        held = self.known()
+        next(one for one in held["issues"] if one["number"] == number).update(keys)
+        self.file.write_text(json.dumps(held))
+
+
+def test_open_issues_with_a_label_become_tasks_and_are_told_so_once(who: Person) -> None:
+    other = issue(3, labels=[{"name": "other"}])
+    hub = Hub(who, issue(1), issue(2, state="CLOSED", stateReason="COMPLETED"), other, issue(4, body=""))
+    words = ("import", "--format", "github", "--label", "sow", "--comment")
+    said = hub.who.sow(*words)
+    assert (said.code, said.err) == (0, "told 2 issues which task it is\n")
+    store = who.store()
+    first, second = store.tasks().tasks
+    assert (first.name, second.name) == ("Issue 4", "Issue 1")
+    assert store.description(second) == f"Issue 1\n\nIt breaks.\n\nIssue: {HOST}/1\n"
+    assert second.metadata
+    assert second.metadata["source"]["id"] == f"{HOST}/1"
+    told_ = [[comment["body"] for comment in one["comments"]] for one in hub.known()["issues"]]
+    assert told_[0] == ["This is task 020 of project add-login.\n\n<!-- sow:add-login/020 -->"]
+    assert [len(each) for each in told_] == [1, 0, 0, 1]
+    assert hub.who.sow(*words).err == ""
+    assert [len(one["comments"]) for one in hub.known()["issues"]] == [1, 0, 0, 1]
+
+
+def test_an_issue_that_is_closed_or_mended_later_changes_its_task(who: Person) -> None:
+    hub = Hub(who, issue(1), issue(2), issue(3))
+    hub.who.done("import", "--format", "github")
+    hub.change(1, state="CLOSED", stateReason="COMPLETED")
+    hub.change(2, state="CLOSED", stateReason="NOT_PLANNED")
+    hub.change(3, title="Another title")
+    hub.who.done("import", "--format", "github")
+    tasks = {task.id: (task.name, task.status) for task in who.store().tasks().tasks}
+    assert tasks == {
+        "010": ("Another title", "pending"), "020": ("Issue 2", "abandoned"), "030": ("Issue 1", "completed"),
+    }  # fmt: skip
+    hub.change(1, state="OPEN", stateReason="REOPENED")
+    done = told(hub.who, "import", "--format", "github", code=4)
+    assert [one["reason"] for one in done["rejected"]] == ["status: CLOSED does not become OPEN"]
+
+
+def test_without_a_login_no_issue_comes_in_and_nothing_changes(who: Person) -> None:
+    hub = Hub(who, issue(1))
+    hub.file.write_text(json.dumps({"login": False, "pulls": [], "issues": []}))
+    there = everything(who.folder)
+    said = hub.who.sow("import", "--format", "github")
+    assert said.code == 4
+    assert said.err.startswith("sow: gh is not logged in")
+    assert changed(there, everything(who.folder)) == []
+
+
+def test_a_list_of_issues_in_a_file_goes_out_as_it_came(who: Person) -> None:
+    raws = [issue(1), issue(2, state="CLOSED", stateReason="NOT_PLANNED"), issue(3, state="CLOSED")]
+    who.write("issues.json", json.dumps(raws))
+    who.done("import", "issues.json")
+    assert json.loads(who.done("export", "--format", "github")) == raws

@@ -16,8 +16,9 @@ from sow.errors import Refused, Usage, Waits
 
 if TYPE_CHECKING:
     from sow.formats import Raw
-    from sow.formats.planning import Plan
+    from sow.formats.planning import Options, Plan
     from sow.intake import Exchange, Source
+    from sow.store import Store
 
 ORIGINAL = "original"
 """The format of whole projects, which has no records."""
@@ -40,43 +41,79 @@ _JSON = click.option("--json", "as_json", is_flag=True, help="One JSON document.
 
 
 @click.command("import")
-@click.argument("file", type=click.Path())
+@click.argument("file", type=click.Path(), required=False)
 @_FORMAT
 @_AGENT
 @_PHASE
 @_FILL
+@click.option(
+    "--label", "labels", multiple=True, metavar="L", help="Only issues with this label; repeatable."
+)
+@click.option("--comment", is_flag=True, help="Say in each issue which task it is.")
 @_DRY
 @_JSON
 @click.pass_obj
 def import_(
-    settings: dict[str, Any], file: str, named: str | None, agent: str | None, phase: str | None,
-    fill: bool, dry_run: bool, as_json: bool,
+    settings: dict[str, Any], file: str | None, named: str | None, agent: str | None, phase: str | None,
+    fill: bool, labels: tuple[str, ...], comment: bool, dry_run: bool, as_json: bool,
 ) -> int:  # fmt: skip
     """Take the tasks of another system's FILE into the project, or a whole project of the original sow.
 
     Done again, it takes in what the file has changed since; nothing comes in twice. What can't be
     taken is listed with the reason, and the exit code is 4 where nothing could be; it is 5 where file
-    and project have changed the same.
+    and project have changed the same. Without FILE, --format github asks `gh` for the open issues.
 
     \b
     Example:  sow import master_task_list.json
               sow import TODO.md --agent implementer
-              sow import master_task_list.json --agent implementer --dry-run
+              sow import TODO.md --agent implementer --dry-run
+              sow import --format github --label sow --comment
     """
     from sow.formats.planning import Options
 
+    options = Options("import", fill=fill)
+    if file is None:
+        return _import_issues(settings, named, agent, phase, options, labels, comment, dry_run, as_json)
+    if labels or comment:
+        raise Usage("--label and --comment are for issues, not for a file", "leave FILE out, or them")
     if _is_project(file, named):
         if agent is not None or phase is not None or fill:
             raise Usage("a whole project has its agents and phases", "leave --agent, --phase and --fill out")
         _bring(settings, file, as_json, dry_run)
         return 0
     exchange = _exchange(settings, file, named, agent, phase)
-    options = Options("import", fill=fill)
     done = exchange.look(options) if dry_run else exchange.take(options)
     _tell(done, exchange.source, as_json, dry_run, "import")
+    return _code(done)
+
+
+def _code(done: Plan) -> int:
+    """The exit code of an import."""
     if done.conflicts:
         return Waits.exit_code
     return Refused.exit_code if done.rejected and not (done.adds or done.changes) else 0
+
+
+def _import_issues(
+    settings: dict[str, Any], named: str | None, agent: str | None, phase: str | None, options: Options,
+    labels: tuple[str, ...], comment: bool, dry_run: bool, as_json: bool,
+) -> int:  # fmt: skip
+    """Takes in the issues that `gh` knows of."""
+    from sow.formats import github
+
+    if named != github.NAME:
+        raise Usage("FILE is missing", "see `sow import --help`")
+    from sow import intake, issues
+
+    store = opening.store(settings["project"])
+    asked = issues.Issues(store, labels)
+    routed = intake.routes(store.layout.main, agent)
+    exchange = intake.Exchange(store, asked.source, routed, phase=phase, neighbours=_neighbours(store))
+    done = exchange.look(options) if dry_run else exchange.take(options)
+    _tell(done, asked.source, as_json, dry_run, "import")
+    if comment and not dry_run and (told := asked.tell(done)):
+        aside(settings, f"told {counted(len(told), 'issue')} which task it is")
+    return _code(done)
 
 
 @click.command()
@@ -164,7 +201,7 @@ def _exchange(
     settings: dict[str, Any], file: str, named: str | None, agent: str | None, phase: str | None
 ) -> Exchange:
     """A file and the project that it is exchanged with."""
-    from sow import find, intake
+    from sow import intake
     from sow.formats import known
 
     if not file:
@@ -177,14 +214,21 @@ def _exchange(
         )
     how = known.named(named) if named is not None else known.of(path, intake.text_of(path))
     store = opening.store(settings["project"])
-    others = [one for one in find.all_projects(opening.place()) if one.name != store.layout.name]
     return intake.Exchange(
         store,
         intake.Source(path, how),
         intake.routes(store.layout.main, agent),
         phase=phase,
-        neighbours=map(opening.store_of, others),
+        neighbours=_neighbours(store),
     )
+
+
+def _neighbours(store: Store) -> Iterable[Store]:
+    """The other projects of the repository."""
+    from sow import find
+
+    others = [one for one in find.all_projects(opening.place()) if one.name != store.layout.name]
+    return map(opening.store_of, others)
 
 
 def _path(file: str) -> str:
