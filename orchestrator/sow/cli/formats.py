@@ -316,7 +316,7 @@ def _lines(done: Plan) -> Iterable[str]:
         told = ", ".join(keys) or "status"
         yield f"[{change.task.id}] updated: {told} ({change.task.status})" + _named(record.id)
     for name, raw in done.give.items():
-        yield f"to the file: {name}{_status(raw)}"
+        yield f"to the file: {_title(raw)}{_status(raw)}{_named(name)}"
     for conflict in done.conflicts:
         yield (
             f"[{conflict.task_id}] in conflict: {', '.join(conflict.keys)}: both have changed it"
@@ -337,7 +337,17 @@ def _named(record: str) -> str:
     return f" from {record}" if record else ""
 
 
+def _title(raw: Raw) -> str:
+    """What a record is about, in a line."""
+    from sow.formats.texts import headline
+
+    known = (raw.get(key) for key in ("description", "text", "title", "func_path"))
+    return next((headline(text) for text in known if text), "")
+
+
 def _status(raw: Raw) -> str:
+    if "done" in raw:
+        return " (done)" if raw["done"] else " (open)"
     return f" ({raw['status']})" if "status" in raw else ""
 
 

@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
 import sow_schemas
+from sow.clock import is_unset
 from sow.errors import Refused
 from sow.formats import (
     IMPORT,
@@ -381,7 +382,7 @@ def _state(task: Task, extras: Mapping[str, Any], *, is_ours: bool) -> dict[str,
             now["result"] = extras["result"]
         return now
     now = {"status": _status(task), "timestamp_updated_utc": task.updated_at}
-    if task.started_at or task.completed_at:
+    if not (is_unset(task.started_at) and is_unset(task.completed_at)):
         now["assigned_to"] = task.assigned_agent
     if result := _result(task):
         now["result"] = result
