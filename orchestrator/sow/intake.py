@@ -167,8 +167,17 @@ class Exchange:
             used=used,
             elsewhere=self._elsewhere(),
             others=self._others(),
+            check=self._check,
         )
         return plan(self.source.how, reading, scene, options)
+
+    def _check(self, before: Task, after: Task) -> None:
+        """Raises Refused for a completion that is also a matter of the phase: it is not done on the side."""
+        if self.store.is_told_to_phase(before, after):
+            raise Refused(
+                f"task {after.id} is completed with what it brings out",
+                f"complete it here: `sow task set status completed --id {after.id}`",
+            )
 
     def _read(self, text: str) -> Reading:
         return self.source.how.read(self.name, text, self._base() or {})

@@ -281,7 +281,7 @@ class Store:
             held = self._read_own(path, lock)
             before = Task.from_document(held.value)
             outcome = change(before)
-            if not self._is_told_to_phase(before, outcome.task):
+            if not self.is_told_to_phase(before, outcome.task):
                 return self._keep(path, held, outcome, lock)
         # Its completion is a matter of its phase, too: once more, under both locks.
         with self._locked(*more, PROJECT, task_lock(task_id)) as lock:
@@ -1062,7 +1062,8 @@ class Store:
         kind = self._type_with("task_metadata")
         return kind.phases[task.phase].task_metadata if kind and task.phase in kind.phases else None
 
-    def _is_told_to_phase(self, before: Task, after: Task) -> bool:
+    def is_told_to_phase(self, before: Task, after: Task) -> bool:
+        """Whether a change completes a task in a way that changes its phase as well."""
         if after.status != COMPLETED or before.status == COMPLETED or not after.metadata:
             return False
         kind = self._type_with("completion")

@@ -366,6 +366,19 @@ def test_a_task_of_ours_has_the_same_id_each_time_and_is_found_again_by_it() -> 
     assert [task_id for _, task_id in done.same] == ["020"]
 
 
+def test_a_completion_that_changes_more_than_its_task_is_listed_and_not_done() -> None:
+    def check(before: Task, after: Task) -> None:
+        if after.status == "completed":
+            raise Refused("not on the side", "do it here")
+
+    first, second = raw(status="CLAIMED"), raw(status="COMPLETED", priority="LOW")
+    held = Held(imported(first), "Do it")
+    done = planning.plan(
+        FORMAT, read(second), scene(held=(held,), base={"t-1": first}, check=check), Options()
+    )
+    assert ([one.reason for one in done.rejected], done.changes) == (["not on the side"], [])
+
+
 # -- room ------------------------------------------------------------------------------------------
 
 

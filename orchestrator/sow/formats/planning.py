@@ -7,7 +7,7 @@ records --merge with what was there--> tasks to add, tasks to change
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
@@ -65,6 +65,8 @@ class Scene:
     """Records that other projects of the repository have, with the name of each."""
     others: frozenset[str] = frozenset()
     """Records of this system that came with another file."""
+    check: Callable[[Task, Task], None] = lambda before, after: None
+    """Raises Refused for a change that is not an import's to make."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +208,8 @@ class _Planning:
             _check_free(held.task)
         wanted = self.asked(record, merged.project)
         if moves:
-            _moved(held.task, wanted.standing, self.scene.at)  # refused now, where it can't be
+            # Refused now, where it can't be.
+            self.scene.check(held.task, _moved(held.task, wanted.standing, self.scene.at))
         return _Change(record, held, self.asked(record, ours), wanted, merged, moves)
 
     def mended(self, record: Record, held: Held, ours: Raw) -> Raw | None:
