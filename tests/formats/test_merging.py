@@ -46,7 +46,7 @@ def test_a_time_goes_with_the_change_that_it_tells_of_and_is_never_in_conflict()
 
 
 @given(RECORDS, RECORDS, RECORDS, st.sampled_from(["file", "project", None]))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_nothing_is_lost_and_what_is_done_is_not_done_again(
     base: Any, file: Any, project: Any, prefer: Any
 ) -> None:
@@ -61,7 +61,7 @@ def test_nothing_is_lost_and_what_is_done_is_not_done_again(
 
 
 @given(RECORDS, RECORDS, RECORDS)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_killed_halfway_the_next_merge_comes_to_the_same(base: Any, file: Any, project: Any) -> None:
     done = merge(base, file, project, groups=GROUPS)
     next_ = merge(done.halfway, file, done.project, groups=GROUPS)

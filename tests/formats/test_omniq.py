@@ -164,7 +164,7 @@ RAWS = st.fixed_dictionaries(
 
 
 @given(st.lists(RAWS, max_size=3))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_what_comes_in_goes_out_as_it_came(ones: list[dict[str, Any]]) -> None:
     raws = [{"id": f"id {number}", **one} for number, one in enumerate(ones)]
     done = planning.plan(FORMAT, read(*raws), scene(), Options())

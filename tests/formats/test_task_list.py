@@ -327,7 +327,7 @@ def lists(draw: st.DrawFn) -> list[dict[str, Any]]:
 
 
 @given(lists())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_what_comes_in_goes_out_as_it_came(raws: list[dict[str, Any]]) -> None:
     done = planning.plan(FORMAT, read(*raws), scene(), Options())
     assert done.rejected == []
