@@ -33,13 +33,14 @@ FLOORS = {
     4: (
         "decisions",
         "sow.ready sow.progress sow.judgement sow.dotted sow.fields sow.statechart sow.phase sow.artifacts"
-        " sow.course sow.pull_request sow.original"
+        " sow.course sow.pull_request sow.original sow.formats"
         " sow.edits sow.prompts sow.usage sow.budget sow.recovery.policy",
     ),
     5: ("door", "sow.journal sow.splitting sow.store sow.attempt sow.holding sow.deferring"),
     6: (
         "engine",
         "sow.attaching sow.report sow.adding sow.moving sow.advancing sow.continuing sow.setup sow.removal"
+        " sow.intake sow.bringing sow.issues"
         " sow.validate sow.workplace sow.workspace sow.driving sow.allowance sow.handover sow.opened sow.turn"
         " sow.gate sow.review sow.obstacles sow.finishing sow.deleting sow.outside sow.branches"
         " sow.scheduler sow.worktree sow.doctor sow.contract sow.recovery.restore sow.recovery sow.taskfiles",

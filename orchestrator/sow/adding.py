@@ -39,7 +39,7 @@ def add(store: Store, wish: Wish) -> Task:
             "keep what is long in a file of the repository, and name that file",
         )
     roles.check(wish.agent, store.layout.main)
-    goal = _phase(store, wish.phase)
+    goal = phase_for(store, wish.phase)
 
     def make(task_id: str, others: "tuple[Task, ...]") -> Task:
         check_dependencies(task_id, wish.depends_on, others)
@@ -54,8 +54,8 @@ def add(store: Store, wish: Wish) -> Task:
     return store.add_task(make, description=wish.description, task_id=wish.task_id)
 
 
-def _phase(store: Store, wanted: "str | None") -> str:
-    """The phase that a new task goes to."""
+def phase_for(store: Store, wanted: "str | None") -> str:
+    """The phase that a new task goes to. Raises NotFound, or Refused for one that has no tasks."""
     if wanted is not None:
         store.phase(wanted)  # told as missing before it is told as one without tasks
         phase.check_tasks(store.type(), wanted)

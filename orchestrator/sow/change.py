@@ -26,3 +26,16 @@ class Change(Value):
     task: Task
     events: "tuple[Event, ...]" = ()
     files: "Mapping[str, str]" = {}  # noqa: RUF012 - a shared default of a frozen value
+
+
+class Intake(Value):
+    """Tasks to add and to change in one go: all of it is done or nothing, whatever is killed.
+
+    `files`: absolute path -> text, written with them.
+    """
+
+    adds: "tuple[tuple[Change, str], ...]" = ()
+    """New tasks with their further events, each with its description."""
+    changes: "tuple[tuple[Change, str], ...]" = ()
+    """Changed tasks, each with its description."""
+    files: "Mapping[str, str]" = {}  # noqa: RUF012 - a shared default of a frozen value

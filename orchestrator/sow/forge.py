@@ -137,6 +137,18 @@ class GitHub:
         )  # fmt: skip
         return _opened(out, request)
 
+    def issues(self, labels: Sequence[str], fields: Sequence[str]) -> list[dict[str, Any]]:
+        """The issues that have all of these labels, open and closed, newest first; 1,000 at most."""
+        words = [word for label in labels for word in ("--label", label)]
+        return _json(
+            self.folder, "gh", "issue", "list", *words, "--state", "all", "--limit", "1000",
+            "--json", ",".join(fields),
+        )  # fmt: skip
+
+    def comment(self, number: int, text: str) -> None:
+        """Says something in an issue."""
+        _call(self.folder, "gh", "issue", "comment", str(number), "--body", text)
+
     def update(self, there: PullRequest, request: Request, *, text: bool) -> None:
         which = there.url or str(there.number)
         if text:

@@ -111,6 +111,11 @@ class Layout(Value):
         return f"{self.runtime}/removed"
 
     @property
+    def formats(self) -> str:
+        """What files of other systems and the project last had in common, a file each."""
+        return f"{self.runtime}/formats"
+
+    @property
     def final(self) -> str:
         """What the project had come to when it was finished or deleted."""
         return f"{self.runtime}/final"

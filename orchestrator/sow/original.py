@@ -113,8 +113,12 @@ def one(whole: Whole) -> Document:
 
 def given(whole: Whole) -> Document:
     """The same as the original keeps it: sow's own fields are left out."""
-    document = one(whole)
-    held = _only(document, PROJECT)
+    return given_document(one(whole))
+
+
+def given_document(document: Document) -> Document:
+    """A document, as `taken_in` or `one` gives it, without sow's own fields."""
+    held = _only(_in_order(document, PROJECT), PROJECT)
     held["phases"] = {name: _phase_out(phase) for name, phase in document["phases"].items()}
     return held
 

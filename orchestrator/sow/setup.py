@@ -92,12 +92,21 @@ class Made:
 StoreOf = Callable[[Layout], Store]
 
 
-def new_project(places: Places, plan: Plan, *, start: str | None, worktree: bool, store_of: StoreOf) -> Made:
+def new_project(
+    places: Places,
+    plan: Plan,
+    *,
+    start: str | None,
+    worktree: bool,
+    store_of: StoreOf,
+    documents: Mapping[str, str] | None = None,
+) -> Made:
     """Makes branch, worktree and state of a project; whatever is killed, all of it or nothing.
 
     1. nothing is in the way; 2. the repository is prepared; 3. what an earlier kill left is
     settled; 4. the intent; 5. branch and worktree; 6. the state, with one rename; 7. its first
     commit. `start`: the ref that a new branch starts from; the default branch where None.
+    `documents`: the state of a project that has begun elsewhere, by path below `.sow/project`.
     Raises Refused or NotFound, and then nothing was made.
     """
     repository = Git(places.main)
@@ -126,7 +135,9 @@ def new_project(places: Places, plan: Plan, *, start: str | None, worktree: bool
             else:
                 _switch(repository, plan.branch, base)
             store = store_of(layout)
-            place_state(layout, first_documents(plan, kind, store.now()), plan.inputs)
+            place_state(layout, documents or first_documents(plan, kind, store.now()), plan.inputs)
+            if documents:
+                store = store_of(layout := layout.replace(embedded=True))
             store.keep_good_copies()
         except (SowError, KeyboardInterrupt):
             _undo(places, json.loads(files.contents(intent, INTENT_BYTES)))

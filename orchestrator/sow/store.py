@@ -16,7 +16,7 @@ import time
 
 import sow_schemas
 from sow import document, files
-from sow.change import Change, Event
+from sow.change import Change, Event, Intake
 from sow.clock import stamp
 from sow.document import canonical
 from sow.errors import BadFile, Failed, NotFound, Refused, SowError
@@ -287,7 +287,7 @@ class Store:
             held = self._read_own(path, lock)
             before = Task.from_document(held.value)
             outcome = change(before)
-            if not self._is_told_to_phase(before, outcome.task):
+            if not self.is_told_to_phase(before, outcome.task):
                 return self._keep(path, held, outcome, lock)
         # Its completion is a matter of its phase, too: once more, under both locks.
         with self._locked(*more, PROJECT, task_lock(task_id)) as lock:
@@ -398,6 +398,87 @@ class Store:
             self._remember_id(new_id)
             self.tell(Event(type="task.created", task_id=new_id, payload={"input": task.name}))
         return task
+
+    def take_in(
+        self, decide: "Callable[[tuple[Task, ...], frozenset[int]], Intake]", changed: "Collection[str]" = ()
+    ) -> Intake:
+        """Adds and changes what `decide` says for the tasks and the used ids that there are; all or nothing.
+
+        `changed`: the ids of tasks that will probably be changed; where others are too, it is
+        decided once more. Raises Refused where one of the tasks is broken or a schema refuses
+        one, NotFound for an unknown phase, Busy.
+        """
+        held = set(changed)
+        while True:
+            with self._locked(IDS, PROJECT, TASKS, *map(task_lock, sorted(held))) as lock:
+                self._sweep_half_added()
+                there = self.tasks()
+                for broken in there.broken:
+                    raise broken.fault  # it may be one of those that are to be changed
+                intake = decide(there.tasks, frozenset(self.used_ids()))
+                if more := {change.task.id for change, _ in intake.changes} - held:
+                    held |= more
+                    continue
+                self._take_in(intake, lock)
+            for change, _ in intake.adds:
+                self.tell(
+                    Event(type="task.created", task_id=change.task.id, payload={"input": change.task.name})
+                )
+                for event in change.events:
+                    self.tell(event)
+            return intake
+
+    def _take_in(self, intake: Intake, lock: Locked) -> None:
+        """Does and tells what was decided, but for the events of new tasks, for who holds the locks."""
+        self._put({}, lock)
+        texts = dict(intake.files)
+        for change, description in intake.changes:
+            texts |= self._texts_of(change, description)
+        new = [(change.task, text, self._text_of_new(change.task)) for change, text in intake.adds]
+        for path in texts:
+            self._check_writable(path)
+        steps: list[Write | Move] = [
+            Move(path=self._beside(task, text, description), to=self.layout.task(task.phase, task.id))
+            for task, description, text in new
+        ]
+        if new:
+            os.sync()  # all of them at once: one by one they would take minutes
+            ids = [*files.text(self._ids_file()).split(), *(task.id for task, _, _ in new)]
+            texts[self._ids_file()] = "".join(f"{task_id}\n" for task_id in ids)
+        steps += [Write(path=path, text=text) for path, text in texts.items()]
+        if steps:
+            # For every task: an intent can't have the names of hundreds.
+            self.journal.carry_out(steps, (IDS, PROJECT, TASKS))
+        for path, text in {**texts, **{self.layout.task_file(t.phase, t.id): s for t, _, s in new}}.items():
+            if name := copy_of(path, self.layout):
+                self._keep_good(name, text)
+        for change, _ in intake.changes:
+            for event in change.events:
+                self.log.append(event, lock.count(task_lock(change.task.id)))
+
+    def _texts_of(self, change: Change, description: str) -> "dict[str, str]":
+        """The files of a task that a change among others leaves otherwise, each with its text."""
+        path = self._task_file(change.task.id)
+        held = self._read_state(path)
+        value = change.task.replace(updated_at=self.now()).document()
+        self._check("task_state", value, path)
+        if not canonical.same(value.get("metadata"), held.value.get("metadata")):
+            self._check_metadata("task_metadata", change.task.phase, value.get("metadata"), path)
+        texts = {path: _changed(held, value, path)}
+        words = f"{os.path.dirname(path)}/description.md"
+        if self._text(words).strip() != description.strip():
+            texts[words] = _as_text(description)
+        return texts
+
+    def _text_of_new(self, task: Task) -> str:
+        """The state file of a task that is to be added, checked."""
+        if task.phase not in self.phases() or not self._is_there(self.layout.phase_file(task.phase)):
+            raise self._no_phase(task.phase)
+        if task.metadata:
+            self._check_metadata("task_metadata", task.phase, task.metadata, "the new task")
+        path = self.layout.task_file(task.phase, task.id)
+        self._check("task_state", task.document(), path)
+        return _written(task.document(), path)
 
     def move_task(self, task_id: str, phase: str) -> Task:
         """Takes a task to another phase: its folder and its state, all or nothing; gives the task.
@@ -993,7 +1074,8 @@ class Store:
         kind = self._type_with("task_metadata")
         return kind.phases[task.phase].task_metadata if kind and task.phase in kind.phases else None
 
-    def _is_told_to_phase(self, before: Task, after: Task) -> bool:
+    def is_told_to_phase(self, before: Task, after: Task) -> bool:
+        """Whether a change completes a task in a way that changes its phase as well."""
         if after.status != COMPLETED or before.status == COMPLETED or not after.metadata:
             return False
         kind = self._type_with("completion")
@@ -1038,7 +1120,7 @@ class Store:
             pass  # a full disk, a folder in the way: the state itself is written, an older copy still good
 
     def _new_id(self, wanted: "str | None") -> str:
-        used = self._used_ids()
+        used = self.used_ids()
         if wanted is not None:
             if not _is_task_id(wanted):
                 raise Refused(f"{wanted!r} is no task id", "an id is three digits: 010, 015, 020")
@@ -1056,7 +1138,8 @@ class Store:
             )
         return free
 
-    def _used_ids(self) -> "set[int]":
+    def used_ids(self) -> "set[int]":
+        """The numbers of the ids that were given here. Raises Refused where that can't be seen."""
         old = self._old()
         held = (path.split("/")[-2] for path in (old.tasks if old else ()))
         return {*self._given_ids(), *(int(task_id) for task_id in held if _is_task_id(task_id))}
@@ -1086,15 +1169,20 @@ class Store:
     def _place(self, task: Task, text: str, description: str) -> None:
         """Puts a whole task folder in place with one rename."""
         above = self.layout.tasks(task.phase)
+        os.rename(self._beside(task, text, description, flushed=True), f"{above}/{task.id}")
+        files.flush_folder(above)
+        self._keep_good(task.id, text)
+
+    def _beside(self, task: Task, text: str, description: str, *, flushed: bool = False) -> str:
+        """Makes a whole task folder beside its place; gives its path."""
+        above = self.layout.tasks(task.phase)
         files.check_inside(above, self.roots)
         beside = f"{above}/.new-{task.id}-{os.getpid()}"
         files.make_folder(f"{beside}/feedback")
-        files.write(f"{beside}/state.yaml", text)
-        files.write(f"{beside}/description.md", description.rstrip() + "\n" if description.strip() else "")
-        files.write(f"{beside}/log.md", f"# {task.id} {task.name}\n")
-        os.rename(beside, f"{above}/{task.id}")
-        files.flush_folder(above)
-        self._keep_good(task.id, text)
+        files.write(f"{beside}/state.yaml", text, flushed=flushed)
+        files.write(f"{beside}/description.md", _as_text(description), flushed=flushed)
+        files.write(f"{beside}/log.md", f"# {task.id} {task.name}\n", flushed=flushed)
+        return beside
 
     def _folders_by_lock(self) -> "Iterator[tuple[str, str]]":
         """The folders that writers write in, each with the lock that they hold; "" where files name it."""
@@ -1126,6 +1214,10 @@ class Store:
                 shutil.rmtree(path, ignore_errors=True)
             else:
                 os.unlink(path)
+
+
+def _as_text(description: str) -> str:
+    return description.rstrip() + "\n" if description.strip() else ""
 
 
 def _changed(held: "document.Document", after: "Mapping[str, Any]", path: str) -> str:

@@ -90,31 +90,34 @@ _KEYS_81 = frozenset(('all', 'at_least', 'completed', 'phase'))
 _KEYS_82 = frozenset(('type',))
 _KEYS_83 = frozenset(('approved', 'metadata', 'of', 'phase', 'this_iteration', 'type', 'which'))
 _KEYS_84 = frozenset(('equals', 'field', 'phase', 'statuses'))
-_KEYS_85 = frozenset(('caps', 'checks', 'environment', 'finish', 'grace_seconds', 'isolation', 'jobs', 'requires', 'silence_seconds', 'stages', 'state', 'worktree'))
+_KEYS_85 = frozenset(('caps', 'checks', 'environment', 'finish', 'formats', 'grace_seconds', 'isolation', 'jobs', 'requires', 'silence_seconds', 'stages', 'state', 'task_types', 'worktree'))
 _KEYS_86 = frozenset(('commit',))
 _KEYS_87 = frozenset(('ports', 'setup', 'teardown'))
 _KEYS_88 = frozenset(('forge', 'push', 'target'))
-_KEYS_89 = frozenset(('max_budget_usd', 'max_memory', 'max_seconds', 'max_tokens', 'max_turns', 'roles'))
-_KEYS_90 = frozenset(('max_budget_usd', 'max_memory', 'max_seconds', 'max_tokens', 'max_turns'))
-_KEYS_91 = frozenset(('status',))
-_KEYS_92 = frozenset(('data', 'details', 'error_code', 'message', 'status'))
-_KEYS_93 = frozenset(('error_code', 'message'))
-_KEYS_94 = frozenset(('call', 'command', 'enabled', 'executor', 'handler', 'prompt', 'role', 'settings', 'timeout_seconds'))
-_KEYS_95 = frozenset(('error_type', 'message', 'timestamp'))
-_KEYS_96 = frozenset(('error_type', 'is_retryable', 'message', 'retry_count', 'timestamp', 'traceback'))
-_KEYS_97 = frozenset(('pipeline', 'status', 'task_id'))
-_KEYS_98 = frozenset(('config_snapshot', 'created_at', 'error', 'input', 'output', 'pipeline', 'requested_by', 'run_id', 'status', 'task_id', 'tool', 'type'))
-_KEYS_99 = frozenset(('assigned_agent', 'created_at', 'id', 'inputs', 'iteration', 'name', 'outputs', 'phase', 'status', 'updated_at'))
-_KEYS_100 = frozenset(('answer', 'approval', 'assigned_agent', 'attempts', 'base', 'branch', 'commit', 'completed_at', 'created_at', 'depends_on', 'error', 'error_detail', 'executor', 'fresh', 'id', 'inputs', 'iteration', 'metadata', 'name', 'not_before', 'outputs', 'params', 'phase', 'priority', 'question', 'result', 'session_id', 'started_at', 'status', 'task_type', 'updated_at', 'worktree'))
-_KEYS_101 = frozenset(('at', 'by', 'text'))
-_KEYS_102 = frozenset(('at', 'by'))
-_KEYS_103 = frozenset(('asked_at', 'by', 'kind', 'text'))
-_KEYS_104 = frozenset(('asked_at', 'by', 'kind', 'options', 'text'))
-_KEYS_105 = frozenset(('agents', 'limits'))
-_KEYS_106 = frozenset(('bindings', 'executors'))
-_KEYS_107 = frozenset(('custom_args', 'settings', 'type'))
-_KEYS_108 = frozenset(('hold_at',))
-_KEYS_109 = frozenset(('grace_seconds', 'jobs', 'keep_tmp', 'stages', 'stale_lock_seconds'))
+_KEYS_89 = frozenset(('agent',))
+_KEYS_90 = frozenset(('agent', 'params'))
+_KEYS_91 = frozenset(('agent', 'agents'))
+_KEYS_92 = frozenset(('max_budget_usd', 'max_memory', 'max_seconds', 'max_tokens', 'max_turns', 'roles'))
+_KEYS_93 = frozenset(('max_budget_usd', 'max_memory', 'max_seconds', 'max_tokens', 'max_turns'))
+_KEYS_94 = frozenset(('status',))
+_KEYS_95 = frozenset(('data', 'details', 'error_code', 'message', 'status'))
+_KEYS_96 = frozenset(('error_code', 'message'))
+_KEYS_97 = frozenset(('call', 'command', 'enabled', 'executor', 'handler', 'prompt', 'role', 'settings', 'timeout_seconds'))
+_KEYS_98 = frozenset(('error_type', 'message', 'timestamp'))
+_KEYS_99 = frozenset(('error_type', 'is_retryable', 'message', 'retry_count', 'timestamp', 'traceback'))
+_KEYS_100 = frozenset(('pipeline', 'status', 'task_id'))
+_KEYS_101 = frozenset(('config_snapshot', 'created_at', 'error', 'input', 'output', 'pipeline', 'requested_by', 'run_id', 'status', 'task_id', 'tool', 'type'))
+_KEYS_102 = frozenset(('assigned_agent', 'created_at', 'id', 'inputs', 'iteration', 'name', 'outputs', 'phase', 'status', 'updated_at'))
+_KEYS_103 = frozenset(('answer', 'approval', 'assigned_agent', 'attempts', 'base', 'branch', 'commit', 'completed_at', 'created_at', 'depends_on', 'error', 'error_detail', 'executor', 'fresh', 'id', 'inputs', 'iteration', 'metadata', 'name', 'not_before', 'outputs', 'params', 'phase', 'priority', 'question', 'result', 'session_id', 'started_at', 'status', 'task_type', 'updated_at', 'worktree'))
+_KEYS_104 = frozenset(('at', 'by', 'text'))
+_KEYS_105 = frozenset(('at', 'by'))
+_KEYS_106 = frozenset(('asked_at', 'by', 'kind', 'text'))
+_KEYS_107 = frozenset(('asked_at', 'by', 'kind', 'options', 'text'))
+_KEYS_108 = frozenset(('agents', 'limits'))
+_KEYS_109 = frozenset(('bindings', 'executors'))
+_KEYS_110 = frozenset(('custom_args', 'settings', 'type'))
+_KEYS_111 = frozenset(('hold_at',))
+_KEYS_112 = frozenset(('grace_seconds', 'jobs', 'keep_tmp', 'stages', 'stale_lock_seconds'))
 
 def artifact_state(v: object) -> bool:
     if not isinstance(v, dict):
@@ -2058,116 +2061,157 @@ def repository_config(v: object) -> bool:
                 return False
             if len(v7i) < 1:
                 return False
-    if 'grace_seconds' in v:
-        v8 = v['grace_seconds']
-        if not (isinstance(v8, (int, float)) and not isinstance(v8, bool)):
+    if 'task_types' in v:
+        v8 = v['task_types']
+        if not isinstance(v8, dict):
             return False
-        if v8 <= 0:
+        for v8v in v8.values():
+            if not isinstance(v8v, dict):
+                return False
+            if not v8v.keys() >= _KEYS_89:
+                return False
+            if not v8v.keys() <= _KEYS_90:
+                return False
+            v8v0 = v8v['agent']
+            if not isinstance(v8v0, str):
+                return False
+            if len(v8v0) < 1:
+                return False
+            if 'params' in v8v:
+                v8v1 = v8v['params']
+                if not isinstance(v8v1, dict):
+                    return False
+    if 'formats' in v:
+        v9 = v['formats']
+        if not isinstance(v9, dict):
+            return False
+        if not v9.keys() <= _KEYS_91:
+            return False
+        if 'agent' in v9:
+            v90 = v9['agent']
+            if not isinstance(v90, str):
+                return False
+            if len(v90) < 1:
+                return False
+        if 'agents' in v9:
+            v91 = v9['agents']
+            if not isinstance(v91, dict):
+                return False
+            for v91v in v91.values():
+                if not isinstance(v91v, str):
+                    return False
+                if len(v91v) < 1:
+                    return False
+    if 'grace_seconds' in v:
+        v10 = v['grace_seconds']
+        if not (isinstance(v10, (int, float)) and not isinstance(v10, bool)):
+            return False
+        if v10 <= 0:
             return False
     if 'silence_seconds' in v:
-        v9 = v['silence_seconds']
-        if not (isinstance(v9, (int, float)) and not isinstance(v9, bool)):
+        v11 = v['silence_seconds']
+        if not (isinstance(v11, (int, float)) and not isinstance(v11, bool)):
             return False
-        if v9 < 0:
+        if v11 < 0:
             return False
     if 'caps' in v:
-        v10 = v['caps']
-        if not isinstance(v10, dict):
+        v12 = v['caps']
+        if not isinstance(v12, dict):
             return False
-        if not v10.keys() <= _KEYS_89:
+        if not v12.keys() <= _KEYS_92:
             return False
-        if 'max_turns' in v10:
-            v100 = v10['max_turns']
-            if not (isinstance(v100, int) and not isinstance(v100, bool)):
+        if 'max_turns' in v12:
+            v120 = v12['max_turns']
+            if not (isinstance(v120, int) and not isinstance(v120, bool)):
                 return False
-            if v100 < 1:
+            if v120 < 1:
                 return False
-        if 'max_seconds' in v10:
-            v101 = v10['max_seconds']
-            if not (isinstance(v101, (int, float)) and not isinstance(v101, bool)):
+        if 'max_seconds' in v12:
+            v121 = v12['max_seconds']
+            if not (isinstance(v121, (int, float)) and not isinstance(v121, bool)):
                 return False
-            if v101 <= 0:
+            if v121 <= 0:
                 return False
-        if 'max_budget_usd' in v10:
-            v102 = v10['max_budget_usd']
-            if not (isinstance(v102, (int, float)) and not isinstance(v102, bool)):
+        if 'max_budget_usd' in v12:
+            v122 = v12['max_budget_usd']
+            if not (isinstance(v122, (int, float)) and not isinstance(v122, bool)):
                 return False
-            if v102 <= 0:
+            if v122 <= 0:
                 return False
-        if 'max_tokens' in v10:
-            v103 = v10['max_tokens']
-            if not (isinstance(v103, int) and not isinstance(v103, bool)):
+        if 'max_tokens' in v12:
+            v123 = v12['max_tokens']
+            if not (isinstance(v123, int) and not isinstance(v123, bool)):
                 return False
-            if v103 < 1:
+            if v123 < 1:
                 return False
-        if 'max_memory' in v10:
-            v104 = v10['max_memory']
-            if not ((isinstance(v104, int) and not isinstance(v104, bool)) or isinstance(v104, str)):
+        if 'max_memory' in v12:
+            v124 = v12['max_memory']
+            if not ((isinstance(v124, int) and not isinstance(v124, bool)) or isinstance(v124, str)):
                 return False
-            if isinstance(v104, str):
-                if not is_size(v104):
+            if isinstance(v124, str):
+                if not is_size(v124):
                     return False
-            if (isinstance(v104, (int, float)) and not isinstance(v104, bool)):
-                if v104 < 1:
+            if (isinstance(v124, (int, float)) and not isinstance(v124, bool)):
+                if v124 < 1:
                     return False
-        if 'roles' in v10:
-            v105 = v10['roles']
-            if not isinstance(v105, dict):
+        if 'roles' in v12:
+            v125 = v12['roles']
+            if not isinstance(v125, dict):
                 return False
-            for v105v in v105.values():
-                if not isinstance(v105v, dict):
+            for v125v in v125.values():
+                if not isinstance(v125v, dict):
                     return False
-                if not v105v.keys() <= _KEYS_90:
+                if not v125v.keys() <= _KEYS_93:
                     return False
-                if 'max_turns' in v105v:
-                    v105v0 = v105v['max_turns']
-                    if not (isinstance(v105v0, int) and not isinstance(v105v0, bool)):
+                if 'max_turns' in v125v:
+                    v125v0 = v125v['max_turns']
+                    if not (isinstance(v125v0, int) and not isinstance(v125v0, bool)):
                         return False
-                    if v105v0 < 1:
+                    if v125v0 < 1:
                         return False
-                if 'max_seconds' in v105v:
-                    v105v1 = v105v['max_seconds']
-                    if not (isinstance(v105v1, (int, float)) and not isinstance(v105v1, bool)):
+                if 'max_seconds' in v125v:
+                    v125v1 = v125v['max_seconds']
+                    if not (isinstance(v125v1, (int, float)) and not isinstance(v125v1, bool)):
                         return False
-                    if v105v1 <= 0:
+                    if v125v1 <= 0:
                         return False
-                if 'max_budget_usd' in v105v:
-                    v105v2 = v105v['max_budget_usd']
-                    if not (isinstance(v105v2, (int, float)) and not isinstance(v105v2, bool)):
+                if 'max_budget_usd' in v125v:
+                    v125v2 = v125v['max_budget_usd']
+                    if not (isinstance(v125v2, (int, float)) and not isinstance(v125v2, bool)):
                         return False
-                    if v105v2 <= 0:
+                    if v125v2 <= 0:
                         return False
-                if 'max_tokens' in v105v:
-                    v105v3 = v105v['max_tokens']
-                    if not (isinstance(v105v3, int) and not isinstance(v105v3, bool)):
+                if 'max_tokens' in v125v:
+                    v125v3 = v125v['max_tokens']
+                    if not (isinstance(v125v3, int) and not isinstance(v125v3, bool)):
                         return False
-                    if v105v3 < 1:
+                    if v125v3 < 1:
                         return False
-                if 'max_memory' in v105v:
-                    v105v4 = v105v['max_memory']
-                    if not ((isinstance(v105v4, int) and not isinstance(v105v4, bool)) or isinstance(v105v4, str)):
+                if 'max_memory' in v125v:
+                    v125v4 = v125v['max_memory']
+                    if not ((isinstance(v125v4, int) and not isinstance(v125v4, bool)) or isinstance(v125v4, str)):
                         return False
-                    if isinstance(v105v4, str):
-                        if not is_size(v105v4):
+                    if isinstance(v125v4, str):
+                        if not is_size(v125v4):
                             return False
-                    if (isinstance(v105v4, (int, float)) and not isinstance(v105v4, bool)):
-                        if v105v4 < 1:
+                    if (isinstance(v125v4, (int, float)) and not isinstance(v125v4, bool)):
+                        if v125v4 < 1:
                             return False
     if 'stages' in v:
-        v11 = v['stages']
-        if not isinstance(v11, dict):
+        v13 = v['stages']
+        if not isinstance(v13, dict):
             return False
-        for v11v in v11.values():
-            if not stage(v11v):
+        for v13v in v13.values():
+            if not stage(v13v):
                 return False
     return True
 
 def result(v: object) -> bool:
     if not isinstance(v, dict):
         return False
-    if not v.keys() >= _KEYS_91:
+    if not v.keys() >= _KEYS_94:
         return False
-    if not v.keys() <= _KEYS_92:
+    if not v.keys() <= _KEYS_95:
         return False
     v0 = v['status']
     if not v0 in ('success', 'error'):
@@ -2199,7 +2243,7 @@ def result(v: object) -> bool:
         if 'details' in v:
             return False
     elif vc == 'error':
-        if not v.keys() >= _KEYS_93:
+        if not v.keys() >= _KEYS_96:
             return False
         if 'data' in v:
             return False
@@ -2208,7 +2252,7 @@ def result(v: object) -> bool:
 def stage(v: object) -> bool:
     if not isinstance(v, dict):
         return False
-    if not v.keys() <= _KEYS_94:
+    if not v.keys() <= _KEYS_97:
         return False
     if 'handler' in v:
         v0 = v['handler']
@@ -2265,9 +2309,9 @@ def stage(v: object) -> bool:
 def task_error(v: object) -> bool:
     if not isinstance(v, dict):
         return False
-    if not v.keys() >= _KEYS_95:
+    if not v.keys() >= _KEYS_98:
         return False
-    if not v.keys() <= _KEYS_96:
+    if not v.keys() <= _KEYS_99:
         return False
     v0 = v['error_type']
     if not v0 in ('runtime', 'timeout', 'validation', 'resource', 'network', 'system', 'user', 'unknown'):
@@ -2299,9 +2343,9 @@ def task_error(v: object) -> bool:
 def task_file(v: object) -> bool:
     if not isinstance(v, dict):
         return False
-    if not v.keys() >= _KEYS_97:
+    if not v.keys() >= _KEYS_100:
         return False
-    if not v.keys() <= _KEYS_98:
+    if not v.keys() <= _KEYS_101:
         return False
     v0 = v['task_id']
     if not isinstance(v0, str):
@@ -2365,9 +2409,9 @@ def task_file(v: object) -> bool:
 def task_state(v: object) -> bool:
     if not isinstance(v, dict):
         return False
-    if not v.keys() >= _KEYS_99:
+    if not v.keys() >= _KEYS_102:
         return False
-    if not v.keys() <= _KEYS_100:
+    if not v.keys() <= _KEYS_103:
         return False
     v0 = v['id']
     if not isinstance(v0, str):
@@ -2488,9 +2532,9 @@ def task_state(v: object) -> bool:
         v21 = v['answer']
         if not isinstance(v21, dict):
             return False
-        if not v21.keys() >= _KEYS_101:
+        if not v21.keys() >= _KEYS_104:
             return False
-        if not v21.keys() <= _KEYS_101:
+        if not v21.keys() <= _KEYS_104:
             return False
         v210 = v21['text']
         if not isinstance(v210, str):
@@ -2511,9 +2555,9 @@ def task_state(v: object) -> bool:
         v22 = v['approval']
         if not isinstance(v22, dict):
             return False
-        if not v22.keys() >= _KEYS_102:
+        if not v22.keys() >= _KEYS_105:
             return False
-        if not v22.keys() <= _KEYS_102:
+        if not v22.keys() <= _KEYS_105:
             return False
         v220 = v22['by']
         if not isinstance(v220, str):
@@ -2535,9 +2579,9 @@ def task_state(v: object) -> bool:
         v24 = v['question']
         if not isinstance(v24, dict):
             return False
-        if not v24.keys() >= _KEYS_103:
+        if not v24.keys() >= _KEYS_106:
             return False
-        if not v24.keys() <= _KEYS_104:
+        if not v24.keys() <= _KEYS_107:
             return False
         v240 = v24['text']
         if not isinstance(v240, str):
@@ -2607,13 +2651,13 @@ def task_state(v: object) -> bool:
 def user_config(v: object) -> bool:
     if not isinstance(v, dict):
         return False
-    if not v.keys() <= _KEYS_105:
+    if not v.keys() <= _KEYS_108:
         return False
     if 'agents' in v:
         v0 = v['agents']
         if not isinstance(v0, dict):
             return False
-        if not v0.keys() <= _KEYS_106:
+        if not v0.keys() <= _KEYS_109:
             return False
         if 'executors' in v0:
             v00 = v0['executors']
@@ -2624,7 +2668,7 @@ def user_config(v: object) -> bool:
                     return False
                 if not v00v.keys() >= _KEYS_82:
                     return False
-                if not v00v.keys() <= _KEYS_107:
+                if not v00v.keys() <= _KEYS_110:
                     return False
                 v00v0 = v00v['type']
                 if not isinstance(v00v0, str):
@@ -2699,7 +2743,7 @@ def user_config(v: object) -> bool:
         v1 = v['limits']
         if not isinstance(v1, dict):
             return False
-        if not v1.keys() <= _KEYS_108:
+        if not v1.keys() <= _KEYS_111:
             return False
         if 'hold_at' in v1:
             v10 = v1['hold_at']
@@ -2714,7 +2758,7 @@ def user_config(v: object) -> bool:
 def workspace_config(v: object) -> bool:
     if not isinstance(v, dict):
         return False
-    if not v.keys() <= _KEYS_109:
+    if not v.keys() <= _KEYS_112:
         return False
     if 'stages' in v:
         v0 = v['stages']

@@ -1558,6 +1558,29 @@ class FinishConfig(TypedDict):
     """The branch that the work goes to. Set by a person; the default branch where it is absent."""
 
 
+class TaskTypeConfig(TypedDict):
+    """What a type of task means here. Set by a person; a type that is absent is routed by its name alone."""
+
+    agent: str
+    """The agent that does tasks of this type. Set with the type."""
+
+    params: NotRequired[dict[str, Any]]
+    """The JSON Schema of the parameters of such tasks, checked when one is imported. Set by a person;
+    anything goes where it is absent."""
+
+
+class FormatsConfig(TypedDict):
+    """How tasks of other systems are taken in. Set by a person; absent where the defaults suit."""
+
+    agent: NotRequired[str]
+    """The agent that does imported tasks whose type is not known. Set by a person; such tasks fail where it
+    is absent."""
+
+    agents: NotRequired[dict[str, str]]
+    """Agents of other systems by their names there, each with the agent that stands for it here. Set by a
+    person; by their own names where it is absent."""
+
+
 class RoleCaps(TypedDict):
     """The caps of one role's attempts, before the general ones. Set by a person; the general ones hold where
     it is silent."""
@@ -1679,6 +1702,13 @@ class RepositoryConfig(TypedDict):
     environment: NotRequired[list[str]]
     """Names of variables that agents get from the user's environment, as glob patterns (AWS_*). Set by a
     person; none beyond sow's own where it is absent."""
+
+    task_types: NotRequired[dict[str, TaskTypeConfig]]
+    """Types of tasks of other systems, by the type's name: who does them, and what their parameters are like.
+    Set by a person; none where it is absent."""
+
+    formats: NotRequired[FormatsConfig]
+    """How tasks of other systems are taken in. Set by a person; absent where the defaults suit."""
 
     grace_seconds: NotRequired[float]
     """Seconds that an agent has to end by itself once it is told to. Set by a person; 8 where it is

@@ -6,11 +6,13 @@
     gh pr view WHICH --json FIELDS
     gh pr edit WHICH --title T --body-file F
     gh pr ready WHICH
+    gh issue list [--label L]... [--state S] [--limit N] --json FIELDS
+    gh issue comment NUMBER --body TEXT
 
 What it knows of a repository it asks the remote `origin` of the folder that it is called in, so a branch
 that nobody has pushed has no pull request. Its own state is the JSON file that GH_STAND_IN names:
-{"login": bool, "pulls": [...], "calls": [...]}; `"deed"` there is a shell command that is run right after
-a pull request was opened, with sow's pid as $1.
+{"login": bool, "pulls": [...], "issues": [...], "calls": [...]}; `"deed"` there is a shell command that is
+run right after a pull request was opened, with sow's pid as $1.
 """
 
 from __future__ import annotations
@@ -23,6 +25,10 @@ import sys
 from pathlib import Path
 from typing import Any, NoReturn
 
+ISSUE_FIELDS = (
+    "number", "title", "body", "labels", "state", "stateReason", "url", "comments", "assignees", "author",
+    "createdAt", "updatedAt",
+)  # fmt: skip
 HOST = "https://github.com/ada/demo"
 FIELDS = ("number", "url", "state", "isDraft", "body", "title", "headRefName", "baseRefName")
 
@@ -49,6 +55,8 @@ def main(words: list[str]) -> None:
     if not state.get("login"):
         print("To get started with GitHub CLI, please run:  gh auth login", file=sys.stderr)
         sys.exit(4)
+    if words[:2] in (["issue", "list"], ["issue", "comment"]):
+        return {"list": issue_list, "comment": issue_comment}[words[1]](words[2:], state, path)
     deeds = {"create": create, "list": list_, "view": view, "edit": edit, "ready": ready}
     if words[0] != "pr" or words[1] not in deeds:
         fail(f'unknown command "{words[0]}" for "gh"')
@@ -139,6 +147,36 @@ def ready(words: list[str], state: dict[str, Any], path: Path) -> None:
     print(f'✓ Pull request ada/demo#{held["number"]} is marked as "ready for review"', file=sys.stderr)
 
 
+def issue_list(words: list[str], state: dict[str, Any], path: Path) -> None:
+    parser = Words(prog="gh issue list")
+    parser.add_argument("--label", action="append", default=[])
+    parser.add_argument("--state", default="open", choices=["open", "closed", "all"])
+    parser.add_argument("--limit", type=int, default=30)
+    parser.add_argument("--json", required=True)
+    given = parser.parse_args(words)
+    found = [
+        held
+        for held in reversed(state["issues"])
+        if given.state in ("all", held["state"].lower())
+        and {label["name"] for label in held["labels"]}.issuperset(given.label)
+    ]
+    print(json.dumps([only(held, given.json, ISSUE_FIELDS) for held in found[: given.limit]]))
+
+
+def issue_comment(words: list[str], state: dict[str, Any], path: Path) -> None:
+    parser = Words(prog="gh issue comment")
+    parser.add_argument("which")
+    parser.add_argument("--body", required=True)
+    given = parser.parse_args(words)
+    for held in state["issues"]:
+        if given.which in (str(held["number"]), held["url"]):
+            held["comments"].append({"author": {"login": "ada"}, "body": given.body})
+            keep(path, state)
+            print(f"{held['url']}#issuecomment-{len(held['comments'])}")
+            return
+    fail(f"GraphQL: Could not resolve to an issue or pull request with the number of {given.which}.")
+
+
 def the(which: str, state: dict[str, Any]) -> dict[str, Any]:
     for held in reversed(state["pulls"]):
         if which in (str(held["number"]), held["url"], held["headRefName"]):
@@ -147,9 +185,9 @@ def the(which: str, state: dict[str, Any]) -> dict[str, Any]:
     fail(f'no pull requests found for branch "{which}"')
 
 
-def only(held: dict[str, Any], fields: str) -> dict[str, Any]:
+def only(held: dict[str, Any], fields: str, known: tuple[str, ...] = FIELDS) -> dict[str, Any]:
     wanted = fields.split(",")
-    if unknown := [name for name in wanted if name not in FIELDS]:
+    if unknown := [name for name in wanted if name not in known]:
         fail(f'Unknown JSON field: "{unknown[0]}"')
     return {name: held[name] for name in wanted}
 

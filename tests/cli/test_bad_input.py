@@ -26,6 +26,19 @@ from sow.roles import BUILT_IN
 
 MISUSED = [
     ("validate --jsn", "no such option: --jsn", "did you mean `--json`?"),
+    ("import", "FILE is missing", "see `sow import --help`"),
+    ("import ''", "FILE is empty", "name a file: `sow import master_task_list.json`"),
+    ("import list.json --drry", "no such option: --drry", "did you mean `--dry-run`?"),
+    (
+        "sync list.json --prefer nobody",
+        "--prefer: 'nobody' is not one of 'file', 'project'",
+        "see `sow sync --help`",
+    ),
+    (
+        "export list.json",
+        "got unexpected extra argument (list.json)",
+        "put quotes around words that belong together; see `sow export --help`",
+    ),
     ("repair --dryrun", "no such option: --dryrun", "did you mean `--dry-run`?"),
     ("repiar", "no such command: sow repiar", "did you mean `sow repair`?"),
     (
@@ -374,6 +387,18 @@ NOT_FOUND = [
         "branch main has no project: there is no .sow/project/state.yaml on it",
         "begin one on it: `sow project new DESCRIPTION --branch main`",
     ),
+    ("import gone.json", "no file {repo}/gone.json", "give the path of a file that is there"),
+    ("sync gone.json", "no file {repo}/gone.json", "give the path of a file that is there"),
+    (
+        "export --format task-lst",
+        "format not found: task-lst",
+        "did you mean task-list? the formats: task-list, checklist, omniq, github, original",
+    ),
+    (
+        "export --agent nobody",
+        "agent not found: nobody",
+        "the agents here: {roles}; describe one of your own in .sow/agents/nobody.md",
+    ),
     ("project finish nope --yes", "project not found: nope", "the projects of {repo}: add-login"),
     ("project delete nope --yes", "project not found: nope", "the projects of {repo}: add-login"),
     ("task add '\x1b[2J' --agent '\x1b[2J'", "agent not found: \\x1b[2J", "the agents here: {roles}"),
@@ -387,6 +412,16 @@ NOT_FOUND = [
 """What it names is not there: exit code 3."""
 
 REFUSED = [
+    (
+        "import a.txt",
+        "a.txt is in none of the formats that are known",
+        "say which one is meant: --format, one of task-list, checklist, omniq, github, original",
+    ),
+    (
+        "import a.txt --format task-list",
+        "a.txt:1:1: is no JSON: Expecting value",
+        "mend the file there",
+    ),
     (
         "executor check cursor --offline",
         "executor cursor: how its agent is run offline is not known (type cursor)",

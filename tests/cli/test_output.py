@@ -117,6 +117,8 @@ JSON = {
     "events": ["events", "--json"],
     "validate": ["validate", "--json"],
     "repair": ["repair", "--json"],
+    "import": ["import", "list.json", "--json"],
+    "sync": ["sync", "list.json", "--json"],
     "config show": ["config", "show", "--json"],
     "config validate": ["config", "validate", "--json"],
     "config reset": ["config", "reset", "--yes", "--json"],
@@ -156,6 +158,7 @@ def test_json_is_all_that_stands_on_standard_output(tmp_path: Path) -> None:
     )
     who.done("task", "add", "First", "--agent", "implementer")
     who.done("task", "add", "Second", "--agent", "implementer")
+    who.done("export", "--output", "list.json")
     ends = ["project new", "project continue", "project finish", "project delete"]
     last = ["agent resume", "run", "review", *ends, "config reset"]
     order = sorted(JSON, key=lambda name: last.index(name) if name in last else -1)

@@ -271,6 +271,14 @@ def branches(ctx: click.Context) -> Words:
 
 
 @_completing
+def formats(ctx: click.Context) -> Words:
+    """The formats of other task systems."""
+    from sow.formats.known import NAMES
+
+    return [(name, "") for name in NAMES]
+
+
+@_completing
 def schemas(ctx: click.Context) -> Words:
     """The names of the schemas."""
     import sow_schemas

@@ -41,6 +41,14 @@ class WorktreeConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class FormatsConfig:
+    """How tasks of other systems are taken in."""
+
+    agent: str = ""
+    agents: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class CapsConfig:
     """How much an attempt may use."""
 
@@ -83,6 +91,8 @@ class RepositoryConfig:
     caps: CapsConfig = CapsConfig()
     stages: Mapping[str, documents.Stage] = field(default_factory=dict)
     """How stages of task files are done, by name."""
+    formats: FormatsConfig = FormatsConfig()
+    task_types: Mapping[str, documents.TaskTypeConfig] = field(default_factory=dict)
 
     @classmethod
     def read(cls, main: str) -> RepositoryConfig:
@@ -108,4 +118,6 @@ class RepositoryConfig:
             ),
             caps=CapsConfig.of(file),
             stages=held.get("stages", {}),
+            formats=FormatsConfig(**held.get("formats", {})),
+            task_types=held.get("task_types", {}),
         )

@@ -1,0 +1,394 @@
+"""`sow import`, `sow export`, `sow sync`: tasks of other systems come in, go out, and keep in step."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from sow.cli import completion, opening
+from sow.cli.text import plain
+from sow.cli.words import aside, counted
+from sow.errors import Refused, Usage, Waits
+
+if TYPE_CHECKING:
+    from sow.formats import Raw
+    from sow.formats.planning import Options, Plan
+    from sow.intake import Exchange, Source
+    from sow.store import Store
+
+ORIGINAL = "original"
+"""The format of whole projects, which has no records."""
+
+_FORMAT = click.option(
+    "--format", "named", metavar="F", help="The format. [default: told by the file]",
+    shell_complete=completion.formats,
+)  # fmt: skip
+_AGENT = click.option(
+    "--agent", metavar="A", help="Who does tasks whose type has no agent here.",
+    shell_complete=completion.agents,
+)  # fmt: skip
+_PHASE = click.option(
+    "--phase", metavar="P", help="Where new tasks go. [default: as `sow task add`]",
+    shell_complete=completion.phases_with_tasks,
+)  # fmt: skip
+_FILL = click.option("--fill", is_flag=True, help="Take as many as there is room for, and leave the rest.")
+_DRY = click.option("--dry-run", is_flag=True, help="Say what would be done; do nothing.")
+_JSON = click.option("--json", "as_json", is_flag=True, help="One JSON document.")
+
+
+@click.command("import")
+@click.argument("file", type=click.Path(), required=False)
+@_FORMAT
+@_AGENT
+@_PHASE
+@_FILL
+@click.option(
+    "--label", "labels", multiple=True, metavar="L", help="Only issues with this label; repeatable."
+)
+@click.option("--comment", is_flag=True, help="Say in each issue which task it is.")
+@_DRY
+@_JSON
+@click.pass_obj
+def import_(
+    settings: dict[str, Any], file: str | None, named: str | None, agent: str | None, phase: str | None,
+    fill: bool, labels: tuple[str, ...], comment: bool, dry_run: bool, as_json: bool,
+) -> int:  # fmt: skip
+    """Take the tasks of another system's FILE into the project, or a whole project of the original sow.
+
+    Done again, it takes in what the file has changed since; nothing comes in twice. What can't be
+    taken is listed with the reason, and the exit code is 4 where nothing could be; it is 5 where file
+    and project have changed the same. Without FILE, --format github asks `gh` for the open issues.
+
+    \b
+    Example:  sow import master_task_list.json
+              sow import TODO.md --agent implementer
+              sow import TODO.md --agent implementer --dry-run
+              sow import --format github --label sow --comment
+    """
+    from sow.formats.planning import Options
+
+    options = Options("import", fill=fill)
+    if file is None:
+        return _import_issues(settings, named, agent, phase, options, labels, comment, dry_run, as_json)
+    if labels or comment:
+        raise Usage("--label and --comment are for issues, not for a file", "leave FILE out, or them")
+    if _is_project(file, named):
+        if agent is not None or phase is not None or fill:
+            raise Usage("a whole project has its agents and phases", "leave --agent, --phase and --fill out")
+        _bring(settings, file, as_json, dry_run)
+        return 0
+    exchange = _exchange(settings, file, named, agent, phase)
+    done = exchange.look(options) if dry_run else exchange.take(options)
+    _tell(done, exchange.source, as_json, dry_run, "import")
+    return _code(done)
+
+
+def _code(done: Plan) -> int:
+    """The exit code of an import."""
+    if done.conflicts:
+        return Waits.exit_code
+    return Refused.exit_code if done.rejected and not (done.adds or done.changes) else 0
+
+
+def _import_issues(
+    settings: dict[str, Any], named: str | None, agent: str | None, phase: str | None, options: Options,
+    labels: tuple[str, ...], comment: bool, dry_run: bool, as_json: bool,
+) -> int:  # fmt: skip
+    """Takes in the issues that `gh` knows of."""
+    from sow.formats import github
+
+    if named != github.NAME:
+        raise Usage("FILE is missing", "see `sow import --help`")
+    from sow import intake, issues
+
+    store = opening.store(settings["project"])
+    asked = issues.Issues(store, labels)
+    routed = intake.routes(store.layout.main, agent)
+    exchange = intake.Exchange(store, asked.source, routed, phase=phase, neighbours=_neighbours(store))
+    done = exchange.look(options) if dry_run else exchange.take(options)
+    _tell(done, asked.source, as_json, dry_run, "import")
+    if comment and not dry_run and (told := asked.tell(done)):
+        aside(settings, f"told {counted(len(told), 'issue')} which task it is")
+    return _code(done)
+
+
+@click.command()
+@click.argument("file", type=click.Path())
+@_FORMAT
+@_AGENT
+@_PHASE
+@_FILL
+@click.option(
+    "--prefer",
+    type=click.Choice(["file", "project"]),
+    help="Whose word counts where both have changed the same. [default: nobody's, both stay]",
+)
+@_DRY
+@_JSON
+@click.pass_obj
+def sync(
+    settings: dict[str, Any], file: str, named: str | None, agent: str | None, phase: str | None,
+    fill: bool, prefer: Any, dry_run: bool, as_json: bool,
+) -> int:  # fmt: skip
+    """Keep another system's FILE and the project in step, both ways.
+
+    What either has changed since the last time goes to the other. Where both have changed the same
+    in two ways nothing is overwritten: it is listed, and the exit code is 5.
+
+    \b
+    Example:  sow sync runtime/task_list.json
+              sow sync runtime/task_list.json --prefer project
+    """
+    from sow.formats.planning import Options
+
+    exchange = _exchange(settings, file, named, agent, phase)
+    options = Options("sync", fill=fill, prefer=prefer)
+    done = exchange.look(options) if dry_run else exchange.sync(options)
+    _tell(done, exchange.source, as_json, dry_run, "sync")
+    if done.conflicts:
+        return Waits.exit_code
+    return Refused.exit_code if done.rejected and not (done.adds or done.changes or done.give) else 0
+
+
+@click.command()
+@click.option(
+    "--format", "named", metavar="F", help="The format. [default: told by --output, or task-list]",
+    shell_complete=completion.formats,
+)  # fmt: skip
+@click.option("--output", metavar="FILE", type=click.Path(), help="Write to FILE. [default: standard output]")
+@click.option("--force", is_flag=True, help="Write over a FILE that says something else.")
+@_AGENT
+@click.pass_obj
+def export(
+    settings: dict[str, Any], named: str | None, output: str | None, force: bool, agent: str | None
+) -> None:
+    """Give the project's tasks out in the format of another system.
+
+    A task that came from there is given out in the words in which it came, as far as they still
+    hold, with the keys that only that system knows. A file that others write as well is better
+    kept in step: `sow sync FILE`. In a check list that is there, boxes are ticked, and no more.
+
+    \b
+    Example:  sow export --format task-list
+              sow export --output master_task_list.json
+    """
+    from sow import bringing, intake
+    from sow.formats import known
+
+    path = _path(output) if output else ""
+    there = intake.text_of(path) if path and os.path.lexists(path) else ""
+    if named == bringing.NAME or (named is None and bringing.fits(there)):
+        _export_project(settings, path, there, force)
+        return
+    how = known.named(named) if named is not None else known.for_export(path, there)
+    store = opening.store(settings["project"])
+    raws = intake.exported(store, how, intake.routes(store.layout.main, agent))
+    if not path:
+        click.echo(how.written("", raws), nl=False)
+        return
+    if there and how.in_place:
+        raws = intake.done_in(raws, how, intake.shown_path(path, store.layout), there)
+    text = how.written(there, raws)
+    _write(path, there, text, force or how.in_place, f"keep it in step: `sow sync {output}`")
+    aside(settings, f"Exported {counted(len(raws), 'task')} to {output} ({how.name})")
+
+
+def _exchange(
+    settings: dict[str, Any], file: str, named: str | None, agent: str | None, phase: str | None
+) -> Exchange:
+    """A file and the project that it is exchanged with."""
+    from sow import intake
+    from sow.formats import known
+
+    if not file:
+        raise Usage("FILE is empty", "name a file: `sow import master_task_list.json`")
+    path = _path(file)
+    if _is_project(file, named):
+        raise Refused(
+            f"{file} is a whole project, which is not kept in step",
+            f"take it in or give it out: `sow import {file}`, `sow export --format {ORIGINAL}`",
+        )
+    how = known.named(named) if named is not None else known.of(path, intake.text_of(path))
+    store = opening.store(settings["project"])
+    return intake.Exchange(
+        store,
+        intake.Source(path, how),
+        intake.routes(store.layout.main, agent),
+        phase=phase,
+        neighbours=_neighbours(store),
+    )
+
+
+def _neighbours(store: Store) -> Iterable[Store]:
+    """The other projects of the repository."""
+    from sow import find
+
+    others = [one for one in find.all_projects(opening.place()) if one.name != store.layout.name]
+    return map(opening.store_of, others)
+
+
+def _path(file: str) -> str:
+    return os.path.realpath(os.path.join(opening.folder(), file))
+
+
+# -- whole projects --------------------------------------------------------------------------------
+
+
+def _is_project(file: str, named: str | None) -> bool:
+    """Whether a whole project is meant: by the format's name, or by what stands in the file."""
+    from sow import bringing, intake
+
+    if named is not None:
+        return named == bringing.NAME
+    return bool(file) and bringing.fits(intake.text_of(_path(file)))
+
+
+def _bring(settings: dict[str, Any], file: str, as_json: bool, dry_run: bool) -> None:
+    from sow import bringing, intake
+
+    path = _path(file)
+    places = opening.place(settings["project"])
+    opening.settle_half_made(places)
+    done = bringing.bring(places, path, intake.text_of(path), store_of=opening.store_of, dry_run=dry_run)
+    name, folder = done.plan.name, done.layout.folder
+    if as_json:
+        told = {"project": name, "branch": done.plan.branch, "tasks": done.tasks, "new": done.is_new}
+        click.echo(json.dumps({"file": path, "format": bringing.NAME, "dry_run": dry_run, **told}))
+        return
+    for note in done.notes:
+        aside(settings, note)
+    what = f"project {name} with {counted(done.tasks, 'task')} on branch {done.plan.branch}"
+    if not done.is_new:
+        click.echo(f"Project {name} is here already, as {os.path.basename(path)} has it")
+    elif dry_run:
+        click.echo(f"Would import {what}")
+    else:
+        click.echo(f"Imported {what}\nWorktree: {folder}")
+
+
+def _export_project(settings: dict[str, Any], path: str, there: str, force: bool) -> None:
+    from sow import original
+
+    whole = opening.store(settings["project"]).whole()
+    for broken in whole.tasks.broken:
+        raise Refused(broken.message, broken.hint)
+    text = original.text(original.given(whole))
+    if not path:
+        click.echo(text, nl=False)
+        return
+    _write(path, there, text, force, "export it to another file")
+    aside(settings, f"Exported project {whole.project['name']} to {os.path.basename(path)} ({ORIGINAL})")
+
+
+def _write(path: str, there: str, text: str, force: bool, instead: str) -> None:
+    """Writes a file. Raises Refused where it is there and says something else."""
+    from sow import files
+
+    name = os.path.basename(path)
+    if there and text != there and not force:
+        raise Refused(f"{name} is there and says something else", f"{instead}; or write over it: --force")
+    if text != there:
+        files.write(path, text)
+
+
+# -- words -----------------------------------------------------------------------------------------
+
+
+def _tell(done: Plan, source: Source, as_json: bool, dry_run: bool, verb: str) -> None:
+    """Prints what was done, or would be."""
+    if as_json:
+        click.echo(json.dumps(_document(done, source, dry_run)))
+        return
+    for line in _lines(done):
+        click.echo(plain(f"  {line}"))
+    head = {"import": "Imported", "sync": "Synced"}[verb] if not dry_run else f"Would {verb}"
+    click.echo(plain(f"{head} {os.path.basename(source.path)} ({source.how.name}): {_summary(done)}"))
+
+
+def _lines(done: Plan) -> Iterable[str]:
+    for record, task, _ in done.adds:
+        yield f"[{task.id}] added: {task.name} ({task.status})" + _named(record.id)
+    for record, change, keys in done.changes:
+        told = ", ".join(keys) or "status"
+        yield f"[{change.task.id}] updated: {told} ({change.task.status})" + _named(record.id)
+    for name, raw in done.give.items():
+        yield f"to the file: {_title(raw)}{_status(raw)}{_named(name)}"
+    for conflict in done.conflicts:
+        yield (
+            f"[{conflict.task_id}] in conflict: {', '.join(conflict.keys)}: both have changed it"
+            f" ({conflict.place}); say whose word counts: `sow sync --prefer file`, or project"
+        )
+    for one in done.rejected:
+        yield f"rejected: {one.place}{f' {one.id}' if one.id else ''}: {one.reason}"
+        yield f"          {one.hint}"
+    for record, project in done.elsewhere:
+        yield f"in project {project}: {record.place}{_named(record.id)}"
+    for record in done.left:
+        yield f"no room: {record.place}{_named(record.id)}"
+    for name, task_id in done.gone:
+        yield f"[{task_id}] is no longer in the file, and stays here: {name}"
+
+
+def _named(record: str) -> str:
+    return f" from {record}" if record else ""
+
+
+def _title(raw: Raw) -> str:
+    """What a record is about, in a line."""
+    from sow.formats.texts import headline
+
+    known = (raw.get(key) for key in ("description", "text", "title", "func_path"))
+    return next((headline(text) for text in known if text), "")
+
+
+def _status(raw: Raw) -> str:
+    if "done" in raw:
+        return " (done)" if raw["done"] else " (open)"
+    return f" ({raw['status']})" if "status" in raw else ""
+
+
+def _summary(done: Plan) -> str:
+    counts = {
+        "added": len(done.adds),
+        "updated": len(done.changes),
+        "as they were": len(done.same),
+        "given to the file": len(done.give),
+        "in conflict": len(done.conflicts),
+        "rejected": len(done.rejected),
+        "in other projects": len(done.elsewhere),
+        "left for want of room": len(done.left),
+        "no longer in the file": len(done.gone),
+    }
+    return ", ".join(f"{count} {what}" for what, count in counts.items() if count) or "nothing to do"
+
+
+def _document(done: Plan, source: Source, dry_run: bool) -> Mapping[str, Any]:
+    return {
+        "file": source.path,
+        "format": source.how.name,
+        "dry_run": dry_run,
+        "added": [{"id": record.id, "task": task.id} for record, task, _ in done.adds],
+        "updated": [
+            {"id": record.id, "task": change.task.id, "keys": list(keys)}
+            for record, change, keys in done.changes
+        ],
+        "same": [{"id": record.id, "task": task_id} for record, task_id in done.same],
+        "given": list(done.give),
+        "conflicts": [
+            {"id": one.id, "task": one.task_id, "place": one.place, "keys": list(one.keys)}
+            for one in done.conflicts
+        ],
+        "rejected": [
+            {"id": one.id, "place": one.place, "reason": one.reason, "hint": one.hint}
+            for one in done.rejected
+        ],
+        "elsewhere": [
+            {"id": record.id, "place": record.place, "project": name} for record, name in done.elsewhere
+        ],
+        "left": [{"id": record.id, "place": record.place} for record in done.left],
+        "gone": [{"id": name, "task": task_id} for name, task_id in done.gone],
+    }

@@ -1,0 +1,216 @@
+"""What formats have in common: JSON that is read strictly, texts in a line, times in whatever form."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from sow.document import canonical
+from sow.document.canonical import same
+from sow.errors import BadFile, Refused
+from sow.fields import LONGEST_NAME
+from sow_schemas.formats import is_time
+
+_DEEPEST = canonical.DEPTH - 8
+"""How deep a record may be nested, so that a state file can hold it with what stands above it there."""
+
+
+# -- JSON ------------------------------------------------------------------------------------------
+
+
+def parsed(path: str, text: str) -> Any:
+    """The value of a JSON text. Raises BadFile, with the line where there is one."""
+    try:
+        return json.loads(text.removeprefix("\ufeff"), object_pairs_hook=_once, parse_constant=_no_number)
+    except json.JSONDecodeError as fault:
+        raise BadFile(
+            path, f"is no JSON: {fault.msg}", "mend the file there", line=fault.lineno, column=fault.colno
+        ) from fault
+    except RecursionError as fault:
+        raise BadFile(path, "is nested too deep", "take out what is no task") from fault
+    except ValueError as fault:
+        raise BadFile(path, str(fault), "mend the file") from fault
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"has the key {twice!r} twice in one object")
+    return found
+
+
+def _no_number(word: str) -> Any:
+    raise ValueError(f"has {word}, which is no JSON")
+
+
+def tasks(path: str, text: str, key: str, mark: str = "") -> tuple[list[Any], str]:
+    """The tasks of a JSON file, a list itself or one under `key`, and the name of where they stand.
+
+    `mark`: a key by which an object that is one task itself is known. Raises BadFile.
+    """
+    value = parsed(path, text)
+    if isinstance(value, list):
+        return value, "tasks"
+    if isinstance(value, dict) and isinstance(value.get(key), list):
+        return value[key], key
+    if mark and isinstance(value, dict) and mark in value:
+        return [value], "tasks"
+    raise BadFile(
+        path, "has no list of tasks", f'a file of this format is a list, or an object with "{key}": [...]'
+    )
+
+
+def listed(text: str, key: str, mark: str = "") -> list[Any]:
+    """The same, for who wants to know whether there are any; empty for no such file."""
+    if text.lstrip("\ufeff \t\r\n")[:1] not in ("[", "{"):
+        return []
+    try:
+        return tasks("", text, key, mark)[0]
+    except Refused:
+        return []
+
+
+def with_tasks(text: str, key: str, id_key: str, raws: Mapping[str, Mapping[str, Any]]) -> str:
+    """A JSON file with these tasks, by id, in their places, new ones at the end.
+
+    An empty text gives a new file. What does not change stays as it is, byte for byte.
+    """
+    if not text.strip():
+        return json.dumps([dict(raw) for raw in raws.values()], indent=2, ensure_ascii=False) + "\n"
+    left = dict(raws)
+    pieces: list[str] = []
+    is_one = not isinstance(held := parsed("", text), list) and not isinstance(held.get(key), list)
+    behind = 0
+    spans, end = ([(0, len(text.rstrip()))], 0) if is_one else _spans(text, key)
+    for start, stop in spans:
+        one = json.loads(text[start:stop])
+        named = one.get(id_key) if isinstance(one, dict) else None
+        raw = left.pop(named, None) if isinstance(named, str) else None
+        pieces.append(text[behind:start])
+        pieces.append(text[start:stop] if raw is None or same(one, dict(raw)) else _as(text, spans, one, raw))
+        behind = stop
+    if not left:
+        return "".join((*pieces, text[behind:]))
+    if is_one:
+        raise Refused("the file is one task, and has no place for others", "export to a file of its own")
+    before = text[_line(text, spans[-1][0]) : spans[-1][0]] if spans else ""
+    gap = f"\n{before}" if spans and before.isspace() else " "
+    new = [_as(text, spans, {}, raw) for raw in left.values()]
+    if not spans:
+        return "".join((text[:end], ", ".join(new), text[end:]))
+    return "".join((*pieces, *(f",{gap}{one}" for one in new), text[behind:]))
+
+
+def _spans(text: str, key: str) -> tuple[list[tuple[int, int]], int]:
+    """Where each task of a JSON file begins and ends, and where their list ends."""
+    decoder = json.JSONDecoder()
+    at = _skip(text, len(text) - len(text.removeprefix("\ufeff")))
+    if text[at] == "{":
+        at = _skip(text, at + 1)
+        while True:
+            name, at = decoder.raw_decode(text, at)
+            at = _skip(text, _skip(text, at) + 1)
+            if name == key:
+                break
+            _, at = decoder.raw_decode(text, at)
+            at = _skip(text, _skip(text, at) + 1)
+    spans = []
+    at = _skip(text, at + 1)
+    while text[at] != "]":
+        _, stop = decoder.raw_decode(text, at)
+        spans.append((at, stop))
+        at = _skip(text, stop)
+        at = _skip(text, at + 1) if text[at] == "," else at
+    return spans, at
+
+
+def _skip(text: str, at: int) -> int:
+    while text[at] in " \t\r\n":
+        at += 1
+    return at
+
+
+def _line(text: str, at: int) -> int:
+    """Where the line begins in which something stands."""
+    return text.rfind("\n", 0, at) + 1
+
+
+def _as(text: str, spans: list[tuple[int, int]], one: Mapping[str, Any], raw: Mapping[str, Any]) -> str:
+    """A task as the others in the file are written."""
+    held = _in_place(one, raw)
+    ascii_only = text.isascii()
+    if spans and "\n" not in text[slice(*spans[0])]:
+        return json.dumps(held, ensure_ascii=ascii_only)
+    start = spans[0][0] if spans else 0
+    before = text[_line(text, start) : start] if spans else ""
+    before = before if before.isspace() else ""
+    inside = text[start:].partition("\n")[2] if spans else ""
+    indent = inside[: len(inside) - len(inside.lstrip(" \t"))].removeprefix(before) or "  "
+    return json.dumps(held, indent=indent, ensure_ascii=ascii_only).replace("\n", f"\n{before}")
+
+
+def _in_place(one: Mapping[str, Any], raw: Mapping[str, Any]) -> dict[str, Any]:
+    """A record as it is now, in the order of keys that it had."""
+    return {**{key: raw[key] for key in one if key in raw}, **raw}
+
+
+# -- texts -----------------------------------------------------------------------------------------
+
+
+def headline(text: str) -> str:
+    """The first line of a text, as the name of a task."""
+    line = next((" ".join(line.split()) for line in text.splitlines() if line.strip()), "")
+    line = "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in line)
+    return line if len(line) <= LONGEST_NAME else f"{line[: LONGEST_NAME - 1].rstrip()}…"
+
+
+def check_characters(value: Any, depth: int = 0) -> None:
+    """Raises Refused for what no state file could hold: half characters, a nesting without end."""
+    if depth > _DEEPEST:
+        raise Refused("it is nested too deep", f"{_DEEPEST} levels are the most")
+    match value:
+        case str():
+            try:
+                value.encode()
+            except UnicodeEncodeError as fault:
+                raise Refused(f"half a character in {shown(value)}", "write it in UTF-8") from fault
+        case dict():
+            for key, held in value.items():
+                check_characters(key, depth)
+                check_characters(held, depth + 1)
+        case list():
+            for held in value:
+                check_characters(held, depth + 1)
+        case float() if value - value != 0:
+            raise Refused("a number is too large", "write it as a text")
+
+
+def moment(given: object) -> str:
+    """A time of ISO 8601 as state files hold it, in UTC where it names no zone; empty for none."""
+    if not isinstance(given, str):
+        return ""
+    if is_time(given):
+        return given
+    try:
+        there = datetime.fromisoformat(given)
+    except ValueError:
+        return ""
+    there = there.replace(tzinfo=UTC) if there.tzinfo is None else there
+    told = there.isoformat().replace("+00:00", "Z")
+    return told if is_time(told) else ""
+
+
+def shown(value: object) -> str:
+    """A value in a few characters, for a message."""
+    text = json.dumps(value, ensure_ascii=True)
+    return text if len(text) <= 40 else f"{text[:37]}..."
+
+
+def kind(value: object) -> str:
+    """What a value is, in words."""
+    names = {dict: "an object", list: "a list", str: "a text", bool: "true or false", type(None): "null"}
+    return names.get(type(value), "a number")

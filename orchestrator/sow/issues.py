@@ -1,0 +1,83 @@
+"""Issues of GitHub that become tasks: asked for by `gh`, and told in a comment that they have.
+
+Which issue has been told is asked of the issue: a comment of ours bears a mark that nobody sees. So one that
+a kill kept from being told is told by the next import.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from sow import forge, intake
+from sow.errors import NotFound
+from sow.formats import Raw, github
+from sow.formats.planning import Plan
+from sow.store import Store
+
+PATH = "github"
+"""What stands for the path of a file."""
+
+
+@dataclass(slots=True)
+class Issues:
+    """The issues of the repository that a project is in."""
+
+    store: Store
+    labels: tuple[str, ...] = ()
+    comments: dict[str, list[str]] = field(default_factory=dict)
+    """What has been said to each, by its address."""
+
+    @property
+    def source(self) -> intake.Source:
+        """Where an exchange reads them."""
+        return intake.Source(PATH, github.FORMAT, self.text)
+
+    def text(self, path: str = PATH) -> str:
+        """The issues that are open, and those that are tasks already, as a list in JSON.
+
+        Raises NotFound without `gh`, Refused where nobody is logged in, Failed where it fails.
+        """
+        gh = self._gh()
+        try:
+            gh.check()
+        except NotFound as fault:
+            raise NotFound(
+                "no program gh here, which asks GitHub for its issues",
+                "install it (https://cli.github.com), or import a file that it wrote elsewhere:"
+                f" `gh issue list --json {','.join(github.FIELDS)} > issues.json`",
+            ) from fault
+        known = (
+            intake.records(intake.snapshot_path(self.store.layout, intake.Source(PATH, github.FORMAT))) or {}
+        )
+        found = gh.issues(self.labels, (*github.FIELDS, "comments"))
+        kept = [self._without_comments(one) for one in found]
+        return json.dumps([one for one in kept if one.get("state") == "OPEN" or one.get("url") in known])
+
+    def tell(self, done: Plan) -> list[str]:
+        """Says in each issue which task it is, where nobody has yet; gives the issues' addresses."""
+        tasks = {record.id: task.id for record, task, _ in done.adds}
+        tasks |= {record.id: change.task.id for record, change, _ in done.changes}
+        tasks |= {record.id: task_id for record, task_id in done.same}
+        raws: Mapping[str, Raw] = done.base
+        told = []
+        for url, task_id in tasks.items():
+            mark = f"<!-- sow:{self.store.layout.name}/{task_id} -->"
+            if any(mark in said for said in self.comments.get(url, ())):
+                continue
+            name = self.store.layout.name
+            self._gh().comment(
+                int(raws[url]["number"]), f"This is task {task_id} of project {name}.\n\n{mark}"
+            )
+            told.append(url)
+        return told
+
+    def _gh(self) -> forge.GitHub:
+        return forge.GitHub(self.store.layout.folder, "")
+
+    def _without_comments(self, one: dict[str, Any]) -> dict[str, Any]:
+        said = one.pop("comments", None) or []
+        self.comments[str(one.get("url"))] = [str(comment.get("body", "")) for comment in said]
+        return one

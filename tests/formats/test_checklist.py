@@ -1,0 +1,139 @@
+"""Check lists in Markdown: which lines are items, which item is which, and what is written into a file."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.core.parts import AT
+
+from sow.errors import Refused
+from sow.formats import Held, Reading, Routes, planning
+from sow.formats.checklist import FORMAT, items
+from sow.formats.planning import Options, Scene
+
+ROUTES = Routes(roles=("implementer", "planner"))
+TEXT = """\
+# Plan
+Words - [ ] and no item.
+
+## Login
+- [ ] Write the form
+* [x] Choose a colour
+  1. [X] and a nested one
+
+```
+- [ ] in a block of code
+```
+## Later ##
+- [ ] Write the form\r
+"""
+
+
+def read(text: str, base: Any = None) -> Reading:
+    return FORMAT.read("TODO.md", text, base or {})
+
+
+def ids(text: str, base: Any = None) -> dict[str, str]:
+    return {str(record.raw["text"]): record.id for record in read(text, base).records}
+
+
+def raws(text: str, base: Any = None) -> dict[str, Any]:
+    return {record.id: record.raw for record in read(text, base).records}
+
+
+def test_an_item_is_a_line_with_a_box_and_belongs_to_the_heading_above_it() -> None:
+    assert [(item.line, item.text, item.done, item.module) for item in items(TEXT)] == [
+        (5, "Write the form", False, "Login"),
+        (6, "Choose a colour", True, "Login"),
+        (7, "and a nested one", True, "Login"),
+        (13, "Write the form", False, "Later"),
+    ]
+
+
+def test_the_same_words_under_two_headings_are_two_items() -> None:
+    found = [record.id for record in read(TEXT).records]
+    assert len(set(found)) == 4
+    assert [record.id for record in read(TEXT, raws(TEXT)).records] == found
+
+
+@pytest.mark.parametrize(
+    ("after", "same"),
+    [
+        pytest.param("# A\n\n\n- [ ] First thing\n- [ ] Second thing\n", 2, id="further down"),
+        pytest.param("# A\n- [ ] Second thing\n- [ ] First thing\n", 2, id="in another order"),
+        pytest.param("# B\n- [ ] First thing\n# A\n- [ ] Second thing\n", 2, id="under another heading"),
+        pytest.param("# A\n- [x] First thing\n- [ ] Second thing, too\n", 2, id="ticked, and mended"),
+        pytest.param("# A\n- [ ] Nothing of it\n- [ ] Second thing\n", 1, id="another one"),
+        pytest.param("# A\n- [ ] New\n- [ ] First thing\n- [ ] Second thing\n", 2, id="one more before"),
+    ],
+)
+def test_an_item_is_known_again(after: str, same: int) -> None:
+    before = raws("# A\n- [ ] First thing\n- [ ] Second thing\n")
+    assert len(before.keys() & raws(after, before).keys()) == same
+
+
+def test_the_first_item_of_two_with_the_same_words_keeps_its_id_when_the_other_goes() -> None:
+    before = raws("- [ ] Twice\n- [ ] Twice\n")
+    assert list(raws("- [ ] Twice\n", before)) == list(before)[:1]
+
+
+def test_a_file_without_a_box_is_refused() -> None:
+    with pytest.raises(Refused, match=r"TODO\.md has no item with a box"):
+        read("# Plan\n- no box\n")
+
+
+def test_ticking_a_box_changes_one_character() -> None:
+    [first, *_] = read(TEXT).records
+    after = FORMAT.written(TEXT, {first.id: {**first.raw, "done": True}})
+    assert after == TEXT.replace("- [ ] Write", "- [x] Write", 1)
+    assert FORMAT.written(TEXT, raws(TEXT)) == TEXT
+
+
+@pytest.mark.parametrize(
+    ("text", "after"),
+    [
+        ("", "- [ ] New\n"),
+        ("# A\n", "# A\n\n- [ ] New\n"),
+        ("- [x] Old\n\n", "- [x] Old\n- [ ] New\n\n"),
+        ("- [x] Old", "- [x] Old\n- [ ] New"),
+        ("- [x] Old\r\n", "- [x] Old\r\n- [ ] New\r\n"),
+    ],
+)
+def test_a_new_item_stands_behind_the_last(text: str, after: str) -> None:
+    assert FORMAT.written(text, {"n": {"text": "New", "done": False}}) == after
+
+
+LINES = st.lists(
+    st.sampled_from(
+        [
+            "# One",
+            "## Two",
+            "words",
+            "",
+            "- [ ] do a",
+            "* [x] do a",
+            "  3) [X] do b",
+            "- [ ] do c  ",
+            "```",
+            "- [] no",
+        ]
+    ),
+    max_size=12,
+)
+
+
+@given(LINES, st.sampled_from(["\n", "\r\n"]))
+@settings(max_examples=80, deadline=None)
+def test_what_comes_in_goes_out_as_it_came(lines: list[str], end: str) -> None:
+    text = end.join(lines)
+    if not any(items(text)):
+        return
+    scene = Scene(held=(), base=None, routes=ROUTES, at=AT, phase="implementation")
+    done = planning.plan(FORMAT, read(text), scene, Options())
+    assert len(done.adds) == len(list(items(text)))
+    out = {record.id: FORMAT.given(Held(task, words), ROUTES) for record, task, words in done.adds}
+    assert out == {record.id: record.raw for record, _, _ in done.adds}
+    assert FORMAT.written(text, out) == text
