@@ -60,7 +60,7 @@ AT_ONCE_BYTES = 4 << 20
 _SESSION_OF = "the session of "
 """Under this name, and a task's id, the process is watched that has the task's session open."""
 
-Kind = Literal["started", "said", "used", "retried", "settled", "changed", "problem", "limit"]
+Kind = Literal["added", "started", "said", "used", "retried", "settled", "changed", "problem", "limit"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """One agent at a time, by hand, beside a run that is on: spawn, resume, stop, look, attach."""
 
+import json
 import signal
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,26 @@ def test_an_agent_started_by_hand_is_not_started_again_by_a_run(stage: Stage) ->
     assert by_hand.end() == 0
     assert len(stage.tried(mine)) == 1
     assert stage.statuses() == {mine: "needs_review", theirs: "needs_review"}
+    assert_sound(stage)
+
+
+def test_a_prompt_without_a_task_becomes_a_task_and_its_agent_is_started(stage: Stage) -> None:
+    waits = stage.script("any.yaml", [_waiting(stage)])
+    stage.user({"script": {"type": "script", "settings": {"script": str(waits)}}})
+    by_hand = stage.start("agent", "spawn", "--json", "--prompt", "# Find the bug\n\nIt is in `a.py`.")
+    by_hand.until_it_says("I wait.")
+    first = json.loads(by_hand.output.splitlines()[0])
+    assert (first["kind"], first["task"], first["status"]) == ("added", "010", "pending")
+    task = stage.task("010")
+    assert (task.name, task.assigned_agent, task.status) == ("Find the bug", "implementer", "in_progress")
+    # Its description is told with all that any agent is told at its start.
+    told = stage.told("010")[0]
+    assert "It is in `a.py`." in told
+    assert "sow task set status needs_review" in told
+    stage.run(expect=0)
+    (stage.tmp / "go").touch()
+    assert by_hand.end() == 0
+    assert (stage.statuses(), len(stage.tried("010"))) == ({"010": "needs_review"}, 1)
     assert_sound(stage)
 
 

@@ -7,28 +7,34 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from sow import roles
+from sow import adding, roles
 from sow.attempt import Attempt, Attempts, seen
 from sow.cli import completion, opening, quick
 from sow.cli.commands import Group
 from sow.cli.run import heard_signals
-from sow.cli.text import plain
-from sow.cli.watching import face
+from sow.cli.text import given, plain
+from sow.cli.watching import JsonFace, face
 from sow.cli.words import aside, columns, resources_of
 from sow.config import UserConfig, executor_of
-from sow.errors import NotFound, Refused, SowError
+from sow.errors import NotFound, Refused, SowError, Usage
 from sow.recovery.restore import Restored, take_up
 from sow.runner.attempt import SETUP_LOG
 from sow.runner.local import LocalRunner, Running
 from sow.runner.terminal import TerminalRunner
 from sow.runner.watch import Tail, Watcher
-from sow.scheduler import Outcome, Scheduler
+from sow.scheduler import Note, Outcome, Scheduler
 from sow.task import COMPLETED, IN_PROGRESS, NEEDS_REVIEW, PAUSED, PENDING, Task
 from sow_executors import base
+
+if TYPE_CHECKING:
+    from sow.turn import Turns
+
+IMPLEMENTER = "implementer"
+"""Who does what is only a prompt so far."""
 
 
 @click.group(cls=Group)
@@ -61,45 +67,90 @@ def list_(settings: dict[str, Any], everything: bool, as_json: bool) -> None:
 
 
 @agent.command()
-@click.argument("task_id", metavar="ID", shell_complete=completion.tasks)
+@click.argument("task_id", metavar="[ID]", required=False, shell_complete=completion.tasks)
 @click.option(
-    "--agent", "role", metavar="A", help="Another role than the task's own.", shell_complete=completion.agents
+    "--agent",
+    "role",
+    metavar="A",
+    help="The role. [default: the task's own; implementer for a new task]",
+    shell_complete=completion.agents,
 )
-@click.option("--prompt", metavar="P", help="Say this instead of what the task calls for.")
+@click.option(
+    "--prompt", metavar="P|-", help="Say this instead of what the task calls for; - reads standard input."
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 @click.pass_obj
-def spawn(settings: dict[str, Any], task_id: str, role: str | None, prompt: str | None, as_json: bool) -> int:
+def spawn(
+    settings: dict[str, Any], task_id: str | None, role: str | None, prompt: str | None, as_json: bool
+) -> int:  # fmt: skip
     """Start the agent of one task, and stay until its turn ends.
 
+    Without ID it adds a task first: PROMPT is its description, and the first line of that its name.
     The exit code is 0 when the work is handed in or done, 5 when it waits for a person.
 
     \b
     Example:  sow agent spawn 010
+              sow agent spawn --agent researcher --prompt "Find out why the build is slow"
     """
+    if task_id is None and prompt is None:
+        raise Usage(
+            "ID and --prompt are both missing",
+            'name a task: `sow agent spawn ID`, or say what to do: `sow agent spawn --prompt "..."`',
+        )
     turns, reviewer = opening.decisions(settings["project"], verbose=settings["verbose"])
+    words = given(prompt) or ""
+    if task_id is None:
+        task, words = _added(turns, words, role or IMPLEMENTER, as_json), ""
+    else:
+        task = _startable(turns, task_id, role or "")
+    return _drive(settings, turns, reviewer, task, words, role or "", as_json)
+
+
+def _startable(turns: Turns, task_id: str, role: str) -> Task:
+    """The task of that id, if its agent can be started."""
     task = turns.store.task(task_id)
     if task.status not in (PENDING, IN_PROGRESS):
         raise Refused(f"task {task_id} is {task.status}: its agent can't be started", _next(task))
     if role:
         roles.check(role, turns.layout.main)
-    opening.check_can_start(turns, task, role or "")
-    return _drive(settings, turns, reviewer, task, prompt or "", role or "", as_json)
+    opening.check_can_start(turns, task, role)
+    return task
+
+
+def _added(turns: Turns, prompt: str, role: str, as_json: bool) -> Task:
+    """A new task, whose turn is ours: a run that sees it leaves it alone."""
+
+    def check(task: Task) -> None:
+        opening.check_can_start(turns, task)
+        turns.drivers.reserve(task.id)
+
+    task = adding.add(turns.store, adding.from_prompt(prompt, role), check=check)
+    if as_json:
+        JsonFace().note(Note("added", task, task.name))
+    else:
+        click.echo(plain(f"Added task [{task.id}] {task.name}"))
+    return task
 
 
 @agent.command()
-@click.argument("task_id", metavar="ID", shell_complete=completion.tasks)
-@click.argument("prompt")
+@click.argument("task_id", metavar="[ID]", required=False, shell_complete=completion.tasks)
+@click.argument("prompt", metavar="PROMPT", required=False)
 @click.option(
     "--agent", "role", metavar="A", help="Another role than the task's own.", shell_complete=completion.agents
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 @click.pass_obj
-def resume(settings: dict[str, Any], task_id: str, prompt: str, role: str | None, as_json: bool) -> int:
+def resume(
+    settings: dict[str, Any], task_id: str | None, prompt: str | None, role: str | None, as_json: bool
+) -> int:  # fmt: skip
     """Go on with the session of a task: PROMPT answers its question, or sends its work back.
+
+    Without ID it is the task in whose worktree you are. PROMPT may be - for standard input.
 
     \b
     Example:  sow agent resume 020 "Use sqlite"
     """
+    task_id, prompt = _meant(task_id, prompt)
     turns, reviewer = opening.decisions(settings["project"], verbose=settings["verbose"])
     task = turns.store.task(task_id)
     if role:
@@ -204,6 +255,25 @@ def log(settings: dict[str, Any], text: str, task_id: str | None) -> None:  # fm
     Example:  sow agent log "The old tests expected the bug"
     """
     quick.log(text, task_id, wanted=settings["project"])
+
+
+def _meant(task_id: str | None, prompt: str | None) -> tuple[str, str]:
+    """The task and the prompt of `resume [ID] PROMPT`."""
+    if prompt is None:
+        # The shell gives the only word to the first place.
+        task_id, prompt = None, task_id
+    if prompt is None or (task_id is None and _is_id(prompt)):
+        raise Usage("PROMPT is missing", "see `sow agent resume --help`")
+    if task_id is None and os.environ.get("SOW_ATTEMPT_ID"):
+        raise Usage(
+            "which task? an agent can't resume itself",
+            'name the other one by its id: `sow agent resume ID "..."`',
+        )
+    return opening.own_task(task_id), given(prompt) or ""
+
+
+def _is_id(word: str) -> bool:
+    return len(word) == 3 and word.isascii() and word.isdigit()
 
 
 def _drive(
