@@ -107,6 +107,8 @@ class Live:
     """What it asked, and what it went on from, as far as the task's state agrees with it."""
     setting_up: bool = False
     """Whether its worktree is still being set up, which may be quiet: the agent has not begun."""
+    began: float = 0.0
+    """When its process began, with the setup where there is one, in seconds since the epoch."""
     worked: bool = False
     """Whether it was taken in that the agent works, which says something of its account's limits."""
     behind: bool = False
@@ -117,11 +119,16 @@ class Live:
     """How much it may use."""
     usage: Usage = field(default_factory=Usage)
 
-    def look_at_setup(self, now: float) -> None:
-        """Takes in whether the setup has ended; silence, and the agent's time, count from then on."""
-        if self.setting_up:
-            self.setting_up = folders.is_setting_up(self.running.folder)
-            self.quiet_since = self.usage.began = now
+    def look_at_setup(self, now: float) -> bool:
+        """Takes in whether the setup has ended; silence, and the agent's time, count from then on.
+
+        Gives whether it came to its good end since the last look.
+        """
+        if not self.setting_up:
+            return False
+        self.setting_up = folders.is_setting_up(self.running.folder)
+        self.quiet_since = self.usage.began = now
+        return not self.setting_up
 
     def reached(self, now: float) -> Reached | None:
         """The cap that it has reached, if any."""
@@ -310,6 +317,7 @@ class Turns:
             (*tried, action),
             quiet_since=self.clock(),
             setting_up=folders.is_setting_up(running.folder),
+            began=self.clock(),
             caps=allowed,
             usage=Usage(self.clock()),
         )
@@ -330,6 +338,7 @@ class Turns:
             ("resume", attempt.action),
             quiet_since=self.clock(),
             setting_up=folders.is_setting_up(running.folder),
+            began=folders.setup_began(running.folder) or moment(attempt.created_at),
             caps=self._caps(choice, attempt.agent),
             usage=self._used_before(attempt, running.folder),
         )
@@ -832,10 +841,10 @@ class Turns:
         files.write(f"{self.attempts.folder(attempt.id)}/stopped", by)
         self.runner.stop(running, self.repository.grace_seconds)
 
-    def end_at(self, live: Live, cap: Reached) -> None:
-        """Notes that an attempt is to be ended for a cap, so that whoever settles it knows."""
-        live.stopped = cap.note()
-        files.write(f"{self.attempts.folder(live.attempt.id)}/stopped", live.stopped)
+    def note_end(self, live: Live, why: str) -> None:
+        """Notes why an attempt is to be ended, so that whoever settles it knows."""
+        live.stopped = why
+        files.write(f"{self.attempts.folder(live.attempt.id)}/stopped", why)
 
     def _cap(self, live: Live, ending: base.Finished | base.Failed) -> Reached | None:
         """The cap that an attempt had reached when it ended, be it that nobody saw it before."""
@@ -852,8 +861,12 @@ class Turns:
 
     def _ending(self, live: Live, status: Exit | None) -> base.Finished | base.Failed:
         folder = self.attempts.folder(live.attempt.id)
-        if failure := outfit.setup_failure(folder):
+        overdue = outfit.overdue(live.stopped, folder)
+        if failure := overdue or outfit.setup_failure(folder):
+            live.stopped = "" if overdue else live.stopped
             return base.Failed("setup_failed", outfit.told(failure, folder))
+        if outfit.is_overdue(live.stopped):
+            live.stopped = "interrupt"  # it was set up at the last moment: the agent may begin
         code = None if status is None else (-status.signal if status.signal else status.code)
         if live.tally.finished and live.stopped == "after result":
             code, live.stopped = 0, ""

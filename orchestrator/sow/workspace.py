@@ -54,7 +54,7 @@ class Workspace:
             store.branch(),
             settings.isolation == "task",
             settings.commit_state,
-            Teardown(settings.worktree.teardown, os.environ if environment is None else environment),
+            Teardown.of(settings.worktree, os.environ if environment is None else environment),
             store.tell,
         )
 

@@ -92,7 +92,7 @@ _KEYS_83 = frozenset(('approved', 'metadata', 'of', 'phase', 'this_iteration', '
 _KEYS_84 = frozenset(('equals', 'field', 'phase', 'statuses'))
 _KEYS_85 = frozenset(('caps', 'checks', 'environment', 'finish', 'grace_seconds', 'isolation', 'jobs', 'requires', 'silence_seconds', 'state', 'worktree'))
 _KEYS_86 = frozenset(('commit',))
-_KEYS_87 = frozenset(('ports', 'setup', 'teardown'))
+_KEYS_87 = frozenset(('ports', 'setup', 'setup_seconds', 'teardown', 'teardown_seconds'))
 _KEYS_88 = frozenset(('forge', 'push', 'target'))
 _KEYS_89 = frozenset(('max_budget_usd', 'max_memory', 'max_seconds', 'max_tokens', 'max_turns', 'roles'))
 _KEYS_90 = frozenset(('max_budget_usd', 'max_memory', 'max_seconds', 'max_tokens', 'max_turns'))
@@ -2004,13 +2004,25 @@ def repository_config(v: object) -> bool:
                     return False
                 if len(v41i) < 1:
                     return False
-        if 'ports' in v4:
-            v42 = v4['ports']
-            if not (isinstance(v42, int) and not isinstance(v42, bool)):
+        if 'setup_seconds' in v4:
+            v42 = v4['setup_seconds']
+            if not (isinstance(v42, (int, float)) and not isinstance(v42, bool)):
                 return False
             if v42 < 0:
                 return False
-            if v42 > 100:
+        if 'teardown_seconds' in v4:
+            v43 = v4['teardown_seconds']
+            if not (isinstance(v43, (int, float)) and not isinstance(v43, bool)):
+                return False
+            if v43 <= 0:
+                return False
+        if 'ports' in v4:
+            v44 = v4['ports']
+            if not (isinstance(v44, int) and not isinstance(v44, bool)):
+                return False
+            if v44 < 0:
+                return False
+            if v44 > 100:
                 return False
     if 'checks' in v:
         v5 = v['checks']

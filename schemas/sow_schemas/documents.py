@@ -1538,6 +1538,14 @@ class WorktreeConfig(TypedDict):
     """Shell commands that are run in a worktree before sow removes it, each whether or not another failed.
     Set by a person; none where it is absent."""
 
+    setup_seconds: NotRequired[float]
+    """Seconds that the commands of setup may take together before they are ended and a person is asked; 0 is
+    no limit. Set by a person; 1800 where it is absent."""
+
+    teardown_seconds: NotRequired[float]
+    """Seconds that each command of teardown may take before it is ended and told as failed. Set by a person;
+    120 where it is absent."""
+
     ports: NotRequired[int]
     """How many consecutive ports each task has to itself on this machine, as SOW_PORT_0 and so on. Set by a
     person; 0 where it is absent."""

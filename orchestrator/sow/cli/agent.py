@@ -18,11 +18,11 @@ from sow.cli.commands import Group
 from sow.cli.run import heard_signals
 from sow.cli.text import given, plain
 from sow.cli.watching import JsonFace, face
-from sow.cli.words import aside, columns, resources_of
+from sow.cli.words import age, aside, columns, resources_of
 from sow.config import UserConfig, executor_of
 from sow.errors import NotFound, Refused, SowError, Usage
 from sow.recovery.restore import Restored, take_up
-from sow.runner.attempt import SETUP_LOG
+from sow.runner.attempt import SETUP_LOG, setting_up_for
 from sow.runner.local import LocalRunner, Running
 from sow.runner.terminal import TerminalRunner
 from sow.runner.watch import Tail, Watcher
@@ -367,6 +367,7 @@ def words_of(report: base.Report) -> str:
 
 
 def _row(attempts: Attempts, attempt: Attempt, memory: int | None) -> dict[str, Any]:
+    folder = attempts.folder(attempt.id)
     state = attempt.outcome or ("running" if _look(attempts, attempt) else "ended")
     return {
         "id": attempt.id,
@@ -375,6 +376,7 @@ def _row(attempts: Attempts, attempt: Attempt, memory: int | None) -> dict[str, 
         "executor": attempt.executor,
         "session_id": attempt.session_id,
         "state": state,
+        "setting_up": setting_up_for(folder, time.time()) if state == "running" else None,
         "pid": attempt.pid if state == "running" else None,
         "created_at": attempt.created_at,
         "ended_at": attempt.ended_at,
@@ -389,7 +391,9 @@ def _row(attempts: Attempts, attempt: Attempt, memory: int | None) -> dict[str, 
 
 def _cells(row: dict[str, Any]) -> list[object]:
     cost = f"${row['cost_usd']:.4f}" if row["cost_usd"] is not None else ""
-    return [row["id"], row["agent"], row["executor"], row["state"], row["pid"] or "", cost, resources_of(row)]
+    took = row["setting_up"]
+    state = row["state"] if took is None else f"setting up, {age(took)}"
+    return [row["id"], row["agent"], row["executor"], state, row["pid"] or "", cost, resources_of(row)]
 
 
 def _look(attempts: Attempts, attempt: Attempt) -> bool:

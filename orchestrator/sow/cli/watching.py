@@ -99,7 +99,7 @@ class LiveFace:
                 case "started":
                     self._began[note.task.id] = time.monotonic()
                     self._doing[note.task.id] = ""
-                case "said" | "used" | "retried":
+                case "said" | "used" | "retried" | "setup":
                     self._doing[note.task.id] = " ".join(note.text.split())
                 case "settled":
                     self._began.pop(note.task.id, None)
@@ -170,7 +170,7 @@ def sentence(note: Note) -> str:
             words = how.get(note.text, f"goes on ({note.text})")
             agent = f" — {note.attempt.agent} on {note.attempt.executor}" if note.attempt else ""
             return f"{who}: {words}{agent}"
-        case "settled" | "retried":
+        case "settled" | "retried" | "setup":
             return f"{who}: {' '.join(note.text.split())}"
         case "changed" if note.task:
             return f"{who}: {note.task.status}" + (f": {note.text}" if note.text else "")

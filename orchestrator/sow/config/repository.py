@@ -38,6 +38,10 @@ class WorktreeConfig:
     setup: tuple[str, ...] = ()
     teardown: tuple[str, ...] = ()
     ports: int = 0
+    setup_seconds: float = 1800.0
+    """How long all commands of `setup` may take; 0 for as long as they like."""
+    teardown_seconds: float = 120.0
+    """How long each command of `teardown` may take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +106,9 @@ class RepositoryConfig:
             worktree=WorktreeConfig(
                 tuple(worktree.get("setup", ())),
                 tuple(worktree.get("teardown", ())),
-                worktree.get("ports", 0),
+                worktree.get("ports", default.worktree.ports),
+                worktree.get("setup_seconds", default.worktree.setup_seconds),
+                worktree.get("teardown_seconds", default.worktree.teardown_seconds),
             ),
             caps=CapsConfig.of(file),
         )
