@@ -34,7 +34,7 @@ FLOORS = {
         "decisions",
         "sow.ready sow.progress sow.judgement sow.dotted sow.fields sow.statechart sow.phase sow.artifacts"
         " sow.course sow.pull_request sow.original"
-        " sow.edits sow.prompts sow.usage sow.budget sow.recovery.policy",
+        " sow.edits sow.visit sow.prompts sow.usage sow.budget sow.recovery.policy",
     ),
     5: ("door", "sow.journal sow.splitting sow.store sow.attempt sow.holding sow.deferring"),
     6: (

@@ -36,6 +36,7 @@ from sow import (
 )
 from sow.allowance import Allowance
 from sow.attempt import Attempt, Attempts, spent_in
+from sow.branches import Branches
 from sow.caps import Caps, Reached, Used
 from sow.change import Change, Event
 from sow.clock import is_unset, moment, stamp
@@ -63,6 +64,7 @@ from sow.state import PutBack
 from sow.store import Store
 from sow.task import ENDED, IN_PROGRESS, NEEDS_REVIEW, PENDING, Task
 from sow.usage import Usage, waited
+from sow.visit import Visit
 from sow.workplace import Workplace
 from sow_executors import base, extras, inbox
 
@@ -669,8 +671,8 @@ class Turns:
 
     # -- attach -------------------------------------------------------------------------------
 
-    def attach(self, task: Task, terminal: TerminalRunner) -> Attempt:
-        """Opens the task's session for a person on this terminal; returns when they leave it.
+    def attach(self, task: Task, terminal: TerminalRunner) -> Visit:
+        """Opens the task's session for a person on this terminal; gives what they left when they leave it.
 
         The session and the task's turn are held meanwhile, so no agent is started on
         them. Raises Refused for a task without a session, Busy while its agent works.
@@ -680,10 +682,14 @@ class Turns:
                 f"task {task.id} has no session to attach to", f"start its agent: `sow agent spawn {task.id}`"
             )
         self._check_alone(task.id)
+        self.know_state(only=task.id)
+        task = self.store.task(task.id)
         choice = self.choice(task)
         executor = executor_of(choice)
-        opened.check(executor, task.session_id, self._passed(executor), task.id)
+        opened.check(executor, task.session_id or "", self._passed(executor), task.id)
         folder, _, _ = self.workspace.prepare(task)
+        branches = Branches(self.store, self.workspace)
+        branches.look({}, ())
         block = self._ports(task)
         attempt_id = self.attempts.reserve(task.id, task.iteration)
         scratch = self.attempts.folder(attempt_id)
@@ -720,24 +726,45 @@ class Turns:
         status = None
         variables = self._environment(task, attempt_id, executor, block)
         try:
-            if isinstance(executor, extras.PreparesTerminal):
-                executor.prepare_terminal(folder, {**variables, **command.env})
+            self._prepare_terminal(executor, folder, {**variables, **command.env})
             status = terminal.run(command, attempt_id, scratch, variables)
-        except (OSError, ValueError) as fault:
-            raise Refused(
-                f"the terminal could not be prepared: {fault}", "mend that file, then attach again"
-            ) from fault
+            visit = self._come_back(task, attempt, branches)
         finally:
             self._close(attempt, leases, outcome="attached", status=status)
         if failure := outfit.setup_failure(scratch):
             words = f"the worktree of task {task.id} could not be set up: {failure}"
             raise Failed(words, f"mend that, then attach again: `sow agent attach {task.id}`")
-        return attempt
+        return visit
 
-    def end_attached(self, attempt: Attempt) -> None:
-        """Records the end of an attached session whose terminal is gone."""
+    def _prepare_terminal(
+        self, executor: base.Executor, folder: str, environment: Mapping[str, str]
+    ) -> None:  # fmt: skip
+        if not isinstance(executor, extras.PreparesTerminal):
+            return
+        try:
+            executor.prepare_terminal(folder, environment)
+        except (OSError, ValueError) as fault:
+            raise Refused(
+                f"the terminal could not be prepared: {fault}", "mend that file, then attach again"
+            ) from fault
+
+    def _come_back(self, before: Task, attempt: Attempt, branches: Branches) -> Visit:
+        """What a session on a terminal has left is taken in, as at the end of any turn."""
+        put_back = self.know_state(ended=before.id)
+        after = self._task_after(attempt)
+        was = branches.tip(before.branch)
+        moved = branches.look({task.id: task for task in self.store.tasks().tasks}, {before.id})
+        now = branches.tip(before.branch)
+        after, left_over = self._commit_leftovers(after)
+        return Visit(before, after, (was, now), left_over, tuple(put_back), tuple(moved))
+
+    def end_attached(self, attempt: Attempt) -> list[PutBack]:
+        """Records the end of an attached session whose terminal is gone; gives what was put back."""
         self.runner.sweep(attempt.id)
-        self.forget(attempt)
+        put_back = self.know_state(ended=attempt.task_id)
+        self._commit_leftovers(self._task_after(attempt))
+        self._close(attempt, self.drivers.of(attempt), outcome="lost", message="its terminal is gone")
+        return put_back
 
     # -- what agents change beside sow --------------------------------------------------------
 

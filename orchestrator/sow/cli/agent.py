@@ -20,6 +20,7 @@ from sow.cli.text import given, plain
 from sow.cli.watching import JsonFace, face
 from sow.cli.words import age, aside, columns, resources_of
 from sow.config import UserConfig, executor_of
+from sow.edits import put_back_words
 from sow.errors import NotFound, Refused, SowError, Usage
 from sow.recovery.restore import Restored, take_up
 from sow.runner.attempt import SETUP_LOG, setting_up_for
@@ -28,6 +29,7 @@ from sow.runner.terminal import TerminalRunner
 from sow.runner.watch import Tail, Watcher
 from sow.scheduler import Note, Outcome, Scheduler
 from sow.task import COMPLETED, IN_PROGRESS, NEEDS_REVIEW, PAUSED, PENDING, Task
+from sow.visit import lines
 from sow_executors import base
 
 if TYPE_CHECKING:
@@ -181,13 +183,19 @@ def resume(
 def attach(settings: dict[str, Any], task_id: str) -> int:
     """Open the session of a task on this terminal; no agent is started on it meanwhile.
 
+    When you leave it, you are told what has changed: of the task, on its branch, and what was put back.
+
     \b
     Example:  sow agent attach 020
     """
     turns, _ = opening.decisions(settings["project"], verbose=settings["verbose"])
-    turns.attach(turns.store.task(task_id), TerminalRunner(base_env={}))
-    task = turns.store.task(task_id)
-    click.echo(f"Back from the session of task {task_id}, which is {task.status}.")
+    visit = turns.attach(turns.store.task(task_id), TerminalRunner(base_env={}))
+    click.echo(f"Back from the session of task {task_id}, which is {visit.after.status}.")
+    for line in lines(visit):
+        click.echo(plain(f"  {line}"))
+    wrong = [put_back_words(back.path, back.kept, back.changes) for back in visit.put_back]
+    for words in (*wrong, *visit.moved):
+        click.echo(plain(f"! {words}"))
     return 0
 
 
