@@ -67,6 +67,7 @@ class Attempt(Value):
     turns: int | None = None
     peak_memory: int | None = None
     cpu_seconds: float | None = None
+    left_out: int | None = None
 
     if TYPE_CHECKING:
 

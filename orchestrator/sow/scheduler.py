@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 import sow_schemas
-from sow import eventlog, files, lease, logs, opened, outfit, process
+from sow import eventlog, files, lease, logs, opened, outfit, process, sizes
 from sow.attempt import Attempt
 from sow.branches import Branches
 from sow.budget import Budget
@@ -467,8 +467,25 @@ class Scheduler:
         for live in list(self.live.values()):
             if live.behind:
                 self._follow(live)
+                self._bound_output(live)
             if live.over and not live.behind:
                 self._settle(live)
+
+    def _bound_output(self, live: Live) -> None:
+        """Keeps an agent that prints without an end from filling the disk."""
+        most = sizes.told(self.turns.repository.transcript_bytes)
+        head = f"the agent of task {live.attempt.task_id} has printed more than `transcript_bytes` ({most})"
+        try:
+            if not self.turns.bound_output(live):
+                return
+            words = f"{head}: the middle of that is left out"
+        except OSError as fault:
+            if live.stopped or live.over:
+                return
+            self.turns.note_end(live, "output")
+            words = f"{head} and is ended, for the disk can't give any of it back: {fault.strerror}"
+            threading.Thread(target=self._stop, args=(live,), daemon=True).start()
+        self.watch(Note("limit", self._ready.tasks.get(live.attempt.task_id), words, live.attempt))
 
     def _patience(self) -> float:
         """Seconds until something is due that no event announces."""

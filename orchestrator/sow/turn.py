@@ -14,6 +14,7 @@ import os
 import shutil
 import uuid
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -55,7 +56,7 @@ from sow.recovery.policy import Decision
 from sow.recovery.repair import bring_back_texts
 from sow.report import apply_outbox
 from sow.runner import attempt as folders
-from sow.runner import environment
+from sow.runner import bounds, environment
 from sow.runner.attempt import Exit
 from sow.runner.local import LocalRunner, Running
 from sow.runner.terminal import TerminalRunner
@@ -120,6 +121,8 @@ class Live:
     caps: Caps = ()
     """How much it may use."""
     usage: Usage = field(default_factory=Usage)
+    is_cut: bool = False
+    """Whether a part of what it printed was left out."""
 
     def look_at_setup(self, now: float) -> bool:
         """Takes in whether the setup has ended; silence, and the agent's time, count from then on.
@@ -817,6 +820,8 @@ class Turns:
         self.runner.sweep(live.attempt.id)
         live.stopped = live.stopped or self._stopped_by(live.attempt.id)
         live.catch_up(self.clock(), final=True)
+        with suppress(OSError):
+            self.bound_output(live)
         ending = self._ending(live, status)
         cap = self._cap(live, ending)
         if live.stopped == "cap" and cap and isinstance(ending, base.Failed):
@@ -857,6 +862,16 @@ class Turns:
             boot_id=attempt.boot_id or "", pid=attempt.pid or 0, start_ticks=attempt.start_ticks or 0
         )
         return Running(attempt.id, self.attempts.folder(attempt.id), identity)
+
+    def bound_output(self, live: Live) -> bool:
+        """Keeps what an attempt has printed within bounds; gives whether it is the first time.
+
+        Raises OSError where the disk can't give anything back.
+        """
+        if not bounds.bound(live.running.folder, self.repository.transcript_bytes, live.tail.offset):
+            return False
+        before, live.is_cut = live.is_cut, True
+        return not before
 
     def forget(self, attempt: Attempt) -> None:
         """Records that an attempt was never started: its orchestrator died before the process."""
@@ -981,6 +996,7 @@ class Turns:
             denials=[{"tool": d.tool, "detail": d.detail, "reason": d.reason} for d in tally.denied] or None,
             peak_memory=live.usage.peak_memory or None,
             cpu_seconds=round(processor, 2) or None,
+            left_out=bounds.left_out(f"{folder}/{folders.TRANSCRIPT}") or None,
         )
         for denied in tally.denied:
             payload: ToolDenied = {"tool": denied.tool, "detail": denied.detail}

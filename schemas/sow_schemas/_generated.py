@@ -8,7 +8,7 @@ from sow_schemas.formats import has_line_break, is_error_code, is_project_name, 
 _KEYS_0 = frozenset(('approved', 'created_at', 'path', 'type'))
 _KEYS_1 = frozenset(('approved', 'created_at', 'metadata', 'path', 'type'))
 _KEYS_2 = frozenset(('action', 'agent', 'argv', 'created_at', 'executor', 'folder', 'id', 'iteration', 'run_id', 'task_id'))
-_KEYS_3 = frozenset(('action', 'agent', 'argv', 'boot_id', 'cached_tokens', 'cost_usd', 'cpu_seconds', 'created_at', 'denials', 'ended_at', 'error_class', 'executor', 'exit_code', 'folder', 'id', 'input_tokens', 'iteration', 'message', 'outcome', 'output_tokens', 'peak_memory', 'pid', 'reason', 'run_id', 'session_id', 'signal', 'start_ticks', 'started_at', 'task_id', 'turns'))
+_KEYS_3 = frozenset(('action', 'agent', 'argv', 'boot_id', 'cached_tokens', 'cost_usd', 'cpu_seconds', 'created_at', 'denials', 'ended_at', 'error_class', 'executor', 'exit_code', 'folder', 'id', 'input_tokens', 'iteration', 'left_out', 'message', 'outcome', 'output_tokens', 'peak_memory', 'pid', 'reason', 'run_id', 'session_id', 'signal', 'start_ticks', 'started_at', 'task_id', 'turns'))
 _KEYS_4 = frozenset(('detail', 'reason', 'tool'))
 _KEYS_5 = frozenset(('actor', 'payload', 'run_id', 'seq', 'task_id', 'ts', 'type'))
 _KEYS_6 = frozenset(('input',))
@@ -90,7 +90,7 @@ _KEYS_81 = frozenset(('all', 'at_least', 'completed', 'phase'))
 _KEYS_82 = frozenset(('type',))
 _KEYS_83 = frozenset(('approved', 'metadata', 'of', 'phase', 'this_iteration', 'type', 'which'))
 _KEYS_84 = frozenset(('equals', 'field', 'phase', 'statuses'))
-_KEYS_85 = frozenset(('caps', 'checks', 'environment', 'finish', 'grace_seconds', 'isolation', 'jobs', 'requires', 'silence_seconds', 'state', 'worktree'))
+_KEYS_85 = frozenset(('caps', 'checks', 'environment', 'finish', 'grace_seconds', 'isolation', 'jobs', 'requires', 'silence_seconds', 'state', 'transcript_bytes', 'worktree'))
 _KEYS_86 = frozenset(('commit',))
 _KEYS_87 = frozenset(('ports', 'setup', 'setup_seconds', 'teardown', 'teardown_seconds'))
 _KEYS_88 = frozenset(('forge', 'push', 'target'))
@@ -326,6 +326,12 @@ def attempt(v: object) -> bool:
         if not (isinstance(v29, (int, float)) and not isinstance(v29, bool)):
             return False
         if v29 < 0:
+            return False
+    if 'left_out' in v:
+        v30 = v['left_out']
+        if not (isinstance(v30, int) and not isinstance(v30, bool)):
+            return False
+        if v30 < 1:
             return False
     return True
 
@@ -2078,88 +2084,98 @@ def repository_config(v: object) -> bool:
             return False
         if v9 < 0:
             return False
+    if 'transcript_bytes' in v:
+        v10 = v['transcript_bytes']
+        if not ((isinstance(v10, int) and not isinstance(v10, bool)) or isinstance(v10, str)):
+            return False
+        if isinstance(v10, str):
+            if not is_size(v10):
+                return False
+        if (isinstance(v10, (int, float)) and not isinstance(v10, bool)):
+            if v10 < 1:
+                return False
     if 'caps' in v:
-        v10 = v['caps']
-        if not isinstance(v10, dict):
+        v11 = v['caps']
+        if not isinstance(v11, dict):
             return False
-        if not v10.keys() <= _KEYS_89:
+        if not v11.keys() <= _KEYS_89:
             return False
-        if 'max_turns' in v10:
-            v100 = v10['max_turns']
-            if not (isinstance(v100, int) and not isinstance(v100, bool)):
+        if 'max_turns' in v11:
+            v110 = v11['max_turns']
+            if not (isinstance(v110, int) and not isinstance(v110, bool)):
                 return False
-            if v100 < 1:
+            if v110 < 1:
                 return False
-        if 'max_seconds' in v10:
-            v101 = v10['max_seconds']
-            if not (isinstance(v101, (int, float)) and not isinstance(v101, bool)):
+        if 'max_seconds' in v11:
+            v111 = v11['max_seconds']
+            if not (isinstance(v111, (int, float)) and not isinstance(v111, bool)):
                 return False
-            if v101 <= 0:
+            if v111 <= 0:
                 return False
-        if 'max_budget_usd' in v10:
-            v102 = v10['max_budget_usd']
-            if not (isinstance(v102, (int, float)) and not isinstance(v102, bool)):
+        if 'max_budget_usd' in v11:
+            v112 = v11['max_budget_usd']
+            if not (isinstance(v112, (int, float)) and not isinstance(v112, bool)):
                 return False
-            if v102 <= 0:
+            if v112 <= 0:
                 return False
-        if 'max_tokens' in v10:
-            v103 = v10['max_tokens']
-            if not (isinstance(v103, int) and not isinstance(v103, bool)):
+        if 'max_tokens' in v11:
+            v113 = v11['max_tokens']
+            if not (isinstance(v113, int) and not isinstance(v113, bool)):
                 return False
-            if v103 < 1:
+            if v113 < 1:
                 return False
-        if 'max_memory' in v10:
-            v104 = v10['max_memory']
-            if not ((isinstance(v104, int) and not isinstance(v104, bool)) or isinstance(v104, str)):
+        if 'max_memory' in v11:
+            v114 = v11['max_memory']
+            if not ((isinstance(v114, int) and not isinstance(v114, bool)) or isinstance(v114, str)):
                 return False
-            if isinstance(v104, str):
-                if not is_size(v104):
+            if isinstance(v114, str):
+                if not is_size(v114):
                     return False
-            if (isinstance(v104, (int, float)) and not isinstance(v104, bool)):
-                if v104 < 1:
+            if (isinstance(v114, (int, float)) and not isinstance(v114, bool)):
+                if v114 < 1:
                     return False
-        if 'roles' in v10:
-            v105 = v10['roles']
-            if not isinstance(v105, dict):
+        if 'roles' in v11:
+            v115 = v11['roles']
+            if not isinstance(v115, dict):
                 return False
-            for v105v in v105.values():
-                if not isinstance(v105v, dict):
+            for v115v in v115.values():
+                if not isinstance(v115v, dict):
                     return False
-                if not v105v.keys() <= _KEYS_90:
+                if not v115v.keys() <= _KEYS_90:
                     return False
-                if 'max_turns' in v105v:
-                    v105v0 = v105v['max_turns']
-                    if not (isinstance(v105v0, int) and not isinstance(v105v0, bool)):
+                if 'max_turns' in v115v:
+                    v115v0 = v115v['max_turns']
+                    if not (isinstance(v115v0, int) and not isinstance(v115v0, bool)):
                         return False
-                    if v105v0 < 1:
+                    if v115v0 < 1:
                         return False
-                if 'max_seconds' in v105v:
-                    v105v1 = v105v['max_seconds']
-                    if not (isinstance(v105v1, (int, float)) and not isinstance(v105v1, bool)):
+                if 'max_seconds' in v115v:
+                    v115v1 = v115v['max_seconds']
+                    if not (isinstance(v115v1, (int, float)) and not isinstance(v115v1, bool)):
                         return False
-                    if v105v1 <= 0:
+                    if v115v1 <= 0:
                         return False
-                if 'max_budget_usd' in v105v:
-                    v105v2 = v105v['max_budget_usd']
-                    if not (isinstance(v105v2, (int, float)) and not isinstance(v105v2, bool)):
+                if 'max_budget_usd' in v115v:
+                    v115v2 = v115v['max_budget_usd']
+                    if not (isinstance(v115v2, (int, float)) and not isinstance(v115v2, bool)):
                         return False
-                    if v105v2 <= 0:
+                    if v115v2 <= 0:
                         return False
-                if 'max_tokens' in v105v:
-                    v105v3 = v105v['max_tokens']
-                    if not (isinstance(v105v3, int) and not isinstance(v105v3, bool)):
+                if 'max_tokens' in v115v:
+                    v115v3 = v115v['max_tokens']
+                    if not (isinstance(v115v3, int) and not isinstance(v115v3, bool)):
                         return False
-                    if v105v3 < 1:
+                    if v115v3 < 1:
                         return False
-                if 'max_memory' in v105v:
-                    v105v4 = v105v['max_memory']
-                    if not ((isinstance(v105v4, int) and not isinstance(v105v4, bool)) or isinstance(v105v4, str)):
+                if 'max_memory' in v115v:
+                    v115v4 = v115v['max_memory']
+                    if not ((isinstance(v115v4, int) and not isinstance(v115v4, bool)) or isinstance(v115v4, str)):
                         return False
-                    if isinstance(v105v4, str):
-                        if not is_size(v105v4):
+                    if isinstance(v115v4, str):
+                        if not is_size(v115v4):
                             return False
-                    if (isinstance(v105v4, (int, float)) and not isinstance(v105v4, bool)):
-                        if v105v4 < 1:
+                    if (isinstance(v115v4, (int, float)) and not isinstance(v115v4, bool)):
+                        if v115v4 < 1:
                             return False
     return True
 

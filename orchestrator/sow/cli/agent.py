@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sow import adding, roles
+from sow import adding, roles, sizes
 from sow.attempt import Attempt, Attempts, seen
 from sow.cli import completion, opening, quick
 from sow.cli.commands import Group
@@ -23,7 +23,8 @@ from sow.config import UserConfig, executor_of
 from sow.edits import put_back_words
 from sow.errors import NotFound, Refused, SowError, Usage
 from sow.recovery.restore import Restored, take_up
-from sow.runner.attempt import SETUP_LOG, setting_up_for
+from sow.runner import bounds
+from sow.runner.attempt import SETUP_LOG, TRANSCRIPT, setting_up_for
 from sow.runner.local import LocalRunner, Running
 from sow.runner.terminal import TerminalRunner
 from sow.runner.watch import Tail, Watcher
@@ -240,9 +241,8 @@ def logs(settings: dict[str, Any], task_id: str, follow: bool, raw: bool) -> Non
     store.task(task_id)
     attempts = Attempts(store.layout)
     for attempt in attempts.of_task(task_id):
-        ended = f", {attempt.outcome}" if attempt.ended else ""
         if not raw:
-            click.echo(f"--- {attempt.id} {attempt.action} ({attempt.reason}) {attempt.created_at}{ended}")
+            click.echo(f"--- {attempt.id} {attempt.action} ({attempt.reason}) {_about(attempts, attempt)}")
         _print_transcript(attempts, attempt, follow=follow and not attempt.ended, raw=raw)
 
 
@@ -317,6 +317,13 @@ def _seen_through(
             f"Task {now.id} is {now.status}" + (f": {plain(now.question['text'])}" if now.question else "")
         )
     return {NEEDS_REVIEW: 0, COMPLETED: 0, PAUSED: 5}.get(now.status, 1)
+
+
+def _about(attempts: Attempts, attempt: Attempt) -> str:
+    """When it was, how it ended, and how much of what it printed is not there."""
+    cut = bounds.left_out(f"{attempts.folder(attempt.id)}/{TRANSCRIPT}")
+    parts = [attempt.created_at, attempt.outcome, f"{sizes.told(cut)} in its middle left out" if cut else ""]
+    return ", ".join(filter(None, parts))
 
 
 def _print_transcript(attempts: Attempts, attempt: Attempt, *, follow: bool, raw: bool) -> None:
@@ -394,6 +401,7 @@ def _row(attempts: Attempts, attempt: Attempt, memory: int | None) -> dict[str, 
         "peak_memory": attempt.peak_memory,
         "cpu_seconds": attempt.cpu_seconds,
         "message": attempt.message,
+        "left_out": attempt.left_out,
     }
 
 
