@@ -52,6 +52,8 @@ from sow.layout import Layout
 from sow.ports import Block
 from sow.process import Identity
 from sow.progress import End, Tally, after, has_gone_on, verdict
+from sow.readable import NAME as READABLE
+from sow.readable import Readable
 from sow.recovery.policy import Decision
 from sow.recovery.repair import bring_back_texts
 from sow.report import apply_outbox
@@ -123,6 +125,10 @@ class Live:
     usage: Usage = field(default_factory=Usage)
     is_cut: bool = False
     """Whether a part of what it printed was left out."""
+    readable: Readable = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.readable = Readable(f"{self.running.folder}/{READABLE}")
 
     def look_at_setup(self, now: float) -> bool:
         """Takes in whether the setup has ended; silence, and the agent's time, count from then on.
@@ -160,13 +166,15 @@ class Live:
             yield from reports
             if self.tail.offset - begun >= most:
                 self.behind = True
-                return
+                break
+        self.readable.flush()
 
     def catch_up(self, now: float, *, final: bool = False) -> None:
         """Reads all that was printed since the last call; with `final` also a last line that has no end."""
         self.behind = False
         for _ in self._read(now, final=final):
             pass
+        self.readable.flush()
 
     def _read(self, now: float, *, final: bool = False) -> Iterator[list[base.Report]]:
         # Line by line: an agent may print faster than it is read, and without an end.
@@ -174,6 +182,7 @@ class Live:
             reports = self.reader.read(line)
             self.quiet_since = now
             self.tally = after(self.tally, reports)
+            self.readable.add(reports)
             yield reports
 
 

@@ -132,6 +132,11 @@ def test_what_an_agent_says_can_be_followed_to_its_end(stage: Stage) -> None:
     (stage.tmp / "go").touch()
     assert (run.end(), logs.end()) == (5, 0)
     assert "I have it." in logs.output
+    (attempt,) = stage.tried(task_id)
+    readable = Path(stage.attempts.folder(attempt.id), "transcript.log").read_text()
+    assert (readable.splitlines()[0], readable.splitlines()[-1]) == ("I wait.", "I have it.")
+    told = stage.sow("agent", "logs", task_id, SOW_AGENTS_IMPLEMENTER="claude").output
+    assert told.partition("\n")[2] == readable
     assert_sound(stage)
 
 

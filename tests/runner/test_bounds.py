@@ -84,7 +84,7 @@ def test_all_files_that_grow_are_kept_within_bounds(path: Path) -> None:
     assert [held(path.parent / name) <= MOST for name in bounds.FILES] == [True] * len(bounds.FILES)
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(st.lists(st.tuples(st.integers(1, 900), st.booleans()), min_size=1, max_size=8))
 def test_however_it_grows_and_is_read_the_disk_holds_no_more_and_the_last_line_is_read(
     steps: list[tuple[int, bool]],

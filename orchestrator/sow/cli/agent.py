@@ -22,16 +22,17 @@ from sow.cli.words import age, aside, columns, resources_of
 from sow.config import UserConfig, executor_of
 from sow.edits import put_back_words
 from sow.errors import NotFound, Refused, SowError, Usage
+from sow.readable import NAME as READABLE
+from sow.readable import words_of
 from sow.recovery.restore import Restored, take_up
 from sow.runner import bounds
-from sow.runner.attempt import SETUP_LOG, TRANSCRIPT, setting_up_for
+from sow.runner.attempt import SETUP_LOG, TERMINAL, TRANSCRIPT, setting_up_for
 from sow.runner.local import LocalRunner, Running
 from sow.runner.terminal import TerminalRunner
 from sow.runner.watch import Tail, Watcher
 from sow.scheduler import Note, Outcome, Scheduler
 from sow.task import COMPLETED, IN_PROGRESS, NEEDS_REVIEW, PAUSED, PENDING, Task
 from sow.visit import lines
-from sow_executors import base
 
 if TYPE_CHECKING:
     from sow.turn import Turns
@@ -242,7 +243,7 @@ def logs(settings: dict[str, Any], task_id: str, follow: bool, raw: bool) -> Non
     attempts = Attempts(store.layout)
     for attempt in attempts.of_task(task_id):
         if not raw:
-            click.echo(f"--- {attempt.id} {attempt.action} ({attempt.reason}) {_about(attempts, attempt)}")
+            click.echo(head(attempts, attempt))
         _print_transcript(attempts, attempt, follow=follow and not attempt.ended, raw=raw)
 
 
@@ -319,30 +320,36 @@ def _seen_through(
     return {NEEDS_REVIEW: 0, COMPLETED: 0, PAUSED: 5}.get(now.status, 1)
 
 
-def _about(attempts: Attempts, attempt: Attempt) -> str:
-    """When it was, how it ended, and how much of what it printed is not there."""
+def head(attempts: Attempts, attempt: Attempt) -> str:
+    """The line above what an attempt did: which it is, when, how it ended, how much of it is not there."""
     cut = bounds.left_out(f"{attempts.folder(attempt.id)}/{TRANSCRIPT}")
     parts = [attempt.created_at, attempt.outcome, f"{sizes.told(cut)} in its middle left out" if cut else ""]
-    return ", ".join(filter(None, parts))
+    return f"--- {attempt.id} {attempt.action} ({attempt.reason}) {', '.join(filter(None, parts))}"
 
 
 def _print_transcript(attempts: Attempts, attempt: Attempt, *, follow: bool, raw: bool) -> None:
+    lines = _lines(attempts, attempt, follow) if raw else readable_lines(attempts, attempt, follow=follow)
+    for line in lines:
+        print(line if raw else plain(line), flush=follow)
+
+
+def readable_lines(attempts: Attempts, attempt: Attempt, *, follow: bool = False) -> Iterator[str]:
+    """What an attempt did, as a person reads it: its setup, then what its agent said and did."""
+    folder = attempts.folder(attempt.id)
+    yield from Tail(f"{folder}/{SETUP_LOG}").read(final=True)
+    if os.path.exists(f"{folder}/{TERMINAL}"):
+        yield f"  it was on a terminal, all of which is in {folder}/{TERMINAL}"
+    if attempt.ended and os.path.exists(f"{folder}/{READABLE}"):
+        yield from Tail(f"{folder}/{READABLE}").read(final=True)
+        return
     try:
         choice = UserConfig.read(os.environ).named(attempt.executor, f"attempt {attempt.id}")
         reader = executor_of(choice).reader(attempt.session_id)
     except SowError as fault:
         sys.stderr.write(f"sow: {fault}\n")
         return
-    setup = Tail(f"{attempts.folder(attempt.id)}/{SETUP_LOG}")
-    for line in () if raw else setup.read(final=True):
-        print(plain(line))
     for line in _lines(attempts, attempt, follow):
-        if raw:
-            print(line, flush=follow)
-            continue
-        for report in reader.read(line):
-            if words := words_of(report):
-                print(plain(words), flush=follow)
+        yield from filter(None, map(words_of, reader.read(line)))
 
 
 def _lines(attempts: Attempts, attempt: Attempt, follow: bool) -> Iterator[str]:
@@ -357,28 +364,6 @@ def _lines(attempts: Attempts, attempt: Attempt, follow: bool) -> Iterator[str]:
             yield from tail.read()
             watcher.wait()
     yield from tail.read(final=True)
-
-
-def words_of(report: base.Report) -> str:
-    match report:
-        case base.Said(text):
-            return text
-        case base.Used(tool, detail):
-            return f"  > {tool}: {detail}" if detail else f"  > {tool}"
-        case base.Denied(tool, detail, reason):
-            return f"  ! denied {tool} {detail} {reason}".rstrip()
-        case base.Limited(status, _, limit):
-            return f"  ! limit {status} {limit}".rstrip()
-        case base.Retried(attempt, reason):
-            return f"  ! tries again ({attempt}): {reason}"
-        case base.Asked(question):
-            return f"  ? {question}"
-        case base.Answered(_, text):
-            return f"  = {text}" if text else "  = nobody answered"
-        case base.Failed(kind, message):
-            return f"  ! {kind}: {message}"
-        case _:
-            return ""
 
 
 def _row(attempts: Attempts, attempt: Attempt, memory: int | None) -> dict[str, Any]:

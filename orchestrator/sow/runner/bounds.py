@@ -13,7 +13,7 @@ import os
 
 from sow.runner import attempt as folders
 
-FILES = (folders.TRANSCRIPT, folders.STDERR, folders.SETUP_LOG, "traffic.log")
+FILES = (folders.TRANSCRIPT, "transcript.log", folders.STDERR, folders.SETUP_LOG, "traffic.log")
 """The files of an attempt's folder that grow by what a program prints."""
 
 # What may stay of a file that is cut, of each end, is this part of all that it may hold; so it is not cut
