@@ -132,6 +132,13 @@ def overdue(note: str, attempt: str) -> Failure | None:
     return _failure(attempt, f"was still at work after {seconds} s, the most by `worktree.setup_seconds`")
 
 
+def too_large(fact: str, attempt: str) -> Failure | None:
+    """The setup that was ended for a cap, of which `fact` tells; None where it had come to a good end."""
+    if not folders.is_setting_up(attempt):
+        return None
+    return _failure(attempt, f"was ended at a cap: {fact}")
+
+
 def is_overdue(note: str) -> bool:
     """Whether a note says that an attempt was ended for its setup."""
     return note.startswith(_OVERDUE)

@@ -61,7 +61,7 @@ _SESSION_OF = "the session of "
 """Under this name, and a task's id, the process is watched that has the task's session open."""
 
 Kind = Literal[
-    "added", "started", "setup", "said", "used", "retried", "settled", "changed", "problem", "limit"
+    "added", "started", "setup", "said", "used", "usage", "retried", "settled", "changed", "problem", "limit"
 ]  # fmt: skip
 
 
@@ -458,6 +458,8 @@ class Scheduler:
             live = self.live[attempt]
             if live.usage.take(sample):
                 self.turns.note_usage(live)
+            task = self._ready.tasks.get(live.attempt.task_id)
+            self.watch(Note("usage", task, sizes.told(sample.memory), live.attempt))
             if live.reached(now):
                 # Before anything is ended for it: what its processes share counts once.
                 live.usage.memory = min(sample.memory, resources.exact(sample.pids) or sample.memory)
@@ -582,7 +584,6 @@ class Scheduler:
         live.usage.wait(now, held)
         if held:
             live.quiet_since = now
-            return
         silence = self.turns.repository.silence_seconds
         setup = self.turns.repository.worktree.setup_seconds
         quiet = now - live.quiet_since
@@ -594,7 +595,7 @@ class Scheduler:
             self.turns.note_end(live, outfit.overdue_note(setup))
             words = f"the setup for task {live.attempt.task_id} is ended: it took more than {setup:g} s"
             self.watch(Note("limit", self._ready.tasks.get(live.attempt.task_id), words, live.attempt))
-        elif not live.tally.finished and not live.setting_up and (cap := live.reached(now)):
+        elif not live.tally.finished and (cap := live.reached_memory() if held else live.reached(now)):
             self.turns.note_end(live, cap.note())
             words = f"task {live.attempt.task_id} reached a cap and is ended: {cap.fact}"
             self.watch(Note("limit", self._ready.tasks.get(live.attempt.task_id), words, live.attempt))

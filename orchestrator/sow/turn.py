@@ -145,6 +145,10 @@ class Live:
         """The cap that it has reached, if any."""
         return caps.reached(self.caps, self.used(now))
 
+    def reached_memory(self) -> Reached | None:
+        """The cap of memory, if that is reached: the one that holds for who only waits, too."""
+        return caps.reached(self.caps, Used(memory=self.usage.memory))
+
     def time_is_up(self, now: float) -> float:
         """When its time is up, in seconds since the epoch, if it works till then."""
         most = next((cap.value for cap in self.caps if cap.name == "max_seconds"), float("inf"))
@@ -912,9 +916,10 @@ class Turns:
 
     def _ending(self, live: Live, status: Exit | None) -> base.Finished | base.Failed:
         folder = self.attempts.folder(live.attempt.id)
-        overdue = outfit.overdue(live.stopped, folder)
-        if failure := overdue or outfit.setup_failure(folder):
-            live.stopped = "" if overdue else live.stopped
+        cap = caps.from_note(live.stopped)
+        ended = outfit.overdue(live.stopped, folder) or (cap and outfit.too_large(cap.fact, folder))
+        if failure := ended or outfit.setup_failure(folder):
+            live.stopped = "" if ended else live.stopped
             return base.Failed("setup_failed", outfit.told(failure, folder))
         if outfit.is_overdue(live.stopped):
             live.stopped = "interrupt"  # it was set up at the last moment: the agent may begin
