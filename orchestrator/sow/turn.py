@@ -282,6 +282,7 @@ class Turns:
             grace_seconds=self.repository.grace_seconds,
             verdict=carried.verdict_for(action) if carried else None,
             granted=deferring.granted(self.attempts, task),
+            late_answers=holding.late_answers(self.attempts, task),
         )
         command = self._made_ready(self._command(executor, turn, action), turn)
         # Before the record: one without a living driver is taken for a killed one's.
