@@ -57,6 +57,9 @@ LOOK_SECONDS = 5.0
 AT_ONCE_BYTES = 4 << 20
 """How much of one agent's output is read before the others', and what else has come, have their turn."""
 
+SHOWN = 5
+"""How many files are named where there may be many."""
+
 _SESSION_OF = "the session of "
 """Under this name, and a task's id, the process is watched that has the task's session open."""
 
@@ -344,6 +347,8 @@ class Scheduler:
         self.watch(Note("started", task, how, live.attempt))
         if live.setting_up:
             self.watch(Note("setup", task, "sets up its worktree", live.attempt))
+        if live.found:
+            self.watch(Note("problem", task, _found_words(live), live.attempt))
 
     def _follow_from_now(self, live: Live) -> None:
         self.live[live.attempt.id] = live
@@ -795,6 +800,17 @@ def _question(task: Task) -> str:
 def _wait_of(task: Task) -> str:
     """What a task waits for, where somebody else has its session."""
     return task.error["message"] if task.error and task.not_before and opened.is_waiting(task) else ""
+
+
+def _found_words(live: Live) -> str:
+    """What is told of files that came into a task's worktree between two turns of its agent."""
+    shown, rest = live.found[:SHOWN], len(live.found) - SHOWN
+    files = ", ".join(shown) + (f" and {rest} more" if rest > 0 else "")
+    return (
+        f"the worktree of task {live.attempt.task_id} held changes that its agent had not left there (you, "
+        f"another agent, a check?): {files}. They become part of its work; to take them away: "
+        f"`git -C {live.attempt.folder} status`"
+    )
 
 
 def _ending(settled: Settled) -> str:

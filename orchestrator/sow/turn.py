@@ -125,6 +125,8 @@ class Live:
     usage: Usage = field(default_factory=Usage)
     is_cut: bool = False
     """Whether a part of what it printed was left out."""
+    found: tuple[str, ...] = ()
+    """The files that lay uncommitted in its worktree before it began: its agent had left none so."""
     readable: Readable = field(init=False)
 
     def __post_init__(self) -> None:
@@ -256,6 +258,7 @@ class Turns:
         choice = self.choice(task)
         executor = executor_of(choice)
         folder, branch, start = self.workspace.prepare(task)
+        found = self._found(task)
         session, action = self._session(task, executor, tried)
         if session and action == "resume":
             opened.check(executor, session, self._passed(executor), task.id)
@@ -339,6 +342,7 @@ class Turns:
             began=self.clock(),
             caps=allowed,
             usage=Usage(self.clock()),
+            found=found,
         )
 
     def adopt(self, attempt: Attempt, running: Running) -> Live:
@@ -425,6 +429,11 @@ class Turns:
                     f"the agent of task {task_id} is at work (attempt {attempt.id})",
                     f"`sow run` follows it; end it: `sow agent stop {task_id}`",
                 )
+
+    def _found(self, task: Task) -> tuple[str, ...]:
+        """What lies uncommitted in a task's worktree, though at the end of its last turn nothing did."""
+        last = next(reversed(self.attempts.of_task(task.id)), None)
+        return self.workspace.uncommitted(task) if last and last.ended else ()
 
     def _caps(self, choice: ExecutorChoice, role: str) -> Caps:
         """How much an attempt may use: the less of what the executor and the repository allow."""

@@ -87,6 +87,17 @@ class Workspace:
             self._end_check(task.id, folder, branch)
         return folder, branch, base
 
+    def uncommitted(self, task: Task) -> tuple[str, ...]:
+        """The files that lie uncommitted in a task's own worktree; none in the middle of a merge."""
+        if not (task.branch and task.worktree and os.path.isdir(task.worktree)):
+            return ()
+        git = Git(task.worktree)
+        if git.unfinished() or git.current_branch() != task.branch:
+            return ()
+        # A repository in a repository is none of the leftovers either.
+        paths = (change.path for change in git.changes())
+        return tuple(path for path in paths if not os.path.isdir(f"{task.worktree}/{path}"))
+
     # -- after a turn -------------------------------------------------------------------------
 
     def commit_leftovers(self, task: Task) -> str | None:

@@ -349,6 +349,20 @@ FORGED = (
 )  # fmt: skip
 
 
+def test_what_came_into_a_worktree_between_two_turns_is_told_when_the_next_begins(stage: Stage) -> None:
+    mine = stage.add(work("a.txt"), work("b.txt"))
+    assert "had not left there" not in stage.run()
+    folder = stage.task(mine).worktree
+    stage.add([{"run": f"cd {folder} && touch stray1 stray2 stray3 stray4 stray5 stray6"}, *work("c.txt")])
+    stage.run()
+    stage.send_back(mine, "Do b, too.")
+    said = stage.run()
+    assert f"! the worktree of task {mine} held changes that its agent had not left there" in said
+    assert ": stray1, stray2, stray3, stray4, stray5 and 1 more. They become part of its work" in said
+    stage.send_back(mine, "Again.")
+    assert "had not left there" not in stage.run(), "they are committed now"
+
+
 def test_what_an_agent_writes_into_the_event_log_stops_nobody(stage: Stage) -> None:
     forged = stage.tmp / "forged"
     forged.write_bytes("\n".join(FORGED).encode() + b"\xff\n" + b"y" * 10_000_000 + b"\n")
