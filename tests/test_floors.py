@@ -27,14 +27,14 @@ FLOORS = {
     3: (
         "hands",
         "sow.files sow.document sow.process sow.runner sow.lease sow.git sow.roles sow.config sow.find"
-        " sow.eventlog sow.shim sow.project_types sow.inside sow.forge sow.ports sow.outfit"
+        " sow.eventlog sow.shim sow.project_types sow.inside sow.forge sow.ports sow.outfit sow.readable"
         " sow.accounts",
     ),
     4: (
         "decisions",
         "sow.ready sow.progress sow.judgement sow.dotted sow.fields sow.statechart sow.phase sow.artifacts"
         " sow.course sow.pull_request sow.original sow.formats"
-        " sow.edits sow.prompts sow.usage sow.budget sow.recovery.policy",
+        " sow.edits sow.visit sow.prompts sow.usage sow.budget sow.recovery.policy",
     ),
     5: ("door", "sow.journal sow.splitting sow.store sow.attempt sow.holding sow.deferring"),
     6: (

@@ -117,6 +117,7 @@ class Acp:
             argv.append("--ask")
         if wait := settings.number(given, "wait_seconds", whole=False):
             argv.append(f"--wait={wait}")
+        argv += [f"--late={folder}" for folder in turn.late_answers]
         argv += [f"--writable={folder}" for folder in turn.writable]
         argv += [f"--allow={command}" for command in turn.allowed_commands]
         argv += [

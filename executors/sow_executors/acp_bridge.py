@@ -80,6 +80,8 @@ class Options:
     model: str
     auth: str
     rules: Rules
+    late: tuple[str, ...] = ()
+    """Inboxes with answers that came too late for those who had asked."""
 
 
 @dataclass(slots=True)
@@ -342,6 +344,11 @@ class Bridge:
         question = f"The agent asks to {_DOING.get(tool, 'use a tool')}: {shown or 'it does not say what'}"
         # Each has one, so that they are numbered as they are.
         names = tuple(one_line(words(option.get("name"))) or "?" for option in options)
+        if choice := self._answered_before(question, options):
+            self._tell(type="answered", id=name, text=choice.said, allowed=choice.allows)
+            if not choice.allows:
+                self._refused.append(f"{tool}: {what} (a person said no)")
+            return acp_choice.outcome(choice.option)
         asking = inbox.Asking(
             str(self.options.scratch / "inbox"), inbox.Question(name, question, names, "permission")
         )
@@ -370,6 +377,21 @@ class Bridge:
             )
             return acp_choice.outcome(None)
         return acp_choice.outcome(choice.option)
+
+    def _answered_before(
+        self, question: str, options: Sequence[Mapping[str, Any]]
+    ) -> acp_choice.Choice | None:
+        """What was answered to the same request of a process that had gone by then; it holds once."""
+        if question.endswith(acp_rules.NOT_SHOWN):
+            return None  # what was not shown may be another one
+        for folder in self.options.late:
+            for asked, answer in inbox.late(folder):
+                if asked.kind != "permission" or asked.text != question:
+                    continue
+                choice = acp_choice.again(answer.text, asked.options, options)
+                if choice and inbox.take(folder, asked.name):
+                    return choice
+        return None
 
     async def _heard(self, asking: inbox.Asking) -> inbox.Answer | None:
         end = time.monotonic() + self.options.wait_seconds
@@ -510,6 +532,7 @@ def _options(argv: Sequence[str]) -> Options:
     parser.add_argument("--ask", action="store_true", help="ask a person what no rule allows")
     parser.add_argument("--wait", type=float, default=3600.0, metavar="SECONDS", help="for an answer")
     parser.add_argument("--grace", type=float, default=8.0, metavar="SECONDS", help="from TERM to KILL")
+    parser.add_argument("--late", action="append", default=[], metavar="INBOX")
     parser.add_argument("--writable", action="append", default=[], metavar="FOLDER")
     parser.add_argument("--allow", action="append", default=[], metavar="COMMAND")
     for name in ("--mode", "--model", "--auth"):
@@ -529,7 +552,7 @@ def _options(argv: Sequence[str]) -> Options:
     )
     return Options(
         scratch, command, given.resume, given.yolo, given.ask, given.wait, given.grace,
-        given.mode, given.model, given.auth, rules,
+        given.mode, given.model, given.auth, rules, tuple(given.late),
     )  # fmt: skip
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sow_executors.lines import words
@@ -20,6 +20,8 @@ class Choice:
     """Its id; None where the agent offers nothing of the kind."""
     allows: bool
     words: str = ""
+    said: str = ""
+    """What was meant, in the words of the one who said it."""
 
 
 def allowed(options: Sequence[Mapping[str, Any]]) -> Choice:
@@ -46,6 +48,20 @@ def chosen(text: str, options: Sequence[Mapping[str, Any]]) -> Choice:
         return allowed(options)
     # Never a yes by guess: whatever else it is, the agent reads it for itself.
     return refused(options, "" if plain in NO else text.strip())
+
+
+def again(text: str, before: Sequence[str], options: Sequence[Mapping[str, Any]]) -> Choice | None:
+    """What an answer to the same request means now; None where that can't be told, or is more than yes or no.
+
+    `before`: the names of the options that it chose from.
+    """
+    said = " ".join(text.split())
+    if said.isascii() and said.isdecimal():
+        if not 1 <= int(said) <= len(before):
+            return None
+        said = before[int(said) - 1]
+    choice = chosen(said, options)
+    return None if choice.words or choice.option is None else replace(choice, said=said)
 
 
 def _of_kind(options: Sequence[Mapping[str, Any]], *kinds: str) -> str | None:

@@ -19,6 +19,9 @@ from sow_executors.lines import one_line, table, tables, words
 EDITS = ("edit", "delete", "move")
 LOOKS = ("read", "search")
 
+NOT_SHOWN = "not shown here]"
+"""How a call ends that is too long to be shown whole."""
+
 _PATHS = ("path", "file_path", "filePath", "abs_path", "notebook_path", "source", "destination", "target")
 """Keys of tool inputs that hold a path."""
 
@@ -98,7 +101,7 @@ def whole(call: Mapping[str, Any], most: int = 8000) -> str:
         text = f"{title} {_dumped(given)}".strip() if given else title
     text = text.strip()
     left_out = len(text) - most
-    return text if left_out <= 0 else f"{text[:most]}\n[and {left_out} characters more, not shown here]"
+    return text if left_out <= 0 else f"{text[:most]}\n[and {left_out} characters more, {NOT_SHOWN}"
 
 
 def _dumped(given: Mapping[str, Any]) -> str:

@@ -81,6 +81,9 @@ class Turn:
     """What a person said to the call at which the session has stopped."""
     granted: tuple[str, ...] = ()
     """Scopes of calls (see `deferral`) that a person allowed for the whole task."""
+    late_answers: tuple[str, ...] = ()
+    """Inboxes (see `inbox`) with answers about permissions that came when those who had asked were gone.
+    Each holds for the next request like it, once."""
 
 
 @dataclass(frozen=True, slots=True)

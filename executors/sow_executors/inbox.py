@@ -2,7 +2,7 @@
 
     <request>.question   {text, options, kind}, locked by the kernel for as long as its asker waits
     <request>.answer     {text, by, at}, from whoever answers
-    <request>.heard      the same, once the asker has read it
+    <request>.heard      the same, once the asker has read it, or a later one who asked the same
 
 The lock is the proof that somebody waits: it goes with its holder, whatever ends
 that, so a question without one is nobody's, and an answer to it is left to a resume.
@@ -87,9 +87,26 @@ def waiting(folder: str) -> list[Question]:
     return [question for name in _names(folder, QUESTION) if (question := _open_question(folder, name))]
 
 
-def left(folder: str) -> list[str]:
-    """The texts of the questions that nobody waits for any more, though they had no answer."""
-    return [held.text for name in _names(folder, QUESTION) if (held := _left_question(folder, name))]
+def left(folder: str) -> list[Question]:
+    """The questions that nobody waits for any more, though nobody had heard an answer."""
+    return [held for name in _names(folder, QUESTION) if (held := _left_question(folder, name))]
+
+
+def late(folder: str) -> list[tuple[Question, Answer]]:
+    """The questions that nobody waits for any more, each with an answer that came too late to be heard."""
+    found = (
+        (_left_question(folder, name), _answer(f"{folder}/{name}{ANSWER}")) for name in _names(folder, ANSWER)
+    )
+    return [(question, answer) for question, answer in found if question and answer]
+
+
+def take(folder: str, request: str) -> bool:
+    """Makes an answer one that was heard; whether it was there: of those who try, one takes it."""
+    try:
+        os.rename(f"{folder}/{request}{ANSWER}", f"{folder}/{request}{HEARD}")
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def answer_path(folder: str, request: str) -> str:

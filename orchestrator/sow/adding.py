@@ -9,9 +9,13 @@ from sow.task import PENDING, Task
 from sow.value import TYPE_CHECKING, Value
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
     from sow_schemas import documents
+
+NAMED_BY = 72
+"""The most characters of a prompt's first line that become a task's name."""
 
 
 class Wish(Value):
@@ -28,8 +32,25 @@ class Wish(Value):
     params: "dict[str, Any] | None" = None
 
 
-def add(store: Store, wish: Wish) -> Task:
-    """Adds the task of a wish. Raises NotFound for an unknown agent or phase, Refused for the rest."""
+def from_prompt(prompt: str, agent: str) -> Wish:
+    """The wish for a task that an agent is to do at once: described by the prompt, named by its first line.
+
+    Raises Refused for a prompt without a word, or that is no text.
+    """
+    fields.check_text("the prompt", prompt)
+    lines = (" ".join(line.lstrip("#").split()) for line in prompt.splitlines())
+    first = next(filter(None, lines), "")
+    if not first:
+        raise Refused("the prompt is empty", 'say what is to be done: `sow agent spawn --prompt "..."`')
+    name = first if len(first) <= NAMED_BY else f"{first[:NAMED_BY].rsplit(' ', 1)[0]} ..."
+    return Wish(name=name, agent=agent, description=prompt)
+
+
+def add(store: Store, wish: Wish, *, check: "Callable[[Task], None]" = lambda task: None) -> Task:
+    """Adds the task of a wish. Raises NotFound for an unknown agent or phase, Refused for the rest.
+
+    `check`: may refuse the task as it would be; nothing is written of it by then, and nobody sees it.
+    """
     name = fields.checked_name(wish.name)
     for what, text in (("the type of the task", wish.task_type), ("the description", wish.description)):
         fields.check_text(what, text or "")
@@ -44,12 +65,14 @@ def add(store: Store, wish: Wish) -> Task:
     def make(task_id: str, others: "tuple[Task, ...]") -> Task:
         check_dependencies(task_id, wish.depends_on, others)
         now = store.now()
-        return Task(
+        task = Task(
             id=task_id, name=name, phase=goal, status=PENDING, created_at=now,
             updated_at=now, iteration=1, assigned_agent=wish.agent, inputs=[], outputs=[],
             priority=wish.priority, depends_on=list(dict.fromkeys(wish.depends_on)) or None,
             task_type=wish.task_type, params=wish.params,
         )  # fmt: skip
+        check(task)
+        return task
 
     return store.add_task(make, description=wish.description, task_id=wish.task_id)
 

@@ -4,6 +4,7 @@ attempts/<task>-<iteration>-<n>-<random>/
   attempt.yaml        what ran, where, as which process, how it ended, what it cost
   prompt              what the agent was told
   transcript.jsonl    what the CLI printed, as it printed it (0600)
+  transcript.log      the same as a person reads it, written as it is read (0600)
   stderr.log          what it complained of (0600)
   outbox/             reports of a worker whose sandbox keeps it from the state
   inbox/              what it waits to hear, or the call that its session stopped at, and the answers
@@ -67,6 +68,7 @@ class Attempt(Value):
     turns: int | None = None
     peak_memory: int | None = None
     cpu_seconds: float | None = None
+    left_out: int | None = None
 
     if TYPE_CHECKING:
 

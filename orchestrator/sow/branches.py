@@ -52,6 +52,10 @@ class Branches:
             self.store.tell(event)
         return [self._words(moved) for moved in found]
 
+    def tip(self, branch: str | None) -> str:
+        """Where a branch stood at the last look; empty for none."""
+        return self._tips.get(branch or "", "")
+
     def _moved(
         self, before: Mapping[str, str], tasks: Mapping[str, Task], at_work: Collection[str]
     ) -> Iterator[Moved]:

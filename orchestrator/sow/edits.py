@@ -40,12 +40,12 @@ def wrong(kind: str, old: Mapping[str, Any], new: Mapping[str, Any], *, own: boo
     """
     differ = changed(old, new)
     if kind == "type":
-        return tuple(_told(name, old, new) for name in differ)
+        return tuple(told(name, old, new) for name in differ)
     kept = KEPT[kind]
     if own and old["status"] == IN_PROGRESS and new["status"] in (NEEDS_REVIEW, PAUSED):
         kept = kept - ({"status"} if new["status"] == NEEDS_REVIEW else {"status", "question"})
-    told = [_told(name, old, new) for name in differ if name in kept]
-    return (*told, *_approvals(old, new))
+    not_theirs = (told(name, old, new) for name in differ if name in kept)
+    return (*not_theirs, *_approvals(old, new))
 
 
 def put_back_words(path: str, kept: str, changes: Sequence[str]) -> str:
@@ -75,7 +75,8 @@ def _approvals(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:
                 yield f"{side}: {artifact['path']} approved"
 
 
-def _told(name: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
+def told(name: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
+    """The change of one field in words, with the old and the new value."""
     return f"{name}: {_shown(old.get(name))} -> {_shown(new.get(name))}"
 
 

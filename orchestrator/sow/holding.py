@@ -42,11 +42,39 @@ def waiting_for(attempts: Attempts, task: Task) -> Waiting | None:
     return None
 
 
-def was_held(attempts: Attempts, task: Task) -> bool:
-    """Whether a process had asked what a task is paused for, and is gone."""
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """A question of a process that is gone."""
+
+    folder: str
+    """The inbox that it stands in."""
+    question: inbox.Question
+
+    @property
+    def is_permission(self) -> bool:
+        """Whether it was about a call, which the next process may make again."""
+        return self.question.kind == "permission"
+
+
+def lost(attempts: Attempts, task: Task) -> Lost | None:
+    """What a task is paused for, where a process had asked it and is gone."""
     asked = task.question
     last = next(reversed(attempts.of_task(task.id)), None)
-    return bool(asked and last and asked["text"] in inbox.left(attempts.inbox(last.id)))
+    if asked is None or last is None:
+        return None
+    folder = attempts.inbox(last.id)
+    found = (Lost(folder, each) for each in inbox.left(folder) if each.text == asked["text"])
+    return next(found, None)
+
+
+def late_answers(attempts: Attempts, task: Task) -> tuple[str, ...]:
+    """The inboxes of this iteration in which a process that was gone was answered about a permission.
+
+    Such an answer holds for the next request like it, once.
+    """
+    mine = (attempt for attempt in attempts.of_task(task.id) if attempt.iteration == task.iteration)
+    folders = (attempts.inbox(attempt.id) for attempt in mine)
+    return tuple(folder for folder in folders if any(q.kind == "permission" for q, _ in inbox.late(folder)))
 
 
 def agree(task: Task, tally: Tally, folder: str, *, iteration: int, at: str) -> Change:

@@ -21,6 +21,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from sow import files, ports
 from sow.git import places, worktrees
@@ -28,8 +29,8 @@ from sow.git.repository import Git
 from sow.layout import Layout
 from sow.runner import attempt as folders
 
-TEARDOWN_SECONDS = 120.0
-"""How long each command may take that clears up before a worktree goes."""
+if TYPE_CHECKING:
+    from sow.config.repository import WorktreeConfig
 
 LAST_LINES = 20
 """How much of a command's output its failure tells."""
@@ -39,6 +40,7 @@ OUTPUT_BYTES = 1 << 16
 
 _MARK = "sow-setup"
 _HELD = "sow-setting-up"
+_OVERDUE = "setup "
 
 # Whoever is second in a worktree waits, then finds the mark. The kernel frees the lock of one that died.
 _LOCKED = (
@@ -105,9 +107,41 @@ def setup_failure(attempt: str) -> Failure | None:
     code = folders.setup_status(attempt)
     if not code:
         return None
+    return _failure(attempt, _how(code))
+
+
+def _failure(attempt: str, how: str) -> Failure:
     command = files.text(f"{attempt}/{folders.SETUP}.at").strip() or folders.SETUP
     printed = _last_lines(f"{attempt}/{folders.SETUP_LOG}", behind=f"$ {command}\n")
-    return Failure(command, _how(code), printed)
+    return Failure(command, how, printed)
+
+
+def overdue_note(seconds: float) -> str:
+    """What is left beside an attempt, for whoever settles it, whose setup is ended after so many seconds."""
+    return f"{_OVERDUE}{seconds:g}"
+
+
+def overdue(note: str, attempt: str) -> Failure | None:
+    """The setup that was ended, by such a note, in the attempt in the folder `attempt`.
+
+    None for another note, and where the setup had come to a good end before it was told to end.
+    """
+    if not is_overdue(note) or not folders.is_setting_up(attempt):
+        return None
+    seconds = note.removeprefix(_OVERDUE)
+    return _failure(attempt, f"was still at work after {seconds} s, the most by `worktree.setup_seconds`")
+
+
+def too_large(fact: str, attempt: str) -> Failure | None:
+    """The setup that was ended for a cap, of which `fact` tells; None where it had come to a good end."""
+    if not folders.is_setting_up(attempt):
+        return None
+    return _failure(attempt, f"was ended at a cap: {fact}")
+
+
+def is_overdue(note: str) -> bool:
+    """Whether a note says that an attempt was ended for its setup."""
+    return note.startswith(_OVERDUE)
 
 
 def told(failure: Failure, attempt: str) -> str:
@@ -127,7 +161,13 @@ class Teardown:
     commands: Sequence[str]
     environment: Mapping[str, str]
     """The variables of the person for whom it is removed."""
-    seconds: float = TEARDOWN_SECONDS
+    seconds: float
+    """How long each command may take."""
+
+    @classmethod
+    def of(cls, settings: WorktreeConfig, environment: Mapping[str, str]) -> Teardown:
+        """That of a repository's settings."""
+        return cls(settings.teardown, environment, settings.teardown_seconds)
 
     def before_removal(self, git: Git, folder: str, into: str, layout: Layout, task_id: str) -> list[Failure]:
         """Clears up in the worktree `folder` of a task, if it may go; complains of what fails, and gives it.

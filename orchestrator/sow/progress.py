@@ -33,6 +33,8 @@ from sow_executors.base import (
 STOPPED = {
     "person": "A person stopped the agent. Say how to go on, or accept what is there.",
     "silence": "The agent printed nothing for too long and was ended. Answer to let it go on.",
+    "output": "The agent printed more than `transcript_bytes` allows and was ended: the disk can't keep just "
+    "a part of it. Answer to let it go on.",
 }
 
 
@@ -130,7 +132,7 @@ class End:
     nudged: bool = False
     """It was the one that asked a silent agent how it ended."""
     stopped: str = ""
-    """Why sow ended it: `person` (agent stop), `interrupt` (Ctrl-C), `silence`, `cap`, or empty."""
+    """Why sow ended it: `person` (agent stop), `interrupt` (Ctrl-C), `silence`, `output`, `cap`, or empty."""
     cap: caps.Reached | None = None
     """The cap that it had reached when it ended, by whomever."""
     tried: tuple[str, ...] = field(default=())

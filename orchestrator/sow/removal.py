@@ -265,7 +265,7 @@ def _tear_down(git: Git, layout: Layout, branch: str) -> None:
     settings = RepositoryConfig()
     with suppress(Refused):
         settings = RepositoryConfig.read(layout.main)
-    teardown = outfit.Teardown(settings.worktree.teardown, os.environ)
+    teardown = outfit.Teardown.of(settings.worktree, os.environ)
     for one in own_worktrees(git, branch) if teardown.commands else ():
         task_id = (one.branch or one.path)[-len("000") :]
         teardown.before_removal(git, one.path, one.branch or branch, layout, task_id)

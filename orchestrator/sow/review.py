@@ -126,8 +126,11 @@ class Reviewer:
                 files = {inboxes.answer_path(folder, waits[0].request): answer}
             elif place := deferring.answer_place(self.attempts, task):
                 files = {place: answer}
-            elif task.question and holding.was_held(self.attempts, task):
-                said = prompts.to_lost_question(task.question["text"], text)
+            elif gone := holding.lost(self.attempts, task):
+                if gone.is_permission:
+                    files = {inboxes.answer_path(gone.folder, gone.question.name): answer}
+                tell = prompts.to_lost_call if gone.is_permission else prompts.to_lost_question
+                said = tell(gone.question.text, text)
             answered = task.take_answer(said, by=by, at=at)
             payload: TaskResumed = {"by": by, "answer": text}
             return Change(task=answered, events=(_event(task, "task.resumed", payload),), files=files)

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 import sow_schemas
-from sow import eventlog, files, lease, logs, opened, process
+from sow import eventlog, files, lease, logs, opened, outfit, process, sizes
 from sow.attempt import Attempt
 from sow.branches import Branches
 from sow.budget import Budget
@@ -57,10 +57,15 @@ LOOK_SECONDS = 5.0
 AT_ONCE_BYTES = 4 << 20
 """How much of one agent's output is read before the others', and what else has come, have their turn."""
 
+SHOWN = 5
+"""How many files are named where there may be many."""
+
 _SESSION_OF = "the session of "
 """Under this name, and a task's id, the process is watched that has the task's session open."""
 
-Kind = Literal["started", "said", "used", "retried", "settled", "changed", "problem", "limit"]
+Kind = Literal[
+    "added", "started", "setup", "said", "used", "usage", "retried", "settled", "changed", "problem", "limit"
+]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +161,7 @@ class Scheduler:
         self._scan()
         live = self.turns.begin(task, prompt=prompt, reason="prompt" if prompt else None, agent=agent)
         self._follow_from_now(live)
-        self.watch(Note("started", self._put(task.id), live.attempt.reason or "", live.attempt))
+        self._tell_begun(live, self._put(task.id), live.attempt.reason or "")
         return self._see_through(task.id)
 
     def follow(self, attempt: Attempt) -> Outcome:
@@ -231,7 +236,7 @@ class Scheduler:
         self._look_at_branches()
         for live in restored.live:
             self._catch_up(live)
-            self.watch(Note("started", self._ready.tasks.get(live.attempt.task_id), "adopted", live.attempt))
+            self._tell_begun(live, self._ready.tasks.get(live.attempt.task_id), "adopted")
         for settled in restored.settled:
             self._tell_put_back(settled.put_back)
             self.watch(Note("settled", settled.task, _ending(settled), settled.attempt))
@@ -336,7 +341,14 @@ class Scheduler:
         else:
             self._follow_from_now(live)
             begun = self._put(live.attempt.task_id) or task
-            self.watch(Note("started", begun, live.attempt.reason or "", live.attempt))
+            self._tell_begun(live, begun, live.attempt.reason or "")
+
+    def _tell_begun(self, live: Live, task: Task | None, how: str) -> None:
+        self.watch(Note("started", task, how, live.attempt))
+        if live.setting_up:
+            self.watch(Note("setup", task, "sets up its worktree", live.attempt))
+        if live.found:
+            self.watch(Note("problem", task, _found_words(live), live.attempt))
 
     def _follow_from_now(self, live: Live) -> None:
         self.live[live.attempt.id] = live
@@ -424,6 +436,7 @@ class Scheduler:
                     live.behind = True
                 case _:
                     pass  # a signal: its handler has said what there is to say
+        self._look_at_setups()
         self._read_on()
         now = self.turns.clock()
         if now - self._scanned > RESCAN_SECONDS:
@@ -432,6 +445,14 @@ class Scheduler:
         self._look_at_processes(now)
         for live in list(self.live.values()):
             self._end_if_stuck(live, now)
+
+    def _look_at_setups(self) -> None:
+        """Tells of the agents whose worktrees have just been set up: they begin."""
+        now = self.turns.clock()
+        for live in self.live.values():
+            if live.look_at_setup(now):
+                words = f"its worktree is set up, after {now - live.began:.0f} s"
+                self.watch(Note("setup", self._ready.tasks.get(live.attempt.task_id), words, live.attempt))
 
     def _look_at_processes(self, now: float) -> None:
         """Takes in what the agents' processes use, now and then: one look for all."""
@@ -442,6 +463,8 @@ class Scheduler:
             live = self.live[attempt]
             if live.usage.take(sample):
                 self.turns.note_usage(live)
+            task = self._ready.tasks.get(live.attempt.task_id)
+            self.watch(Note("usage", task, sizes.told(sample.memory), live.attempt))
             if live.reached(now):
                 # Before anything is ended for it: what its processes share counts once.
                 live.usage.memory = min(sample.memory, resources.exact(sample.pids) or sample.memory)
@@ -451,8 +474,25 @@ class Scheduler:
         for live in list(self.live.values()):
             if live.behind:
                 self._follow(live)
+                self._bound_output(live)
             if live.over and not live.behind:
                 self._settle(live)
+
+    def _bound_output(self, live: Live) -> None:
+        """Keeps an agent that prints without an end from filling the disk."""
+        most = sizes.told(self.turns.repository.transcript_bytes)
+        head = f"the agent of task {live.attempt.task_id} has printed more than `transcript_bytes` ({most})"
+        try:
+            if not self.turns.bound_output(live):
+                return
+            words = f"{head}: the middle of that is left out"
+        except OSError as fault:
+            if live.stopped or live.over:
+                return
+            self.turns.note_end(live, "output")
+            words = f"{head} and is ended, for the disk can't give any of it back: {fault.strerror}"
+            threading.Thread(target=self._stop, args=(live,), daemon=True).start()
+        self.watch(Note("limit", self._ready.tasks.get(live.attempt.task_id), words, live.attempt))
 
     def _patience(self) -> float:
         """Seconds until something is due that no event announces."""
@@ -472,6 +512,8 @@ class Scheduler:
                 due.append(live.quiet_since + AFTER_RESULT_SECONDS)
             elif not live.setting_up:
                 due.append(live.time_is_up(now))
+            elif setup := self.turns.repository.worktree.setup_seconds:
+                due.append(live.began + setup)
             if silence and not live.tally.open_calls:
                 due.append(live.quiet_since + silence)
         return max(min(due) - now, 0.0) + 0.001
@@ -541,22 +583,25 @@ class Scheduler:
                 self.watch(Note("changed", task, _question(task), live.attempt))
 
     def _end_if_stuck(self, live: Live, now: float) -> None:
-        live.look_at_setup(now)
         if live.stopped or live.over:
             return
         held = self._is_held(live)
         live.usage.wait(now, held)
         if held:
             live.quiet_since = now
-            return
         silence = self.turns.repository.silence_seconds
+        setup = self.turns.repository.worktree.setup_seconds
         quiet = now - live.quiet_since
         if live.tally.finished and quiet >= AFTER_RESULT_SECONDS:
             live.stopped = "after result"
         elif silence and quiet >= silence and not live.tally.open_calls:
             live.stopped = "silence"
-        elif not live.tally.finished and not live.setting_up and (cap := live.reached(now)):
-            self.turns.end_at(live, cap)
+        elif setup and live.setting_up and now - live.began >= setup:
+            self.turns.note_end(live, outfit.overdue_note(setup))
+            words = f"the setup for task {live.attempt.task_id} is ended: it took more than {setup:g} s"
+            self.watch(Note("limit", self._ready.tasks.get(live.attempt.task_id), words, live.attempt))
+        elif not live.tally.finished and (cap := live.reached_memory() if held else live.reached(now)):
+            self.turns.note_end(live, cap.note())
             words = f"task {live.attempt.task_id} reached a cap and is ended: {cap.fact}"
             self.watch(Note("limit", self._ready.tasks.get(live.attempt.task_id), words, live.attempt))
         else:
@@ -755,6 +800,17 @@ def _question(task: Task) -> str:
 def _wait_of(task: Task) -> str:
     """What a task waits for, where somebody else has its session."""
     return task.error["message"] if task.error and task.not_before and opened.is_waiting(task) else ""
+
+
+def _found_words(live: Live) -> str:
+    """What is told of files that came into a task's worktree between two turns of its agent."""
+    shown, rest = live.found[:SHOWN], len(live.found) - SHOWN
+    files = ", ".join(shown) + (f" and {rest} more" if rest > 0 else "")
+    return (
+        f"the worktree of task {live.attempt.task_id} held changes that its agent had not left there (you, "
+        f"another agent, a check?): {files}. They become part of its work; to take them away: "
+        f"`git -C {live.attempt.folder} status`"
+    )
 
 
 def _ending(settled: Settled) -> str:

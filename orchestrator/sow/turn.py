@@ -14,6 +14,7 @@ import os
 import shutil
 import uuid
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +37,7 @@ from sow import (
 )
 from sow.allowance import Allowance
 from sow.attempt import Attempt, Attempts, spent_in
+from sow.branches import Branches
 from sow.caps import Caps, Reached, Used
 from sow.change import Change, Event
 from sow.clock import is_unset, moment, stamp
@@ -50,11 +52,13 @@ from sow.layout import Layout
 from sow.ports import Block
 from sow.process import Identity
 from sow.progress import End, Tally, after, has_gone_on, verdict
+from sow.readable import NAME as READABLE
+from sow.readable import Readable
 from sow.recovery.policy import Decision
 from sow.recovery.repair import bring_back_texts
 from sow.report import apply_outbox
 from sow.runner import attempt as folders
-from sow.runner import environment
+from sow.runner import bounds, environment
 from sow.runner.attempt import Exit
 from sow.runner.local import LocalRunner, Running
 from sow.runner.watch import Tail
@@ -62,6 +66,7 @@ from sow.state import PutBack
 from sow.store import Store
 from sow.task import ENDED, IN_PROGRESS, NEEDS_REVIEW, PENDING, Task
 from sow.usage import Usage, waited
+from sow.visit import Visit
 from sow.workplace import Workplace
 from sow_executors import base, extras, inbox
 
@@ -107,6 +112,8 @@ class Live:
     """What it asked, and what it went on from, as far as the task's state agrees with it."""
     setting_up: bool = False
     """Whether its worktree is still being set up, which may be quiet: the agent has not begun."""
+    began: float = 0.0
+    """When its process began, with the setup where there is one, in seconds since the epoch."""
     worked: bool = False
     """Whether it was taken in that the agent works, which says something of its account's limits."""
     behind: bool = False
@@ -116,16 +123,33 @@ class Live:
     caps: Caps = ()
     """How much it may use."""
     usage: Usage = field(default_factory=Usage)
+    is_cut: bool = False
+    """Whether a part of what it printed was left out."""
+    found: tuple[str, ...] = ()
+    """The files that lay uncommitted in its worktree before it began: its agent had left none so."""
+    readable: Readable = field(init=False)
 
-    def look_at_setup(self, now: float) -> None:
-        """Takes in whether the setup has ended; silence, and the agent's time, count from then on."""
-        if self.setting_up:
-            self.setting_up = folders.is_setting_up(self.running.folder)
-            self.quiet_since = self.usage.began = now
+    def __post_init__(self) -> None:
+        self.readable = Readable(f"{self.running.folder}/{READABLE}")
+
+    def look_at_setup(self, now: float) -> bool:
+        """Takes in whether the setup has ended; silence, and the agent's time, count from then on.
+
+        Gives whether it came to its good end since the last look.
+        """
+        if not self.setting_up:
+            return False
+        self.setting_up = folders.is_setting_up(self.running.folder)
+        self.quiet_since = self.usage.began = now
+        return not self.setting_up
 
     def reached(self, now: float) -> Reached | None:
         """The cap that it has reached, if any."""
         return caps.reached(self.caps, self.used(now))
+
+    def reached_memory(self) -> Reached | None:
+        """The cap of memory, if that is reached: the one that holds for who only waits, too."""
+        return caps.reached(self.caps, Used(memory=self.usage.memory))
 
     def time_is_up(self, now: float) -> float:
         """When its time is up, in seconds since the epoch, if it works till then."""
@@ -148,13 +172,15 @@ class Live:
             yield from reports
             if self.tail.offset - begun >= most:
                 self.behind = True
-                return
+                break
+        self.readable.flush()
 
     def catch_up(self, now: float, *, final: bool = False) -> None:
         """Reads all that was printed since the last call; with `final` also a last line that has no end."""
         self.behind = False
         for _ in self._read(now, final=final):
             pass
+        self.readable.flush()
 
     def _read(self, now: float, *, final: bool = False) -> Iterator[list[base.Report]]:
         # Line by line: an agent may print faster than it is read, and without an end.
@@ -162,6 +188,7 @@ class Live:
             reports = self.reader.read(line)
             self.quiet_since = now
             self.tally = after(self.tally, reports)
+            self.readable.add(reports)
             yield reports
 
 
@@ -231,6 +258,7 @@ class Turns:
         choice = self.choice(task)
         executor = executor_of(choice)
         folder, branch, start = self.workspace.prepare(task)
+        found = self._found(task)
         session, action = self._session(task, executor, tried)
         if session and action == "resume":
             opened.check(executor, session, self._passed(executor), task.id)
@@ -257,6 +285,7 @@ class Turns:
             grace_seconds=self.repository.grace_seconds,
             verdict=carried.verdict_for(action) if carried else None,
             granted=deferring.granted(self.attempts, task),
+            late_answers=holding.late_answers(self.attempts, task),
         )
         command = self._made_ready(self._command(executor, turn, action), turn)
         # Before the record: one without a living driver is taken for a killed one's.
@@ -310,8 +339,10 @@ class Turns:
             (*tried, action),
             quiet_since=self.clock(),
             setting_up=folders.is_setting_up(running.folder),
+            began=self.clock(),
             caps=allowed,
             usage=Usage(self.clock()),
+            found=found,
         )
 
     def adopt(self, attempt: Attempt, running: Running) -> Live:
@@ -330,6 +361,7 @@ class Turns:
             ("resume", attempt.action),
             quiet_since=self.clock(),
             setting_up=folders.is_setting_up(running.folder),
+            began=folders.setup_began(running.folder) or moment(attempt.created_at),
             caps=self._caps(choice, attempt.agent),
             usage=self._used_before(attempt, running.folder),
         )
@@ -397,6 +429,11 @@ class Turns:
                     f"the agent of task {task_id} is at work (attempt {attempt.id})",
                     f"`sow run` follows it; end it: `sow agent stop {task_id}`",
                 )
+
+    def _found(self, task: Task) -> tuple[str, ...]:
+        """What lies uncommitted in a task's worktree, though at the end of its last turn nothing did."""
+        last = next(reversed(self.attempts.of_task(task.id)), None)
+        return self.workspace.uncommitted(task) if last and last.ended else ()
 
     def _caps(self, choice: ExecutorChoice, role: str) -> Caps:
         """How much an attempt may use: the less of what the executor and the repository allow."""
@@ -660,8 +697,8 @@ class Turns:
 
     # -- attach -------------------------------------------------------------------------------
 
-    def attach(self, task: Task, terminal: TerminalRunner) -> Attempt:
-        """Opens the task's session for a person on this terminal; returns when they leave it.
+    def attach(self, task: Task, terminal: TerminalRunner) -> Visit:
+        """Opens the task's session for a person on this terminal; gives what they left when they leave it.
 
         The session and the task's turn are held meanwhile, so no agent is started on
         them. Raises Refused for a task without a session, Busy while its agent works.
@@ -671,10 +708,14 @@ class Turns:
                 f"task {task.id} has no session to attach to", f"start its agent: `sow agent spawn {task.id}`"
             )
         self._check_alone(task.id)
+        self.know_state(only=task.id)
+        task = self.store.task(task.id)
         choice = self.choice(task)
         executor = executor_of(choice)
-        opened.check(executor, task.session_id, self._passed(executor), task.id)
+        opened.check(executor, task.session_id or "", self._passed(executor), task.id)
         folder, _, _ = self.workspace.prepare(task)
+        branches = Branches(self.store, self.workspace)
+        branches.look({}, ())
         block = self._ports(task)
         attempt_id = self.attempts.reserve(task.id, task.iteration)
         scratch = self.attempts.folder(attempt_id)
@@ -711,24 +752,45 @@ class Turns:
         status = None
         variables = self._environment(task, attempt_id, executor, block)
         try:
-            if isinstance(executor, extras.PreparesTerminal):
-                executor.prepare_terminal(folder, {**variables, **command.env})
+            self._prepare_terminal(executor, folder, {**variables, **command.env})
             status = terminal.run(command, attempt_id, scratch, variables)
-        except (OSError, ValueError) as fault:
-            raise Refused(
-                f"the terminal could not be prepared: {fault}", "mend that file, then attach again"
-            ) from fault
+            visit = self._come_back(task, attempt, branches)
         finally:
             self._close(attempt, leases, outcome="attached", status=status)
         if failure := outfit.setup_failure(scratch):
             words = f"the worktree of task {task.id} could not be set up: {failure}"
             raise Failed(words, f"mend that, then attach again: `sow agent attach {task.id}`")
-        return attempt
+        return visit
 
-    def end_attached(self, attempt: Attempt) -> None:
-        """Records the end of an attached session whose terminal is gone."""
+    def _prepare_terminal(
+        self, executor: base.Executor, folder: str, environment: Mapping[str, str]
+    ) -> None:  # fmt: skip
+        if not isinstance(executor, extras.PreparesTerminal):
+            return
+        try:
+            executor.prepare_terminal(folder, environment)
+        except (OSError, ValueError) as fault:
+            raise Refused(
+                f"the terminal could not be prepared: {fault}", "mend that file, then attach again"
+            ) from fault
+
+    def _come_back(self, before: Task, attempt: Attempt, branches: Branches) -> Visit:
+        """What a session on a terminal has left is taken in, as at the end of any turn."""
+        put_back = self.know_state(ended=before.id)
+        after = self._task_after(attempt)
+        was = branches.tip(before.branch)
+        moved = branches.look({task.id: task for task in self.store.tasks().tasks}, {before.id})
+        now = branches.tip(before.branch)
+        after, left_over = self._commit_leftovers(after)
+        return Visit(before, after, (was, now), left_over, tuple(put_back), tuple(moved))
+
+    def end_attached(self, attempt: Attempt) -> list[PutBack]:
+        """Records the end of an attached session whose terminal is gone; gives what was put back."""
         self.runner.sweep(attempt.id)
-        self.forget(attempt)
+        put_back = self.know_state(ended=attempt.task_id)
+        self._commit_leftovers(self._task_after(attempt))
+        self._close(attempt, self.drivers.of(attempt), outcome="lost", message="its terminal is gone")
+        return put_back
 
     # -- what agents change beside sow --------------------------------------------------------
 
@@ -781,6 +843,8 @@ class Turns:
         self.runner.sweep(live.attempt.id)
         live.stopped = live.stopped or self._stopped_by(live.attempt.id)
         live.catch_up(self.clock(), final=True)
+        with suppress(OSError):
+            self.bound_output(live)
         ending = self._ending(live, status)
         cap = self._cap(live, ending)
         if live.stopped == "cap" and cap and isinstance(ending, base.Failed):
@@ -822,6 +886,16 @@ class Turns:
         )
         return Running(attempt.id, self.attempts.folder(attempt.id), identity)
 
+    def bound_output(self, live: Live) -> bool:
+        """Keeps what an attempt has printed within bounds; gives whether it is the first time.
+
+        Raises OSError where the disk can't give anything back.
+        """
+        if not bounds.bound(live.running.folder, self.repository.transcript_bytes, live.tail.offset):
+            return False
+        before, live.is_cut = live.is_cut, True
+        return not before
+
     def forget(self, attempt: Attempt) -> None:
         """Records that an attempt was never started: its orchestrator died before the process."""
         leases = self.drivers.of(attempt)
@@ -832,10 +906,10 @@ class Turns:
         files.write(f"{self.attempts.folder(attempt.id)}/stopped", by)
         self.runner.stop(running, self.repository.grace_seconds)
 
-    def end_at(self, live: Live, cap: Reached) -> None:
-        """Notes that an attempt is to be ended for a cap, so that whoever settles it knows."""
-        live.stopped = cap.note()
-        files.write(f"{self.attempts.folder(live.attempt.id)}/stopped", live.stopped)
+    def note_end(self, live: Live, why: str) -> None:
+        """Notes why an attempt is to be ended, so that whoever settles it knows."""
+        live.stopped = why
+        files.write(f"{self.attempts.folder(live.attempt.id)}/stopped", why)
 
     def _cap(self, live: Live, ending: base.Finished | base.Failed) -> Reached | None:
         """The cap that an attempt had reached when it ended, be it that nobody saw it before."""
@@ -852,8 +926,13 @@ class Turns:
 
     def _ending(self, live: Live, status: Exit | None) -> base.Finished | base.Failed:
         folder = self.attempts.folder(live.attempt.id)
-        if failure := outfit.setup_failure(folder):
+        cap = caps.from_note(live.stopped)
+        ended = outfit.overdue(live.stopped, folder) or (cap and outfit.too_large(cap.fact, folder))
+        if failure := ended or outfit.setup_failure(folder):
+            live.stopped = "" if ended else live.stopped
             return base.Failed("setup_failed", outfit.told(failure, folder))
+        if outfit.is_overdue(live.stopped):
+            live.stopped = "interrupt"  # it was set up at the last moment: the agent may begin
         code = None if status is None else (-status.signal if status.signal else status.code)
         if live.tally.finished and live.stopped == "after result":
             code, live.stopped = 0, ""
@@ -941,6 +1020,7 @@ class Turns:
             denials=[{"tool": d.tool, "detail": d.detail, "reason": d.reason} for d in tally.denied] or None,
             peak_memory=live.usage.peak_memory or None,
             cpu_seconds=round(processor, 2) or None,
+            left_out=bounds.left_out(f"{folder}/{folders.TRANSCRIPT}") or None,
         )
         for denied in tally.denied:
             payload: ToolDenied = {"tool": denied.tool, "detail": denied.detail}

@@ -43,6 +43,10 @@ class Workplace(Protocol):
         """Makes sure of the folder that a task works in: (folder, its branch, where it started)."""
         ...
 
+    def uncommitted(self, task: Task) -> tuple[str, ...]:
+        """The files that lie uncommitted in a task's own worktree; none in the middle of a merge."""
+        ...
+
     def commit_leftovers(self, task: Task) -> str | None:
         """Commits what the agent left uncommitted in a worktree of its own; the commit, or None."""
         ...

@@ -54,7 +54,7 @@ class Workspace:
             store.branch(),
             settings.isolation == "task",
             settings.commit_state,
-            Teardown(settings.worktree.teardown, os.environ if environment is None else environment),
+            Teardown.of(settings.worktree, os.environ if environment is None else environment),
             store.tell,
         )
 
@@ -86,6 +86,17 @@ class Workspace:
             include.bring(self.layout.main, folder)
             self._end_check(task.id, folder, branch)
         return folder, branch, base
+
+    def uncommitted(self, task: Task) -> tuple[str, ...]:
+        """The files that lie uncommitted in a task's own worktree; none in the middle of a merge."""
+        if not (task.branch and task.worktree and os.path.isdir(task.worktree)):
+            return ()
+        git = Git(task.worktree)
+        if git.unfinished() or git.current_branch() != task.branch:
+            return ()
+        # A repository in a repository is none of the leftovers either.
+        paths = (change.path for change in git.changes())
+        return tuple(path for path in paths if not os.path.isdir(f"{task.worktree}/{path}"))
 
     # -- after a turn -------------------------------------------------------------------------
 

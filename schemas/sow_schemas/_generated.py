@@ -8,7 +8,7 @@ from sow_schemas.formats import has_line_break, is_error_code, is_project_name, 
 _KEYS_0 = frozenset(('approved', 'created_at', 'path', 'type'))
 _KEYS_1 = frozenset(('approved', 'created_at', 'metadata', 'path', 'type'))
 _KEYS_2 = frozenset(('action', 'agent', 'argv', 'created_at', 'executor', 'folder', 'id', 'iteration', 'run_id', 'task_id'))
-_KEYS_3 = frozenset(('action', 'agent', 'argv', 'boot_id', 'cached_tokens', 'cost_usd', 'cpu_seconds', 'created_at', 'denials', 'ended_at', 'error_class', 'executor', 'exit_code', 'folder', 'id', 'input_tokens', 'iteration', 'message', 'outcome', 'output_tokens', 'peak_memory', 'pid', 'reason', 'run_id', 'session_id', 'signal', 'start_ticks', 'started_at', 'task_id', 'turns'))
+_KEYS_3 = frozenset(('action', 'agent', 'argv', 'boot_id', 'cached_tokens', 'cost_usd', 'cpu_seconds', 'created_at', 'denials', 'ended_at', 'error_class', 'executor', 'exit_code', 'folder', 'id', 'input_tokens', 'iteration', 'left_out', 'message', 'outcome', 'output_tokens', 'peak_memory', 'pid', 'reason', 'run_id', 'session_id', 'signal', 'start_ticks', 'started_at', 'task_id', 'turns'))
 _KEYS_4 = frozenset(('detail', 'reason', 'tool'))
 _KEYS_5 = frozenset(('actor', 'payload', 'run_id', 'seq', 'task_id', 'ts', 'type'))
 _KEYS_6 = frozenset(('input',))
@@ -90,9 +90,9 @@ _KEYS_81 = frozenset(('all', 'at_least', 'completed', 'phase'))
 _KEYS_82 = frozenset(('type',))
 _KEYS_83 = frozenset(('approved', 'metadata', 'of', 'phase', 'this_iteration', 'type', 'which'))
 _KEYS_84 = frozenset(('equals', 'field', 'phase', 'statuses'))
-_KEYS_85 = frozenset(('caps', 'checks', 'environment', 'finish', 'formats', 'grace_seconds', 'isolation', 'jobs', 'requires', 'silence_seconds', 'stages', 'state', 'task_types', 'worktree'))
+_KEYS_85 = frozenset(('caps', 'checks', 'environment', 'finish', 'formats', 'grace_seconds', 'isolation', 'jobs', 'requires', 'silence_seconds', 'stages', 'state', 'task_types', 'transcript_bytes', 'worktree'))
 _KEYS_86 = frozenset(('commit',))
-_KEYS_87 = frozenset(('ports', 'setup', 'teardown'))
+_KEYS_87 = frozenset(('ports', 'setup', 'setup_seconds', 'teardown', 'teardown_seconds'))
 _KEYS_88 = frozenset(('forge', 'push', 'target'))
 _KEYS_89 = frozenset(('agent',))
 _KEYS_90 = frozenset(('agent', 'params'))
@@ -333,6 +333,12 @@ def attempt(v: object) -> bool:
         if not (isinstance(v29, (int, float)) and not isinstance(v29, bool)):
             return False
         if v29 < 0:
+            return False
+    if 'left_out' in v:
+        v30 = v['left_out']
+        if not (isinstance(v30, int) and not isinstance(v30, bool)):
+            return False
+        if v30 < 1:
             return False
     return True
 
@@ -2011,13 +2017,25 @@ def repository_config(v: object) -> bool:
                     return False
                 if len(v41i) < 1:
                     return False
-        if 'ports' in v4:
-            v42 = v4['ports']
-            if not (isinstance(v42, int) and not isinstance(v42, bool)):
+        if 'setup_seconds' in v4:
+            v42 = v4['setup_seconds']
+            if not (isinstance(v42, (int, float)) and not isinstance(v42, bool)):
                 return False
             if v42 < 0:
                 return False
-            if v42 > 100:
+        if 'teardown_seconds' in v4:
+            v43 = v4['teardown_seconds']
+            if not (isinstance(v43, (int, float)) and not isinstance(v43, bool)):
+                return False
+            if v43 <= 0:
+                return False
+        if 'ports' in v4:
+            v44 = v4['ports']
+            if not (isinstance(v44, int) and not isinstance(v44, bool)):
+                return False
+            if v44 < 0:
+                return False
+            if v44 > 100:
                 return False
     if 'checks' in v:
         v5 = v['checks']
@@ -2114,95 +2132,105 @@ def repository_config(v: object) -> bool:
             return False
         if v11 < 0:
             return False
+    if 'transcript_bytes' in v:
+        v12 = v['transcript_bytes']
+        if not ((isinstance(v12, int) and not isinstance(v12, bool)) or isinstance(v12, str)):
+            return False
+        if isinstance(v12, str):
+            if not is_size(v12):
+                return False
+        if (isinstance(v12, (int, float)) and not isinstance(v12, bool)):
+            if v12 < 1:
+                return False
     if 'caps' in v:
-        v12 = v['caps']
-        if not isinstance(v12, dict):
-            return False
-        if not v12.keys() <= _KEYS_92:
-            return False
-        if 'max_turns' in v12:
-            v120 = v12['max_turns']
-            if not (isinstance(v120, int) and not isinstance(v120, bool)):
-                return False
-            if v120 < 1:
-                return False
-        if 'max_seconds' in v12:
-            v121 = v12['max_seconds']
-            if not (isinstance(v121, (int, float)) and not isinstance(v121, bool)):
-                return False
-            if v121 <= 0:
-                return False
-        if 'max_budget_usd' in v12:
-            v122 = v12['max_budget_usd']
-            if not (isinstance(v122, (int, float)) and not isinstance(v122, bool)):
-                return False
-            if v122 <= 0:
-                return False
-        if 'max_tokens' in v12:
-            v123 = v12['max_tokens']
-            if not (isinstance(v123, int) and not isinstance(v123, bool)):
-                return False
-            if v123 < 1:
-                return False
-        if 'max_memory' in v12:
-            v124 = v12['max_memory']
-            if not ((isinstance(v124, int) and not isinstance(v124, bool)) or isinstance(v124, str)):
-                return False
-            if isinstance(v124, str):
-                if not is_size(v124):
-                    return False
-            if (isinstance(v124, (int, float)) and not isinstance(v124, bool)):
-                if v124 < 1:
-                    return False
-        if 'roles' in v12:
-            v125 = v12['roles']
-            if not isinstance(v125, dict):
-                return False
-            for v125v in v125.values():
-                if not isinstance(v125v, dict):
-                    return False
-                if not v125v.keys() <= _KEYS_93:
-                    return False
-                if 'max_turns' in v125v:
-                    v125v0 = v125v['max_turns']
-                    if not (isinstance(v125v0, int) and not isinstance(v125v0, bool)):
-                        return False
-                    if v125v0 < 1:
-                        return False
-                if 'max_seconds' in v125v:
-                    v125v1 = v125v['max_seconds']
-                    if not (isinstance(v125v1, (int, float)) and not isinstance(v125v1, bool)):
-                        return False
-                    if v125v1 <= 0:
-                        return False
-                if 'max_budget_usd' in v125v:
-                    v125v2 = v125v['max_budget_usd']
-                    if not (isinstance(v125v2, (int, float)) and not isinstance(v125v2, bool)):
-                        return False
-                    if v125v2 <= 0:
-                        return False
-                if 'max_tokens' in v125v:
-                    v125v3 = v125v['max_tokens']
-                    if not (isinstance(v125v3, int) and not isinstance(v125v3, bool)):
-                        return False
-                    if v125v3 < 1:
-                        return False
-                if 'max_memory' in v125v:
-                    v125v4 = v125v['max_memory']
-                    if not ((isinstance(v125v4, int) and not isinstance(v125v4, bool)) or isinstance(v125v4, str)):
-                        return False
-                    if isinstance(v125v4, str):
-                        if not is_size(v125v4):
-                            return False
-                    if (isinstance(v125v4, (int, float)) and not isinstance(v125v4, bool)):
-                        if v125v4 < 1:
-                            return False
-    if 'stages' in v:
-        v13 = v['stages']
+        v13 = v['caps']
         if not isinstance(v13, dict):
             return False
-        for v13v in v13.values():
-            if not stage(v13v):
+        if not v13.keys() <= _KEYS_92:
+            return False
+        if 'max_turns' in v13:
+            v130 = v13['max_turns']
+            if not (isinstance(v130, int) and not isinstance(v130, bool)):
+                return False
+            if v130 < 1:
+                return False
+        if 'max_seconds' in v13:
+            v131 = v13['max_seconds']
+            if not (isinstance(v131, (int, float)) and not isinstance(v131, bool)):
+                return False
+            if v131 <= 0:
+                return False
+        if 'max_budget_usd' in v13:
+            v132 = v13['max_budget_usd']
+            if not (isinstance(v132, (int, float)) and not isinstance(v132, bool)):
+                return False
+            if v132 <= 0:
+                return False
+        if 'max_tokens' in v13:
+            v133 = v13['max_tokens']
+            if not (isinstance(v133, int) and not isinstance(v133, bool)):
+                return False
+            if v133 < 1:
+                return False
+        if 'max_memory' in v13:
+            v134 = v13['max_memory']
+            if not ((isinstance(v134, int) and not isinstance(v134, bool)) or isinstance(v134, str)):
+                return False
+            if isinstance(v134, str):
+                if not is_size(v134):
+                    return False
+            if (isinstance(v134, (int, float)) and not isinstance(v134, bool)):
+                if v134 < 1:
+                    return False
+        if 'roles' in v13:
+            v135 = v13['roles']
+            if not isinstance(v135, dict):
+                return False
+            for v135v in v135.values():
+                if not isinstance(v135v, dict):
+                    return False
+                if not v135v.keys() <= _KEYS_93:
+                    return False
+                if 'max_turns' in v135v:
+                    v135v0 = v135v['max_turns']
+                    if not (isinstance(v135v0, int) and not isinstance(v135v0, bool)):
+                        return False
+                    if v135v0 < 1:
+                        return False
+                if 'max_seconds' in v135v:
+                    v135v1 = v135v['max_seconds']
+                    if not (isinstance(v135v1, (int, float)) and not isinstance(v135v1, bool)):
+                        return False
+                    if v135v1 <= 0:
+                        return False
+                if 'max_budget_usd' in v135v:
+                    v135v2 = v135v['max_budget_usd']
+                    if not (isinstance(v135v2, (int, float)) and not isinstance(v135v2, bool)):
+                        return False
+                    if v135v2 <= 0:
+                        return False
+                if 'max_tokens' in v135v:
+                    v135v3 = v135v['max_tokens']
+                    if not (isinstance(v135v3, int) and not isinstance(v135v3, bool)):
+                        return False
+                    if v135v3 < 1:
+                        return False
+                if 'max_memory' in v135v:
+                    v135v4 = v135v['max_memory']
+                    if not ((isinstance(v135v4, int) and not isinstance(v135v4, bool)) or isinstance(v135v4, str)):
+                        return False
+                    if isinstance(v135v4, str):
+                        if not is_size(v135v4):
+                            return False
+                    if (isinstance(v135v4, (int, float)) and not isinstance(v135v4, bool)):
+                        if v135v4 < 1:
+                            return False
+    if 'stages' in v:
+        v14 = v['stages']
+        if not isinstance(v14, dict):
+            return False
+        for v14v in v14.values():
+            if not stage(v14v):
                 return False
     return True
 

@@ -155,6 +155,10 @@ class Attempt(TypedDict):
     """Seconds of processor time that its processes used together. Set at the first look, raised with it,
     never cleared."""
 
+    left_out: NotRequired[int]
+    """How many bytes of its transcript were not kept, because it printed more than transcript_bytes. Set at
+    the end, never cleared; absent where all is there."""
+
 
 class AttemptChanges(TypedDict, total=False):
     """Some fields of Attempt, as `replace` takes them; None takes away one that need not be there."""
@@ -189,6 +193,7 @@ class AttemptChanges(TypedDict, total=False):
     turns: int | None
     peak_memory: int | None
     cpu_seconds: float | None
+    left_out: int | None
 
 
 Actor = Literal["person", "orchestrator", "worker", "policy", "executor"]
@@ -1538,6 +1543,14 @@ class WorktreeConfig(TypedDict):
     """Shell commands that are run in a worktree before sow removes it, each whether or not another failed.
     Set by a person; none where it is absent."""
 
+    setup_seconds: NotRequired[float]
+    """Seconds that the commands of setup may take together before they are ended and a person is asked; 0 is
+    no limit. Set by a person; 1800 where it is absent."""
+
+    teardown_seconds: NotRequired[float]
+    """Seconds that each command of teardown may take before it is ended and told as failed. Set by a person;
+    120 where it is absent."""
+
     ports: NotRequired[int]
     """How many consecutive ports each task has to itself on this machine, as SOW_PORT_0 and so on. Set by a
     person; 0 where it is absent."""
@@ -1717,6 +1730,10 @@ class RepositoryConfig(TypedDict):
     silence_seconds: NotRequired[float]
     """Seconds without a line of output after which an agent counts as hung; 0 turns the watch off. Set by a
     person; 0 where it is absent."""
+
+    transcript_bytes: NotRequired[int | str]
+    """How much of what one attempt prints is kept, in bytes or as a size like 1GiB; of more than that the
+    middle is left out. Less than 1MiB counts as 1MiB. Set by a person; 1GiB where it is absent."""
 
     caps: NotRequired[CapsConfig]
     """How much one attempt of any agent may use before it is ended and a person is asked. Set by a person; no

@@ -140,6 +140,15 @@ def torrent() -> None:
     hand_in()
 
 
+def chatter() -> None:
+    """Prints four megabytes, with a word before and one behind, and reports."""
+    print("First words.")
+    for number in range(4000):
+        print(f"{number:06d}", "x" * 1000)
+    print("Last words.", flush=True)
+    hand_in()
+
+
 def litter() -> None:
     """Fills its worktree: many files, a huge one, a huge folder that is not tracked; and reports."""
     for number in range(3000):
@@ -158,7 +167,7 @@ MODES: dict[str, Callable[[], None]] = {
     mode.__name__: mode
     for mode in (
         deaf, stray, daemon, mute, flood, half, stopped, hopper,
-        banner, sulky, lingering, torrent, litter,
+        banner, sulky, lingering, torrent, chatter, litter,
     )
 }  # fmt: skip
 

@@ -49,6 +49,18 @@ MISUSED = [
     ("frobnicate", "no such command: sow frobnicate", "see all commands: `sow --help`"),
     ("statsu", "no such command: sow statsu", "did you mean `sow status`?"),
     ("task frobnicate", "no such command: sow task frobnicate", "see all commands: `sow task --help`"),
+    (
+        "agent spawn",
+        "ID and --prompt are both missing",
+        'name a task: `sow agent spawn ID`, or say what to do: `sow agent spawn --prompt "..."`',
+    ),
+    ("agent resume", "PROMPT is missing", "see `sow agent resume --help`"),
+    ("agent resume 030", "PROMPT is missing", "see `sow agent resume --help`"),
+    (
+        "agent resume 'Use sqlite'",
+        "which task? this is no task's worktree",
+        "name it by its id; see them: `sow task list`",
+    ),
     ("project lst", "no such command: sow project lst", "did you mean `sow project list`?"),
     ("agent spwan 010", "no such command: sow agent spwan", "did you mean `sow agent spawn`?"),
     (
@@ -266,6 +278,16 @@ NOT_FOUND = [
         "agent spawn 010 --agent nobody",
         "agent not found: nobody",
         "the agents here: {roles}; describe one of your own in .sow/agents/nobody.md",
+    ),
+    (
+        "agent spawn --prompt words --agent nobody",
+        "agent not found: nobody",
+        "the agents here: {roles}; describe one of your own in .sow/agents/nobody.md",
+    ),
+    (
+        "agent spawn --prompt words",
+        "no program claude here: executor claude-code (default) needs it to be implementer",
+        "install it, or choose another executor in the settings: `sow config show`, `sow config init`",
     ),
     (
         "agent resume 030 words --agent nobody",
@@ -597,6 +619,16 @@ REFUSED = [
         "ask without --wait: `sow task ask TEXT --id 010`; the next `sow run` brings the answer",
     ),
     ("task ask '' --id 010", "the question is empty", 'say what you need to know: `sow task ask "..."`'),
+    (
+        "agent spawn --prompt ' '",
+        "the prompt is empty",
+        'say what is to be done: `sow agent spawn --prompt "..."`',
+    ),
+    (
+        "agent spawn --prompt '\udcff'",
+        "the prompt is not UTF-8 at character 1: '\\udcff'",
+        "give it in UTF-8",
+    ),
     (
         "agent spawn 050",
         "task 050 is completed: its agent can't be started",

@@ -178,6 +178,12 @@ def read_only(path: str, argv: Sequence[str], who: Person) -> "subprocess.Comple
             os.chmod(folder, 0o755)
 
 
+def test_an_agent_that_would_resume_itself_is_asked_which_task_it_means(who: Person) -> None:
+    said = worker(who).sow("agent", "resume", "go on")
+    assert (said.code, said.out) == (2, "")
+    assert said.err.splitlines()[0] == "sow: which task? an agent can't resume itself"
+
+
 def test_where_the_state_can_not_be_written_reports_lie_in_the_outbox_till_they_are_applied(
     who: Person,
 ) -> None:

@@ -17,6 +17,7 @@ from sow.errors import NotFound, Refused
 from sow.files import TEXT_BYTES
 from sow.state import Step
 from sow.store import Store
+from sow.task import Task
 
 
 @pytest.fixture
@@ -120,3 +121,29 @@ def test_a_description_is_shortened_to_a_name(words: str, name: str) -> None:
 @pytest.mark.parametrize("name", ["", "a", "-a", "a-", "A", "a_b", "a b", "../a", "a\n"])
 def test_what_is_no_name_is_refused(name: str) -> None:
     assert not project.is_name(name)
+
+
+@pytest.mark.parametrize(
+    ("prompt", "name"),
+    [
+        pytest.param("Fix it", "Fix it", id="one line"),
+        pytest.param("\n  \n## Fix  it ##\n\nNow.", "Fix it ##", id="a heading below empty lines"),
+        pytest.param("ab " * 40, f"{'ab ' * 24}...", id="a line longer than a name"),
+        pytest.param("x" * 300, f"{'x' * 72} ...", id="a line without a gap"),
+    ],
+)
+def test_a_task_for_a_prompt_is_named_by_the_first_line(prompt: str, name: str) -> None:
+    made = adding.from_prompt(prompt, "planner")
+    assert (made.name, made.description, made.agent) == (name, prompt, "planner")
+
+
+def test_a_task_that_is_refused_when_it_is_made_leaves_nothing(store: Store) -> None:
+    before = list(files_below(store.layout.project))
+
+    def refuse(task: Task) -> None:
+        raise NotFound(f"nobody can do task {task.id}", "")
+
+    with pytest.raises(NotFound, match="nobody can do task 010"):
+        adding.add(store, wish(), check=refuse)
+    assert list(files_below(store.layout.project)) == before
+    assert adding.add(store, wish()).id == "010"

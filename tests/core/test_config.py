@@ -10,6 +10,7 @@ from sow import __version__
 from sow.config import RepositoryConfig, UserConfig, check, user_path
 from sow.config.repository import WorktreeConfig
 from sow.errors import NotFound, Refused, SowError
+from sow.outfit import Teardown
 from sow.roles import BUILT_IN
 
 SETTINGS = """\
@@ -121,15 +122,20 @@ def test_an_unknown_executor_or_type_names_the_nearest_and_who_named_it(tmp_path
 def test_what_makes_a_worktree_runnable_is_read(tmp_path: Path) -> None:
     held = repository(tmp_path, "worktree: {setup: [a, b], teardown: [c], ports: 3}\n")
     assert held.worktree == WorktreeConfig(("a", "b"), ("c",), 3)
-    other = tmp_path / "other"
+    other, third = tmp_path / "other", tmp_path / "third"
     other.mkdir()
+    third.mkdir()
     assert repository(other, "worktree: {ports: 1}\n").worktree == WorktreeConfig(ports=1)
+    timed = repository(third, "worktree: {setup_seconds: 0, teardown_seconds: 1.5}\n")
+    assert (timed.worktree.setup_seconds, Teardown.of(timed.worktree, {}).seconds) == (0, 1.5)
 
 
 @pytest.mark.parametrize(
     ("text", "words"),
     [
         pytest.param("{port: 3}", "ports", id="a key that is nearly one"),
+        pytest.param("{setup_seconds: -1}", "0", id="less time than none"),
+        pytest.param("{teardown_seconds: 0}", "0", id="no time to clear up"),
         pytest.param("{ports: 101}", "100", id="too many ports"),
         pytest.param("{ports: -1}", "0", id="fewer than none"),
         pytest.param("{setup: npm ci}", "list", id="a command that is no list"),

@@ -1,12 +1,14 @@
 """One agent at a time, by hand, beside a run that is on: spawn, resume, stop, look, attach."""
 
+import json
+import re
 import signal
 from pathlib import Path
 from typing import Any
 
 import pexpect
 import pytest
-from tests.engine.stage import SECONDS, Stage, ask, assert_sound, until, work
+from tests.engine.stage import SECONDS, Stage, ask, assert_sound, kill, until, work
 
 
 def _waiting(stage: Stage, go: str = "go", name: str = "a.txt") -> list[dict[str, Any]]:
@@ -24,6 +26,26 @@ def test_an_agent_started_by_hand_is_not_started_again_by_a_run(stage: Stage) ->
     assert by_hand.end() == 0
     assert len(stage.tried(mine)) == 1
     assert stage.statuses() == {mine: "needs_review", theirs: "needs_review"}
+    assert_sound(stage)
+
+
+def test_a_prompt_without_a_task_becomes_a_task_and_its_agent_is_started(stage: Stage) -> None:
+    waits = stage.script("any.yaml", [_waiting(stage)])
+    stage.user({"script": {"type": "script", "settings": {"script": str(waits)}}})
+    by_hand = stage.start("agent", "spawn", "--json", "--prompt", "# Find the bug\n\nIt is in `a.py`.")
+    by_hand.until_it_says("I wait.")
+    first = json.loads(by_hand.output.splitlines()[0])
+    assert (first["kind"], first["task"], first["status"]) == ("added", "010", "pending")
+    task = stage.task("010")
+    assert (task.name, task.assigned_agent, task.status) == ("Find the bug", "implementer", "in_progress")
+    # Its description is told with all that any agent is told at its start.
+    told = stage.told("010")[0]
+    assert "It is in `a.py`." in told
+    assert "sow task set status needs_review" in told
+    stage.run(expect=0)
+    (stage.tmp / "go").touch()
+    assert by_hand.end() == 0
+    assert (stage.statuses(), len(stage.tried("010"))) == ({"010": "needs_review"}, 1)
     assert_sound(stage)
 
 
@@ -110,6 +132,11 @@ def test_what_an_agent_says_can_be_followed_to_its_end(stage: Stage) -> None:
     (stage.tmp / "go").touch()
     assert (run.end(), logs.end()) == (5, 0)
     assert "I have it." in logs.output
+    (attempt,) = stage.tried(task_id)
+    readable = Path(stage.attempts.folder(attempt.id), "transcript.log").read_text()
+    assert (readable.splitlines()[0], readable.splitlines()[-1]) == ("I wait.", "I have it.")
+    told = stage.sow("agent", "logs", task_id, SOW_AGENTS_IMPLEMENTER="claude").output
+    assert told.partition("\n")[2] == readable
     assert_sound(stage)
 
 
@@ -124,6 +151,70 @@ def test_an_interrupted_spawn_leaves_its_task_to_the_next_run(stage: Stage) -> N
     stage.run()
     assert [a.reason for a in stage.tried(task_id)] == ["start", "interrupted"]
     assert stage.statuses() == {task_id: "needs_review"}
+    assert_sound(stage)
+
+
+def test_what_a_session_on_a_terminal_has_changed_is_put_right_and_told(stage: Stage) -> None:
+    by_hand = "sed -i 's/^status: .*/status: completed/' $SOW_TASK_DIR/state.yaml"
+    commit = "git add b.txt; git -c user.name=a -c user.email=a@b.c commit -qm b; echo c >c.txt"
+    mine = stage.add(
+        [ask("Well?")],
+        [{"edit": {"path": "b.txt", "content": "b\n"}}, {"run": commit}, {"report": "needs_review"}],
+        [{"run": f"{by_hand}; cd $SOW_TASK_DIR/../020 && {by_hand.replace('$SOW_TASK_DIR/', '')}"}],
+    )
+    other = stage.add(work("a.txt"))
+    stage.run("--task", mine)
+    stage.answer(mine)
+    program, *words = stage.argv("agent", "attach", mine)
+    terminal: Any = pexpect.spawn(
+        program, words, cwd=str(stage.main), env={**stage.env, "TERM": "xterm"}, encoding="utf-8",
+        timeout=SECONDS, dimensions=(50, 400),
+    )  # fmt: skip
+    try:
+        for _ in range(2):
+            terminal.expect_exact("> ")
+            terminal.sendline("go")
+        terminal.expect_exact("> ")
+        terminal.sendline("")
+        terminal.expect(pexpect.EOF)
+    finally:
+        terminal.close(force=True)
+    _, back, told = terminal.before.replace("\r", "").partition(f"Back from the session of task {mine}")
+    assert back, terminal.before
+    assert told.startswith(", which is needs_review.\n  status: in_progress -> needs_review\n")
+    branch = str(stage.task(mine).branch)
+    assert re.search(rf"  {branch}: see what was committed with `git log --oneline \w+\.\.\w+`\n", told)
+    assert "  what lay uncommitted in its worktree is in commit " in told
+    assert stage.git("show", f"{branch}:b.txt", f"{branch}:c.txt") == "b\nc"
+    assert f"tasks/{mine}/state.yaml was changed beside sow" in told
+    assert "is put back: status: needs_review -> completed." in told
+    assert f"tasks/{other}/state.yaml was changed beside sow" in told
+    assert stage.statuses() == {mine: "needs_review", other: "paused"}
+    assert_sound(stage)
+
+
+def test_what_a_session_whose_terminal_was_killed_has_changed_is_put_right_by_the_next_run(
+    stage: Stage,
+) -> None:
+    by_hand = "sed -i 's/^status: .*/status: completed/' $SOW_TASK_DIR/state.yaml; echo c >c.txt"
+    task_id = stage.add([ask("Well?")], [{"run": by_hand}, {"say": "Done it."}])
+    stage.run()
+    program, *words = stage.argv("agent", "attach", task_id)
+    terminal: Any = pexpect.spawn(
+        program, words, cwd=str(stage.main), env={**stage.env, "TERM": "xterm"}, encoding="utf-8",
+        timeout=SECONDS,
+    )  # fmt: skip
+    try:
+        terminal.expect_exact("> ")
+        terminal.sendline("go")
+        terminal.expect_exact("Done it.")
+        kill(terminal.pid)
+        terminal.expect(pexpect.EOF)
+    finally:
+        terminal.close(force=True)
+    assert "is put back: status: paused -> completed." in stage.run()
+    assert (stage.statuses(), stage.tried(task_id)[-1].outcome) == ({task_id: "paused"}, "lost")
+    assert stage.git("show", f"{stage.task(task_id).branch}:c.txt") == "c"
     assert_sound(stage)
 
 

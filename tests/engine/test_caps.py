@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from tests.engine.stage import Stage, assert_sound, until, work
@@ -102,6 +103,49 @@ def test_memory_and_processor_time_are_seen_shown_kept_and_capped(stage_with: St
     assert event["payload"]["peak_memory"] == attempt.peak_memory
     (row,) = json.loads(stage.sow("agent", "list", "--all", "--json").output)
     assert (row["peak_memory"], row["cpu_seconds"]) == (attempt.peak_memory, attempt.cpu_seconds)
+    assert_sound(stage)
+
+
+LOOK_OFTEN = "import sow.scheduler; sow.scheduler.LOOK_SECONDS = 0.1"
+
+
+def test_a_setup_that_holds_too_much_memory_is_ended_as_one_that_failed(stage_with: Staged) -> None:
+    stage = stage_with(
+        caps={"max_memory": "100MiB"}, worktree={"setup": ["echo a; exec python3 $HOME/eater.py"]}
+    )
+    stage.prelude = LOOK_OFTEN
+    Path(stage.env["HOME"], "eater.py").write_text(EATER)
+    task_id = stage.add(work("a.txt"))
+    stage.run()
+    kind, text = asked(stage, task_id)
+    assert (kind, stage.task(task_id).attempts) == ("failure", 0)
+    assert (
+        "no agent was started: `echo a; exec python3 $HOME/eater.py` was ended at a cap: max_memory is"
+        in text
+    )
+    (attempt,) = stage.tried(task_id)
+    assert (attempt.outcome, attempt.error_class) == ("failed", "setup_failed")
+    assert_sound(stage)
+
+
+def test_an_agent_that_waits_for_an_answer_may_not_hold_more_either(stage_with: Staged) -> None:
+    stage = stage_with(caps={"max_memory": "100MiB"}, jobs=2)
+    stage.prelude = LOOK_OFTEN
+    (stage.tmp / "eater.py").write_text(EATER)
+    eats = (
+        f"(while ! [ -e {stage.tmp}/eat ]; do sleep 0.05; done; exec python3 {stage.tmp}/eater.py) >/dev/null"
+    )
+    task_id = stage.add([{"run": f"{eats} & exec sow task ask 'Well?' --wait"}], work("a.txt"))
+    stage.add([{"wait": {"file": str(stage.tmp / "go")}}, *work("b.txt")])
+    run = stage.start("run")
+    run.until_it_says("paused: Well?")
+    (stage.tmp / "eat").touch()
+    run.until_it_says(f"task {task_id} reached a cap and is ended: max_memory is 100.0 MiB")
+    (stage.tmp / "go").touch()
+    assert run.end() == 5
+    assert asked(stage, task_id) == ("question", "Well?")
+    (attempt,) = stage.tried(task_id)
+    assert (attempt.outcome, attempt.error_class) == ("stopped", "out_of_memory")
     assert_sound(stage)
 
 

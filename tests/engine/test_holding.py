@@ -138,7 +138,7 @@ def test_an_answer_that_nobody_drives_is_heard_too(held: Holding) -> None:
 def test_a_kill_of_the_bridge_leaves_the_question_and_the_answer_goes_by_a_resume(
     held: Holding, with_the_run: bool
 ) -> None:
-    stage, task_id = held.stage, held.add([TOUCH], [HAND_IN])
+    stage, task_id = held.stage, held.add([TOUCH], [TOUCH, HAND_IN])
     run = stage.start("run")
     run.until_it_says(QUESTION, 60)
     run.end()
@@ -157,6 +157,8 @@ def test_a_kill_of_the_bridge_leaves_the_question_and_the_answer_goes_by_a_resum
     told = stage.told(task_id)[1]
     assert "Allow" in told
     assert QUESTION in told
+    assert held.is_done(task_id), "the answer holds for the same request, made again"
+    assert inbox.late(stage.attempts.inbox(first.id)) == []
     assert (stage.statuses(), stage.task(task_id).answer) == ({task_id: "needs_review"}, None)
     assert_sound(stage)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from tests.engine.stage import ROOT, Stage, assert_sound, until, work
 
-from sow import lease
+from sow import lease, sizes
 from sow.process import Identity
 
 # What they write into state files beside sow
@@ -246,6 +246,48 @@ def test_an_agent_that_prints_a_gigabyte_costs_the_run_no_memory(stage_with: Cal
     transcript.unlink()  # else it would lie there for some more runs of the tests
 
 
+def test_an_agent_that_prints_more_than_is_kept_is_understood_to_its_end(
+    stage_with: Callable[..., Stage],
+) -> None:
+    stage = stage_with(transcript_bytes="1MiB")
+    task_id = _playing(stage, "chatter")["chatter"]
+    said = stage.run()
+    assert (
+        said.count("has printed more than `transcript_bytes` (1.0 MiB): the middle of that is left out") == 1
+    )
+    (attempt,) = stage.tried(task_id)
+    assert (stage.statuses(), attempt.outcome) == ({task_id: "needs_review"}, "finished")
+    transcript = Path(stage.attempts.folder(attempt.id), "transcript.jsonl")
+    assert transcript.stat().st_size > 4_000_000
+    assert transcript.stat().st_blocks * 512 <= 1 << 20
+    assert attempt.left_out is not None
+    assert attempt.left_out > 3_000_000
+    logs = stage.sow("agent", "logs", task_id).output
+    assert f", finished, {sizes.told(attempt.left_out)} in its middle left out\n" in logs
+    assert ("First words.\n000000 x" in logs, logs.endswith("x\nLast words.\n")) == (True, True)
+    assert_sound(stage)
+
+
+def test_where_the_disk_can_give_nothing_back_an_agent_that_prints_too_much_is_ended(
+    stage_with: Callable[..., Stage],
+) -> None:
+    stage = stage_with(transcript_bytes="1MiB")
+    task_id = _playing(stage, "flood")["flood"]
+    stage.prelude = (
+        "from sow.runner import bounds\n"
+        "def _punch(*given): raise OSError(95, 'Operation not supported')\n"
+        "bounds._punch = _punch\n"
+    )
+    said = stage.run()
+    assert "is ended, for the disk can't give any of it back: Operation not supported" in said
+    task = stage.task(task_id)
+    assert task.question is not None
+    assert "printed more than `transcript_bytes` allows and was ended" in task.question["text"]
+    (attempt,) = stage.tried(task_id)
+    assert (task.status, attempt.outcome, attempt.left_out) == ("paused", "stopped", None)
+    assert_sound(stage)
+
+
 def _resident(pid: int) -> int:
     """The memory that a process has, in megabytes; 0 for one that is gone."""
     try:
@@ -305,6 +347,20 @@ FORGED = (
     '{"type": "no.such.type", "task_id": "999", "payload": {}, "seq": -1}',
     '"' + "x" * 100 + '"', "[" * 5000, "null", "{",
 )  # fmt: skip
+
+
+def test_what_came_into_a_worktree_between_two_turns_is_told_when_the_next_begins(stage: Stage) -> None:
+    mine = stage.add(work("a.txt"), work("b.txt"))
+    assert "had not left there" not in stage.run()
+    folder = stage.task(mine).worktree
+    stage.add([{"run": f"cd {folder} && touch stray1 stray2 stray3 stray4 stray5 stray6"}, *work("c.txt")])
+    stage.run()
+    stage.send_back(mine, "Do b, too.")
+    said = stage.run()
+    assert f"! the worktree of task {mine} held changes that its agent had not left there" in said
+    assert ": stray1, stray2, stray3, stray4, stray5 and 1 more. They become part of its work" in said
+    stage.send_back(mine, "Again.")
+    assert "had not left there" not in stage.run(), "they are committed now"
 
 
 def test_what_an_agent_writes_into_the_event_log_stops_nobody(stage: Stage) -> None:

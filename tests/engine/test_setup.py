@@ -1,6 +1,8 @@
 """A task's worktree is made ready before its agent: once, by a process that outlives the run."""
 
+import json
 import os
+import re
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -112,12 +114,41 @@ def test_a_run_that_is_killed_meanwhile_leaves_it_to_the_next(stage: Stage) -> N
     until((stage.tmp / "up").exists)
     run.kill()
     assert stage.alive()
+    (row,) = json.loads(stage.sow("status", "--json").output)["tasks"]
+    assert row["setting_up"] >= 0
+    assert re.search(r"Task 1  \(setting up, \d+ s", stage.sow("status").output)
+    assert "  setting up, " in stage.sow("agent", "list").output
     again = stage.start("run")
-    again.until_it_says("adopted")
+    again.until_it_says("Task 1: sets up its worktree")
     (stage.tmp / "go").touch()
     assert again.end() == 5
+    assert "Task 1: its worktree is set up, after " in again.output
     assert [attempt.outcome for attempt in stage.tried(task_id)] == ["finished"]
     assert (stage.tmp / "ran").read_text() == "x\n"
+    assert_sound(stage)
+
+
+def test_one_that_takes_too_long_is_ended_with_all_that_it_started_and_a_person_is_asked(
+    stage_with: StageWith,
+) -> None:
+    never = "echo fetching; (trap '' TERM; setsid sleep 60) & sleep 60"
+    stage = stage_with(worktree={"setup": ["true", never], "setup_seconds": 0.5})
+    task_id = stage.add(work("a"))
+    said = stage.run()
+    assert stage.alive() == []
+    task = stage.task(task_id)
+    assert task.question is not None
+    assert (task.status, task.question["kind"], task.attempts) == ("paused", "failure", 0)
+    words = f"`{never}` was still at work after 0.5 s, the most by `worktree.setup_seconds`.\n\n    fetching"
+    assert words in task.question["text"]
+    assert f"the setup for task {task_id} is ended: it took more than 0.5 s" in said
+    (attempt,) = stage.tried(task_id)
+    assert (attempt.outcome, attempt.error_class) == ("failed", "setup_failed")
+    stage.settings(worktree={"setup": ["true"], "setup_seconds": 20})
+    stage.retry(task_id)
+    stage.run()
+    assert stage.tried(task_id)[-1].session_id == attempt.session_id, "no agent ever had it"
+    assert stage.statuses() == {task_id: "needs_review"}
     assert_sound(stage)
 
 

@@ -115,9 +115,9 @@ class AcpStage:
         scratch = self.tmp / "attempts" / f"010-1-{len(self.made) + 1}-{os.getpid()}{time.time_ns()}"
         for each in ("inbox", "outbox"):
             (scratch / each).mkdir(parents=True)
-        grace = settings.pop("grace_seconds", 8.0)
+        grace, late = settings.pop("grace_seconds", 8.0), tuple(settings.pop("late", ()))
         turn = Turn(
-            prompt, str(self.folder), str(scratch), session, grace_seconds=grace,
+            prompt, str(self.folder), str(scratch), session, grace_seconds=grace, late_answers=late,
             settings={"command": [sys.executable, str(AGENT), str(self.script)], **settings},
         )  # fmt: skip
         executor = Acp(turn.settings)

@@ -13,7 +13,7 @@ import pytest
 from tests.executors.acp_stage import AcpStage, acp_stage, session_of, until
 
 from sow import process
-from sow_executors import inbox
+from sow_executors import acp_choice, inbox
 from sow_executors.acp_choice import Choice, chosen
 from sow_executors.base import Answered, Asked, Denied, Failed, Finished, Report, Said, Spent, Started, Used
 
@@ -242,6 +242,48 @@ def test_a_question_goes_with_the_one_who_asked_it(stage: AcpStage) -> None:
     bridged.process.wait()
     assert inbox.waiting(bridged.inbox) == []
     assert os.path.exists(f"{bridged.inbox}/permission-1.question")
+
+
+def test_an_answer_that_came_too_late_holds_for_the_same_request_once(stage: AcpStage) -> None:
+    lost = stage.tmp / "attempts/010-1-0/inbox"
+    for number, (command, said) in enumerate([("touch evil", "2"), ("touch more", "Rather write a.txt")]):
+        question = inbox.Question(
+            f"permission-{number}", f"The agent asks to run: {command}", NAMES, "permission"
+        )
+        inbox.Asking(str(lost), question).leave()
+        answer = inbox.answer_text(inbox.Answer(said, "ada", "2026-11-25T12:00:00Z"))
+        Path(inbox.answer_path(str(lost), question.name)).write_text(answer)
+    more = {"run": {"command": "touch more", "permit": True}}
+    stage.play([TOUCH, more, TOUCH, {"say": "Done."}])
+    bridged = stage.start(permissions="ask", late=[str(lost)])
+    second = bridged.until_it_asks()
+    assert second.text == "The agent asks to run: touch more", "words are more than a yes or a no"
+    bridged.answer(second, "Reject")
+    until(lambda: [question.name for question in inbox.waiting(bridged.inbox)] == ["permission-3"])
+    assert bridged.until_it_asks().text == "The agent asks to run: touch evil", "it held once"
+    bridged.answer(bridged.until_it_asks(), "Reject")
+    reports, _ = bridged.end()
+    assert stage.permits == ["touch evil: once", "touch more: no", "touch evil: no"]
+    assert of(Answered, reports)[0] == Answered("permission-1", "Allow")
+    assert [question.name for question, _ in inbox.late(str(lost))] == ["permission-1"]
+
+
+NAMES = ("Always allow", "Allow", "Reject")
+
+
+@pytest.mark.parametrize(
+    ("text", "choice"),
+    [
+        pytest.param("2", Choice("o", True, said="Allow"), id="by the number that it had"),
+        pytest.param("4", None, id="a number that it had not"),
+        pytest.param("yes", Choice("o", True, said="yes"), id="in a word"),
+        pytest.param("3", Choice("n", False, said="Reject"), id="an option that has another name now"),
+        pytest.param("no", Choice("n", False, said="no"), id="a no"),
+        pytest.param("Do it otherwise", None, id="other words"),
+    ],
+)
+def test_an_answer_is_understood_by_the_options_that_it_chose_from(text: str, choice: Choice | None) -> None:
+    assert acp_choice.again(text, NAMES, OPTIONS) == choice
 
 
 OPTIONS = [

@@ -44,7 +44,10 @@ def test_an_answer_at_the_last_moment_is_heard(tmp_path: Path) -> None:
 
 def test_a_question_that_nobody_waits_for_is_left(tmp_path: Path) -> None:
     Asking(str(tmp_path), QUESTION).leave()
-    assert (inbox.waiting(str(tmp_path)), inbox.left(str(tmp_path))) == ([], ["Which?"])
+    assert (inbox.waiting(str(tmp_path)), [each.text for each in inbox.left(str(tmp_path))]) == (
+        [],
+        ["Which?"],
+    )
 
 
 def test_a_question_goes_with_its_process_and_not_with_a_look_at_it(tmp_path: Path) -> None:
@@ -62,7 +65,10 @@ def test_a_question_goes_with_its_process_and_not_with_a_look_at_it(tmp_path: Pa
     asker.kill()
     asker.wait()
     asker.stdout.close()
-    assert (inbox.waiting(str(tmp_path)), inbox.left(str(tmp_path))) == ([], ["Which?"])
+    assert (inbox.waiting(str(tmp_path)), [each.text for each in inbox.left(str(tmp_path))]) == (
+        [],
+        ["Which?"],
+    )
 
 
 def test_an_inbox_that_is_not_there_is_empty(tmp_path: Path) -> None:
@@ -80,7 +86,7 @@ def test_whatever_an_agent_puts_there_keeps_nobody_waiting(tmp_path: Path, suffi
     (tmp_path / f"f{suffix}").symlink_to("nowhere")
     folder = str(tmp_path)
     assert (inbox.waiting(folder), inbox.is_heard(folder, "2026")) == ([], False)
-    assert set(inbox.left(folder)) <= {""}
+    assert {each.text for each in inbox.left(folder)} <= {""}
 
 
 @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

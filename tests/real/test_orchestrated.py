@@ -70,6 +70,8 @@ def test_an_answer_and_a_review_come_in_one_session_and_what_is_approved_is_merg
     assert [each["outcome"] for each in attempts] == ["finished"] * 3
     began = [each["session_id"] for each in bench.events("session.started")]
     assert began == [task["session_id"]]
+    readable = bench.sow("agent", "logs", "010")
+    assert ("I wait for the answer." in readable, "It is done." in readable) == (True, True)
     bench.sow("task", "approve", "010")
     assert bench.on_branch("welcome.txt") == "good day!\n"
     assert "session_id" not in bench.task()

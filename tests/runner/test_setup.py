@@ -9,7 +9,7 @@ import pytest
 from tests.runner.parts import Attempts, python, until
 from tests.runner.test_terminal import attached
 
-from sow import process
+from sow import outfit, process
 from sow.runner import attempt as folders
 from sow.runner.attempt import Exit
 from sow.runner.local import Ended, Running
@@ -32,6 +32,17 @@ def test_it_runs_first_where_and_with_what_the_command_does(attempts: Attempts) 
     assert attempts.text(running, "setup.log") == expected
     assert attempts.text(running) == ""
     assert (folders.setup_status(running.folder), folders.is_setting_up(running.folder)) == (0, False)
+
+
+def test_one_that_came_to_its_end_before_it_was_told_to_was_not_too_slow(tmp_path: Path) -> None:
+    (tmp_path / "setup").touch()
+    (tmp_path / "setup.at").write_text("make it\n")
+    note = outfit.overdue_note(1.5)
+    late = outfit.overdue(note, str(tmp_path))
+    assert str(late) == "`make it` was still at work after 1.5 s, the most by `worktree.setup_seconds`"
+    assert outfit.overdue("person", str(tmp_path)) is None
+    (tmp_path / "setup.exit").write_text("0\n")
+    assert outfit.overdue(note, str(tmp_path)) is None
 
 
 def test_where_it_fails_the_command_is_not_run(attempts: Attempts) -> None:

@@ -7,28 +7,38 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from sow import roles
+from sow import adding, roles, sizes
 from sow.attempt import Attempt, Attempts, seen
 from sow.cli import completion, opening, quick
 from sow.cli.commands import Group
 from sow.cli.run import heard_signals
-from sow.cli.text import plain
-from sow.cli.watching import face
-from sow.cli.words import aside, columns, resources_of
+from sow.cli.text import given, plain
+from sow.cli.watching import JsonFace, face
+from sow.cli.words import age, aside, columns, resources_of
 from sow.config import UserConfig, executor_of
-from sow.errors import NotFound, Refused, SowError
+from sow.edits import put_back_words
+from sow.errors import NotFound, Refused, SowError, Usage
+from sow.readable import NAME as READABLE
+from sow.readable import words_of
 from sow.recovery.restore import Restored, take_up
-from sow.runner.attempt import SETUP_LOG
+from sow.runner import bounds
+from sow.runner.attempt import SETUP_LOG, TERMINAL, TRANSCRIPT, setting_up_for
 from sow.runner.local import LocalRunner, Running
 from sow.runner.terminal import TerminalRunner
 from sow.runner.watch import Tail, Watcher
-from sow.scheduler import Outcome, Scheduler
+from sow.scheduler import Note, Outcome, Scheduler
 from sow.task import COMPLETED, IN_PROGRESS, NEEDS_REVIEW, PAUSED, PENDING, Task
-from sow_executors import base
+from sow.visit import lines
+
+if TYPE_CHECKING:
+    from sow.turn import Turns
+
+IMPLEMENTER = "implementer"
+"""Who does what is only a prompt so far."""
 
 
 @click.group(cls=Group)
@@ -61,45 +71,90 @@ def list_(settings: dict[str, Any], everything: bool, as_json: bool) -> None:
 
 
 @agent.command()
-@click.argument("task_id", metavar="ID", shell_complete=completion.tasks)
+@click.argument("task_id", metavar="[ID]", required=False, shell_complete=completion.tasks)
 @click.option(
-    "--agent", "role", metavar="A", help="Another role than the task's own.", shell_complete=completion.agents
+    "--agent",
+    "role",
+    metavar="A",
+    help="The role. [default: the task's own; implementer for a new task]",
+    shell_complete=completion.agents,
 )
-@click.option("--prompt", metavar="P", help="Say this instead of what the task calls for.")
+@click.option(
+    "--prompt", metavar="P|-", help="Say this instead of what the task calls for; - reads standard input."
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 @click.pass_obj
-def spawn(settings: dict[str, Any], task_id: str, role: str | None, prompt: str | None, as_json: bool) -> int:
+def spawn(
+    settings: dict[str, Any], task_id: str | None, role: str | None, prompt: str | None, as_json: bool
+) -> int:  # fmt: skip
     """Start the agent of one task, and stay until its turn ends.
 
+    Without ID it adds a task first: PROMPT is its description, and the first line of that its name.
     The exit code is 0 when the work is handed in or done, 5 when it waits for a person.
 
     \b
     Example:  sow agent spawn 010
+              sow agent spawn --agent researcher --prompt "Find out why the build is slow"
     """
+    if task_id is None and prompt is None:
+        raise Usage(
+            "ID and --prompt are both missing",
+            'name a task: `sow agent spawn ID`, or say what to do: `sow agent spawn --prompt "..."`',
+        )
     turns, reviewer = opening.decisions(settings["project"], verbose=settings["verbose"])
+    words = given(prompt) or ""
+    if task_id is None:
+        task, words = _added(turns, words, role or IMPLEMENTER, as_json), ""
+    else:
+        task = _startable(turns, task_id, role or "")
+    return _drive(settings, turns, reviewer, task, words, role or "", as_json)
+
+
+def _startable(turns: Turns, task_id: str, role: str) -> Task:
+    """The task of that id, if its agent can be started."""
     task = turns.store.task(task_id)
     if task.status not in (PENDING, IN_PROGRESS):
         raise Refused(f"task {task_id} is {task.status}: its agent can't be started", _next(task))
     if role:
         roles.check(role, turns.layout.main)
-    opening.check_can_start(turns, task, role or "")
-    return _drive(settings, turns, reviewer, task, prompt or "", role or "", as_json)
+    opening.check_can_start(turns, task, role)
+    return task
+
+
+def _added(turns: Turns, prompt: str, role: str, as_json: bool) -> Task:
+    """A new task, whose turn is ours: a run that sees it leaves it alone."""
+
+    def check(task: Task) -> None:
+        opening.check_can_start(turns, task)
+        turns.drivers.reserve(task.id)
+
+    task = adding.add(turns.store, adding.from_prompt(prompt, role), check=check)
+    if as_json:
+        JsonFace().note(Note("added", task, task.name))
+    else:
+        click.echo(plain(f"Added task [{task.id}] {task.name}"))
+    return task
 
 
 @agent.command()
-@click.argument("task_id", metavar="ID", shell_complete=completion.tasks)
-@click.argument("prompt")
+@click.argument("task_id", metavar="[ID]", required=False, shell_complete=completion.tasks)
+@click.argument("prompt", metavar="PROMPT", required=False)
 @click.option(
     "--agent", "role", metavar="A", help="Another role than the task's own.", shell_complete=completion.agents
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 @click.pass_obj
-def resume(settings: dict[str, Any], task_id: str, prompt: str, role: str | None, as_json: bool) -> int:
+def resume(
+    settings: dict[str, Any], task_id: str | None, prompt: str | None, role: str | None, as_json: bool
+) -> int:  # fmt: skip
     """Go on with the session of a task: PROMPT answers its question, or sends its work back.
+
+    Without ID it is the task in whose worktree you are. PROMPT may be - for standard input.
 
     \b
     Example:  sow agent resume 020 "Use sqlite"
     """
+    task_id, prompt = _meant(task_id, prompt)
     turns, reviewer = opening.decisions(settings["project"], verbose=settings["verbose"])
     task = turns.store.task(task_id)
     if role:
@@ -130,13 +185,19 @@ def resume(settings: dict[str, Any], task_id: str, prompt: str, role: str | None
 def attach(settings: dict[str, Any], task_id: str) -> int:
     """Open the session of a task on this terminal; no agent is started on it meanwhile.
 
+    When you leave it, you are told what has changed: of the task, on its branch, and what was put back.
+
     \b
     Example:  sow agent attach 020
     """
     turns, _ = opening.decisions(settings["project"], verbose=settings["verbose"])
-    turns.attach(turns.store.task(task_id), TerminalRunner(base_env={}))
-    task = turns.store.task(task_id)
-    click.echo(f"Back from the session of task {task_id}, which is {task.status}.")
+    visit = turns.attach(turns.store.task(task_id), TerminalRunner(base_env={}))
+    click.echo(f"Back from the session of task {task_id}, which is {visit.after.status}.")
+    for line in lines(visit):
+        click.echo(plain(f"  {line}"))
+    wrong = [put_back_words(back.path, back.kept, back.changes) for back in visit.put_back]
+    for words in (*wrong, *visit.moved):
+        click.echo(plain(f"! {words}"))
     return 0
 
 
@@ -181,9 +242,8 @@ def logs(settings: dict[str, Any], task_id: str, follow: bool, raw: bool) -> Non
     store.task(task_id)
     attempts = Attempts(store.layout)
     for attempt in attempts.of_task(task_id):
-        ended = f", {attempt.outcome}" if attempt.ended else ""
         if not raw:
-            click.echo(f"--- {attempt.id} {attempt.action} ({attempt.reason}) {attempt.created_at}{ended}")
+            click.echo(head(attempts, attempt))
         _print_transcript(attempts, attempt, follow=follow and not attempt.ended, raw=raw)
 
 
@@ -204,6 +264,25 @@ def log(settings: dict[str, Any], text: str, task_id: str | None) -> None:  # fm
     Example:  sow agent log "The old tests expected the bug"
     """
     quick.log(text, task_id, wanted=settings["project"])
+
+
+def _meant(task_id: str | None, prompt: str | None) -> tuple[str, str]:
+    """The task and the prompt of `resume [ID] PROMPT`."""
+    if prompt is None:
+        # The shell gives the only word to the first place.
+        task_id, prompt = None, task_id
+    if prompt is None or (task_id is None and _is_id(prompt)):
+        raise Usage("PROMPT is missing", "see `sow agent resume --help`")
+    if task_id is None and os.environ.get("SOW_ATTEMPT_ID"):
+        raise Usage(
+            "which task? an agent can't resume itself",
+            'name the other one by its id: `sow agent resume ID "..."`',
+        )
+    return opening.own_task(task_id), given(prompt) or ""
+
+
+def _is_id(word: str) -> bool:
+    return len(word) == 3 and word.isascii() and word.isdigit()
 
 
 def _drive(
@@ -241,23 +320,36 @@ def _seen_through(
     return {NEEDS_REVIEW: 0, COMPLETED: 0, PAUSED: 5}.get(now.status, 1)
 
 
+def head(attempts: Attempts, attempt: Attempt) -> str:
+    """The line above what an attempt did: which it is, when, how it ended, how much of it is not there."""
+    cut = bounds.left_out(f"{attempts.folder(attempt.id)}/{TRANSCRIPT}")
+    parts = [attempt.created_at, attempt.outcome, f"{sizes.told(cut)} in its middle left out" if cut else ""]
+    return f"--- {attempt.id} {attempt.action} ({attempt.reason}) {', '.join(filter(None, parts))}"
+
+
 def _print_transcript(attempts: Attempts, attempt: Attempt, *, follow: bool, raw: bool) -> None:
+    lines = _lines(attempts, attempt, follow) if raw else readable_lines(attempts, attempt, follow=follow)
+    for line in lines:
+        print(line if raw else plain(line), flush=follow)
+
+
+def readable_lines(attempts: Attempts, attempt: Attempt, *, follow: bool = False) -> Iterator[str]:
+    """What an attempt did, as a person reads it: its setup, then what its agent said and did."""
+    folder = attempts.folder(attempt.id)
+    yield from Tail(f"{folder}/{SETUP_LOG}").read(final=True)
+    if os.path.exists(f"{folder}/{TERMINAL}"):
+        yield f"  it was on a terminal, all of which is in {folder}/{TERMINAL}"
+    if attempt.ended and os.path.exists(f"{folder}/{READABLE}"):
+        yield from Tail(f"{folder}/{READABLE}").read(final=True)
+        return
     try:
         choice = UserConfig.read(os.environ).named(attempt.executor, f"attempt {attempt.id}")
         reader = executor_of(choice).reader(attempt.session_id)
     except SowError as fault:
         sys.stderr.write(f"sow: {fault}\n")
         return
-    setup = Tail(f"{attempts.folder(attempt.id)}/{SETUP_LOG}")
-    for line in () if raw else setup.read(final=True):
-        print(plain(line))
     for line in _lines(attempts, attempt, follow):
-        if raw:
-            print(line, flush=follow)
-            continue
-        for report in reader.read(line):
-            if words := words_of(report):
-                print(plain(words), flush=follow)
+        yield from filter(None, map(words_of, reader.read(line)))
 
 
 def _lines(attempts: Attempts, attempt: Attempt, follow: bool) -> Iterator[str]:
@@ -274,29 +366,8 @@ def _lines(attempts: Attempts, attempt: Attempt, follow: bool) -> Iterator[str]:
     yield from tail.read(final=True)
 
 
-def words_of(report: base.Report) -> str:
-    match report:
-        case base.Said(text):
-            return text
-        case base.Used(tool, detail):
-            return f"  > {tool}: {detail}" if detail else f"  > {tool}"
-        case base.Denied(tool, detail, reason):
-            return f"  ! denied {tool} {detail} {reason}".rstrip()
-        case base.Limited(status, _, limit):
-            return f"  ! limit {status} {limit}".rstrip()
-        case base.Retried(attempt, reason):
-            return f"  ! tries again ({attempt}): {reason}"
-        case base.Asked(question):
-            return f"  ? {question}"
-        case base.Answered(_, text):
-            return f"  = {text}" if text else "  = nobody answered"
-        case base.Failed(kind, message):
-            return f"  ! {kind}: {message}"
-        case _:
-            return ""
-
-
 def _row(attempts: Attempts, attempt: Attempt, memory: int | None) -> dict[str, Any]:
+    folder = attempts.folder(attempt.id)
     state = attempt.outcome or ("running" if _look(attempts, attempt) else "ended")
     return {
         "id": attempt.id,
@@ -305,6 +376,7 @@ def _row(attempts: Attempts, attempt: Attempt, memory: int | None) -> dict[str, 
         "executor": attempt.executor,
         "session_id": attempt.session_id,
         "state": state,
+        "setting_up": setting_up_for(folder, time.time()) if state == "running" else None,
         "pid": attempt.pid if state == "running" else None,
         "created_at": attempt.created_at,
         "ended_at": attempt.ended_at,
@@ -314,12 +386,15 @@ def _row(attempts: Attempts, attempt: Attempt, memory: int | None) -> dict[str, 
         "peak_memory": attempt.peak_memory,
         "cpu_seconds": attempt.cpu_seconds,
         "message": attempt.message,
+        "left_out": attempt.left_out,
     }
 
 
 def _cells(row: dict[str, Any]) -> list[object]:
     cost = f"${row['cost_usd']:.4f}" if row["cost_usd"] is not None else ""
-    return [row["id"], row["agent"], row["executor"], row["state"], row["pid"] or "", cost, resources_of(row)]
+    took = row["setting_up"]
+    state = row["state"] if took is None else f"setting up, {age(took)}"
+    return [row["id"], row["agent"], row["executor"], state, row["pid"] or "", cost, resources_of(row)]
 
 
 def _look(attempts: Attempts, attempt: Attempt) -> bool:

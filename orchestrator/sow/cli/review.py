@@ -299,13 +299,10 @@ class Session:
                 terminal.edit(f"{layout.task(task.phase, task.id)}/description.md")
 
     def _log(self, task: Task) -> Iterator[str]:
-        for attempt in self.turns.attempts.of_task(task.id):
-            ended = f", {attempt.outcome}" if attempt.ended else ""
-            head = f"--- {attempt.id} {attempt.action} ({attempt.reason}) {attempt.created_at}{ended}"
-            yield styled(head, bold=True)
-            for report in self._reports(attempt):
-                if words := agent.words_of(report):
-                    yield plain(words)
+        attempts = self.turns.attempts
+        for attempt in attempts.of_task(task.id):
+            yield styled(agent.head(attempts, attempt), bold=True)
+            yield from map(plain, agent.readable_lines(attempts, attempt))
 
     def _reports(self, attempt: Attempt) -> Iterator[base.Report]:
         choice = self.turns.user.named(attempt.executor, f"attempt {attempt.id}")

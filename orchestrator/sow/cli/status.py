@@ -21,6 +21,7 @@ from sow.config import RepositoryConfig, UserConfig
 from sow.errors import NotFound, SowError
 from sow.pool import Pool, words
 from sow.review import inbox
+from sow.runner.attempt import setting_up_for
 from sow.runner.local import LocalRunner, Running
 from sow.runner.resources import Sample
 from sow.store import Store
@@ -62,12 +63,16 @@ def page(store: Store) -> dict[str, Any]:
     attempts = Attempts(store.layout)
     every, samples = seen(attempts.all())
     running = {a.task_id: a.id for a in every if not a.ended and _runs(attempts, a.id)}
+    preparing = {task_id: setting_up_for(attempts.folder(one), now) for task_id, one in running.items()}
     return {
         "project": store.layout.name,
         **standing(store),
         "folder": store.layout.folder,
         "outside": store.layout.outside,
-        "tasks": [_row(task, running.get(task.id), samples, task.id in limited) for task in held.tasks],
+        "tasks": [
+            _row(task, running.get(task.id), samples, preparing.get(task.id), limited=task.id in limited)
+            for task in held.tasks
+        ],
         "waits": [
             {"id": i.task.id, "kind": i.kind, "text": i.text, "since": i.since} for i in inbox(held.tasks)
         ],
@@ -146,13 +151,16 @@ def _waiting(item: dict[str, Any], now: float) -> str:
     return f"{head}: {_first(item['text'])}" if item["text"] else head
 
 
-def _row(task: Task, attempt: str | None, samples: dict[str, Sample], limited: bool) -> dict[str, Any]:
+def _row(
+    task: Task, attempt: str | None, samples: dict[str, Sample], setting_up: float | None, *, limited: bool
+) -> dict[str, Any]:
     sample = samples.get(attempt or "")
     return {
         "id": task.id,
         "name": task.name,
         "status": task.status,
         "running": attempt,
+        "setting_up": setting_up,
         "memory": sample.memory if sample else None,
         "cpu_seconds": sample.cpu_seconds if sample else None,
         "agent": task.assigned_agent,
@@ -172,7 +180,8 @@ def _mark(row: dict[str, Any]) -> str:
 
 
 def _more(row: dict[str, Any]) -> str:
-    parts = [used] if (used := resources_of(row)) else []
+    parts = [f"setting up, {age(row['setting_up'])}"] if row["setting_up"] is not None else []
+    parts += [used] if (used := resources_of(row)) else []
     if row["iteration"] > 1:
         parts.append(f"iteration {row['iteration']}")
     if row["depends_on"] and row["status"] == "pending":

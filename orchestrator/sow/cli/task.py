@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -13,6 +12,7 @@ from sow import fields
 from sow.change import Change
 from sow.cli import artifact, completion, opening, pairs, quick
 from sow.cli.commands import Group
+from sow.cli.text import given
 from sow.cli.words import details, overview, spent, tell_broken
 from sow.errors import Failed, Refused, Usage, Waits
 from sow.store import Store
@@ -92,7 +92,7 @@ def add(
     from sow import adding
 
     wish = adding.Wish(
-        name=name, agent=agent, description=_text(description) or "", task_id=task_id, phase=phase,
+        name=name, agent=agent, description=given(description) or "", task_id=task_id, phase=phase,
         depends_on=depends_on, priority=priority, task_type=task_type, params=pairs.read("--param", params),
     )  # fmt: skip
     added = adding.add(opening.store(settings["project"]), wish)
@@ -272,7 +272,7 @@ def answer(settings: dict[str, Any], task_id: str, text: str) -> None:
     Example:  sow task answer 020 "Use sqlite"
     """
     _, reviewer = opening.decisions(settings["project"])
-    click.echo(answered(reviewer.answer(task_id, _text(text) or "", by=opening.person())))
+    click.echo(answered(reviewer.answer(task_id, given(text) or "", by=opening.person())))
 
 
 @task.command()
@@ -293,7 +293,7 @@ def feedback(settings: dict[str, Any], task_id: str, text: str | None, file: str
         raise Usage(
             "give the feedback as TEXT or as --file, one of them", f"`sow task feedback {task_id} TEXT`"
         )
-    words = _text(text) if file is None else _file(file)
+    words = given(text) if file is None else _file(file)
     _, reviewer = opening.decisions(settings["project"])
     back = reviewer.send_back(task_id, words or "", by=opening.person())
     click.echo(f"Sent task {task_id} back: iteration {back.iteration} begins with the next `sow run`")
@@ -473,11 +473,6 @@ def _set_dependencies(store: Store, task_id: str, value: str) -> None:
         return outcome
 
     store.change_dependencies(task_id, change)
-
-
-def _text(given: str | None) -> str | None:
-    """What was given, or with `-` what comes on standard input."""
-    return sys.stdin.buffer.read().decode("utf-8", "replace") if given == "-" else given
 
 
 def _file(path: str) -> str:

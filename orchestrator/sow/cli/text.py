@@ -10,6 +10,11 @@ _BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\
 """Characters that turn the direction of writing: what is read is then not what is there."""
 
 
+def given(text: str | None) -> str | None:
+    """What a command was given, or with `-` what comes on standard input."""
+    return sys.stdin.buffer.read().decode("utf-8", "replace") if text == "-" else text
+
+
 def plain(text: str) -> str:
     """`text` of an agent's with everything made visible that a terminal would obey instead of show."""
     return "".join(_shown(char) for char in text)

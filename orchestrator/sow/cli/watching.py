@@ -61,9 +61,11 @@ class PlainFace:
 
 
 class JsonFace(PlainFace):
-    """One JSON object a line, for each note."""
+    """One JSON object a line, for each note but those of what an agent uses just now, which are no news."""
 
     def note(self, note: Note) -> None:
+        if note.kind == "usage":
+            return
         self._write(
             json.dumps(
                 {
@@ -88,6 +90,7 @@ class LiveFace:
         self._tasks = {task.id: task for task in tasks}
         self._doing: dict[str, str] = {}
         self._began: dict[str, float] = {}
+        self._memory: dict[str, str] = {}
         self._live = Live(
             get_renderable=self._page, console=self._console, refresh_per_second=4, transient=True
         )
@@ -99,10 +102,13 @@ class LiveFace:
                 case "started":
                     self._began[note.task.id] = time.monotonic()
                     self._doing[note.task.id] = ""
-                case "said" | "used" | "retried":
+                case "said" | "used" | "retried" | "setup":
                     self._doing[note.task.id] = " ".join(note.text.split())
+                case "usage":
+                    self._memory[note.task.id] = note.text
                 case "settled":
                     self._began.pop(note.task.id, None)
+                    self._memory.pop(note.task.id, None)
         if line := sentence(note):
             self._console.print(plain(line), markup=False, highlight=False)
 
@@ -127,6 +133,8 @@ class LiveFace:
         table.add_column(width=12)
         if middling:
             table.add_column(width=6, justify="right")
+        if wide:
+            table.add_column(width=9, justify="right")
         table.add_column(ratio=2, no_wrap=True, overflow="ellipsis")
         if wide:
             table.add_column(ratio=3, no_wrap=True, overflow="ellipsis")
@@ -137,6 +145,7 @@ class LiveFace:
             doing = self._doing.get(task.id, "") if began is not None else ""
             cells: list[Text | str] = [task.id, Text(task.status, STYLES[task.status])]
             cells += [took] if middling else []
+            cells += [self._memory.get(task.id, "")] if wide else []
             cells += [Text(plain(task.name))]
             cells += [Text(plain(doing), "dim")] if wide else []
             table.add_row(*cells)
@@ -170,7 +179,7 @@ def sentence(note: Note) -> str:
             words = how.get(note.text, f"goes on ({note.text})")
             agent = f" — {note.attempt.agent} on {note.attempt.executor}" if note.attempt else ""
             return f"{who}: {words}{agent}"
-        case "settled" | "retried":
+        case "settled" | "retried" | "setup":
             return f"{who}: {' '.join(note.text.split())}"
         case "changed" if note.task:
             return f"{who}: {note.task.status}" + (f": {note.text}" if note.text else "")

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from sow import caps
+from sow import caps, sizes
 from sow.caps import Caps
 from sow.config import reading
 from sow.document import Document
@@ -38,6 +38,10 @@ class WorktreeConfig:
     setup: tuple[str, ...] = ()
     teardown: tuple[str, ...] = ()
     ports: int = 0
+    setup_seconds: float = 1800.0
+    """How long all commands of `setup` may take; 0 for as long as they like."""
+    teardown_seconds: float = 120.0
+    """How long each command of `teardown` may take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +90,8 @@ class RepositoryConfig:
     environment: tuple[str, ...] = ()
     grace_seconds: float = 8.0
     silence_seconds: float = 0.0
+    transcript_bytes: int = 1 << 30
+    """How much of what an attempt prints is kept: of less than a MiB a head and a tail would tell nothing."""
     finish: FinishConfig = FinishConfig()
     worktree: WorktreeConfig = WorktreeConfig()
     caps: CapsConfig = CapsConfig()
@@ -110,11 +116,14 @@ class RepositoryConfig:
             environment=tuple(held.get("environment", ())),
             grace_seconds=held.get("grace_seconds", default.grace_seconds),
             silence_seconds=held.get("silence_seconds", default.silence_seconds),
+            transcript_bytes=max(sizes.of(held.get("transcript_bytes", default.transcript_bytes)), 1 << 20),
             finish=FinishConfig(**held.get("finish", {})),
             worktree=WorktreeConfig(
                 tuple(worktree.get("setup", ())),
                 tuple(worktree.get("teardown", ())),
-                worktree.get("ports", 0),
+                worktree.get("ports", default.worktree.ports),
+                worktree.get("setup_seconds", default.worktree.setup_seconds),
+                worktree.get("teardown_seconds", default.worktree.teardown_seconds),
             ),
             caps=CapsConfig.of(file),
             stages=held.get("stages", {}),

@@ -49,6 +49,10 @@ class Folder:
         """The folder, and neither a branch nor a start."""
         return self.layout.folder, None, None
 
+    def uncommitted(self, task: Task) -> tuple[str, ...]:
+        """None: there is nothing to compare with."""
+        return ()
+
     def commit_leftovers(self, task: Task) -> str | None:
         """None: what is written lies where it belongs."""
         return None

@@ -83,7 +83,8 @@ def take_up(turns: Turns, attempt: Attempt, found: Restored) -> None:
     if turns.drivers.driven(attempt.task_id) or turns.attempts.read(attempt.id).ended:
         return
     if attempt.action == "attach":
-        turns.end_attached(attempt)
+        put_back = turns.end_attached(attempt)
+        found.problems += [put_back_words(back.path, back.kept, back.changes) for back in put_back]
         return
     match turns.runner.adopt(turns.attempts.folder(attempt.id)):
         case Running() as running if found.adopt:

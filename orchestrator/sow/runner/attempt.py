@@ -303,6 +303,23 @@ def is_setting_up(folder: str) -> bool:
     return os.path.exists(f"{folder}/{SETUP}") and setup_status(folder) != 0
 
 
+def setting_up_for(folder: str, now: float) -> float | None:
+    """For how many seconds an attempt has been setting up its worktree; None where it doesn't.
+
+    `now`: in seconds since the epoch.
+    """
+    began = setup_began(folder)
+    return max(now - began, 0.0) if began is not None and is_setting_up(folder) else None
+
+
+def setup_began(folder: str) -> float | None:
+    """When an attempt began, with its setup if it has one, in seconds since the epoch; None before that."""
+    try:
+        return os.stat(f"{folder}/{GO}").st_mtime
+    except FileNotFoundError:
+        return None
+
+
 def leave_exit(folder: str, signal: int) -> Exit:
     """Note for an attempt that was killed, its shell with it, by which signal; gives what holds in the end.
 

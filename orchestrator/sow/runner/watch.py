@@ -24,6 +24,7 @@ from inotify_simple import INotify, flags
 from sow import process
 from sow.process import Identity
 from sow.runner import ending
+from sow.runner.bounds import data_from
 from sow.runner.local import Running
 
 Seen = tuple[Literal["process", "folder", "signal", "wake"], str]
@@ -217,6 +218,7 @@ class Tail:
 
     A line longer than `limit` bytes is given as its head and its tail with a
     note between, so that memory stays bounded whatever an agent prints.
+    So is one of which the middle was given back to the disk (`sow.runner.bounds`).
     Undecodable bytes become U+FFFD. A file that isn't there yet is empty; one
     that shrank is read on from its new end.
     """
@@ -242,9 +244,8 @@ class Tail:
                     self._at = self.offset = size
                     self._ready.clear()
                     self._begin()
-                file.seek(self._at)
                 yield from self._give()
-                while chunk := file.read(1 << 18):
+                while chunk := self._chunk(file.fileno()):
                     self._take(chunk)
                     yield from self._give()
         except FileNotFoundError:
@@ -252,6 +253,15 @@ class Tail:
         if final and self._length:
             self._end(self._at)
             yield from self._give()
+
+    def _chunk(self, file: int) -> bytes:
+        """What the file holds next; what it holds no more counts as left out of the line that is read."""
+        data = data_from(file, self._at)
+        if data is None:
+            return b""
+        self._length += data - self._at
+        self._at = data
+        return os.pread(file, min(os.lseek(file, data, os.SEEK_HOLE) - data, 1 << 18), data)
 
     def _give(self) -> Iterator[str]:
         while self._ready:
