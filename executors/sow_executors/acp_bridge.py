@@ -30,7 +30,7 @@ from typing import Any
 # Behind all else: it must only be found, never get between Python and its own modules.
 sys.path.append(str(Path(__file__).resolve().parent.parent))
 
-from sow_executors import acp_choice, acp_offers, acp_rules, inbox
+from sow_executors import acp_agents, acp_choice, acp_offers, acp_rules, gemini_chats, inbox
 from sow_executors.acp_library import (
     AGENT_METHODS,
     CLIENT_METHODS,
@@ -62,7 +62,10 @@ class Failed(Exception):
 
     def __init__(self, step: str, message: str, code: int | str = "", data: object = None) -> None:
         super().__init__(message)
-        self.event = {"type": "failed", "step": step, "code": code, "message": message, "data": data}
+        self.event = {
+            "type": "failed", "step": step, "code": code, "message": message, "data": data,
+            "at": time.time(),
+        }  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +162,10 @@ class Bridge:
         return 1
 
     async def _spawn(self) -> asyncio.subprocess.Process:
+        if self.options.resume and acp_agents.kind(self.options.command) == "gemini":
+            # Where that can't be done, the load tells what is lost.
+            with suppress(OSError):
+                gemini_chats.make_ready(self.options.resume, os.getcwd(), os.environ, time.time())
         try:
             return await asyncio.create_subprocess_exec(
                 *self.options.command,
@@ -254,7 +261,9 @@ class Bridge:
                 f"You were not allowed:\n\n{listed}\n\nGo on without it, and report as before."
             )
         more = bool(self.prompts) and not self.over.is_set()
-        self._tell(type="ended", stop_reason=reason, usage=dict(usage), more=more, refused=refused)
+        self._tell(
+            type="ended", stop_reason=reason, usage=dict(usage), more=more, refused=refused, at=time.time()
+        )  # fmt: skip
 
     async def _cancel(self, connection: Connection, working: asyncio.Task[None]) -> None:
         """Tells the agent to end its turn, and gives it the time."""
