@@ -105,6 +105,8 @@ class Bridge:
     _asked: int = 0
     _refused: list[str] = field(default_factory=list)
     """What was not allowed in this prompt, a line each."""
+    _silenced: bool = False
+    """Nothing came from the agent's model since something was not allowed."""
     _spared: int = SPARED
 
     def stop(self, number: int) -> None:
@@ -250,11 +252,14 @@ class Bridge:
     async def _prompt(self, connection: Connection, text: str) -> None:
         self._tell(type="prompt")
         self._refused.clear()
+        self._silenced = False
         asked = {"sessionId": self._session, "prompt": [{"type": "text", "text": text}]}
         told = await self._request(connection, "session/prompt", AGENT_METHODS["session_prompt"], asked)
         usage = table(told.get("usage")) or _of_quota(table(told.get("_meta")))
         reason, refused = words(told.get("stopReason")), bool(self._refused)
-        if reason == "cancelled" and refused and not (self.prompts or self.over.is_set()) and self._spared:
+        # Some agents cancel their turn over a refusal, others end it as if their model had said all.
+        broke_off = refused and (reason == "cancelled" or (reason == "end_turn" and self._silenced))
+        if broke_off and not (self.prompts or self.over.is_set()) and self._spared:
             self._spared -= 1
             listed = "\n".join(f"- {line}" for line in self._refused)
             self.prompts.append(
@@ -302,6 +307,8 @@ class Bridge:
             return
         update = table(table(message.get("params")).get("update"))
         kind = update.get("sessionUpdate")
+        if kind in ("agent_message_chunk", "agent_thought_chunk", "tool_call"):
+            self._silenced = False
         if kind in ("tool_call", "tool_call_update"):
             call = words(update.get("toolCallId"))
             known = {key: value for key, value in update.items() if value is not None}
@@ -337,7 +344,7 @@ class Bridge:
                 return await self._ask_person(tool, call, options)
         if reason:
             choice = acp_choice.refused(options)
-            self._refused.append(f"{tool}: {what} ({reason})")
+            self._refuse(f"{tool}: {what} ({reason})")
             self._tell(type="denied", tool=tool, detail=what, reason=reason)
         return acp_choice.outcome(choice.option)
 
@@ -362,11 +369,11 @@ class Bridge:
             reason = answer.text if answer else f"nobody answered in {self.options.wait_seconds:g} s"
             self._tell(type="answered", id=name, text="")
             self._tell(type="denied", tool=tool, detail=what, reason=reason)
-            self._refused.append(f"{tool}: {what} ({reason})")
+            self._refuse(f"{tool}: {what} ({reason})")
             return acp_choice.outcome(acp_choice.refused(options).option)
         choice = acp_choice.chosen(answer.text, options)
         if not choice.allows:
-            self._refused.append(f"{tool}: {what} (a person said no)")
+            self._refuse(f"{tool}: {what} (a person said no)")
         if choice.words:
             self.prompts.append(
                 f"A person did not allow what you asked for ({question}), and says:\n\n{choice.words}"
@@ -379,6 +386,10 @@ class Bridge:
             )
             return acp_choice.outcome(None)
         return acp_choice.outcome(choice.option)
+
+    def _refuse(self, line: str) -> None:
+        self._refused.append(line)
+        self._silenced = True
 
     async def _heard(self, asking: inbox.Asking) -> inbox.Answer | None:
         end = time.monotonic() + self.options.wait_seconds
