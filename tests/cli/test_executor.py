@@ -17,6 +17,7 @@ from tests.cli.person import at_terminal
 from tests.doctor.parts import CLAUDE, LOGGED_OUT, program
 
 from sow import process
+from sow.contract import leftovers
 
 MINE = """agents:
   executors:
@@ -148,6 +149,34 @@ def test_an_interrupted_check_leaves_neither_a_process_nor_a_folder(who: Person,
         started.communicate()
     assert [mark for mark in marks if process.marked(mark)] == []
     assert list((who.folder.parent / "scratch").iterdir()) == []
+
+
+def test_what_a_killed_check_left_is_ended_and_removed_by_the_next_one_and_nothing_else(who: Person) -> None:
+    scratch = who.folder.parent / "scratch"
+    kept, other = scratch / "sow-check-kept", scratch / "sow-check-running"
+    leftovers.hold(str(kept))
+    leftovers.let_go(str(kept))
+    leftovers.hold(str(other))
+    program(who.folder.parent / "bin", "claude", HANGS)
+    started = subprocess.Popen(
+        [sys.executable, "-m", "sow", "executor", "check", "claude-code", "--yes"],
+        cwd=who.folder, env=who.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        deadline = time.monotonic() + 30
+        while not (marks := _marks_below(who)):
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+    finally:
+        started.kill()
+        started.wait(30)
+    assert [mark for mark in marks if process.marked(mark)] == marks
+    who.settings("agents: {executors: {played: {type: script}}}")
+    said = who.sow("executor", "check", "played")
+    assert said.code == 0
+    assert f"removed what a check left that was killed: {scratch}/sow-check-" in said.err
+    assert [mark for mark in marks if process.marked(mark)] == []
+    assert sorted(scratch.iterdir()) == [kept, other]
 
 
 def _marks_below(who: Person) -> list[str]:

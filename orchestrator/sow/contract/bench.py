@@ -24,7 +24,7 @@ from types import FrameType
 
 from sow import process
 from sow.config import ExecutorChoice, command_of
-from sow.contract import plan
+from sow.contract import leftovers, plan
 from sow.contract.heard import Cut, Heard, Seen
 from sow.contract.plan import Part
 from sow.git import commits
@@ -187,8 +187,9 @@ def laid(*, keep: bool = False) -> Iterator[str]:
     `keep`: it stays, for a person to look at.
     """
     with _interrupted_by_all():
-        folder = tempfile.mkdtemp(prefix="sow-check-")
+        folder = tempfile.mkdtemp(prefix=leftovers.PREFIX)
         try:
+            leftovers.hold(folder)
             for name in ("tree", "home", "attempts"):
                 os.mkdir(f"{folder}/{name}", 0o700)
             git = Git(f"{folder}/tree")
@@ -197,7 +198,9 @@ def laid(*, keep: bool = False) -> Iterator[str]:
             yield folder
         finally:
             with _undisturbed():
-                if not keep:
+                if keep:
+                    leftovers.let_go(folder)
+                else:
                     shutil.rmtree(folder, ignore_errors=True)
 
 
