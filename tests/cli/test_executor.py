@@ -171,6 +171,7 @@ def test_what_a_killed_check_left_is_ended_and_removed_by_the_next_one_and_nothi
         started.kill()
         started.wait(30)
     assert [mark for mark in marks if process.marked(mark)] == marks
+    assert "a check of an executor was killed; its agent may still run" in who.sow("doctor").out
     who.settings("agents: {executors: {played: {type: script}}}")
     said = who.sow("executor", "check", "played")
     assert said.code == 0

@@ -38,7 +38,7 @@ def clear() -> list[str]:
 
     Raises NotEnded for a process that does not end.
     """
-    found = list(_left())
+    found = list(left())
     for folder in found:
         with suppress(OSError):
             for attempt in os.listdir(f"{folder}/attempts"):
@@ -47,7 +47,8 @@ def clear() -> list[str]:
     return found
 
 
-def _left() -> Iterator[str]:
+def left() -> Iterator[str]:
+    """The scratch folders of checks that were killed."""
     with os.scandir(tempfile.gettempdir()) as entries:
         folders = sorted(entry.path for entry in entries if entry.name.startswith(PREFIX))
     for folder in folders:
