@@ -124,7 +124,7 @@ def test_what_does_not_hold_is_named_and_what_it_printed_is_kept_at_a_word(who: 
     said = who.sow("executor", "check", "claude-code", "--yes", "--keep", "-q")
     assert said.code == 1
     assert "start          does not hold  unknown: claude ended with exit code 9" in said.out
-    assert said.out.endswith("\n1 holds, 2 do not hold, 2 not told, 9 left out\n")
+    assert said.out.endswith("\n1 holds, 2 do not hold, 2 not told, 10 left out\n")
     assert "executor claude-code (claude 2.1.329): start, result: not as sow counts on" in said.err
     (kept,) = (who.folder.parent / "scratch").glob("sow-check-*/attempts/check-first-*")
     assert (kept / "exit").read_text() == "9\n"
