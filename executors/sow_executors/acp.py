@@ -11,11 +11,12 @@ from __future__ import annotations
 
 import re
 import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from sow_executors import ends, settings
+from sow_executors import acp_agents, ends, resets, settings
 from sow_executors.acp_rules import command, detail
 from sow_executors.base import (
     Answered,
@@ -26,6 +27,7 @@ from sow_executors.base import (
     Failed,
     Finished,
     Kind,
+    Limited,
     Report,
     Returned,
     Said,
@@ -98,6 +100,9 @@ class Acp:
 
     def reader_after(self, session_id: str, spent: Spent) -> AcpReader:
         return AcpReader(session_id, spent)
+
+    def behind(self, settings: Mapping[str, object]) -> str:
+        return acp_agents.kind(_command(settings))
 
     def offline(self, settings: Mapping[str, object], home: str, url: str) -> Offline | None:
         """For the agents that are known by their programs; None for any other."""
@@ -188,7 +193,7 @@ class AcpReader:
                 return self._end_of_prompt(event)
             case "failed" | "died" | "stopped":
                 self._fault = event
-                return self._flush()
+                return [*self._flush(), *_limited(self._failure(event, None, ""))]
             case _:
                 return []
 
@@ -288,7 +293,8 @@ class AcpReader:
             return said
         self._ended = event
         # Told at once, for the agent may not end after it.
-        return [*said, self.end(0, "")]
+        outcome = self.end(0, "")
+        return [*said, *_limited(outcome), outcome]
 
     def _spent(self, usd: float | None) -> list[Report]:
         """What was spent since the last time: agents tell what their session came to in all."""
@@ -308,7 +314,8 @@ class AcpReader:
         if reason != "end_turn":
             return Failed("unknown", f"{self._agent} stopped for a reason of its own: {reason or 'none'}")
         if self._broken:
-            return Failed(_by_text(self._last), ends.last_words(self._last) or f"{self._agent} met an error")
+            told = ends.last_words(self._last) or f"{self._agent} met an error"
+            return _failed(_by_text(self._last), told, self._ended or {})
         if found := _BANNER.search(self._last):
             return Failed("rate_limit", one_line(found[0]))
         return Finished(self._last, self._turns)
@@ -327,7 +334,35 @@ class AcpReader:
         kind = _kind(fault, message, data)
         details = words(data.get("details")) or words(data.get("message"))
         told = f"{message}: {details}" if details and details not in message else message
-        return Failed(kind, ends.last_words(told) or f"{self._agent} told an error without a word")
+        return _failed(kind, ends.last_words(told) or f"{self._agent} told an error without a word", fault)
+
+
+def _failed(kind: Kind, message: str, event: Mapping[str, Any]) -> Failed:
+    """A failure that `event` told, with the end of the limit that it met, where its words name one."""
+    if kind not in ("usage_limit", "rate_limit"):
+        return Failed(kind, message)
+    at = amount(event.get("at"))
+    return Failed(kind, message, resets.told(message, time.time() if at is None else at))
+
+
+def _limited(outcome: Finished | Failed) -> list[Report]:
+    """The limit that was met, by the name that the CLI has for it where it is one of several."""
+    if not isinstance(outcome, Failed) or outcome.kind != "usage_limit":
+        return []
+    found = _ONE_OF_ITS_LIMITS.search(outcome.message)
+    name, model = _LIMITS.get(found[1], ("", "")) if found else ("", "")
+    return [Limited("rejected", outcome.resets_at, name, model=model)]
+
+
+_ONE_OF_ITS_LIMITS = re.compile(r"hit your (\S+) limit")
+
+_LIMITS: Mapping[str, tuple[str, str]] = {
+    "5-hour": ("five_hour", ""),
+    "weekly": ("seven_day", ""),
+    "Opus": ("seven_day_opus", "opus"),
+    "Sonnet": ("seven_day_sonnet", "sonnet"),
+}
+"""Limits by what Claude Code calls them to people: its own names for them, and whose model each is for."""
 
 
 def _asked(event: Mapping[str, Any]) -> list[Report]:
@@ -367,7 +402,8 @@ _ERRORS: dict[str, Kind] = {
 _TEXT: tuple[tuple[str, Kind], ...] = (
     (r"hit your (\S+ ){0,4}limit|usage limit|quota will reset after", "usage_limit"),
     (
-        r"\b401\b|[Uu]nauthorized|Invalid API key|Not logged in|[Aa]uthentication (required|failed)",
+        r"\b401\b|[Uu]nauthorized|(Invalid|Incorrect) API key|Not logged in"
+        r"|[Aa]uthentication (required|failed)",
         "auth_invalid",
     ),
     (r"Credit balance is too low|Quota exceeded|insufficient_quota", "billing_exhausted"),

@@ -30,7 +30,7 @@ from typing import Any
 # Behind all else: it must only be found, never get between Python and its own modules.
 sys.path.append(str(Path(__file__).resolve().parent.parent))
 
-from sow_executors import acp_choice, acp_offers, acp_rules, inbox
+from sow_executors import acp_agents, acp_choice, acp_offers, acp_rules, gemini_chats, inbox
 from sow_executors.acp_library import (
     AGENT_METHODS,
     CLIENT_METHODS,
@@ -62,7 +62,10 @@ class Failed(Exception):
 
     def __init__(self, step: str, message: str, code: int | str = "", data: object = None) -> None:
         super().__init__(message)
-        self.event = {"type": "failed", "step": step, "code": code, "message": message, "data": data}
+        self.event = {
+            "type": "failed", "step": step, "code": code, "message": message, "data": data,
+            "at": time.time(),
+        }  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +107,8 @@ class Bridge:
     _asked: int = 0
     _refused: list[str] = field(default_factory=list)
     """What was not allowed in this prompt, a line each."""
+    _silenced: bool = False
+    """Nothing came from the agent's model since something was not allowed."""
     _spared: int = SPARED
 
     def stop(self, number: int) -> None:
@@ -161,6 +166,10 @@ class Bridge:
         return 1
 
     async def _spawn(self) -> asyncio.subprocess.Process:
+        if self.options.resume and acp_agents.kind(self.options.command) == "gemini":
+            # Where that can't be done, the load tells what is lost.
+            with suppress(OSError):
+                gemini_chats.make_ready(self.options.resume, os.getcwd(), os.environ, time.time())
         try:
             return await asyncio.create_subprocess_exec(
                 *self.options.command,
@@ -245,18 +254,23 @@ class Bridge:
     async def _prompt(self, connection: Connection, text: str) -> None:
         self._tell(type="prompt")
         self._refused.clear()
+        self._silenced = False
         asked = {"sessionId": self._session, "prompt": [{"type": "text", "text": text}]}
         told = await self._request(connection, "session/prompt", AGENT_METHODS["session_prompt"], asked)
         usage = table(told.get("usage")) or _of_quota(table(told.get("_meta")))
         reason, refused = words(told.get("stopReason")), bool(self._refused)
-        if reason == "cancelled" and refused and not (self.prompts or self.over.is_set()) and self._spared:
+        # Some agents cancel their turn over a refusal, others end it as if their model had said all.
+        broke_off = refused and (reason == "cancelled" or (reason == "end_turn" and self._silenced))
+        if broke_off and not (self.prompts or self.over.is_set()) and self._spared:
             self._spared -= 1
             listed = "\n".join(f"- {line}" for line in self._refused)
             self.prompts.append(
                 f"You were not allowed:\n\n{listed}\n\nGo on without it, and report as before."
             )
         more = bool(self.prompts) and not self.over.is_set()
-        self._tell(type="ended", stop_reason=reason, usage=dict(usage), more=more, refused=refused)
+        self._tell(
+            type="ended", stop_reason=reason, usage=dict(usage), more=more, refused=refused, at=time.time()
+        )  # fmt: skip
 
     async def _cancel(self, connection: Connection, working: asyncio.Task[None]) -> None:
         """Tells the agent to end its turn, and gives it the time."""
@@ -295,6 +309,8 @@ class Bridge:
             return
         update = table(table(message.get("params")).get("update"))
         kind = update.get("sessionUpdate")
+        if kind in ("agent_message_chunk", "agent_thought_chunk", "tool_call"):
+            self._silenced = False
         if kind in ("tool_call", "tool_call_update"):
             call = words(update.get("toolCallId"))
             known = {key: value for key, value in update.items() if value is not None}
@@ -330,7 +346,7 @@ class Bridge:
                 return await self._ask_person(tool, call, options)
         if reason:
             choice = acp_choice.refused(options)
-            self._refused.append(f"{tool}: {what} ({reason})")
+            self._refuse(f"{tool}: {what} ({reason})")
             self._tell(type="denied", tool=tool, detail=what, reason=reason)
         return acp_choice.outcome(choice.option)
 
@@ -360,11 +376,11 @@ class Bridge:
             reason = answer.text if answer else f"nobody answered in {self.options.wait_seconds:g} s"
             self._tell(type="answered", id=name, text="")
             self._tell(type="denied", tool=tool, detail=what, reason=reason)
-            self._refused.append(f"{tool}: {what} ({reason})")
+            self._refuse(f"{tool}: {what} ({reason})")
             return acp_choice.outcome(acp_choice.refused(options).option)
         choice = acp_choice.chosen(answer.text, options)
         if not choice.allows:
-            self._refused.append(f"{tool}: {what} (a person said no)")
+            self._refuse(f"{tool}: {what} (a person said no)")
         if choice.words:
             self.prompts.append(
                 f"A person did not allow what you asked for ({question}), and says:\n\n{choice.words}"
@@ -392,6 +408,10 @@ class Bridge:
                 if choice and inbox.take(folder, asked.name):
                     return choice
         return None
+
+    def _refuse(self, line: str) -> None:
+        self._refused.append(line)
+        self._silenced = True
 
     async def _heard(self, asking: inbox.Asking) -> inbox.Answer | None:
         end = time.monotonic() + self.options.wait_seconds

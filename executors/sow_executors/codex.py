@@ -12,13 +12,12 @@ from __future__ import annotations
 import json
 import re
 import shlex
-import time
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from sow_executors import ends, settings
+from sow_executors import ends, resets, settings
 from sow_executors.base import (
     Command,
     Denied,
@@ -240,7 +239,8 @@ class CodexReader:
             return ends.failed("codex", exit_code, stderr)
         said = self._fault or _last_error(words(stderr))
         if kind := _by_text(said):
-            return Failed(kind, ends.last_words(said), _resets_at(said) if kind == "usage_limit" else None)
+            resets_at = resets.by_the_clock(said) if kind == "usage_limit" else None
+            return Failed(kind, ends.last_words(said), resets_at)
         return ends.failed("codex", exit_code, said)
 
     def _started(self, thread: str) -> list[Report]:
@@ -299,7 +299,7 @@ class CodexReader:
         told = ends.last_words(message) or "codex told an error without a word"
         if kind != "usage_limit":
             return [self._over(Failed(kind, told))]
-        resets_at = _resets_at(message)
+        resets_at = resets.by_the_clock(message)
         return [Limited("rejected", resets_at), self._over(Failed(kind, told, resets_at))]
 
     def _over(self, outcome: Finished | Failed) -> Finished | Failed:
@@ -384,13 +384,6 @@ _TEXT: tuple[tuple[str, Kind], ...] = (
 )
 """Signatures of failures, those first that are told along with another's words."""
 
-_RESET = re.compile(
-    r"try again at (?:(?P<month>[A-Z][a-z]{2}) (?P<day>\d{1,2})(?:st|nd|rd|th), (?P<year>\d{4}) )?"
-    r"(?P<hour>\d{1,2}):(?P<minute>\d\d) (?P<half>[AP]M)"
-)
-
-_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-
 
 def _by_text(text: str) -> Kind | None:
     # The address of a request may hold any word and number.
@@ -401,23 +394,3 @@ def _last_error(stderr: str) -> str:
     """The line that says why, among lines of a log; all of it where there is none."""
     errors = [line for line in stderr.splitlines() if line.lower().startswith("error:")]
     return errors[-1] if errors else stderr
-
-
-def _resets_at(message: str) -> float | None:
-    """When a usage limit ends, in seconds since the epoch: told in local time, without seconds.
-
-    A time without a date is one of today.
-    """
-    found = _RESET.search(message)
-    if found is None or (found["month"] and found["month"] not in _MONTHS):
-        return None
-    today = time.localtime()
-    year, month, day = today.tm_year, today.tm_mon, today.tm_mday
-    if found["month"]:
-        year, month, day = int(found["year"]), _MONTHS.index(found["month"]) + 1, int(found["day"])
-    hour = int(found["hour"]) % 12 + (12 if found["half"] == "PM" else 0)
-    try:
-        # To the end of that minute: an earlier start would only be refused again.
-        return time.mktime((year, month, day, hour, int(found["minute"]) + 1, 0, 0, 0, -1))
-    except (OverflowError, ValueError):
-        return None

@@ -65,6 +65,15 @@ class NamesAccount(Protocol):
 
 
 @runtime_checkable
+class RunsAnother(Protocol):
+    """It may run the CLI of another executor: then the account of that one is its own."""
+
+    def behind(self, settings: Mapping[str, object]) -> str:
+        """The type of the executor whose CLI it runs under these settings; empty where none is known."""
+        ...
+
+
+@runtime_checkable
 class CountsOn(Protocol):
     """Its CLI tells what a whole session has used, where a reader owes what its attempt has added."""
 

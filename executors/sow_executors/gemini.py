@@ -11,11 +11,11 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sow_executors import ends, settings
+from sow_executors import ends, resets, settings
 from sow_executors.base import (
     Command,
     Denied,
@@ -274,7 +274,7 @@ class GeminiReader:
         message = ends.last_words(words(error.get("message")) or _BRACKETS.sub(r"\1", told))
         status = count(error.get("code")) or _STATUS_OF.get(exit_code or 0, 0)
         kind = _by_text(told) or _STATUS.get(status) or _CODE.get(exit_code or 0) or "unknown"
-        wait = _wait(told)
+        wait = resets.after(told)
         if kind == "rate_limit" and wait is not None and wait > _LONG_SECONDS:
             kind = "usage_limit"
         resets_at = None
@@ -314,29 +314,6 @@ _BRACKETS = re.compile(r"\A\[API Error: (.*)\]", re.DOTALL)
 
 _LONG_SECONDS = 300
 """A wait that Gemini does not wait out itself: a quota's, not a burst's."""
-
-_WAITS = (
-    r"reset after ((?:\d+[hms])+)",
-    r"[Ss]uggested retry after ([\d.]+s)",
-    r"[Pp]lease retry in ((?:[\d.]+[hms])+)",
-    r'"retryDelay":\s*"([\d.]+s)"',
-)
-
-_UNITS = {"h": 3600, "m": 60, "s": 1}
-
-
-def _wait(told: str) -> float | None:
-    """How long to wait, in seconds, where the words tell it."""
-    for pattern in _WAITS:
-        if found := re.search(pattern, told):
-            return sum(_parts(found[1]))
-    return None
-
-
-def _parts(span: str) -> Iterator[float]:
-    """The seconds of `3h12m5s`, part by part."""
-    for number, unit in re.findall(r"(\d{1,9}(?:\.\d{1,9})?)([hms])", span):
-        yield float(number) * _UNITS[unit]
 
 
 def _plus(timestamp: str, wait: float) -> float | None:

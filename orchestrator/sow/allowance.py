@@ -23,7 +23,7 @@ from sow.pool import Hold, Met, Pool, Try, Warned, mark_of
 from sow.recovery.policy import NO_RESET_KNOWN
 from sow.runner import environment
 from sow.task import PENDING, Task
-from sow_executors import base, extras
+from sow_executors import base, catalog, extras
 
 if TYPE_CHECKING:
     from sow.clock import Clock
@@ -62,10 +62,9 @@ class Allowance:
             patterns = (*executor.environment, *self.passed)
             env = environment.build(self.environment, patterns, {})
             try:
-                whose = _whose(executor, choice, env)
+                self._known[choice.name] = fingerprint(*_whose(executor, choice, env))
             except base.BadSettings as fault:
                 raise bad_settings(choice.name, fault) from fault
-            self._known[choice.name] = fingerprint(choice.type, whose)
         return self._known[choice.name]
 
     def hold(self, task: Task, choice: ExecutorChoice) -> Hold | None:
@@ -175,13 +174,21 @@ class Allowance:
             logs.warning("limit not noted", executor=choice.name, why=str(fault))
 
 
-def _whose(executor: base.Executor, choice: ExecutorChoice, env: Mapping[str, str]) -> tuple[str, ...]:
-    """What decides whose account an executor works on; it may hold secrets."""
+def _whose(
+    executor: base.Executor, choice: ExecutorChoice, env: Mapping[str, str]
+) -> tuple[str, tuple[str, ...]]:
+    """What decides whose account an executor works on: its type, and words that may be secrets."""
+    kind, given = choice.type, choice.settings
+    if isinstance(executor, extras.RunsAnother) and (behind := executor.behind(given)):
+        # Of its settings, none is one of the other's.
+        executor, kind, given = catalog.get(behind), behind, {}
     if isinstance(executor, extras.NamesAccount):
-        return executor.account(choice.settings, env)
+        return kind, executor.account(given, env)
     home = env.get("HOME") or os.path.expanduser("~")
     own = environment.build(env, executor.environment, {}).keys() - environment.build(env, (), {}).keys()
-    return (home, *executor.program(choice.settings)[:1], *(f"{name}={env[name]}" for name in sorted(own)))
+    # A CLI that is known is the same one wherever its program lies.
+    program = () if isinstance(executor, extras.Examined) else executor.program(given)[:1]
+    return kind, (home, *program, *(f"{name}={env[name]}" for name in sorted(own)))
 
 
 def waits_for_limit(task: Task) -> bool:

@@ -17,6 +17,7 @@ from tests.cli.person import at_terminal
 from tests.doctor.parts import CLAUDE, LOGGED_OUT, program
 
 from sow import process
+from sow.contract import leftovers
 
 MINE = """agents:
   executors:
@@ -123,7 +124,7 @@ def test_what_does_not_hold_is_named_and_what_it_printed_is_kept_at_a_word(who: 
     said = who.sow("executor", "check", "claude-code", "--yes", "--keep", "-q")
     assert said.code == 1
     assert "start          does not hold  unknown: claude ended with exit code 9" in said.out
-    assert said.out.endswith("\n1 holds, 2 do not hold, 2 not told, 9 left out\n")
+    assert said.out.endswith("\n1 holds, 2 do not hold, 2 not told, 10 left out\n")
     assert "executor claude-code (claude 2.1.329): start, result: not as sow counts on" in said.err
     (kept,) = (who.folder.parent / "scratch").glob("sow-check-*/attempts/check-first-*")
     assert (kept / "exit").read_text() == "9\n"
@@ -148,6 +149,35 @@ def test_an_interrupted_check_leaves_neither_a_process_nor_a_folder(who: Person,
         started.communicate()
     assert [mark for mark in marks if process.marked(mark)] == []
     assert list((who.folder.parent / "scratch").iterdir()) == []
+
+
+def test_what_a_killed_check_left_is_ended_and_removed_by_the_next_one_and_nothing_else(who: Person) -> None:
+    scratch = who.folder.parent / "scratch"
+    kept, other = scratch / "sow-check-kept", scratch / "sow-check-running"
+    leftovers.hold(str(kept))
+    leftovers.let_go(str(kept))
+    leftovers.hold(str(other))
+    program(who.folder.parent / "bin", "claude", HANGS)
+    started = subprocess.Popen(
+        [sys.executable, "-m", "sow", "executor", "check", "claude-code", "--yes"],
+        cwd=who.folder, env=who.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        deadline = time.monotonic() + 30
+        while not (marks := _marks_below(who)):
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+    finally:
+        started.kill()
+        started.wait(30)
+    assert [mark for mark in marks if process.marked(mark)] == marks
+    assert "a check of an executor was killed; its agent may still run" in who.sow("doctor").out
+    who.settings("agents: {executors: {played: {type: script}}}")
+    said = who.sow("executor", "check", "played")
+    assert said.code == 0
+    assert f"removed what a check left that was killed: {scratch}/sow-check-" in said.err
+    assert [mark for mark in marks if process.marked(mark)] == []
+    assert sorted(scratch.iterdir()) == [kept, other]
 
 
 def _marks_below(who: Person) -> list[str]:

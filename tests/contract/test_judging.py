@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import string
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -10,7 +11,7 @@ import pytest
 
 from sow.contract.heard import Heard, Seen
 from sow.contract.judging import ROWS, Record, Row, rows
-from sow.contract.plan import Name
+from sow.contract.plan import Name, unlike
 from sow.runner.attempt import Exit
 from sow_executors.base import Denied, Failed, Finished, Returned, Said, Spent, Started, Used
 
@@ -31,6 +32,7 @@ GOOD: dict[Name, Heard] = {
     "stop": Heard("stop", Failed("interrupted", "ended"), (Started(ID),), ID, Exit(signal=15), cut="told",
                   seconds=0.3, seen=Seen(SAID, (), 1)),
     "after": Heard("after", Finished(WORD), (Started(ID),), ID, ENDED, 0.2, seen=Seen(SAID, (), 1)),
+    "lost": Heard("lost", Failed("session_not_found", "no such session"), session="s-2", seen=Seen()),
     "login": Heard("login", Failed("auth_invalid", "no"), seen=Seen(requests=1)),
     "limit": Heard("limit", Failed("usage_limit", "wait", RESET), seen=Seen(requests=1)),
 }  # fmt: skip
@@ -51,7 +53,7 @@ def online(record: Record) -> Record:
     heard: Mapping[Name, Heard] = {
         name: replace(each, seen=None)
         for name, each in record.heard.items()
-        if name not in ("login", "limit")
+        if name not in ("lost", "login", "limit")
     }
     return replace(record, heard=heard)
 
@@ -63,7 +65,7 @@ def test_of_a_good_one_all_holds() -> None:
 def test_without_a_model_of_ours_what_only_it_can_tell_is_left_out() -> None:
     found = {row.what: row.holds for row in rows(online(RECORD))}
     left_out = {what for what, holds in found.items() if holds == "left out"}
-    assert left_out == {"differences", "refused login", "usage limit", "limit's end"}
+    assert left_out == {"differences", "no session", "refused login", "usage limit", "limit's end"}
     assert set(found.values()) == {"holds", "left out"}
 
 
@@ -93,6 +95,8 @@ BROKEN = Failed("unknown", "broken")
         ("resume", but("tool", reports=(Started("new"),)), "fails", "told was new"),
         ("resume", but("tool", seen=Seen(("Run it.",), (MARK,), 2)), "fails", "not sent"),
         ("resume", online(but("tool", ending=Finished("which word?"))), "fails", "which word?"),
+        ("no session", but("lost", ending=Finished("Hello.")), "fails", "another one"),
+        ("no session", but("lost", ending=BROKEN), "fails", "unknown: broken"),
         ("tool", but("tool", reports=()), "untold", "it ran, and is not told"),
         ("tool", but("tool", reports=(), seen=Seen(SAID, (), 1)), "fails", "was not run"),
         ("tool", but("tool", seen=Seen(SAID, (), 1)), "fails", "was not sent what it printed"),
@@ -141,3 +145,16 @@ def test_without_sessions_nothing_is_resumed() -> None:
     heard: dict[Name, Heard] = {name: each for name, each in GOOD.items() if name != "after"}
     record = replace(RECORD, ids="none", heard=heard)
     assert [judged(what, record).holds for what in ("session id", "resume", "goes on")] == ["left out"] * 3
+
+
+@pytest.mark.parametrize(
+    "session", ["5f9d2c34-7b1e-4c7d-8e2a-90a1b2c3d4e9", "ses_213a9467e001bBKHObObMJfUzZ", "s", "-"]
+)
+def test_an_id_that_is_none_has_the_form_of_one(session: str) -> None:
+    other = unlike(session)
+    assert other != session or session == "-"
+    assert len(other) == len(session)
+    assert [one.isdigit() for one in other] == [one.isdigit() for one in session]
+    assert all(
+        one in string.hexdigits for one, two in zip(other, session, strict=True) if two in string.hexdigits
+    )

@@ -85,6 +85,10 @@ def choice(kind: str, **settings: object) -> ExecutorChoice:
     return ExecutorChoice(f"{kind}-{len(settings)}", kind, settings)
 
 
+def over_acp(command: str, *environment: str) -> ExecutorChoice:
+    return choice("acp", command=command.split(), environment=list(environment))
+
+
 def allowance(
     folder: Path, env: Mapping[str, str] | None = None, *, hold_at: float | None = None
 ) -> Allowance:
@@ -101,6 +105,17 @@ def allowance(
         pytest.param(choice("claude"), choice("claude"), {"MAX_THINKING_TOKENS": "9"}, id="no matter whose"),
         pytest.param(choice("codex"), choice("codex", model="x"), {"LANG": "C"}, id="codex, another model"),
         pytest.param(choice("script", script="a"), choice("script", script="b", model="m"), {}, id="scripts"),
+        pytest.param(choice("gemini"), choice("gemini", program="/opt/gemini"), {}, id="another program"),
+        pytest.param(choice("claude"), over_acp("claude-agent-acp"), {}, id="claude over ACP"),
+        pytest.param(choice("codex"), over_acp("npx @x/codex-acp@2"), {}, id="codex over ACP"),
+        pytest.param(choice("gemini"), over_acp("/opt/bin/gemini --acp"), {}, id="gemini over ACP"),
+        pytest.param(choice("opencode"), over_acp("opencode acp"), {}, id="opencode over ACP"),
+        pytest.param(
+            choice("claude"),
+            over_acp("claude-agent-acp"),
+            {"ANTHROPIC_API_KEY": "k"},
+            id="a key that an agent does not see",
+        ),
     ],
 )
 def test_one_account(tmp_path: Path, one: ExecutorChoice, other: ExecutorChoice, env: dict[str, str]) -> None:
@@ -118,6 +133,13 @@ def test_one_account(tmp_path: Path, one: ExecutorChoice, other: ExecutorChoice,
         pytest.param(choice("codex"), choice("codex"), {"CODEX_HOME": "/elsewhere"}, id="codex, a folder"),
         pytest.param(choice("gemini"), choice("gemini"), {"GEMINI_API_KEY": "k"}, id="gemini, a key"),
         pytest.param(choice("gemini"), choice("gemini"), {"HOME": "/home/bob"}, id="gemini, a home"),
+        pytest.param(over_acp("mine"), over_acp("others"), {}, id="two agents that nobody knows"),
+        pytest.param(
+            over_acp("claude-agent-acp", "ANTHROPIC_*"),
+            over_acp("claude-agent-acp", "ANTHROPIC_*"),
+            {"ANTHROPIC_API_KEY": "k"},
+            id="a key that an agent sees",
+        ),
     ],
 )
 def test_two_accounts(

@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -25,6 +26,7 @@ from sow_executors.base import (
     Failed,
     Finished,
     Kind,
+    Limited,
     Report,
     Returned,
     Said,
@@ -35,6 +37,7 @@ from sow_executors.base import (
 from sow_executors.extras import CountsOn
 
 CANDIDATE = next(candidate for candidate in CANDIDATES if candidate.name == "acp")
+AT = datetime(2026, 11, 21, 23, 49, tzinfo=UTC).timestamp()
 SESSION = line(type="session", session_id=ID, agent="fake", version="1", model="big")
 
 
@@ -307,6 +310,34 @@ def test_a_turn_that_did_not_come_to_its_end_says_why(last: str, kind: Kind) -> 
     assert isinstance(end, Failed)
     assert end.kind == kind
     assert end.message
+
+
+@pytest.mark.parametrize(
+    ("message", "limit"),
+    [
+        ("You've hit your 5-hour limit · resets 2:18am (UTC)", Limited("rejected", AT + 9000, "five_hour")),
+        (
+            "You've hit your Opus limit · resets 2:18am (UTC)",
+            Limited("rejected", AT + 9000, "seven_day_opus", model="opus"),
+        ),
+        ("Your quota will reset after 9000s.", Limited("rejected", AT + 9000)),
+        ("You've hit your usage limit.", Limited("rejected")),
+    ],
+)
+def test_a_limit_is_told_with_its_end_by_the_time_at_which_the_agent_said_so(
+    message: str, limit: Limited
+) -> None:
+    reports, end = outcome(
+        SESSION, line(type="failed", step="session/prompt", message=message, at=AT), code=1
+    )
+    assert isinstance(end, Failed)
+    assert (end.kind, end.resets_at) == ("usage_limit", limit.resets_at)
+    assert limit in reports
+
+
+def test_the_end_of_a_short_limit_is_told_too() -> None:
+    _, end = outcome(SESSION, line(type="failed", message="429: Please retry in 12s", at=AT), code=1)
+    assert end == Failed("rate_limit", "429: Please retry in 12s", AT + 12)
 
 
 def test_an_error_behind_the_last_words_is_an_error() -> None:

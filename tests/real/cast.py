@@ -52,7 +52,6 @@ OPENCODE = Cli(
     "opencode",
     env_for_opencode,
     {"model": opencode.MODEL},
-    unknown="ses_213a9467e001bBKHObObMJfUci",
 )
 
 

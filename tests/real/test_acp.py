@@ -1,4 +1,4 @@
-"""Real agents over the Agent Client Protocol, under the whole orchestrator: Claude Code and Codex."""
+"""Real agents over the Agent Client Protocol, under the whole orchestrator."""
 
 from __future__ import annotations
 
@@ -19,6 +19,8 @@ from tests.model_server import (
     cli_binary,
     env_for_claude,
     env_for_codex,
+    env_for_gemini,
+    env_for_opencode,
     overloaded,
 )
 from tests.real.parts import WAITS, Bench, bench_in, until
@@ -28,19 +30,46 @@ pytestmark = [pytest.mark.real_cli, pytest.mark.slow]
 HAND_IN = bash("sow task set status needs_review")
 DONE = Text("It is done.")
 
+ENVIRONMENTS = {
+    "claude": env_for_claude,
+    "codex": env_for_codex,
+    "gemini": env_for_gemini,
+    "opencode": env_for_opencode,
+}
+
+COMMANDS = {
+    "claude": ["claude-agent-acp"],
+    "codex": ["codex-acp"],
+    "gemini": ["gemini", "--acp"],
+    "opencode": ["opencode", "acp"],
+}
+
+PATTERNS = {
+    "claude": ["ANTHROPIC_*", "CLAUDE_*", "DISABLE_*", "IS_SANDBOX"],
+    "codex": ["CODEX_*", "OPENAI_*"],
+    "gemini": ["GEMINI_*", "GOOGLE_*"],
+    "opencode": ["OPENCODE_*"],
+}
+
+OWN: dict[str, dict[str, str]] = {
+    # What it asks about is said in its own configuration.
+    "opencode": {"OPENCODE_PERMISSION": json.dumps({"bash": "ask"})},
+}
+
 
 class Agent:
     """One real agent on a bench; each process of it meets the script that was set last."""
 
-    def __init__(self, bench: Bench, server: ModelServer, name: str) -> None:
+    def __init__(self, bench: Bench, server: ModelServer, name: str, permissions: str = "ask") -> None:
         self.bench, self.server, self.name = bench, server, name
         self.runs = 0
         self.outside = bench.folder / "outside.txt"
-        program = cli_binary(f"{name}-agent-acp" if name == "claude" else f"{name}-acp")
-        own = cli_binary(name)
-        patterns = ["ANTHROPIC_*", "CLAUDE_*", "DISABLE_*", "IS_SANDBOX", "CODEX_*", "OPENAI_*"]
-        bench.env |= {"CLAUDE_CODE_EXECUTABLE": str(own)} if name == "claude" else {"CODEX_PATH": str(own)}
-        settings = {"command": [str(program)], "permissions": "ask", "environment": patterns}
+        program, *words = COMMANDS[name]
+        own = {"claude": "CLAUDE_CODE_EXECUTABLE", "codex": "CODEX_PATH"}
+        # Before the adapter, so that the test is skipped for the CLI that is not there.
+        bench.env |= {own[name]: str(cli_binary(name))} if name in own else OWN.get(name, {})
+        command = [str(cli_binary(program)), *words]
+        settings = {"command": command, "permissions": permissions, "environment": PATTERNS[name]}
         bench.settle_in({"type": "acp", "settings": settings})
 
     def script(self, *replies: Reply) -> None:
@@ -49,8 +78,7 @@ class Agent:
     def plays(self, scenario: Scenario) -> None:
         self.runs += 1
         url = self.server.scenario(f"run-{self.runs}", scenario)
-        env = env_for_claude if self.name == "claude" else env_for_codex
-        self.bench.env |= env(self.bench.home, url)
+        self.bench.env |= ENVIRONMENTS[self.name](self.bench.home, url)
 
     def run(self, *replies: Reply) -> str:
         self.script(*replies)
@@ -60,7 +88,7 @@ class Agent:
     def touch(self) -> Reply:
         """A call that the agent asks its client about."""
         command = f"touch {self.outside}"
-        if self.name == "claude":
+        if self.name != "codex":
             return bash(command)
         given = {"cmd": command, "login": False, "justification": "it is needed"}
         return Call("exec_command", {**given, "sandbox_permissions": "require_escalated"})
@@ -70,6 +98,29 @@ class Agent:
 def agent(request: pytest.FixtureRequest, tmp_path: Path, model_server: ModelServer) -> Iterator[Agent]:
     with bench_in(tmp_path) as bench:
         yield Agent(bench, model_server, request.param)
+
+
+@pytest.mark.parametrize("name", ["gemini", "opencode"])
+def test_by_the_rules_sow_runs_the_rest_is_refused_and_the_session_goes_on(
+    name: str, tmp_path: Path, model_server: ModelServer
+) -> None:
+    """In one go, for these take seconds to begin."""
+    with bench_in(tmp_path) as bench:
+        agent = Agent(bench, model_server, name, "rules")
+        agent.run(bash("sow agent log begun"), agent.touch, HAND_IN, DONE)
+        assert not agent.outside.exists()
+        assert bench.task()["status"] == "needs_review"
+        assert [event["detail"] for event in bench.events("tool.denied")] == [f"touch {agent.outside}"]
+        # At once, in the very minute in which the session began; Gemini lost it then, or with the next one.
+        rounds = ("Do it better.", "And better still.") if name == "gemini" else ("Do it better.",)
+        for words in rounds:
+            bench.sow("task", "feedback", "010", words)
+            agent.run(HAND_IN, DONE)
+            (first, *_) = agent.server.seen(f"run-{agent.runs}")
+            assert words in "\n".join(first.said("user"))
+            assert "It is done." in first.said("assistant")
+        assert [each["action"] for each in bench.attempts()] == ["spawn", *["resume"] * len(rounds)]
+        assert len({each["session_id"] for each in bench.attempts()}) == 1
 
 
 def last_total(bench: Bench, attempt: str) -> float:

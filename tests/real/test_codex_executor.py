@@ -12,8 +12,6 @@ from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
-import pexpect
-import pyte
 import pytest
 from tests.model_server import (
     Call,
@@ -217,35 +215,6 @@ def test_a_thread_killed_in_mid_tool_goes_on(desk: Desk) -> None:
     assert ended.end == Finished("Going on.", 1)
     (seen,) = desk.seen()
     assert any("Build it." in text for text in seen.said("user"))
-
-
-def test_a_person_opens_the_same_thread_on_a_terminal_without_a_question_of_trust(desk: Desk) -> None:
-    desk.spawn(Text("The parser is written."))
-    command = Codex().attach(desk.turn())
-    env = {
-        **desk.env(command, desk.script([Text("Never said.")])),
-        "TERM": "xterm-256color",
-        "LANG": "C.UTF-8",
-    }
-    program, *words = command.argv
-    screen = pyte.Screen(120, 40)
-    shown = pyte.Stream(screen)
-    with pexpect.spawn(
-        program, words, cwd=command.folder, env=env, encoding="utf-8", dimensions=(40, 120)
-    ) as terminal:
-        # It asks the terminal where its cursor is before it shows anything.
-        terminal.expect_exact("\x1b[6n", timeout=30)
-        terminal.send("\x1b[1;1R")
-
-        def is_open() -> bool:
-            shown.feed(terminal.read_nonblocking(65536, 30))
-            return any("The parser is written." in line for line in screen.display)
-
-        until(is_open)
-        assert not any("Trust this folder" in line for line in screen.display)
-        terminal.kill(signal.SIGTERM)
-        terminal.expect(pexpect.EOF, timeout=30)
-    assert "trust_level" not in (desk.home / ".codex" / "config.toml").read_text()
 
 
 def test_its_version_and_login_are_told_without_a_call_of_the_model(desk: Desk) -> None:

@@ -5,16 +5,19 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import pexpect
+import pyte
 import pytest
 from tests.model_server import Hang, ModelServer, Text, bash, unauthorized, usage_limited
 from tests.real.cast import CODEX
-from tests.real.parts import INTERRUPTED, WAITS, bench_in, until
+from tests.real.parts import BUSY, INTERRUPTED, WAITS, bench_in, until
 from tests.real.stage import DONE, HAND_IN, Stage, told
 
 from sow import process
@@ -207,3 +210,45 @@ def identity(attempt: dict[str, Any]) -> process.Identity:
     return process.Identity(
         boot_id=attempt["boot_id"], pid=attempt["pid"], start_ticks=attempt["start_ticks"]
     )
+
+
+def test_a_person_types_a_turn_on_a_terminal_and_the_agent_goes_on_in_that_thread(stage: Stage) -> None:
+    bench = stage.bench
+    stage.run(bash('sow task ask "Which greeting?"'), Text("The parser is written."))
+    session = bench.task()["session_id"]
+    typed = stage.script([Text("I heard of the moon.")])
+    env = {**bench.env, "TERM": "xterm-256color", "LANG": "C.UTF-8"}
+    words = ["-m", "sow", "agent", "attach", "010"]
+    screen = pyte.Screen(120, 40)
+    shown = pyte.Stream(screen)
+    with pexpect.spawn(
+        sys.executable, words, cwd=str(bench.repo), env=env, encoding="utf-8", dimensions=(40, 120)
+    ) as terminal:
+
+        def shows(text: str) -> bool:
+            shown.feed(terminal.read_nonblocking(65536, 30))
+            return any(text in line for line in screen.display)
+
+        # It asks the terminal where its cursor is before it shows anything.
+        terminal.expect_exact("\x1b[6n", timeout=60)
+        terminal.send("\x1b[1;1R")
+        until(lambda: shows("The parser is written."))
+        assert not any("Trust this folder" in line for line in screen.display)
+        terminal.send("Think of the moon.")
+        until(lambda: shows("Think of the moon."))
+        terminal.send("\r")
+        until(lambda: shows("I heard of the moon."))
+        bench.sow("agent", "resume", "010", "Go on.", code=BUSY)
+        terminal.send("\x03")
+        terminal.expect_exact("Back from the session of task 010, which is paused.", timeout=60)
+        terminal.expect(pexpect.EOF, timeout=30)
+    assert "trust_level" not in (bench.home / ".codex" / "config.toml").read_text()
+    (seen,) = stage.server.seen(typed)
+    assert seen.session == session
+
+    bench.sow("task", "answer", "010", "Take good day")
+    first, *_ = stage.run(HAND_IN, DONE)
+    assert first.session == session
+    assert "Think of the moon." in told(first)
+    assert "I heard of the moon." in first.said("assistant")
+    assert [each["action"] for each in bench.attempts()] == ["spawn", "attach", "resume"]

@@ -1,6 +1,6 @@
 """The real Gemini CLI and the real opencode, run as their executors say, against a scripted model.
 
-How a refused login and a used-up quota are told: `test_executor_check`.
+How a refused login, a used-up quota and a session that is none are told: `test_executor_check`.
 """
 
 from __future__ import annotations
@@ -119,13 +119,6 @@ def test_a_model_that_the_settings_made_up_is_told_in_words(desk: Desk) -> None:
     ended = desk.spawn(Text("Never said."), model="mock/nope")
     assert ended.kind == "model_not_found"
     assert "mock/nope" in ended.end.message  # type: ignore[union-attr]
-
-
-@both
-def test_a_session_that_nobody_knows_is_told_by_name(desk: Desk) -> None:
-    desk.session = desk.cli.unknown
-    assert desk.resume(Text("Never said.")).kind == "session_not_found"
-    assert desk.seen() == []
 
 
 @gemini

@@ -6,19 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import PurePath
 
+from sow_executors.acp_agents import kind
 from sow_executors.extras import Offline
 from sow_executors.model_server import claude, codex, gemini, opencode
 
-_KINDS = {
-    "claude-agent-acp": "claude",
-    "claude-code-acp": "claude",
-    "codex-acp": "codex",
-    "gemini": "gemini",
-    "opencode": "opencode",
-}
-"""Names in the path of an agent's program, and the CLI behind it."""
-
-_WORDLESS = {"limit's end": "its protocol has no place for it"}
+_LAST_STEP = "it tells what its last step used alone"
 
 _FETCHING = frozenset({"npx", "bunx", "pnpx", "uvx", "npm", "bun", "pnpm", "yarn"})
 """Programs that may first load what they run."""
@@ -28,23 +20,17 @@ def offline(command: Sequence[str], settings: Mapping[str, object], home: str, u
     """The agent that `command` runs with `url` for its model; None for one that is not known."""
     # A model of the user's is none of the server's, and the agent would refuse its name.
     own = {key: value for key, value in settings.items() if key not in ("model", "auth")}
-    match _kind(command):
+    # What has to be loaded first, no model of ours can be played for.
+    match "" if PurePath(command[0]).name in _FETCHING else kind(command):
         case "claude":
             found = claude.offline(own, home, url)
-            return replace(found, passed=("CLAUDE_CODE_EXECUTABLE",), unseen=_WORDLESS)
+            return replace(found, passed=("CLAUDE_CODE_EXECUTABLE",))
         case "codex":
             found = codex.offline(own, home, url)
-            return replace(found, passed=("CODEX_PATH",), unseen=_WORDLESS)
+            return replace(found, passed=("CODEX_PATH",))
         case "gemini":
-            return replace(gemini.offline(own, home, url), settings=own, unseen=_WORDLESS)
+            return replace(gemini.offline(own, home, url), settings=own)
         case "opencode":
-            return replace(opencode.offline(own, home, url), settings=own)
+            found = opencode.offline(own, home, url)
+            return replace(found, settings=own, unseen={**found.unseen, "differences": _LAST_STEP})
     return None
-
-
-def _kind(command: Sequence[str]) -> str:
-    """The CLI behind an agent, by the first name in its command that tells it; empty for none."""
-    if PurePath(command[0]).name in _FETCHING:
-        return ""
-    names = (name for word in command for name in PurePath(word).parts)
-    return next((_KINDS[name] for name in names if name in _KINDS), "")

@@ -25,6 +25,7 @@ def offline(settings: Mapping[str, object], home: str, url: str) -> Offline:
         "TMPDIR": home,  # of each error of the API it leaves a report there
         "GOOGLE_GEMINI_BASE_URL": url,
         "GEMINI_API_KEY": "no-real-key",
+        "GEMINI_MODEL": MODEL,  # over ACP there is no option for it
         "GEMINI_CLI_NO_RELAUNCH": "true",  # half the time of a start; a second process gains it memory alone
     }
     return Offline(env, {f"{home}/.gemini/settings.json": json.dumps(own)}, {"model": MODEL, **settings})

@@ -96,7 +96,7 @@ def check(settings: dict[str, Any], name: str, offline: bool, yes: bool, keep: b
     Example:  sow executor check claude-code --offline
               sow executor check codex --yes
     """
-    from sow.contract import checking
+    from sow.contract import checking, leftovers
     from sow.doctor import executors
 
     logs.set_up(verbose=settings["verbose"])
@@ -108,6 +108,8 @@ def check(settings: dict[str, Any], name: str, offline: bool, yes: bool, keep: b
     seen = _there(seen, name, calls=not made.is_free)
     if not made.is_free:
         _ask(settings, seen, made, yes=yes, as_json=as_json)
+    for left in leftovers.clear():
+        aside(settings, f"removed what a check left that was killed: {left}")
     checked = checking.taken(
         made,
         scene.environment,

@@ -4,5 +4,6 @@ plan       what the agent is asked, turn by turn, and what the model server answ
 bench      a scratch folder in which the turns are taken, by the executor and the runner of every other turn
 heard      what was heard of one turn
 judging    what holds, by what was heard: pure
+leftovers  what a check that was killed left behind
 checking   all of it, in order
 """

@@ -24,7 +24,7 @@ from types import FrameType
 
 from sow import process
 from sow.config import ExecutorChoice, command_of
-from sow.contract import plan
+from sow.contract import leftovers, plan
 from sow.contract.heard import Cut, Heard, Seen
 from sow.contract.plan import Part
 from sow.git import commits
@@ -80,6 +80,8 @@ class Bench:
         offline = self._offline(part)
         env = self._environment(offline)
         session = self.session if part.resumes else self._new_session()
+        if part.name == "lost" and session:
+            session = plan.unlike(session)
         if part.resumes and session and self._is_lost(session, env):
             gone = base.Failed("session_not_found", f"its own store has no session {session}")
             return Heard(part.name, gone, session=session)
@@ -95,7 +97,7 @@ class Bench:
             with _undisturbed():
                 runner.sweep(attempt)
         heard = replace(heard, session=session, seen=self._seen(part))
-        if part.name not in plan.REFUSED:
+        if part.name not in plan.REFUSED and part.name != "lost":
             self._keep(heard)
         return heard
 
@@ -187,8 +189,9 @@ def laid(*, keep: bool = False) -> Iterator[str]:
     `keep`: it stays, for a person to look at.
     """
     with _interrupted_by_all():
-        folder = tempfile.mkdtemp(prefix="sow-check-")
+        folder = tempfile.mkdtemp(prefix=leftovers.PREFIX)
         try:
+            leftovers.hold(folder)
             for name in ("tree", "home", "attempts"):
                 os.mkdir(f"{folder}/{name}", 0o700)
             git = Git(f"{folder}/tree")
@@ -197,7 +200,9 @@ def laid(*, keep: bool = False) -> Iterator[str]:
             yield folder
         finally:
             with _undisturbed():
-                if not keep:
+                if keep:
+                    leftovers.let_go(folder)
+                else:
                     shutil.rmtree(folder, ignore_errors=True)
 
 

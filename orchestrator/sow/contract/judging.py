@@ -73,7 +73,7 @@ def _why_missing(record: Record, name: Name) -> str:
     first = record.heard.get("first")
     if first is None or not isinstance(first.ending, Finished):
         return "the first turn did not come to its end"
-    if name in ("login", "limit"):
+    if name in ("login", "limit") or (name == "lost" and record.ids != "none"):
         return "only where sow plays the model: --offline"
     if record.ids == "none":
         return "it keeps no sessions: each turn is a conversation of its own"
@@ -161,6 +161,15 @@ def _gone_on(record: Record, heard: Heard) -> tuple[Holds, str]:
         knew = any(record.word in text for text in heard.seen.said)
         return _holds(knew), f"the model was {'sent' if knew else 'not sent'} what was said before"
     return _answered(record, heard)
+
+
+def _lost(record: Record) -> tuple[Holds, str]:
+    """Whether a session that there is not is told as that: then sow begins a new one, with a hand-over."""
+    ending = record.heard["lost"].ending
+    if isinstance(ending, Finished):
+        said = one_line(ending.text, 80) or "without a word"
+        return "fails", f"it began another one, and told a success: {said}"
+    return _holds(ending.kind == "session_not_found"), _failure(ending)
 
 
 def _tool(record: Record) -> tuple[Holds, str]:
@@ -321,6 +330,7 @@ ROWS: Mapping[str, tuple[tuple[Name, ...], Judge]] = {
     "price": (("first", "tool"), _price),
     "stop": (("stop",), _stop),
     "goes on": (("after",), _goes_on),
+    "no session": (("lost",), _lost),
     "refused login": (("login",), _login),
     "usage limit": (("limit",), _limit),
     "limit's end": (("limit",), _reset),

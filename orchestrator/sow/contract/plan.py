@@ -22,7 +22,7 @@ from sow_executors.model_server.replies import (
     usage_limited,
 )
 
-Name = Literal["first", "tool", "stop", "after", "login", "limit"]
+Name = Literal["first", "tool", "stop", "after", "lost", "login", "limit"]
 
 SLEEPS = 97
 """Seconds that the tool of the turn to be stopped takes if nobody stops it."""
@@ -49,7 +49,7 @@ class Part:
     prompt: str
     replies: tuple[Reply, ...]
     resumes: bool = False
-    """Whether it goes on in the session of the first."""
+    """Whether it goes on in the session of the first; `lost`, in one of such an id that is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,12 +106,27 @@ def made(*, offline: bool, remembers: bool, resets_at: int) -> Plan:
                 resumes=True,
             )
         )
+    if offline and remembers:
+        lost = "it is to go on in a session that it never had"
+        parts.append(Part("lost", lost, "Say hello.", (Text("Hello."),), resumes=True))
     if offline:
         parts += [
             Part("login", "its login is refused", "Say hello.", (unauthorized(),)),
             Part("limit", "its account's limit is used up", "Say hello.", (usage_limited(resets_at),)),
         ]
     return Plan(word, mark, tuple(parts))
+
+
+def unlike(session_id: str) -> str:
+    """Another id, of the same form: each letter and digit of its end is the next one."""
+    head, end = session_id[:-8], session_id[-8:]
+    return head + "".join(_NEXT.get(character, character) for character in end)
+
+
+_WHEELS = ("0123456789", "abcdef", "ABCDEF", "ghijklmnopqrstuvwxyz", "GHIJKLMNOPQRSTUVWXYZ")
+"""What takes each other's place: a hexadecimal digit stays one."""
+
+_NEXT = {one: wheel[(at + 1) % len(wheel)] for wheel in _WHEELS for at, one in enumerate(wheel)}
 
 
 def script(part: Part) -> str:

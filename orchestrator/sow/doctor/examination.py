@@ -24,7 +24,7 @@ OfProject = Callable[[Scene, Store], Iterable[Finding]]
 
 ROOMS: tuple[tuple[str, tuple[Check, ...]], ...] = (
     ("machine", (machine.system, machine.git, machine.open_files, machine.watches, machine.disk)),
-    ("executors", (executors.settings, executors.programs, executors.limits)),
+    ("executors", (executors.settings, executors.programs, executors.limits, executors.checks)),
     (
         "repository",
         (

@@ -28,7 +28,8 @@ from sow.config import (
 )
 from sow.config.reading import Source
 from sow.config.repository import repository_path
-from sow.doctor.finding import Finding, Level, error, note, ok, told
+from sow.contract import leftovers
+from sow.doctor.finding import Finding, Level, error, note, ok, told, warning
 from sow.doctor.scene import Scene
 from sow.errors import SowError
 from sow.pool import words
@@ -122,6 +123,16 @@ def programs(scene: Scene) -> Iterator[Finding]:
     with ThreadPoolExecutor(_AT_ONCE, "executor") as pool:
         found = subjects(scene.user, scene)
         yield from map(judged, found, pool.map(lambda subject: examined(subject, scene), found))
+
+
+def checks(scene: Scene) -> Iterator[Finding]:
+    """No check was killed in the middle."""
+    for folder in leftovers.left():
+        yield warning(
+            f"{folder}: a check of an executor was killed; its agent may still run",
+            "end and remove it by another one: `sow executor check NAME --offline`",
+            folder=folder,
+        )
 
 
 def limits(scene: Scene) -> Iterator[Finding]:
