@@ -363,7 +363,7 @@ class Bridge:
         if choice := self._answered_before(question, options):
             self._tell(type="answered", id=name, text=choice.said, allowed=choice.allows)
             if not choice.allows:
-                self._refused.append(f"{tool}: {what} (a person said no)")
+                self._refuse(f"{tool}: {what} (a person said no)")
             return acp_choice.outcome(choice.option)
         asking = inbox.Asking(
             str(self.options.scratch / "inbox"), inbox.Question(name, question, names, "permission")

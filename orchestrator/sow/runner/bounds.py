@@ -70,6 +70,15 @@ def left_out(path: str) -> int:
         os.close(file)
 
 
+def has_holes(file: int) -> bool:
+    """Whether parts of a file may take no room on the disk.
+
+    Asked first, for some file systems look through all of a file to find out that it has none.
+    """
+    there = os.fstat(file)
+    return there.st_blocks * 512 < there.st_size
+
+
 def data_from(file: int, at: int) -> int | None:
     """Where at `at` or behind it a file holds data; None where it holds none."""
     try:

@@ -24,7 +24,7 @@ from inotify_simple import INotify, flags
 from sow import process
 from sow.process import Identity
 from sow.runner import ending
-from sow.runner.bounds import data_from
+from sow.runner.bounds import data_from, has_holes
 from sow.runner.local import Running
 
 Seen = tuple[Literal["process", "folder", "signal", "wake"], str]
@@ -33,6 +33,7 @@ Seen = tuple[Literal["process", "folder", "signal", "wake"], str]
 _CHANGES = flags.MODIFY | flags.MOVED_TO | flags.CREATE | flags.CLOSE_WRITE
 _LIMITS = (errno.EMFILE, errno.ENFILE, errno.ENOSPC, errno.ENOMEM, errno.ENOSYS)
 _INTERVAL = 0.25
+_CHUNK = 1 << 18
 
 _Snapshot = frozenset[tuple[str, int, int]]
 
@@ -256,12 +257,14 @@ class Tail:
 
     def _chunk(self, file: int) -> bytes:
         """What the file holds next; what it holds no more counts as left out of the line that is read."""
+        if not has_holes(file):
+            return os.pread(file, _CHUNK, self._at)
         data = data_from(file, self._at)
         if data is None:
             return b""
         self._length += data - self._at
         self._at = data
-        return os.pread(file, min(os.lseek(file, data, os.SEEK_HOLE) - data, 1 << 18), data)
+        return os.pread(file, min(os.lseek(file, data, os.SEEK_HOLE) - data, _CHUNK), data)
 
     def _give(self) -> Iterator[str]:
         while self._ready:
