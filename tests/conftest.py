@@ -1,5 +1,6 @@
 """What holds for all tests: no process outlives them, whatever fails."""
 
+import gc
 import os
 import shutil
 import signal
@@ -33,6 +34,11 @@ def pytest_xdist_auto_num_workers() -> int:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begins with what takes longest, so that no worker is left alone with it."""
     items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
+def pytest_collection_finish() -> None:
+    """Spares each collection of garbage, here and in forks, a look at all tests and modules."""
+    gc.freeze()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -71,7 +71,7 @@ def test_of_an_honest_one_everything_holds_that_can_be_tried(check: Check) -> No
     assert seen["price"] == "$0.2500, then $0.2500"
     assert seen["stop"].startswith("ended by signal 15, ")
     assert {row.what for row in checked.rows if row.holds != "holds"} == {
-        "differences", "refused login", "usage limit", "limit's end"
+        "differences", "refused login", "usage limit", "limit's end", "no session"
     }  # fmt: skip
 
 

@@ -10,6 +10,7 @@ from random import Random
 from typing import Any
 
 import pytest
+from tests.cli.person import at_terminal
 from tests.engine.stage import ROOT, Stage, assert_sound, kill, staged, until
 
 from sow import process
@@ -85,6 +86,24 @@ def test_a_run_ends_where_only_a_person_can_go_on_and_the_answer_goes_to_the_one
     kinds = [event["type"] for event in stage.events(task_id)]
     assert kinds.count("task.paused") == kinds.count("task.resumed") == 1
     stage.approve(task_id)
+    assert_sound(stage)
+
+
+def test_in_a_review_the_answer_goes_to_the_one_who_waits_too(held: Holding) -> None:
+    stage, task_id = held.stage, held.add([TOUCH, HAND_IN])
+    stage.run()
+    with at_terminal(stage.main, {**stage.env, "TERM": "xterm"}, "review") as person:
+        person.sees(QUESTION)
+        person.sees("2  Allow")
+        person.sees(f"Its agent waits for the answer; to end it: `sow agent stop {task_id}`")
+        # While its process lives no other is begun, and nothing of it is merged.
+        assert "[r]etry" not in person.sees("[?]")
+        person.presses("2")
+        person.sees("its agent waited for it, and goes on")
+        assert person.ends() == 0
+    until(lambda: held.is_done(task_id), 30)
+    stage.run()
+    assert (stage.statuses(), len(stage.tried(task_id))) == ({task_id: "needs_review"}, 1)
     assert_sound(stage)
 
 

@@ -77,7 +77,7 @@ def test_an_answer_and_a_review_come_in_one_session_and_what_is_approved_is_merg
     assert "session_id" not in bench.task()
 
 
-@on(CODEX, free(GEMINI), free(OPENCODE))
+@on(CODEX, free(GEMINI))
 def test_an_interrupted_agent_leaves_nothing_behind_and_goes_on_in_its_session(stage: Stage) -> None:
     bench = stage.bench
     gate = bench.folder / "gate"

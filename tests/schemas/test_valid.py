@@ -43,7 +43,7 @@ PEERS = {name: _peer(name) for name in sow_schemas.names()}
 
 
 @pytest.mark.parametrize("name", sow_schemas.names())
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(data=st.data())
 def test_a_document_of_a_schema_is_valid(name: str, data: st.DataObject) -> None:
     value = data.draw(documents(name))
@@ -53,7 +53,7 @@ def test_a_document_of_a_schema_is_valid(name: str, data: st.DataObject) -> None
 
 
 @pytest.mark.parametrize("name", sow_schemas.names())
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(data=st.data())
 def test_the_generated_check_agrees_with_jsonschema(name: str, data: st.DataObject) -> None:
     value = data.draw(damaged(name))

@@ -18,7 +18,7 @@ from typing import Any
 
 import click
 
-from sow import gate, lease, process
+from sow import gate, holding, lease, process
 from sow.attempt import Attempt
 from sow.cli import agent, complain, opening, terminal
 from sow.cli.task import tell_approved
@@ -50,6 +50,9 @@ ASKED = {
     "r": ("[r]etry", "put it back among the waiting"),
 }
 """Keys for what a task asks or failed at."""
+
+HELD = {"a": ASKED["a"]}
+"""Keys for what a process asks that waits for the answer: nothing else can be done beside it."""
 
 HANDED_IN = {
     "a": ("[a]pprove", "merge it into the project's branch"),
@@ -220,8 +223,9 @@ class Session:
     def _take_up(self, item: Item, count: int) -> bool:
         """Shows an item and heeds keys until it is settled; False where the person leaves."""
         self._show(item, count)
-        decisions = HANDED_IN if item.kind in ("review", "merge") else ASKED
-        options = item.task.options if decisions is ASKED else []
+        handed_in = item.kind in ("review", "merge")
+        decisions = HANDED_IN if handed_in else HELD if self._is_held(item) else ASKED
+        options = [] if handed_in else item.task.options
         keys = {**_numbers(options), **decisions, **LOOKS, **ENDINGS}
         menu = "  ".join(word for word, _ in keys.values())
         while True:
@@ -249,12 +253,17 @@ class Session:
         click.echo(f"\n{styled(_title(item), bold=True)}{more}")
         click.echo(_circumstances(item, self.turns.clock()))
         click.echo(_question(item), nl=False)
+        if self._is_held(item):
+            click.echo(f"\n  Its agent waits for the answer; to end it: `sow agent stop {task.id}`")
         if task.status == NEEDS_REVIEW:
             if not item.text.strip() and (words := self._last_words(task)):
                 click.echo(f"\n{wrapped(plain(words))}")
             click.echo(f"\n{self._changes(task)}")
         for tool, detail in self._denied(task):
             click.echo(f"  denied: {plain(f'{tool} {detail}'.rstrip())}")
+
+    def _is_held(self, item: Item) -> bool:
+        return holding.waiting_for(self.turns.attempts, item.task) is not None
 
     def _changes(self, task: Task) -> str:
         """What a task changed, as far as that can be told."""

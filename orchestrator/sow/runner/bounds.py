@@ -60,6 +60,8 @@ def left_out(path: str) -> int:
     except FileNotFoundError:
         return 0
     try:
+        if not has_holes(file):
+            return 0
         size, at, total = os.fstat(file).st_size, 0, 0
         while at < size:
             data = data_from(file, at)

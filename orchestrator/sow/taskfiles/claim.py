@@ -169,6 +169,13 @@ class Claims:
             self.close(claim)
         return status
 
+    def clear(self, path: str) -> None:
+        """Removes the lock of a task that has ended, where its holder died behind that. Raises Busy."""
+        lock = self._lock(path)
+        if os.path.lexists(lock.path):
+            with lock:
+                pass
+
     def close(self, claim: Claim) -> None:
         """Notes that nothing is left to do for a claim."""
         files.write(f"{claim.folder}/{END}", "", flushed=False)

@@ -149,6 +149,7 @@ class Server:
             if seen.status == QUEUED:
                 return claims.claim(seen.path)
             if not claims.is_open(seen.stem):
+                claims.clear(seen.path)
                 self._settled[seen.path] = seen
         except Busy:
             self._waiting |= seen.status == QUEUED
