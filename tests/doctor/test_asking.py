@@ -77,7 +77,8 @@ def test_whoever_is_interrupted_ends_all_that_is_asked_and_nothing_more_is() -> 
     ]
     for one in asking:
         one.start()
-    while len(bearing("ended")) < 3:
+    # A shell and its command, of each.
+    while len(bearing("ended")) < 6:
         pass
     asker.end()
     for one in asking:
