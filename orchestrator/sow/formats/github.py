@@ -13,8 +13,6 @@ from sow.formats import (
     Held,
     Raw,
     Reading,
-    Record,
-    Rejected,
     Routes,
     Standing,
     Wanted,
@@ -56,22 +54,7 @@ class Issues:
     def read(self, path: str, text: str, base: Mapping[str, Raw]) -> Reading:
         """The issues of a list. Raises Refused for a file that is none."""
         issues, above = texts.tasks(path, text, "issues")
-        records: list[Record] = []
-        rejected: list[Rejected] = []
-        seen: set[str] = set()
-        for number, raw in enumerate(issues):
-            place, name = f"{above}[{number}]", ""
-            try:
-                _check(raw)
-                name = raw["url"]
-                if name in seen:
-                    raise Refused(f"url: {name} is there already", "take one of them out")
-            except Refused as fault:
-                rejected.append(Rejected(name, place, str(fault), fault.hint))
-                continue
-            seen.add(name)
-            records.append(Record(name, place, raw))
-        return Reading(tuple(records), tuple(rejected))
+        return texts.reading(issues, above, "url", _check, _twice)
 
     def wanted(self, raw: Raw, routes: Routes, at: str) -> Wanted:
         """What an issue asks a task to be; the first of its labels that is a known type says who does it."""
@@ -129,6 +112,10 @@ class Issues:
 
 
 FORMAT = Issues()
+
+
+def _twice(address: str, first: str) -> Refused:
+    return Refused(f"url: {address} is there already", "take one of them out")
 
 
 def _check(raw: Any) -> None:

@@ -18,8 +18,6 @@ from sow.formats import (
     Held,
     Raw,
     Reading,
-    Record,
-    Rejected,
     Routes,
     Standing,
     Wanted,
@@ -90,22 +88,7 @@ class OmniQ:
     def read(self, path: str, text: str, base: Mapping[str, Raw]) -> Reading:
         """The tasks of a file: a list of them, or one. Raises Refused for a file that is neither."""
         tasks, above = texts.tasks(path, text, "tasks", "func_path")
-        records: list[Record] = []
-        rejected: list[Rejected] = []
-        seen: set[str] = set()
-        for number, raw in enumerate(tasks):
-            place = f"{above}[{number}]"
-            name = str(raw.get("id", "")) if isinstance(raw, dict) else ""
-            try:
-                _check(raw)
-                if name in seen:
-                    raise Refused(f"id: {name} is there already", "give it one of its own")
-            except Refused as fault:
-                rejected.append(Rejected(name, place, str(fault), fault.hint))
-                continue
-            seen.add(name)
-            records.append(Record(name, place, raw))
-        return Reading(tuple(records), tuple(rejected))
+        return texts.reading(tasks, above, "id", _check, _twice)
 
     def wanted(self, raw: Raw, routes: Routes, at: str) -> Wanted:
         """What a record asks a task to be; one that nobody can do as it is has failed."""
@@ -168,6 +151,10 @@ class OmniQ:
 
 
 FORMAT = OmniQ()
+
+
+def _twice(task_id: str, first: str) -> Refused:
+    return Refused(f"id: {task_id} is there already", "give it one of its own")
 
 
 def _check(raw: Any) -> None:

@@ -21,8 +21,6 @@ from sow.formats import (
     Held,
     Raw,
     Reading,
-    Record,
-    Rejected,
     Routes,
     Standing,
     Wanted,
@@ -124,24 +122,7 @@ class TaskList:
     def read(self, path: str, text: str, base: Mapping[str, Raw]) -> Reading:
         """The tasks of a list. Raises Refused for a file that is none."""
         tasks, above = texts.tasks(path, text, "tasks")
-        records: list[Record] = []
-        rejected: list[Rejected] = []
-        seen: dict[str, str] = {}
-        for number, raw in enumerate(tasks):
-            place = f"{above}[{number}]"
-            task_id = str(raw.get("task_id", "")) if isinstance(raw, dict) else ""
-            try:
-                _check(raw)
-                if task_id in seen:
-                    raise Refused(
-                        f"task_id: {task_id} is that of {seen[task_id]}, too", "give it one of its own"
-                    )
-            except Refused as fault:
-                rejected.append(Rejected(task_id, place, str(fault), fault.hint))
-                continue
-            seen[task_id] = place
-            records.append(Record(task_id, place, raw))
-        return Reading(tuple(records), tuple(rejected))
+        return texts.reading(tasks, above, "task_id", _check, _twice)
 
     def wanted(self, raw: Raw, routes: Routes, at: str) -> Wanted:
         """What a record asks a task to be; one that nobody can do as it is has failed."""
@@ -239,6 +220,10 @@ def known_status(status: str) -> str:
 
 
 # -- in --------------------------------------------------------------------------------------------
+
+
+def _twice(task_id: str, first: str) -> Refused:
+    return Refused(f"task_id: {task_id} is that of {first}, too", "give it one of its own")
 
 
 def _check(raw: Any) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,6 +11,7 @@ from sow.document import canonical
 from sow.document.canonical import same
 from sow.errors import BadFile, Refused
 from sow.fields import LONGEST_NAME
+from sow.formats import Reading, Record, Rejected
 from sow_schemas.formats import is_time
 
 _DEEPEST = canonical.DEPTH - 8
@@ -62,6 +63,36 @@ def tasks(path: str, text: str, key: str, mark: str = "") -> tuple[list[Any], st
     raise BadFile(
         path, "has no list of tasks", f'a file of this format is a list, or an object with "{key}": [...]'
     )
+
+
+def reading(
+    raws: Iterable[Any],
+    above: str,
+    key: str,
+    check: Callable[[Any], None],
+    twice: Callable[[str, str], Refused],
+) -> Reading:
+    """Each of some tasks as a record, or rejected with its reason; either with its id, so far as it has one.
+
+    `above`: the name of where they stand; `key`: of a task's id. `check` raises Refused; `twice` makes the
+    refusal of an id of which the first stands elsewhere, of that id and the place.
+    """
+    records: list[Record] = []
+    rejected: list[Rejected] = []
+    seen: dict[str, str] = {}
+    for number, raw in enumerate(raws):
+        place = f"{above}[{number}]"
+        name = str(raw.get(key, "")) if isinstance(raw, dict) else ""
+        try:
+            check(raw)
+            if name in seen:
+                raise twice(name, seen[name])
+        except Refused as fault:
+            rejected.append(Rejected(name, place, str(fault), fault.hint))
+            continue
+        seen[name] = place
+        records.append(Record(name, place, raw))
+    return Reading(tuple(records), tuple(rejected))
 
 
 def listed(text: str, key: str, mark: str = "") -> list[Any]:
