@@ -222,9 +222,10 @@ class Session:
 
     def _take_up(self, item: Item, count: int) -> bool:
         """Shows an item and heeds keys until it is settled; False where the person leaves."""
-        self._show(item, count)
         handed_in = item.kind in ("review", "merge")
-        decisions = HANDED_IN if handed_in else HELD if self._is_held(item) else ASKED
+        is_held = holding.waiting_for(self.turns.attempts, item.task) is not None
+        self._show(item, count, is_held=is_held)
+        decisions = HANDED_IN if handed_in else HELD if is_held else ASKED
         options = [] if handed_in else item.task.options
         keys = {**_numbers(options), **decisions, **LOOKS, **ENDINGS}
         menu = "  ".join(word for word, _ in keys.values())
@@ -247,13 +248,13 @@ class Session:
             if not self._is_as_shown(item):
                 return True
 
-    def _show(self, item: Item, count: int) -> None:
+    def _show(self, item: Item, count: int, *, is_held: bool) -> None:
         task = item.task
         more = f"   ({count} in the inbox)" if count > 1 else ""
         click.echo(f"\n{styled(_title(item), bold=True)}{more}")
         click.echo(_circumstances(item, self.turns.clock()))
         click.echo(_question(item), nl=False)
-        if self._is_held(item):
+        if is_held:
             click.echo(f"\n  Its agent waits for the answer; to end it: `sow agent stop {task.id}`")
         if task.status == NEEDS_REVIEW:
             if not item.text.strip() and (words := self._last_words(task)):
@@ -261,9 +262,6 @@ class Session:
             click.echo(f"\n{self._changes(task)}")
         for tool, detail in self._denied(task):
             click.echo(f"  denied: {plain(f'{tool} {detail}'.rstrip())}")
-
-    def _is_held(self, item: Item) -> bool:
-        return holding.waiting_for(self.turns.attempts, item.task) is not None
 
     def _changes(self, task: Task) -> str:
         """What a task changed, as far as that can be told."""
