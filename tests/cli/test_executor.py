@@ -9,6 +9,8 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -132,21 +134,9 @@ def test_what_does_not_hold_is_named_and_what_it_printed_is_kept_at_a_word(who: 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_check_leaves_neither_a_process_nor_a_folder(who: Person, number: int) -> None:
-    program(who.folder.parent / "bin", "claude", HANGS)
-    started = subprocess.Popen(
-        [sys.executable, "-m", "sow", "executor", "check", "claude-code", "--yes"],
-        cwd=who.folder, env=who.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-    )  # fmt: skip
-    try:
-        deadline = time.monotonic() + 30
-        while not (marks := _marks_below(who)):
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
+    with checking(who) as (started, marks):
         started.send_signal(number)
         assert started.wait(30) == 130
-    finally:
-        started.kill()
-        started.communicate()
     assert [mark for mark in marks if process.marked(mark)] == []
     assert list((who.folder.parent / "scratch").iterdir()) == []
 
@@ -157,6 +147,21 @@ def test_what_a_killed_check_left_is_ended_and_removed_by_the_next_one_and_nothi
     leftovers.hold(str(kept))
     leftovers.let_go(str(kept))
     leftovers.hold(str(other))
+    with checking(who) as (_, marks):
+        pass
+    assert [mark for mark in marks if process.marked(mark)] == marks
+    assert "a check of an executor was killed; its agent may still run" in who.sow("doctor").out
+    who.settings("agents: {executors: {played: {type: script}}}")
+    said = who.sow("executor", "check", "played")
+    assert said.code == 0
+    assert f"removed what a check left that was killed: {scratch}/sow-check-" in said.err
+    assert [mark for mark in marks if process.marked(mark)] == []
+    assert sorted(scratch.iterdir()) == [kept, other]
+
+
+@contextmanager
+def checking(who: Person) -> Iterator[tuple[subprocess.Popen[bytes], list[str]]]:
+    """A check whose agent hangs in its turn, and the marks of its attempts; it is killed at the end."""
     program(who.folder.parent / "bin", "claude", HANGS)
     started = subprocess.Popen(
         [sys.executable, "-m", "sow", "executor", "check", "claude-code", "--yes"],
@@ -167,17 +172,10 @@ def test_what_a_killed_check_left_is_ended_and_removed_by_the_next_one_and_nothi
         while not (marks := _marks_below(who)):
             assert time.monotonic() < deadline
             time.sleep(0.02)
+        yield started, marks
     finally:
         started.kill()
         started.wait(30)
-    assert [mark for mark in marks if process.marked(mark)] == marks
-    assert "a check of an executor was killed; its agent may still run" in who.sow("doctor").out
-    who.settings("agents: {executors: {played: {type: script}}}")
-    said = who.sow("executor", "check", "played")
-    assert said.code == 0
-    assert f"removed what a check left that was killed: {scratch}/sow-check-" in said.err
-    assert [mark for mark in marks if process.marked(mark)] == []
-    assert sorted(scratch.iterdir()) == [kept, other]
 
 
 def _marks_below(who: Person) -> list[str]:

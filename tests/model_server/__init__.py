@@ -1,4 +1,4 @@
-"""The model server and what tests need around it; a conftest imports the fixture `model_server` from here."""
+"""What tests need around `sow_executors.model_server`; a conftest imports `model_server` from here."""
 
 from collections.abc import Iterator
 
@@ -12,38 +12,9 @@ from tests.model_server.clis import (
     find_cli,
 )
 
-from sow_executors.model_server import (
-    Call,
-    Hang,
-    ModelServer,
-    Refuse,
-    Reply,
-    Request,
-    Scenario,
-    Shell,
-    Stall,
-    Text,
-    Write,
-    bash,
-    overloaded,
-    rate_limited,
-    unauthorized,
-    usage_limited,
-)
+from sow_executors.model_server import ModelServer
 
 __all__ = [
-    "Call",
-    "Hang",
-    "ModelServer",
-    "Refuse",
-    "Reply",
-    "Request",
-    "Scenario",
-    "Shell",
-    "Stall",
-    "Text",
-    "Write",
-    "bash",
     "cli_binary",
     "env_for_claude",
     "env_for_codex",
@@ -51,10 +22,6 @@ __all__ = [
     "env_for_opencode",
     "find_cli",
     "model_server",
-    "overloaded",
-    "rate_limited",
-    "unauthorized",
-    "usage_limited",
 ]
 
 

@@ -10,19 +10,19 @@ from dataclasses import dataclass, field
 from typing import Any, get_args
 
 import pytest
-from tests.model_server import (
+from tests.model_server import model_server
+
+from sow_executors.model_server import (
     Call,
     ModelServer,
     Refuse,
     Text,
     Write,
     bash,
-    model_server,
     rate_limited,
     unauthorized,
     usage_limited,
 )
-
 from sow_executors.model_server.replies import Why
 
 __all__ = ["model_server"]

@@ -8,7 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from tests.model_server import (
+from tests.model_server import model_server
+
+from sow_executors.model_server import (
     Call,
     Hang,
     ModelServer,
@@ -18,7 +20,6 @@ from tests.model_server import (
     Text,
     Write,
     bash,
-    model_server,
     overloaded,
     usage_limited,
 )

@@ -10,18 +10,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from tests.model_server import (
-    ModelServer,
-    Reply,
-    cli_binary,
-    env_for_codex,
-    env_for_gemini,
-    env_for_opencode,
-)
+from tests.model_server import cli_binary, env_for_codex, env_for_gemini, env_for_opencode
 
 from sow_executors import catalog
 from sow_executors.base import Command, Executor, Failed, Finished, Report, Started, Turn
-from sow_executors.model_server import gemini, opencode
+from sow_executors.model_server import ModelServer, Reply, gemini, opencode
 
 
 @dataclass(frozen=True)

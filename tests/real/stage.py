@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from tests.model_server import ModelServer, Request, Scenario, Text, Write, bash
 from tests.real.cast import Cli
 from tests.real.parts import WAITS, Bench
+
+from sow_executors.model_server import ModelServer, Request, Scenario, Text, Write, bash
 
 HAND_IN = bash("sow task set status needs_review")
 DONE = Text("It is done.")

@@ -8,22 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.model_server import (
-    Call,
-    ModelServer,
-    Reply,
-    Request,
-    Scenario,
-    Text,
-    bash,
-    cli_binary,
-    env_for_claude,
-    env_for_codex,
-    env_for_gemini,
-    env_for_opencode,
-    overloaded,
-)
+from tests.model_server import cli_binary, env_for_claude, env_for_codex, env_for_gemini, env_for_opencode
 from tests.real.parts import WAITS, Bench, bench_in, until
+
+from sow_executors.model_server import Call, ModelServer, Reply, Request, Scenario, Text, bash, overloaded
 
 pytestmark = [pytest.mark.real_cli, pytest.mark.slow]
 

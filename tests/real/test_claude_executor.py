@@ -15,19 +15,7 @@ from typing import Any
 
 import pexpect
 import pytest
-from tests.model_server import (
-    Call,
-    Hang,
-    ModelServer,
-    Reply,
-    Text,
-    bash,
-    cli_binary,
-    env_for_claude,
-    overloaded,
-    unauthorized,
-    usage_limited,
-)
+from tests.model_server import cli_binary, env_for_claude
 
 from sow_executors.base import (
     Command,
@@ -46,6 +34,17 @@ from sow_executors.base import (
 )
 from sow_executors.claude import Claude
 from sow_executors.extras import Answer, Login
+from sow_executors.model_server import (
+    Call,
+    Hang,
+    ModelServer,
+    Reply,
+    Text,
+    bash,
+    overloaded,
+    unauthorized,
+    usage_limited,
+)
 
 pytestmark = [pytest.mark.real_cli, pytest.mark.slow]
 

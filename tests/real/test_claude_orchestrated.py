@@ -14,7 +14,11 @@ from typing import Any
 
 import pytest
 import yaml
-from tests.model_server import (
+from tests.model_server import cli_binary, env_for_claude
+from tests.real.parts import BUSY, INTERRUPTED, WAITS, Bench, bench_in, until
+
+from sow import process
+from sow_executors.model_server import (
     Call,
     Hang,
     ModelServer,
@@ -23,14 +27,9 @@ from tests.model_server import (
     Scenario,
     Text,
     bash,
-    cli_binary,
-    env_for_claude,
     unauthorized,
     usage_limited,
 )
-from tests.real.parts import BUSY, INTERRUPTED, WAITS, Bench, bench_in, until
-
-from sow import process
 
 pytestmark = [pytest.mark.real_cli, pytest.mark.slow]
 

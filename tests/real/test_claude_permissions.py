@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.model_server import Call, ModelServer, Reply, Request, Text, bash, env_for_claude
+from tests.model_server import env_for_claude
 from tests.real.cast import Cli, Desk, Ended
 from tests.real.parts import bench_in, until
 from tests.real.stage import DONE, HAND_IN, Stage, told
@@ -15,6 +15,7 @@ from tests.real.stage import DONE, HAND_IN, Stage, told
 from sow_executors import claude_hook, deferral
 from sow_executors.base import Asked, Denied, Finished
 from sow_executors.inbox import Answer, answer_text
+from sow_executors.model_server import Call, ModelServer, Reply, Request, Text, bash
 
 pytestmark = [pytest.mark.real_cli, pytest.mark.slow]
 

@@ -13,19 +13,6 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
-from tests.model_server import (
-    Call,
-    Hang,
-    ModelServer,
-    Refuse,
-    Reply,
-    Text,
-    Write,
-    bash,
-    overloaded,
-    rate_limited,
-    usage_limited,
-)
 from tests.real.cast import CODEX, Desk
 from tests.real.parts import until
 
@@ -43,6 +30,19 @@ from sow_executors.base import (
 )
 from sow_executors.codex import Codex
 from sow_executors.extras import Answer, Login
+from sow_executors.model_server import (
+    Call,
+    Hang,
+    ModelServer,
+    Refuse,
+    Reply,
+    Text,
+    Write,
+    bash,
+    overloaded,
+    rate_limited,
+    usage_limited,
+)
 
 pytestmark = [pytest.mark.real_cli, pytest.mark.slow]
 

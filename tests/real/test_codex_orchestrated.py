@@ -15,12 +15,12 @@ from typing import Any
 import pexpect
 import pyte
 import pytest
-from tests.model_server import Hang, ModelServer, Text, bash, unauthorized, usage_limited
 from tests.real.cast import CODEX
 from tests.real.parts import BUSY, INTERRUPTED, WAITS, bench_in, until
 from tests.real.stage import DONE, HAND_IN, Stage, told
 
 from sow import process
+from sow_executors.model_server import Hang, ModelServer, Text, bash, unauthorized, usage_limited
 
 pytestmark = [pytest.mark.real_cli, pytest.mark.slow]
 

@@ -13,19 +13,12 @@ from pathlib import Path
 
 import pexpect
 import pytest
-from tests.model_server import (
-    ModelServer,
-    Refuse,
-    Text,
-    Write,
-    bash,
-    rate_limited,
-)
 from tests.real.cast import GEMINI, OPENCODE, Desk
 from tests.real.parts import until
 
 from sow_executors.base import Command, Denied, Finished, Returned, Said, Spent, Started, Used
 from sow_executors.extras import Answer, Examined, Login
+from sow_executors.model_server import ModelServer, Refuse, Text, Write, bash, rate_limited
 
 pytestmark = [pytest.mark.real_cli, pytest.mark.slow]
 

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.model_server import ModelServer, unauthorized
 from tests.real.cast import GEMINI
 from tests.real.parts import bench_in
 from tests.real.stage import DONE, HAND_IN, Stage, told
+
+from sow_executors.model_server import ModelServer, unauthorized
 
 pytestmark = [pytest.mark.real_cli, pytest.mark.slow]
 

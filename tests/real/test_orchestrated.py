@@ -9,10 +9,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.model_server import ModelServer, Text, bash
 from tests.real.cast import CODEX, GEMINI, OPENCODE, Cli
 from tests.real.parts import INTERRUPTED, bench_in, until
 from tests.real.stage import DONE, HAND_IN, Stage, told
+
+from sow_executors.model_server import ModelServer, Text, bash
 
 pytestmark = [pytest.mark.real_cli, pytest.mark.slow]
 

@@ -10,9 +10,11 @@ from pathlib import Path
 
 import pytest
 import yaml
-from tests.model_server import Call, ModelServer, Text, cli_binary, env_for_claude
+from tests.model_server import cli_binary, env_for_claude
 from tests.real.parts import ROOTS
 from tests.taskfiles.parts import Place
+
+from sow_executors.model_server import Call, ModelServer, Text
 
 pytestmark = [pytest.mark.real_cli, pytest.mark.slow]
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -60,6 +62,24 @@ def until(true: Callable[[], object], seconds: float = 15.0) -> None:
     while not true():
         assert time.monotonic() < deadline, "it did not come true in time"
         time.sleep(0.003)
+
+
+def forked(do: Callable[[], object]) -> int:
+    """A process of its own that does something and ends, or is killed."""
+    assert threading.active_count() == 1, "a fork takes along no other thread"
+    pid = os.fork()
+    if pid == 0:
+        code = 1
+        try:
+            do()
+            code = 0
+        finally:
+            os._exit(code)
+    return pid
+
+
+def ended(pid: int) -> int:
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
 
 class Place:

@@ -6,32 +6,14 @@ import json
 import os
 import signal
 import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
+from tests.taskfiles.parts import ended, forked
 
 from sow.errors import Busy
 from sow.taskfiles import lock
 from sow.taskfiles.lock import Lock
-
-
-def forked(do: Callable[[], Any]) -> int:
-    """A process that does something and ends, or is killed."""
-    pid = os.fork()
-    if pid == 0:
-        code = 1
-        try:
-            do()
-            code = 0
-        finally:
-            os._exit(code)
-    return pid
-
-
-def ended(pid: int) -> int:
-    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
 
 @pytest.fixture(params=["named at once", "named later"])

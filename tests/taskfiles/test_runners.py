@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.taskfiles.parts import Place, until
+from tests.taskfiles.parts import Place, ended, forked, until
 
 from sow import lease
 from sow.errors import Failed
@@ -26,24 +26,6 @@ CALLS = ("open", "write", "pwrite", "fsync", "rename", "replace", "mkdir", "make
 @pytest.fixture
 def place(tmp_path: Path) -> Place:
     return Place(tmp_path)
-
-
-def forked(do: Callable[[], object]) -> int:
-    """A runner as a process of its own."""
-    assert threading.active_count() == 1, "a fork takes along no other thread"
-    pid = os.fork()
-    if pid == 0:
-        code = 1
-        try:
-            do()
-            code = 0
-        finally:
-            os._exit(code)
-    return pid
-
-
-def ended(pid: int) -> int:
-    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
 
 RUNS = "echo {stage} >> {root}/ran-{task_id}"
