@@ -44,7 +44,7 @@ def test_one_session_goes_on_through_refusals_a_kill_and_a_terminal(desk: Desk, 
     # A tool's own process outlives a kill of the program's: it is to end with the test.
     desk.sow_does(f'case "$*" in *wait) echo x > {begun}; cat {gate}; echo x > {gone};; esac')
     escape = "touch escaped"
-    calls = [
+    calls: list[Reply] = [
         Write(str(desk.tree / "notes.txt"), "done\n"),
         bash("sow task set status needs_review"),
         bash(escape),
