@@ -106,7 +106,7 @@ _HINTS = (
 _GRACE_SECONDS = 10.0
 
 _KNOWN: set[str] = set()
-"""The folders for which git told this process who commits there: most commands ask it of one several times."""
+"""Folders for which git told this process who commits there: most commands want to know it several times."""
 
 
 class GitFailed(Failed):
