@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 import pytest
+from tests import pages
 
 from sow import process
 
@@ -37,8 +38,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Spares each collection of garbage, here and in forks, a look at all tests and modules."""
+    """Spares collections of garbage a look at all tests and modules, and forks the pages that they lie in."""
     gc.freeze()
+    with suppress(OSError):
+        pages.join()
 
 
 @pytest.fixture(scope="session", autouse=True)
