@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 import pytest
+from hypothesis import settings
 from tests import pages
 
 from sow import process
@@ -25,6 +26,10 @@ def pytest_configure() -> None:
     """
     if os.access(IN_MEMORY, os.W_OK | os.X_OK) and shutil.disk_usage(IN_MEMORY).free >= ROOM:
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", IN_MEMORY)
+
+
+settings.register_profile("sow", max_examples=60)
+settings.load_profile("sow")
 
 
 def pytest_xdist_auto_num_workers() -> int:
