@@ -34,6 +34,18 @@ class KnowsSessions(Protocol):
         ...
 
 
+@runtime_checkable
+class FindsSessions(Protocol):
+    """Its CLI makes a session's id, and tells it later than it begins the session."""
+
+    def begun(self, task_id: str, role: str, scratch: str, env: Mapping[str, str]) -> str:
+        """The session that was begun by the `spawn` of a turn with these, its process being gone.
+
+        Empty where there is none that was told the turn's prompt; `env` as above. Never raises.
+        """
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Opened:
     """A process that has a session open, as its CLI notes it: it may be gone by now."""

@@ -1,7 +1,8 @@
-"""A session that somebody else has open: never a second process on it.
+"""Sessions that sow must know of beside the stored ones: open elsewhere, or begun and never told.
 
 Some CLIs refuse a second process themselves, which is a failure of its attempt;
-of one that does not, its notes are asked before every resume.
+of one that does not, its notes are asked before every resume. An agent that was
+killed before its CLI named the session may have begun one all the same.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from sow import process
+from sow.attempt import Attempt
 from sow.change import Change, Event
 from sow.clock import stamp
 from sow.errors import Busy
@@ -42,6 +44,14 @@ def check(executor: base.Executor, session: str, env: Mapping[str, str], task_id
         same = there and opened.start_ticks in (None, there.start_ticks)
         if there and same and process.alive(there):
             raise SessionOpen(task_id, there, opened.where)
+
+
+def untold(executor: base.Executor, attempt: Attempt, scratch: str, env: Mapping[str, str]) -> str:
+    """The session that an attempt began, whose process is gone, and did not tell; empty for none."""
+    if attempt.session_id or attempt.action != "spawn" or not isinstance(executor, extras.FindsSessions):
+        return ""
+    found = executor.begun(attempt.task_id, attempt.agent, scratch, env)
+    return found if executor.accepts(found) else ""
 
 
 def waiting(task: Task, reason: str, now: float) -> Change:

@@ -688,6 +688,16 @@ class Turns:
         # Last, for by this it is known that the task has it.
         live.attempt = self.attempts.keep(live.attempt.replace(session_id=session))
 
+    def _find_session(self, live: Live) -> None:
+        """Takes in the session that an attempt which has ended began without a word of it."""
+        if live.tally.session_id:
+            return
+        executor = executor_of(self.user.named(live.attempt.executor, f"attempt {live.attempt.id}"))
+        scratch = self.attempts.folder(live.attempt.id)
+        if found := opened.untold(executor, live.attempt, scratch, self._passed(executor)):
+            live.tally = after(live.tally, [base.Started(found)])
+            logs.info("session found", task=live.attempt.task_id, attempt=live.attempt.id, session=found)
+
     def note_usage(self, live: Live) -> None:
         """Keeps what was seen of its processes, for who comes after a kill."""
         usage = live.usage
@@ -853,6 +863,7 @@ class Turns:
         put_back = self.know_state(ended=live.attempt.task_id)
         task = self._task_after(live.attempt)
         task = self.heed(live) or task
+        self._find_session(live)
         self.keep_session(live)
         task, left_over = self._commit_leftovers(task)
         end = End(

@@ -17,8 +17,8 @@ from tests.real.cast import GEMINI, OPENCODE, Desk
 from tests.real.parts import until
 
 from sow_executors.base import Command, Denied, Finished, Returned, Said, Spent, Started, Used
-from sow_executors.extras import Answer, Examined, Login
-from sow_executors.model_server import ModelServer, Refuse, Text, Write, bash, rate_limited
+from sow_executors.extras import Answer, Examined, FindsSessions, Login
+from sow_executors.model_server import Hang, ModelServer, Refuse, Text, Write, bash, rate_limited
 
 pytestmark = [pytest.mark.real_cli, pytest.mark.slow]
 
@@ -122,12 +122,23 @@ def test_an_id_that_is_taken_is_told_so(desk: Desk) -> None:
 
 @both
 def test_a_session_killed_in_mid_tool_goes_on(desk: Desk) -> None:
+    executor = desk.cli.executor
+    command = executor.spawn(desk.turn("Build it.", yolo_mode=True))
+    if isinstance(executor, FindsSessions):
+        # Killed before its first event, which has the id that it made: what it was told is found.
+        scenario = desk.script([Hang()])
+        early = desk.start(command, scenario)
+        desk.server.wait_for(scenario, 1, 100)
+        early.kill()
+        assert desk.finish(early).of(Started) == []
+        desk.session = executor.begun("010", "implementer", str(desk.scratch), desk.env(command, scenario))
+        command = executor.resume(desk.turn("Go on.", yolo_mode=True))
     gate, begun, gone = (desk.tree / name for name in ("gate", "begun", "gone"))
     os.mkfifo(gate)
     # The tool's own process outlives a kill of the program's: it is to end with the test.
     slow = bash("echo x > begun; cat gate; echo x > gone")
     scenario = desk.script([bash("echo one"), slow])
-    agent = desk.start(desk.cli.executor.spawn(desk.turn("Build it.", yolo_mode=True)), scenario)
+    agent = desk.start(command, scenario)
     until(begun.exists, 100)
     agent.kill()
     gate.write_text("")
