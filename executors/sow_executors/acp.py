@@ -432,7 +432,7 @@ def _kind(fault: Mapping[str, Any], message: str, data: Mapping[str, Any]) -> Ki
     lost = code == -32002 or data.get("service") == "session" or _NO_SESSION.search(said)
     if step in ("session/resume", "session/load") and lost:
         return "session_not_found"
-    if step in ("session/set_mode", "session/set_model"):
+    if step in ("session/set_mode", "session/set_model", "configuration"):
         return "config_invalid"
     kind = _ERRORS.get(words(data.get("errorKind")))
     if kind == "rate_limit" and _by_text(said) == "usage_limit":

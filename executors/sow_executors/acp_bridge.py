@@ -18,6 +18,7 @@ import asyncio
 import json
 import logging
 import os
+import shlex
 import signal
 import sys
 import time
@@ -30,7 +31,7 @@ from typing import Any
 # Behind all else: it must only be found, never get between Python and its own modules.
 sys.path.append(str(Path(__file__).resolve().parent.parent))
 
-from sow_executors import acp_agents, acp_choice, acp_offers, acp_rules, gemini_chats, inbox
+from sow_executors import acp_agents, acp_choice, acp_offers, acp_rules, gemini_chats, inbox, opencode_rules
 from sow_executors.acp_library import (
     AGENT_METHODS,
     CLIENT_METHODS,
@@ -40,7 +41,7 @@ from sow_executors.acp_library import (
 )
 from sow_executors.acp_rules import Rules
 from sow_executors.acp_wire import Life, Wire, end
-from sow_executors.lines import one_line, table, tables, words
+from sow_executors.lines import one_line, parse, table, tables, words
 
 SPARED = 3
 """How often an agent that ends its turn over a refusal is told to go on without."""
@@ -176,10 +177,35 @@ class Bridge:
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 start_new_session=True,
+                env={**os.environ, **await self._rules()},
             )
         except OSError as error:
             program = self.options.command[0]
             raise Failed("start", f"{program} can't be started: {error.strerror}", "missing") from error
+
+    async def _rules(self) -> dict[str, str]:
+        """Variables by which an agent is told to ask, where its own configuration decides that."""
+        if self.options.yolo or acp_agents.kind(self.options.command) != "opencode":
+            return {}
+        asked = await asyncio.create_subprocess_exec(
+            *opencode_rules.question(self.options.command),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            start_new_session=True,
+        )
+        try:
+            out, _ = await asyncio.wait_for(asked.communicate(), OPENING_SECONDS)
+        except TimeoutError:
+            out = b""
+        finally:
+            if asked.returncode is None:
+                with suppress(ProcessLookupError):
+                    os.killpg(asked.pid, signal.SIGKILL)
+        configuration = parse(out.decode("utf-8", "replace"))
+        if configuration is None:
+            words = shlex.join(opencode_rules.question(self.options.command))
+            raise Failed("configuration", f"`{words}` does not tell what opencode asks about")
+        return {opencode_rules.VARIABLE: opencode_rules.asking(configuration)}
 
     # -- the turn -----------------------------------------------------------------------------
 
