@@ -363,6 +363,8 @@ class Bridge:
         reason = "" if self.options.yolo else acp_rules.against(call, self.options.rules)
         if self.over.is_set():
             return acp_choice.outcome(None)
+        if acp_choice.is_question(options):
+            reason = "it is a question, which nobody answers here; `sow task ask` asks a person"
         if not reason:
             choice = acp_choice.allowed(options)
             if choice.option is None:
@@ -383,7 +385,9 @@ class Bridge:
         self._asked += 1
         name = f"permission-{self._asked}"
         what, shown = acp_rules.detail(call), acp_rules.whole(call)
-        question = f"The agent asks to {_DOING.get(tool, 'use a tool')}: {shown or 'it does not say what'}"
+        is_question = acp_choice.is_question(options)
+        doing = "" if is_question else f" to {_DOING.get(tool, 'use a tool')}"
+        question = f"The agent asks{doing}: {shown or 'it does not say what'}"
         # Each has one, so that they are numbered as they are.
         names = tuple(one_line(words(option.get("name"))) or "?" for option in options)
         if choice := self._answered_before(question, options):
@@ -408,9 +412,8 @@ class Bridge:
         if not choice.allows:
             self._refuse(f"{tool}: {what} (a person said no)")
         if choice.words:
-            self.prompts.append(
-                f"A person did not allow what you asked for ({question}), and says:\n\n{choice.words}"
-            )
+            told = "was asked for you" if is_question else "did not allow what you asked for"
+            self.prompts.append(f"A person {told} ({question}), and says:\n\n{choice.words}")
         self._tell(type="answered", id=name, text=answer.text, allowed=choice.allows)
         if choice.words and self._connection:
             # The words are for now, and not for when it has gone on without them and handed in.

@@ -352,3 +352,17 @@ def test_opencode_is_told_to_ask(stage: AcpStage, told: str, yolo: bool, end: st
     assert ended == Finished("Done.", 1)
     rules = json.loads(heard.read_text() if heard.read_text().strip() else "{}")
     assert rules.get("bas?") == (None if yolo else {"*": "deny"})
+
+
+@pytest.mark.parametrize(
+    ("kinds", "asks"),
+    [
+        (("allow_once", "allow_always", "reject_once"), False),
+        (("allow_always", "allow_once", "reject_once", "reject_always"), False),
+        (("allow_once", "allow_once", "reject_once"), True),
+        ((), False),
+    ],
+)
+def test_several_ways_to_say_yes_are_a_question(kinds: tuple[str, ...], asks: bool) -> None:
+    options = [{"optionId": str(n), "name": "x", "kind": kind} for n, kind in enumerate(kinds)]
+    assert acp_choice.is_question(options) is asks
