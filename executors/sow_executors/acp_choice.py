@@ -31,7 +31,7 @@ def allowed(options: Sequence[Mapping[str, Any]]) -> Choice:
 
 def is_question(options: Sequence[Mapping[str, Any]]) -> bool:
     """Whether there are several ways to say yes: the agent wants to know something, not to be allowed it."""
-    return sum(option.get("kind") == "allow_once" for option in options) > 1
+    return [option.get("kind") for option in options].count("allow_once") > 1
 
 
 def refused(options: Sequence[Mapping[str, Any]], said: str = "") -> Choice:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
-from sow_executors.base import Command, Reader, Spent
+from sow_executors.base import Command, Reader, Report, Spent
 
 
 @runtime_checkable
@@ -91,6 +91,27 @@ class CountsOn(Protocol):
 
     def reader_after(self, session_id: str, spent: Spent) -> Reader:
         """The `reader` of an attempt that goes on in a session of which `spent` was told before."""
+        ...
+
+
+@runtime_checkable
+class KeepsRecord(Protocol):
+    """Its CLI writes into a file of its own, as it works, what it prints at the end or not at all."""
+
+    def record(self, session_id: str, folder: str, env: Mapping[str, str]) -> str:
+        """The file of a session that works in `folder`, once it is there; else empty. Never raises.
+
+        It only grows, line by line. `env` as above.
+        """
+        ...
+
+
+@runtime_checkable
+class ReadsRecord(Protocol):
+    """The reader of such a CLI's output understands the lines of that file, too."""
+
+    def read_record(self, line: str) -> list[Report]:
+        """What a line of it adds to all that was told, by whichever of both. Never raises."""
         ...
 
 

@@ -32,6 +32,7 @@ from sow import (
     outfit,
     ports,
     prompts,
+    record,
     roles,
     shim,
 )
@@ -125,6 +126,8 @@ class Live:
     usage: Usage = field(default_factory=Usage)
     is_cut: bool = False
     """Whether a part of what it printed was left out."""
+    written: record.Record | None = None
+    """What its CLI writes down beside its output, where it does."""
     found: tuple[str, ...] = ()
     """The files that lay uncommitted in its worktree before it began: its agent had left none so."""
     readable: Readable = field(init=False)
@@ -190,6 +193,10 @@ class Live:
             self.tally = after(self.tally, reports)
             self.readable.add(reports)
             yield reports
+        if self.written is not None:
+            for reports in self.written.read(self.attempt.session_id or self.tally.session_id):
+                self.tally = after(self.tally, reports)
+                yield reports
 
 
 @dataclass(frozen=True, slots=True)
@@ -306,6 +313,8 @@ class Turns:
                 created_at=self.store.now(),
             )
         )
+        reader, goes_on = self._reader(executor, attempt), session if action == "resume" else None
+        written = record.of(executor, reader, goes_on, folder, self._passed(executor))
         try:
             task = self._store_start(task, session, choice.name, folder, branch, start)
             running = self.runner.start(
@@ -333,7 +342,7 @@ class Turns:
         return Live(
             attempt,
             running,
-            self._reader(executor, attempt),
+            reader,
             self._tail(attempt_id),
             leases,
             (*tried, action),
@@ -342,6 +351,7 @@ class Turns:
             began=self.clock(),
             caps=allowed,
             usage=Usage(self.clock()),
+            written=written,
             found=found,
         )
 
@@ -352,10 +362,12 @@ class Turns:
         """
         choice = self.user.named(attempt.executor, f"attempt {attempt.id}")
         executor = executor_of(choice)
+        reader, goes_on = self._reader(executor, attempt), attempt.session_id
+        goes_on = goes_on if attempt.action == "resume" else None
         return Live(
             attempt,
             running,
-            self._reader(executor, attempt),
+            reader,
             self._tail(attempt.id),
             self.drivers.adopt(attempt, running.identity),
             ("resume", attempt.action),
@@ -364,6 +376,7 @@ class Turns:
             began=folders.setup_began(running.folder) or moment(attempt.created_at),
             caps=self._caps(choice, attempt.agent),
             usage=self._used_before(attempt, running.folder),
+            written=record.of(executor, reader, goes_on, attempt.folder, self._passed(executor)),
         )
 
     def let_go(self, live: Live) -> None:

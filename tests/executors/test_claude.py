@@ -791,3 +791,24 @@ def test_the_register_of_running_processes_tells_who_has_a_session_open(tmp_path
     assert Claude().open_in(ID, {"HOME": str(tmp_path)}) == found
     assert Claude().open_in(ID, {"HOME": "/nowhere", "CLAUDE_CONFIG_DIR": str(tmp_path / ".claude")}) == found
     assert Claude().open_in(ID, {"HOME": "/nowhere"}) == ()
+
+
+def used(key: str, given: int, taken: int, **more: Any) -> str:
+    usage = {"input_tokens": given, "output_tokens": taken, "cache_creation_input_tokens": 3}
+    message = {"id": key, "content": [{"type": "text", "text": "Hm."}], "usage": usage}
+    return line(type="assistant", message=message, session_id=ID, **more)
+
+
+def test_tokens_count_as_they_come_and_the_result_has_the_last_word() -> None:
+    since = {"opus": {"inputTokens": 110, "outputTokens": 90, "cacheCreationInputTokens": 6, "costUSD": 0.5}}
+    lines = [used("m1", 100, 1), used("m1", 100, 1), used("m2", 20, 2, parent_tool_use_id="t1")]
+    assert spent(lines) == [Spent(103, 1), Spent(23, 2)]
+    # What was too much is taken back; the next turn counts for itself.
+    whole = [*lines, result(model_usage_since_last_result=since), used("m1", 7, 1)]
+    assert spent(whole)[2:] == [Spent(-10, 87, 0, 0.5), Spent(10, 1)]
+
+
+def test_a_result_of_a_version_that_leaves_out_helpers_takes_none_back() -> None:
+    usage = {"input_tokens": 10, "output_tokens": 40}
+    lines = [used("m1", 7, 1), used("m2", 20, 2, parent_tool_use_id="t1"), result(usage=usage)]
+    assert spent(lines)[2:] == [Spent(0, 37)]
