@@ -12,7 +12,6 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from sow_executors import claude_permissions, deferral, ends, settings
@@ -160,17 +159,9 @@ class Claude:
 
     def open_in(self, session_id: str, env: Mapping[str, str]) -> tuple[Opened, ...]:
         """By the register that `claude agents` prints, where each process has a file, a killed one too."""
-        found = []
-        for path in sorted(Path(_config_folder(env), "sessions").glob("*.json")):
-            try:
-                told = parse(path.read_text(encoding="utf-8")) or {}
-            except (OSError, ValueError):
-                continue
-            ticks = words(told.get("procStart"))
-            if words(told.get("sessionId")) == session_id and (pid := count(told.get("pid"))):
-                where = "a terminal" if told.get("entrypoint") == "cli" else "another program"
-                found.append(Opened(pid, int(ticks) if ticks.isdecimal() else None, where))
-        return tuple(found)
+        from sow_executors.claude_sessions import opened
+
+        return opened(session_id, _config_folder(env))
 
     def _headless(self, turn: Turn, opening: str) -> Command:
         asks = claude_permissions.asks(turn)

@@ -55,6 +55,10 @@ class Opened:
     """Its start time as the kernel tells it (field 22 of /proc/PID/stat), where the CLI notes it."""
     where: str = "another program"
     """For people: `a terminal`, `another program`."""
+    pid_ns: int | None = None
+    """The pid namespace that `pid` is of (its inode), where that is not ours: a container's, say."""
+    noted_at: float = 0.0
+    """When something was last noted of it or its session, in seconds since the epoch; told with `pid_ns`."""
 
 
 @runtime_checkable

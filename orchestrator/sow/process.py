@@ -76,6 +76,26 @@ def of(pid: int) -> Identity | None:
     return Identity(boot_id=boot_id(), pid=pid, start_ticks=int(fields[19]))
 
 
+def in_namespace(pid_ns: int, pid: int) -> Identity | None:
+    """The process that has `pid` in another pid namespace, as far as it can be seen from here; else None.
+
+    A namespace shows the processes of those that were made below it.
+    """
+    for name in os.listdir("/proc"):
+        if not name.isdecimal():
+            continue
+        try:
+            if os.stat(f"/proc/{name}/ns/pid").st_ino != pid_ns:
+                continue
+            with open(f"/proc/{name}/status", encoding="ascii", errors="replace") as file:
+                inner = next((line for line in file if line.startswith("NSpid:")), "")
+        except OSError:
+            continue  # it is gone, or somebody else's
+        if inner.split()[-1:] == [str(pid)]:
+            return of(int(name))
+    return None
+
+
 def from_stat(boot: str, line: str) -> Identity | None:
     """The identity in a line of /proc/<pid>/stat that was kept on boot `boot`; None if it is torn."""
     fields = line[line.rfind(")") + 1 :].split()

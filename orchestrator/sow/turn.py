@@ -268,7 +268,7 @@ class Turns:
         found = self._found(task)
         session, action = self._session(task, executor, tried)
         if session and action == "resume":
-            opened.check(executor, session, self._passed(executor), task.id)
+            opened.check(executor, session, self._passed(executor), task.id, now=self.clock())
         block = self._ports(task)
         allowed = self._caps(choice, task.assigned_agent)
         carried = deferring.carried(self.attempts, task)
@@ -475,7 +475,7 @@ class Turns:
         """Raises SessionOpen where somebody else has the session open that the next turn goes on in."""
         if task.session_id and not task.fresh:
             executor = executor_of(self.choice(task))
-            opened.check(executor, task.session_id, self._passed(executor), task.id)
+            opened.check(executor, task.session_id, self._passed(executor), task.id, now=self.clock())
 
     def _session(
         self, task: Task, executor: base.Executor, tried: tuple[str, ...]
@@ -735,7 +735,7 @@ class Turns:
         task = self.store.task(task.id)
         choice = self.choice(task)
         executor = executor_of(choice)
-        opened.check(executor, task.session_id or "", self._passed(executor), task.id)
+        opened.check(executor, task.session_id or "", self._passed(executor), task.id, now=self.clock())
         folder, _, _ = self.workspace.prepare(task)
         branches = Branches(self.store, self.workspace)
         branches.look({}, ())
