@@ -45,13 +45,28 @@ def boot_id() -> str:
     """The random name that the kernel took at this boot."""
     global _boot_id
     if not _boot_id:
+        check_system()
         with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
             _boot_id = file.read().strip()
     return _boot_id
 
 
+def check_system() -> None:
+    """Raises Refused where processes can't be named as they are here: on any system but Linux."""
+    import sys
+
+    if sys.platform != "linux":
+        from sow.errors import Refused
+
+        raise Refused(
+            f"this needs Linux, whose kernel tells of processes what sow goes by, and this is {sys.platform}",
+            "use sow in a virtual machine or a container with Linux; `sow doctor` tells what else is missing",
+        )
+
+
 def pid_namespace() -> int:
     """The inode of this process's pid namespace; it differs between containers."""
+    check_system()
     return os.stat("/proc/self/ns/pid").st_ino
 
 
@@ -62,6 +77,7 @@ def host() -> str:
 
 def me() -> Identity:
     """The identity of this process."""
+    check_system()
     mine = of(os.getpid())
     if mine is None:
         raise RuntimeError("/proc does not show this process: is it mounted?")
