@@ -264,13 +264,21 @@ def test_by_the_protocol_a_permission_is_asked_answered_and_the_chat_goes_on_in_
     assert cursor.bench.task()["status"] == "needs_review"
     assert outside.exists()
     cursor.bench.sow("task", "feedback", "010", "More cheerful")
-    cursor.run(*turns)
+    cursor.run(*turns, [{"shell": "touch evil"}])
+    assert cursor.bench.task()["status"] == "needs_review"
     first, second = cursor.bench.attempts()
     assert (first["action"], second["action"]) == ("spawn", "resume")
     assert first["session_id"] == second["session_id"]
     ((place, (_, review)),) = cursor.chats().items()
     assert place.endswith(f"/{first['session_id']}")
     assert "More cheerful" in review
+
+    # A stop while it waits takes the whole agent along.
+    cursor.bench.sow("task", "feedback", "010", "And once more")
+    cursor.bench.sow("run", code=WAITS)
+    cursor.bench.sow("agent", "stop", "010")
+    assert cursor.bench.strays() == []
+    assert cursor.bench.attempts()[-1]["outcome"] == "stopped"
 
 
 def test_by_the_protocol_the_rules_refuse_what_is_not_named_and_a_question_is_skipped(
@@ -306,12 +314,3 @@ def test_by_the_protocol_a_login_that_is_missing_a_lost_chat_and_a_quota_are_tol
     assert [each["action"] for each in attempts] == ["spawn", "spawn", "resume", "spawn"]
     classes = [each.get("error_class") for each in attempts]
     assert classes == ["auth_invalid", None, "session_not_found", "rate_limit"]
-
-
-def test_by_the_protocol_a_stop_cancels_the_turn_and_nothing_is_left(cursor: CursorBench) -> None:
-    cursor.settle_in_by_protocol("--trust", permissions="ask")
-    cursor.run([{"shell": "touch evil"}])
-    cursor.bench.sow("agent", "stop", "010")
-    assert cursor.bench.strays() == []
-    (attempt,) = cursor.bench.attempts()
-    assert attempt["outcome"] == "stopped"
