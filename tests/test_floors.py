@@ -41,7 +41,8 @@ FLOORS = {
         "engine",
         "sow.attaching sow.report sow.adding sow.moving sow.advancing sow.continuing sow.setup sow.removal"
         " sow.intake sow.bringing sow.issues"
-        " sow.validate sow.workplace sow.workspace sow.driving sow.allowance sow.handover sow.opened sow.turn"
+        " sow.validate sow.workplace sow.workspace sow.driving sow.allowance sow.handover sow.opened"
+        " sow.record sow.turn"
         " sow.gate sow.review sow.obstacles sow.finishing sow.deleting sow.outside sow.branches"
         " sow.scheduler sow.worktree sow.doctor sow.contract sow.recovery.restore sow.recovery sow.taskfiles",
     ),

@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from sow_executors import acp_agents, ends, resets, settings
+from sow_executors import acp_agents, codex_limits, ends, resets, settings
 from sow_executors.acp_rules import command, detail
 from sow_executors.base import (
     Answered,
@@ -150,7 +150,7 @@ class AcpReader:
     def __init__(self, session_id: str | None, spent: Spent | None = None) -> None:
         """`spent`: what the session had used before."""
         self._expected = session_id
-        self._session = ""
+        self._session = self._model = ""
         self._agent = "the agent"
         self._ended: Mapping[str, Any] | None = None
         self._fault: Mapping[str, Any] | None = None
@@ -193,7 +193,7 @@ class AcpReader:
                 return self._end_of_prompt(event)
             case "failed" | "died" | "stopped":
                 self._fault = event
-                return [*self._flush(), *_limited(self._failure(event, None, ""))]
+                return [*self._flush(), *self._limited(self._failure(event, None, ""))]
             case _:
                 return []
 
@@ -213,7 +213,8 @@ class AcpReader:
         self._agent = words(event.get("agent")) or self._agent
         if not self._session:
             return []
-        return [Started(self._session, words(event.get("model")), words(event.get("version")))]
+        self._model = words(event.get("model"))
+        return [Started(self._session, self._model, words(event.get("version")))]
 
     def _update(self, update: Mapping[str, Any]) -> list[Report]:
         match update.get("sessionUpdate"):
@@ -294,7 +295,7 @@ class AcpReader:
         self._ended = event
         # Told at once, for the agent may not end after it.
         outcome = self.end(0, "")
-        return [*said, *_limited(outcome), outcome]
+        return [*said, *self._limited(outcome), outcome]
 
     def _spent(self, usd: float | None) -> list[Report]:
         """What was spent since the last time: agents tell what their session came to in all."""
@@ -304,6 +305,18 @@ class AcpReader:
         since = usd - self._total if usd >= self._total else usd
         self._total = usd
         return [Spent(usd=since)] if since else []
+
+    def _limited(self, outcome: Finished | Failed) -> list[Report]:
+        """The limit that was met, by the name that the CLI has for it where it is one of several."""
+        if not isinstance(outcome, Failed) or outcome.kind != "usage_limit":
+            return []
+        if "on this model" in outcome.message and (model := self._model.lower()):
+            return [Limited("rejected", outcome.resets_at, f"{model}_quota", model=model)]
+        found = _ONE_OF_ITS_LIMITS.search(outcome.message)
+        if found is None or found[1] not in _LIMITS:
+            return [codex_limits.rejected(outcome.message, outcome.resets_at)]
+        name, model = _LIMITS[found[1]]
+        return [Limited("rejected", outcome.resets_at, name, model=model)]
 
     def _outcome(self, reason: str) -> Finished | Failed:
         if reason == "cancelled" and self._ended and self._ended.get("refused") is True:
@@ -343,15 +356,6 @@ def _failed(kind: Kind, message: str, event: Mapping[str, Any]) -> Failed:
         return Failed(kind, message)
     at = amount(event.get("at"))
     return Failed(kind, message, resets.told(message, time.time() if at is None else at))
-
-
-def _limited(outcome: Finished | Failed) -> list[Report]:
-    """The limit that was met, by the name that the CLI has for it where it is one of several."""
-    if not isinstance(outcome, Failed) or outcome.kind != "usage_limit":
-        return []
-    found = _ONE_OF_ITS_LIMITS.search(outcome.message)
-    name, model = _LIMITS.get(found[1], ("", "")) if found else ("", "")
-    return [Limited("rejected", outcome.resets_at, name, model=model)]
 
 
 _ONE_OF_ITS_LIMITS = re.compile(r"hit your (\S+) limit")
@@ -432,7 +436,7 @@ def _kind(fault: Mapping[str, Any], message: str, data: Mapping[str, Any]) -> Ki
     lost = code == -32002 or data.get("service") == "session" or _NO_SESSION.search(said)
     if step in ("session/resume", "session/load") and lost:
         return "session_not_found"
-    if step in ("session/set_mode", "session/set_model"):
+    if step in ("session/set_mode", "session/set_model", "configuration"):
         return "config_invalid"
     kind = _ERRORS.get(words(data.get("errorKind")))
     if kind == "rate_limit" and _by_text(said) == "usage_limit":

@@ -9,6 +9,7 @@ _KINDS = {
     "claude-agent-acp": "claude",
     "claude-code-acp": "claude",
     "codex-acp": "codex",
+    "cursor-agent": "cursor",
     "gemini": "gemini",
     "opencode": "opencode",
 }

@@ -18,6 +18,7 @@ import asyncio
 import json
 import logging
 import os
+import shlex
 import signal
 import sys
 import time
@@ -30,7 +31,7 @@ from typing import Any
 # Behind all else: it must only be found, never get between Python and its own modules.
 sys.path.append(str(Path(__file__).resolve().parent.parent))
 
-from sow_executors import acp_agents, acp_choice, acp_offers, acp_rules, gemini_chats, inbox
+from sow_executors import acp_agents, acp_choice, acp_offers, acp_rules, gemini_chats, inbox, opencode_rules
 from sow_executors.acp_library import (
     AGENT_METHODS,
     CLIENT_METHODS,
@@ -40,7 +41,7 @@ from sow_executors.acp_library import (
 )
 from sow_executors.acp_rules import Rules
 from sow_executors.acp_wire import Life, Wire, end
-from sow_executors.lines import one_line, table, tables, words
+from sow_executors.lines import one_line, parse, table, tables, words
 
 SPARED = 3
 """How often an agent that ends its turn over a refusal is told to go on without."""
@@ -176,10 +177,35 @@ class Bridge:
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 start_new_session=True,
+                env={**os.environ, **await self._rules()},
             )
         except OSError as error:
             program = self.options.command[0]
             raise Failed("start", f"{program} can't be started: {error.strerror}", "missing") from error
+
+    async def _rules(self) -> dict[str, str]:
+        """Variables by which an agent is told to ask, where its own configuration decides that."""
+        if self.options.yolo or acp_agents.kind(self.options.command) != "opencode":
+            return {}
+        asked = await asyncio.create_subprocess_exec(
+            *opencode_rules.question(self.options.command),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            start_new_session=True,
+        )
+        try:
+            out, _ = await asyncio.wait_for(asked.communicate(), OPENING_SECONDS)
+        except TimeoutError:
+            out = b""
+        finally:
+            if asked.returncode is None:
+                with suppress(ProcessLookupError):
+                    os.killpg(asked.pid, signal.SIGKILL)
+        configuration = parse(out.decode("utf-8", "replace"))
+        if configuration is None:
+            words = shlex.join(opencode_rules.question(self.options.command))
+            raise Failed("configuration", f"`{words}` does not tell what opencode asks about")
+        return {opencode_rules.VARIABLE: opencode_rules.asking(configuration)}
 
     # -- the turn -----------------------------------------------------------------------------
 
@@ -337,6 +363,8 @@ class Bridge:
         reason = "" if self.options.yolo else acp_rules.against(call, self.options.rules)
         if self.over.is_set():
             return acp_choice.outcome(None)
+        if acp_choice.is_question(options):
+            reason = "it is a question, which nobody answers here; `sow task ask` asks a person"
         if not reason:
             choice = acp_choice.allowed(options)
             if choice.option is None:
@@ -357,7 +385,9 @@ class Bridge:
         self._asked += 1
         name = f"permission-{self._asked}"
         what, shown = acp_rules.detail(call), acp_rules.whole(call)
-        question = f"The agent asks to {_DOING.get(tool, 'use a tool')}: {shown or 'it does not say what'}"
+        is_question = acp_choice.is_question(options)
+        doing = "" if is_question else f" to {_DOING.get(tool, 'use a tool')}"
+        question = f"The agent asks{doing}: {shown or 'it does not say what'}"
         # Each has one, so that they are numbered as they are.
         names = tuple(one_line(words(option.get("name"))) or "?" for option in options)
         if choice := self._answered_before(question, options):
@@ -382,9 +412,8 @@ class Bridge:
         if not choice.allows:
             self._refuse(f"{tool}: {what} (a person said no)")
         if choice.words:
-            self.prompts.append(
-                f"A person did not allow what you asked for ({question}), and says:\n\n{choice.words}"
-            )
+            told = "was asked for you" if is_question else "did not allow what you asked for"
+            self.prompts.append(f"A person {told} ({question}), and says:\n\n{choice.words}")
         self._tell(type="answered", id=name, text=answer.text, allowed=choice.allows)
         if choice.words and self._connection:
             # The words are for now, and not for when it has gone on without them and handed in.

@@ -29,6 +29,11 @@ def allowed(options: Sequence[Mapping[str, Any]]) -> Choice:
     return Choice(_of_kind(options, "allow_once", "allow_always"), allows=True)
 
 
+def is_question(options: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether there are several ways to say yes: the agent wants to know something, not to be allowed it."""
+    return [option.get("kind") for option in options].count("allow_once") > 1
+
+
 def refused(options: Sequence[Mapping[str, Any]], said: str = "") -> Choice:
     """The option that says no, this once where there is one."""
     return Choice(_of_kind(options, "reject_once", "reject_always"), allows=False, words=said)

@@ -62,6 +62,9 @@ def against(call: Mapping[str, Any], rules: Rules) -> str:
         return "" if outside is None else f"{outside} is not in the folders that the agent may write"
     if kind == "think":
         return ""
+    if places := list(_places(call)):
+        outside = next((place for place in places if not _is_inside(place, rules)), None)
+        return "" if outside is None else f"{outside} is not in the folders that the agent may write"
     return "only edits in the worktree and the named commands are allowed unasked"
 
 
@@ -196,6 +199,17 @@ def _paths(call: Mapping[str, Any]) -> Iterator[str]:
     changes = given.get("changes")
     if isinstance(changes, dict):
         yield from (words(path) for path in changes if words(path))
+
+
+def _places(call: Mapping[str, Any]) -> Iterator[str]:
+    """The folders that an agent asks about as such: opencode does, before it asks what it may do there."""
+    given = table(call.get("rawInput"))
+    if call.get("kind") != "other":
+        return
+    if place := words(given.get("parentDir")):
+        yield place
+    elif isinstance(folders := given.get("directories"), list) and all(map(words, folders)):
+        yield from map(words, folders)
 
 
 def _is_inside(path: str, rules: Rules) -> bool:

@@ -143,7 +143,11 @@ class Answered:
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """What was used since the last `Spent` of this attempt: deltas, so that a sum is right."""
+    """What was used since the last `Spent` of this attempt: deltas, so that a sum is right.
+
+    A CLI may tell parts as they come and their sum at the end; a part that was too much is taken back by less
+    than nothing.
+    """
 
     input_tokens: int = 0
     output_tokens: int = 0

@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
 from sow_executors import claude_permissions, deferral, ends, settings
@@ -33,6 +33,7 @@ from sow_executors.base import (
     Turn,
     Used,
 )
+from sow_executors.counting import Counted
 from sow_executors.extras import Answer, Login, Offline, Opened
 from sow_executors.lines import amount, count, detail, is_uuid, parse, table, tables, words
 
@@ -158,17 +159,9 @@ class Claude:
 
     def open_in(self, session_id: str, env: Mapping[str, str]) -> tuple[Opened, ...]:
         """By the register that `claude agents` prints, where each process has a file, a killed one too."""
-        found = []
-        for path in sorted(Path(_config_folder(env), "sessions").glob("*.json")):
-            try:
-                told = parse(path.read_text(encoding="utf-8")) or {}
-            except (OSError, ValueError):
-                continue
-            ticks = words(told.get("procStart"))
-            if words(told.get("sessionId")) == session_id and (pid := count(told.get("pid"))):
-                where = "a terminal" if told.get("entrypoint") == "cli" else "another program"
-                found.append(Opened(pid, int(ticks) if ticks.isdecimal() else None, where))
-        return tuple(found)
+        from sow_executors.claude_sessions import opened
+
+        return opened(session_id, _config_folder(env))
 
     def _headless(self, turn: Turn, opening: str) -> Command:
         asks = claude_permissions.asks(turn)
@@ -253,6 +246,7 @@ class ClaudeReader:
         """The message that each call was made in, by the call's id, in their order."""
         self._limit: Limited | None = None
         self._total_usd = 0.0
+        self._counted = Counted()
 
     def read(self, line: str) -> list[Report]:
         event = parse(line)
@@ -322,8 +316,11 @@ class ClaudeReader:
         self._fault = {}
         reports: list[Report] = []
         message = table(event.get("message"))
+        answer = words(message.get("id"))
         if not event.get("parent_tool_use_id"):
-            self._turn = words(message.get("id")) or self._turn
+            self._turn = answer or self._turn
+        # Each block of an answer comes with what was known of its tokens when the block was whole.
+        reports += self._counted.part(answer, _of_usage(table(message.get("usage"))))
         for block in tables(message.get("content")):
             if block.get("type") == "text" and (text := words(block.get("text"))).strip():
                 reports.append(Said(text, self._turn))
@@ -414,19 +411,13 @@ class ClaudeReader:
             )
         else:
             # Versions without that field counted anew in each process, and the tokens anew in each turn.
-            usage = table(event.get("usage"))
             usd = None
             if total is not None:
                 usd = total - self._total_usd if total >= self._total_usd else total
-            spent = Spent(
-                count(usage.get("input_tokens")) + count(usage.get("cache_creation_input_tokens")),
-                count(usage.get("output_tokens")),
-                count(usage.get("cache_read_input_tokens")),
-                usd,
-            )
+            spent = replace(_of_usage(table(event.get("usage"))), usd=usd)
         self._total_usd = self._total_usd if total is None else total
-        nothing = not (spent.input_tokens or spent.output_tokens or spent.cached_tokens or spent.usd)
-        return [] if nothing else [spent]
+        # What is told of a turn leaves out the agent's helpers.
+        return self._counted.sum(spent, whole=isinstance(since, dict))
 
     def _unfinished(self, exit_code: int | None, stderr: str) -> Failed:
         if self._fault:
@@ -455,6 +446,14 @@ class ClaudeReader:
             return self._limit.resets_at
         old = re.search(r"usage limit reached\|(\d{9,11})\b", message)
         return float(old[1]) if old else None
+
+
+def _of_usage(usage: Mapping[str, Any]) -> Spent:
+    return Spent(
+        count(usage.get("input_tokens")) + count(usage.get("cache_creation_input_tokens")),
+        count(usage.get("output_tokens")),
+        count(usage.get("cache_read_input_tokens")),
+    )
 
 
 def _percent(told: object) -> float | None:

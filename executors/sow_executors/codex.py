@@ -14,17 +14,17 @@ import re
 import shlex
 import tomllib
 from collections.abc import Mapping
+from glob import escape
 from pathlib import Path
 from typing import Any
 
-from sow_executors import ends, resets, settings
+from sow_executors import codex_limits, ends, resets, settings
 from sow_executors.base import (
     Command,
     Denied,
     Failed,
     Finished,
     Kind,
-    Limited,
     Report,
     Retried,
     Returned,
@@ -100,6 +100,12 @@ class Codex:
     def reader(self, session_id: str | None) -> CodexReader:
         return CodexReader(session_id)
 
+    def record(self, session_id: str, folder: str, env: Mapping[str, str]) -> str:
+        """The thread's own file, in which Codex counts what it prints the sum of at the end of a turn."""
+        sessions = Path(_home(env), "sessions")
+        found = sorted(sessions.glob(f"*/*/*/rollout-*-{escape(session_id)}.jsonl"))
+        return str(found[-1]) if found else ""
+
     def reader_after(self, session_id: str, spent: Spent) -> CodexReader:
         return CodexReader(session_id, spent)
 
@@ -138,7 +144,7 @@ class Codex:
 
     def account(self, settings: Mapping[str, object], env: Mapping[str, str]) -> tuple[str, ...]:
         """Whoever has logged in below Codex's home, unless a key or a profile says who it is."""
-        home = env.get("CODEX_HOME") or str(Path(env.get("HOME") or Path.home()) / ".codex")
+        home = _home(env)
         said = (*_KEYS, "OPENAI_API_KEY", "OPENAI_BASE_URL")
         keys = (f"{name}={env[name]}" for name in said if env.get(name))
         return (home, _profile(settings) or "", *keys)
@@ -150,6 +156,10 @@ class Codex:
 
 def _program(given: Mapping[str, object]) -> str:
     return settings.word(given, "program") or "codex"
+
+
+def _home(env: Mapping[str, str]) -> str:
+    return env.get("CODEX_HOME") or str(Path(env.get("HOME") or Path.home()) / ".codex")
 
 
 def _profile(given: Mapping[str, object]) -> str | None:
@@ -180,9 +190,8 @@ def _options(turn: Turn) -> tuple[str, ...]:
 
 def _has_provider(env: Mapping[str, str]) -> bool:
     """Whether the user's models come from elsewhere than OpenAI, which may need no login of Codex's."""
-    home = Path(env.get("CODEX_HOME") or Path(env.get("HOME") or Path.home()) / ".codex")
     try:
-        config = tomllib.loads((home / "config.toml").read_text(encoding="utf-8"))
+        config = tomllib.loads(Path(_home(env), "config.toml").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return False
     return bool(config.get("model_provider", "openai") != "openai")
@@ -206,6 +215,7 @@ class CodexReader:
         """The last error that was told outside of a turn's end."""
         self._last = ""
         self._turns = self._retries = 0
+        self._limits = codex_limits.Windows()
         self._open: set[str] = set()
 
     def read(self, line: str) -> list[Report]:
@@ -229,6 +239,16 @@ class CodexReader:
                 return self._failed(words(table(event.get("error")).get("message")))
             case _:
                 return []
+
+    def read_record(self, line: str) -> list[Report]:
+        event = parse(line)
+        payload = table(event.get("payload")) if event and event.get("type") == "event_msg" else {}
+        if payload.get("type") != "token_count":
+            return []
+        usage = table(table(payload.get("info")).get("total_token_usage"))
+        # Of the past, or told already: nothing.
+        spent = self._spent(usage) if self._is_more(usage) else []
+        return [*spent, *self._limits.told(table(payload.get("rate_limits")))]
 
     def end(self, exit_code: int | None, stderr: str) -> Finished | Failed:
         # An outcome tells nothing of a turn that began after it and was cut.
@@ -300,7 +320,7 @@ class CodexReader:
         if kind != "usage_limit":
             return [self._over(Failed(kind, told))]
         resets_at = resets.by_the_clock(message)
-        return [Limited("rejected", resets_at), self._over(Failed(kind, told, resets_at))]
+        return [codex_limits.rejected(message, resets_at), self._over(Failed(kind, told, resets_at))]
 
     def _over(self, outcome: Finished | Failed) -> Finished | Failed:
         self._outcome, self._working, self._fault = outcome, False, ""
@@ -308,20 +328,29 @@ class CodexReader:
 
     def _spent(self, usage: Mapping[str, Any]) -> list[Report]:
         """What was added to the thread's tokens; Codex names no price."""
-        cached = count(usage.get("cached_input_tokens"))
-        total = Spent(
-            max(count(usage.get("input_tokens")) - cached, 0), count(usage.get("output_tokens")), cached
-        )
-        before, self._counted = self._counted, total
-        pairs = (
-            (total.input_tokens, before.input_tokens),
-            (total.output_tokens, before.output_tokens),
-            (total.cached_tokens, before.cached_tokens),
-        )
+        before, total = self._counted, _of_usage(usage)
         # A version that counts each process for itself begins below what was counted.
-        goes_on = all(now >= then for now, then in pairs)
-        added = Spent(*(now - then for now, then in pairs)) if goes_on else total
+        added = Spent(*(now - then for now, then in _pairs(total, before)))
+        added = added if self._is_more(usage) else total
+        self._counted = total
         return [] if added == NOTHING else [added]
+
+    def _is_more(self, usage: Mapping[str, Any]) -> bool:
+        """Whether that is a total of the thread's which goes on from what was counted."""
+        return all(now >= then for now, then in _pairs(_of_usage(usage), self._counted))
+
+
+def _of_usage(usage: Mapping[str, Any]) -> Spent:
+    cached = count(usage.get("cached_input_tokens"))
+    return Spent(max(count(usage.get("input_tokens")) - cached, 0), count(usage.get("output_tokens")), cached)
+
+
+def _pairs(one: Spent, other: Spent) -> tuple[tuple[int, int], ...]:
+    return (
+        (one.input_tokens, other.input_tokens),
+        (one.output_tokens, other.output_tokens),
+        (one.cached_tokens, other.cached_tokens),
+    )
 
 
 def _called(item: Mapping[str, Any]) -> tuple[str, str]:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
-from sow_executors.base import Command, Reader, Spent
+from sow_executors.base import Command, Reader, Report, Spent
 
 
 @runtime_checkable
@@ -34,6 +34,18 @@ class KnowsSessions(Protocol):
         ...
 
 
+@runtime_checkable
+class FindsSessions(Protocol):
+    """Its CLI makes a session's id, and tells it later than it begins the session."""
+
+    def begun(self, task_id: str, role: str, scratch: str, env: Mapping[str, str]) -> str:
+        """The session that was begun by the `spawn` of a turn with these, its process being gone.
+
+        Empty where there is none that was told the turn's prompt; `env` as above. Never raises.
+        """
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Opened:
     """A process that has a session open, as its CLI notes it: it may be gone by now."""
@@ -43,6 +55,10 @@ class Opened:
     """Its start time as the kernel tells it (field 22 of /proc/PID/stat), where the CLI notes it."""
     where: str = "another program"
     """For people: `a terminal`, `another program`."""
+    pid_ns: int | None = None
+    """The pid namespace that `pid` is of (its inode), where that is not ours: a container's, say."""
+    noted_at: float = 0.0
+    """When something was last noted of it or its session, in seconds since the epoch; told with `pid_ns`."""
 
 
 @runtime_checkable
@@ -79,6 +95,27 @@ class CountsOn(Protocol):
 
     def reader_after(self, session_id: str, spent: Spent) -> Reader:
         """The `reader` of an attempt that goes on in a session of which `spent` was told before."""
+        ...
+
+
+@runtime_checkable
+class KeepsRecord(Protocol):
+    """Its CLI writes into a file of its own, as it works, what it prints at the end or not at all."""
+
+    def record(self, session_id: str, folder: str, env: Mapping[str, str]) -> str:
+        """The file of a session that works in `folder`, once it is there; else empty. Never raises.
+
+        It only grows, line by line. `env` as above.
+        """
+        ...
+
+
+@runtime_checkable
+class ReadsRecord(Protocol):
+    """The reader of such a CLI's output understands the lines of that file, too."""
+
+    def read_record(self, line: str) -> list[Report]:
+        """What a line of it adds to all that was told, by whichever of both. Never raises."""
         ...
 
 

@@ -22,6 +22,7 @@ from sow_executors.base import (
     Failed,
     Finished,
     Kind,
+    Limited,
     Report,
     Returned,
     Said,
@@ -31,6 +32,7 @@ from sow_executors.base import (
     Turn,
     Used,
 )
+from sow_executors.counting import Counted
 from sow_executors.extras import Answer, Login, Offline
 from sow_executors.lines import count, detail, is_uuid, one_line, parse, table, uncoloured, words
 
@@ -115,6 +117,12 @@ class Gemini:
 
         return offline(settings, home, url)
 
+    def record(self, session_id: str, folder: str, env: Mapping[str, str]) -> str:
+        """The session's own file, in which each answer has its tokens; the result has their sum alone."""
+        from sow_executors import gemini_chats
+
+        return gemini_chats.file(session_id, folder, env)
+
     def _headless(self, turn: Turn, opening: str) -> Command:
         argv = (
             _program(turn.settings),
@@ -173,13 +181,14 @@ class GeminiReader:
 
     def __init__(self, session_id: str | None) -> None:
         self._expected = session_id
-        self._session = ""
+        self._session = self._model = ""
         self._result: Mapping[str, Any] | None = None
         self._fault = ""
         """The last error that it told of before its result."""
         self._pieces: list[str] = []
         """What was said so far of a message that comes in pieces."""
         self._last = ""
+        self._counted = Counted()
         self._open: dict[str, tuple[str, str]] = {}
         """The tool of each call that has not come back, and what it is about, by the call's id."""
 
@@ -201,9 +210,18 @@ class GeminiReader:
             case "result":
                 self._result = event
                 # Told at once, for the program may not end after it.
-                return [*self._flush(), *_spent(table(event.get("stats"))), self.end(0, "")]
+                spent = self._counted.sum(_of_stats(table(event.get("stats"))))
+                said, outcome = self._flush(), self.end(0, "")
+                return [*said, *spent, *self._limited(outcome), outcome]
             case _:
                 return []
+
+    def read_record(self, line: str) -> list[Report]:
+        answer = parse(line) or {}
+        # What is still on its way is told more than once, by one id.
+        if self._result is not None or answer.get("type") != "gemini":
+            return []
+        return self._counted.part(words(answer.get("id")), _of_answer(table(answer.get("tokens"))))
 
     def end(self, exit_code: int | None, stderr: str) -> Finished | Failed:
         if self._result is None:
@@ -219,8 +237,18 @@ class GeminiReader:
         return Finished(self._last)
 
     def _started(self, event: Mapping[str, Any]) -> list[Report]:
-        self._session = words(event.get("session_id"))
-        return [Started(self._session, words(event.get("model")))] if self._session else []
+        self._session, self._model = words(event.get("session_id")), words(event.get("model"))
+        return [Started(self._session, self._model)] if self._session else []
+
+    def _limited(self, outcome: Finished | Failed) -> list[Report]:
+        """The limit that was met: of one model, mostly, while others have more."""
+        told = words(table((self._result or {}).get("error")).get("message"))
+        # Whether it is a limit at all, the exit code may be the first to tell.
+        if not isinstance(outcome, Failed) or not (outcome.kind == "usage_limit" or _QUOTA.search(told)):
+            return []
+        named = _MODEL.search(told)
+        model = (named[1] if named else self._model if _PER_MODEL.search(told) else "").lower()
+        return [Limited("rejected", outcome.resets_at, f"{model}_quota" if model else "quota", model=model)]
 
     def _said(self, event: Mapping[str, Any]) -> list[Report]:
         text = words(event.get("content"))
@@ -295,13 +323,18 @@ def _refusal(event: Mapping[str, Any]) -> str:
     return output if output.startswith("Blocked: command substitution") else ""
 
 
-def _spent(stats: Mapping[str, Any]) -> list[Report]:
+def _of_stats(stats: Mapping[str, Any]) -> Spent:
     """The tokens of this process; a resume counts anew, and Gemini names no price."""
     asked, cached = count(stats.get("input_tokens")), count(stats.get("cached"))
     # What it thought is part of the total only, and paid for as what it said.
     said = max(count(stats.get("output_tokens")), count(stats.get("total_tokens")) - asked)
-    spent = Spent(max(asked - cached, 0), said, cached)
-    return [] if spent == Spent() else [spent]
+    return Spent(max(asked - cached, 0), said, cached)
+
+
+def _of_answer(tokens: Mapping[str, Any]) -> Spent:
+    """The tokens of one answer of the model's, as Gemini keeps them with it."""
+    asked, cached = count(tokens.get("input")) + count(tokens.get("tool")), count(tokens.get("cached"))
+    return Spent(max(asked - cached, 0), count(tokens.get("output")) + count(tokens.get("thoughts")), cached)
 
 
 def _api_error(told: str) -> Mapping[str, Any]:
@@ -309,6 +342,13 @@ def _api_error(told: str) -> Mapping[str, Any]:
     whole = parse(told[told.find("{") : told.rfind("}") + 1]) or {}
     return table(whole.get("error"))
 
+
+_MODEL = re.compile(r'\bmodel"?: "?(?:models/)?([\w.-]{1,100})')
+"""The model that a quota is for, where its refusal names it."""
+
+_QUOTA = re.compile(r"\bquota\b", re.IGNORECASE)
+
+_PER_MODEL = re.compile(r"on this model|PerModel")
 
 _BRACKETS = re.compile(r"\A\[API Error: (.*)\]", re.DOTALL)
 

@@ -47,6 +47,14 @@ def make_ready(session_id: str, folder: str, env: Mapping[str, str], now: float)
             _step_back(path, now)
 
 
+def file(session_id: str, folder: str, env: Mapping[str, str]) -> str:
+    """The path of a session's file; empty where there is none. Never raises."""
+    with suppress(OSError):
+        held = [path for path in _files(session_id, folder, env) if _session(path) == session_id]
+        return str(held[-1]) if held else ""
+    return ""
+
+
 def _step_back(path: Path, now: float) -> None:
     """Gives a file of this minute, or of a clock that went before, the name of one that is over."""
     minute = datetime.fromtimestamp(now, UTC).replace(second=0, microsecond=0)

@@ -3,7 +3,7 @@
 Written against 1.18.33 and measured on the real program (`tests/real/`). No event
 tells the end: the stream closes, and the exit code says whether the last thing
 was an error. The id of a session comes with the first event, after the model's
-first answer; an attempt that was ended before it has no session to go on in.
+first answer; an attempt that was ended before it is found by the session's title.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from pathlib import PurePath
 from typing import Any
 
 from sow_executors import ends, settings
@@ -111,8 +112,7 @@ class Opencode:
 
     def spawn(self, turn: Turn) -> Command:
         # With a title of ours it asks no model for one.
-        title = f"sow {turn.task_id} {turn.role}".strip()
-        return self._headless(turn, f"--title={title}")
+        return self._headless(turn, f"--title={_title(turn.task_id, turn.role, turn.scratch)}")
 
     def resume(self, turn: Turn) -> Command:
         return self._headless(turn, "--session", _session(turn))
@@ -123,6 +123,12 @@ class Opencode:
 
     def reader(self, session_id: str | None) -> OpencodeReader:
         return OpencodeReader(session_id)
+
+    def begun(self, task_id: str, role: str, scratch: str, env: Mapping[str, str]) -> str:
+        """By its title, in opencode's database: `opencode session list` takes seconds to tell no more."""
+        from sow_executors.opencode_store import begun
+
+        return begun(_title(task_id, role, scratch), env)
 
     def asks_version(self, program: str, folder: str) -> Command:
         return Command((program, "--version"), folder, env=_QUIET)
@@ -159,6 +165,11 @@ class Opencode:
 
 def _program(given: Mapping[str, object]) -> str:
     return settings.word(given, "program") or "opencode"
+
+
+def _title(task_id: str, role: str, scratch: str) -> str:
+    """No other session's: the attempt's folder bears its name."""
+    return " ".join(("sow", *filter(None, (task_id, role)), f"({PurePath(scratch).name})"))
 
 
 def _session(turn: Turn) -> str:

@@ -161,6 +161,10 @@ class Attempts:
         mine = [a for a in self._read_all(f"{task_id}-") if a.task_id == task_id]
         return sorted(mine, key=lambda a: (a.iteration, _number(a.id), a.created_at))
 
+    def last_by_agent(self, task_id: str) -> Attempt | None:
+        """The last attempt of a task that an agent made: what a person did on a terminal since is none."""
+        return next((each for each in reversed(self.of_task(task_id)) if each.action != "attach"), None)
+
     def _names(self) -> list[str]:
         return files.names(self._layout.attempts)
 

@@ -64,7 +64,7 @@ class Carried:
 def answer_place(attempts: Attempts, task: Task) -> str | None:
     """Where the answer to a paused task is to be laid; None where no session has stopped for it."""
     asked = task.question
-    last = next(reversed(attempts.of_task(task.id)), None)
+    last = attempts.last_by_agent(task.id)
     if task.status != PAUSED or asked is None or last is None:
         return None
     folder = attempts.inbox(last.id)

@@ -59,7 +59,7 @@ class Lost:
 def lost(attempts: Attempts, task: Task) -> Lost | None:
     """What a task is paused for, where a process had asked it and is gone."""
     asked = task.question
-    last = next(reversed(attempts.of_task(task.id)), None)
+    last = attempts.last_by_agent(task.id)
     if asked is None or last is None:
         return None
     folder = attempts.inbox(last.id)

@@ -45,13 +45,28 @@ def boot_id() -> str:
     """The random name that the kernel took at this boot."""
     global _boot_id
     if not _boot_id:
+        check_system()
         with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
             _boot_id = file.read().strip()
     return _boot_id
 
 
+def check_system() -> None:
+    """Raises Refused where processes can't be named as they are here: on any system but Linux."""
+    import sys
+
+    if sys.platform != "linux":
+        from sow.errors import Refused
+
+        raise Refused(
+            f"this needs Linux, whose kernel tells of processes what sow goes by, and this is {sys.platform}",
+            "use sow in a virtual machine or a container with Linux; `sow doctor` tells what else is missing",
+        )
+
+
 def pid_namespace() -> int:
     """The inode of this process's pid namespace; it differs between containers."""
+    check_system()
     return os.stat("/proc/self/ns/pid").st_ino
 
 
@@ -62,6 +77,7 @@ def host() -> str:
 
 def me() -> Identity:
     """The identity of this process."""
+    check_system()
     mine = of(os.getpid())
     if mine is None:
         raise RuntimeError("/proc does not show this process: is it mounted?")
@@ -74,6 +90,26 @@ def of(pid: int) -> Identity | None:
     if fields is None:
         return None
     return Identity(boot_id=boot_id(), pid=pid, start_ticks=int(fields[19]))
+
+
+def in_namespace(pid_ns: int, pid: int) -> Identity | None:
+    """The process that has `pid` in another pid namespace, as far as it can be seen from here; else None.
+
+    A namespace shows the processes of those that were made below it.
+    """
+    for name in os.listdir("/proc"):
+        if not name.isdecimal():
+            continue
+        try:
+            if os.stat(f"/proc/{name}/ns/pid").st_ino != pid_ns:
+                continue
+            with open(f"/proc/{name}/status", encoding="ascii", errors="replace") as file:
+                inner = next((line for line in file if line.startswith("NSpid:")), "")
+        except OSError:
+            continue  # it is gone, or somebody else's
+        if inner.split()[-1:] == [str(pid)]:
+            return of(int(name))
+    return None
 
 
 def from_stat(boot: str, line: str) -> Identity | None:

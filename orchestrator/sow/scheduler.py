@@ -368,7 +368,8 @@ class Scheduler:
         self._change(task_id, lambda current: opened.waiting(current, fault.reason, now))
         key = f"{_SESSION_OF}{task_id}"
         self.watcher.forget_process(key)
-        self.watcher.add_process(Running(key, self.turns.layout.locks, fault.holder))
+        if fault.holder:
+            self.watcher.add_process(Running(key, self.turns.layout.locks, fault.holder))
 
     def _end_wait(self, task_id: str) -> None:
         """The process that had the session of a task open is gone."""

@@ -32,6 +32,7 @@ from sow import (
     outfit,
     ports,
     prompts,
+    record,
     roles,
     shim,
 )
@@ -125,6 +126,8 @@ class Live:
     usage: Usage = field(default_factory=Usage)
     is_cut: bool = False
     """Whether a part of what it printed was left out."""
+    written: record.Record | None = None
+    """What its CLI writes down beside its output, where it does."""
     found: tuple[str, ...] = ()
     """The files that lay uncommitted in its worktree before it began: its agent had left none so."""
     readable: Readable = field(init=False)
@@ -190,6 +193,10 @@ class Live:
             self.tally = after(self.tally, reports)
             self.readable.add(reports)
             yield reports
+        if self.written is not None:
+            for reports in self.written.read(self.attempt.session_id or self.tally.session_id):
+                self.tally = after(self.tally, reports)
+                yield reports
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,7 +268,7 @@ class Turns:
         found = self._found(task)
         session, action = self._session(task, executor, tried)
         if session and action == "resume":
-            opened.check(executor, session, self._passed(executor), task.id)
+            opened.check(executor, session, self._passed(executor), task.id, now=self.clock())
         block = self._ports(task)
         allowed = self._caps(choice, task.assigned_agent)
         carried = deferring.carried(self.attempts, task)
@@ -306,6 +313,8 @@ class Turns:
                 created_at=self.store.now(),
             )
         )
+        reader, goes_on = self._reader(executor, attempt), session if action == "resume" else None
+        written = record.of(executor, reader, goes_on, folder, self._passed(executor))
         try:
             task = self._store_start(task, session, choice.name, folder, branch, start)
             running = self.runner.start(
@@ -333,7 +342,7 @@ class Turns:
         return Live(
             attempt,
             running,
-            self._reader(executor, attempt),
+            reader,
             self._tail(attempt_id),
             leases,
             (*tried, action),
@@ -342,6 +351,7 @@ class Turns:
             began=self.clock(),
             caps=allowed,
             usage=Usage(self.clock()),
+            written=written,
             found=found,
         )
 
@@ -352,10 +362,12 @@ class Turns:
         """
         choice = self.user.named(attempt.executor, f"attempt {attempt.id}")
         executor = executor_of(choice)
+        reader, goes_on = self._reader(executor, attempt), attempt.session_id
+        goes_on = goes_on if attempt.action == "resume" else None
         return Live(
             attempt,
             running,
-            self._reader(executor, attempt),
+            reader,
             self._tail(attempt.id),
             self.drivers.adopt(attempt, running.identity),
             ("resume", attempt.action),
@@ -364,6 +376,7 @@ class Turns:
             began=folders.setup_began(running.folder) or moment(attempt.created_at),
             caps=self._caps(choice, attempt.agent),
             usage=self._used_before(attempt, running.folder),
+            written=record.of(executor, reader, goes_on, attempt.folder, self._passed(executor)),
         )
 
     def let_go(self, live: Live) -> None:
@@ -462,7 +475,7 @@ class Turns:
         """Raises SessionOpen where somebody else has the session open that the next turn goes on in."""
         if task.session_id and not task.fresh:
             executor = executor_of(self.choice(task))
-            opened.check(executor, task.session_id, self._passed(executor), task.id)
+            opened.check(executor, task.session_id, self._passed(executor), task.id, now=self.clock())
 
     def _session(
         self, task: Task, executor: base.Executor, tried: tuple[str, ...]
@@ -688,6 +701,16 @@ class Turns:
         # Last, for by this it is known that the task has it.
         live.attempt = self.attempts.keep(live.attempt.replace(session_id=session))
 
+    def _find_session(self, live: Live) -> None:
+        """Takes in the session that an attempt which has ended began without a word of it."""
+        if live.tally.session_id:
+            return
+        executor = executor_of(self.user.named(live.attempt.executor, f"attempt {live.attempt.id}"))
+        scratch = self.attempts.folder(live.attempt.id)
+        if found := opened.untold(executor, live.attempt, scratch, self._passed(executor)):
+            live.tally = after(live.tally, [base.Started(found)])
+            logs.info("session found", task=live.attempt.task_id, attempt=live.attempt.id, session=found)
+
     def note_usage(self, live: Live) -> None:
         """Keeps what was seen of its processes, for who comes after a kill."""
         usage = live.usage
@@ -712,7 +735,7 @@ class Turns:
         task = self.store.task(task.id)
         choice = self.choice(task)
         executor = executor_of(choice)
-        opened.check(executor, task.session_id or "", self._passed(executor), task.id)
+        opened.check(executor, task.session_id or "", self._passed(executor), task.id, now=self.clock())
         folder, _, _ = self.workspace.prepare(task)
         branches = Branches(self.store, self.workspace)
         branches.look({}, ())
@@ -853,6 +876,7 @@ class Turns:
         put_back = self.know_state(ended=live.attempt.task_id)
         task = self._task_after(live.attempt)
         task = self.heed(live) or task
+        self._find_session(live)
         self.keep_session(live)
         task, left_over = self._commit_leftovers(task)
         end = End(

@@ -4,7 +4,7 @@ What it keeps: the words of the command line, the gates (trust, login, model),
 the events of `stream-json`, chats that are adopted when they are unknown and
 kept per workspace, failures told on standard error, the quota error with exit
 code 0, shell calls turned down without `--force`, and the run that does not end
-after its result.
+after its result. As an ACP agent (`acp`) it is played by `cursor_acp`.
 
 What the model would say is in the YAML (or JSON) file that
 CURSOR_STANDIN_SCRIPT names: a list of turns, each a list of steps. A chat plays
@@ -196,7 +196,7 @@ class Run:
     def do_shell(self, command: str) -> None:
         given = {"command": command, "workingDirectory": str(self.workspace)}
         call = self.started("shellToolCall", given)
-        if not (self.force or _allowed(command, self.workspace)):
+        if not (self.force or allowed(command, self.workspace)):
             self.completed(call, "shellToolCall", given, {"rejected": {"command": command, "reason": ""}})
             return
         ran = subprocess.run(command, shell=True, cwd=self.workspace, capture_output=True, text=True)
@@ -290,7 +290,7 @@ def _now() -> int:
     return int(time.time() * 1000)
 
 
-def _allowed(command: str, workspace: Path) -> bool:
+def allowed(command: str, workspace: Path) -> bool:
     """Whether a rule `Shell(word)` of the user's or of the workspace's lets every part of a command run."""
     home = os.environ.get("CURSOR_CONFIG_DIR") or str(Path.home() / ".cursor")
     rules: set[str] = set()
@@ -302,7 +302,7 @@ def _allowed(command: str, workspace: Path) -> bool:
     return all(part and part[0] in rules for part in parts)
 
 
-def _script(prompt: str, turn: int) -> list[Mapping[str, Any]]:
+def script(prompt: str, turn: int) -> list[Mapping[str, Any]]:
     """The steps of the chat's turn, counted from 0."""
     path = os.environ.get("CURSOR_STANDIN_SCRIPT")
     if not path:
@@ -330,11 +330,11 @@ def _answer(line: Line) -> str | None:
     if line.words[:1] == ["create-chat"]:
         return str(uuid.uuid4())
     if line.words[:1] == ["status"]:
-        return "Logged in" if _logged_in() else "Not logged in"
+        return "Logged in" if logged_in() else "Not logged in"
     return None
 
 
-def _logged_in() -> bool:
+def logged_in() -> bool:
     return os.environ.get("CURSOR_STANDIN_LOGIN") != "no"
 
 
@@ -345,7 +345,7 @@ def _gates(options: Mapping[str, str], workspace: Path) -> None:
     if not {"trust", "force"} & options.keys():
         advice = "Pass --trust, --yolo, or -f if you trust this directory"
         fail(f"⚠ Workspace Trust Required\n\n  {workspace}\n\n{advice}")
-    if not _logged_in():
+    if not logged_in():
         advice = "Please run 'agent login' first, or set CURSOR_API_KEY environment variable."
         fail(f"Error: Authentication required. {advice}")
     model = options.get("model", "auto")
@@ -357,6 +357,12 @@ def _gates(options: Mapping[str, str], workspace: Path) -> None:
 
 def main(argv: list[str]) -> None:
     line = Line.parse(argv)
+    if line.words[:1] == ["acp"]:
+        sys.path.append(str(Path(__file__).parents[2]))
+        from tests.agents.cursor_acp import serve
+
+        serve(line)
+        return
     answer = _answer(line)
     if answer is not None:
         print(answer)
@@ -367,7 +373,7 @@ def main(argv: list[str]) -> None:
     if not prompt:
         fail("Error: No prompt provided for print mode.")
     chat = Chat(workspace, line.options.get("resume") or str(uuid.uuid4()))
-    steps = _script(prompt, len(chat.prompts))
+    steps = script(prompt, len(chat.prompts))
     chat.take(prompt)
     Run(chat, workspace, line.options).play(steps)
 

@@ -64,6 +64,9 @@ def test_an_answer_is_laid_beside_the_call_that_the_task_is_paused_for(past: Pas
     past.attempt()
     folder = past.attempt(stops=True)
     assert deferring.answer_place(past.attempts, paused()) == deferral.answer_path(folder)
+    # Somebody has a look at the session on a terminal before they answer.
+    past.attempt(action="attach", outcome="attached")
+    assert deferring.answer_place(past.attempts, paused()) == deferral.answer_path(folder)
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 import pytest
 from tests.core.parts import in_status, new_task
+from tests.runner.parts import until
 
 from sow import opened, process
 from sow.clock import seconds
@@ -43,6 +44,43 @@ def test_only_the_very_process_that_is_noted_has_a_session_open_and_only_while_i
         os.waitid(os.P_PID, other.pid, os.WEXITED | os.WNOWAIT)
         opened.check(Noting(Opened(it.pid, it.start_ticks)), "s", {}, "010")
     opened.check(Noting(), "s", {}, "010")
+
+
+NOWHERE = 7
+"""A pid namespace that nobody is in."""
+
+
+def test_a_process_of_elsewhere_has_a_session_open_until_nothing_was_noted_of_it_for_a_while() -> None:
+    noted = Noting(Opened(1, 1, "a terminal", pid_ns=NOWHERE, noted_at=T))
+    with pytest.raises(opened.SessionOpen, match="a terminal of a container or another machine") as told:
+        opened.check(noted, "s", {}, "010", now=T + opened.FRESH_SECONDS - 1)
+    assert told.value.holder is None
+    assert "sow task retry 010 --fresh" in told.value.hint
+    opened.check(noted, "s", {}, "010", now=T + opened.FRESH_SECONDS)
+
+
+def test_a_process_in_a_container_that_can_be_seen_from_here_counts_while_it_lives() -> None:
+    try:
+        made = subprocess.Popen(["unshare", "--user", "--pid", "--fork", "--kill-child", "sleep", "60"])
+    except FileNotFoundError:
+        pytest.skip("there is no `unshare` here")
+    with made:
+        try:
+            until(lambda: made.poll() is not None or process.children(made.pid))
+            if made.poll() is not None:
+                pytest.skip("no pid namespace can be made here")
+            (inner,) = process.children(made.pid)
+            it = process.of(inner)
+            assert it
+            space = os.stat(f"/proc/{inner}/ns/pid").st_ino
+            noted = Noting(Opened(1, it.start_ticks, "another program", pid_ns=space))
+            with pytest.raises(opened.SessionOpen, match=rf"in process {inner} \(another program\)"):
+                opened.check(noted, "s", {}, "010", now=T)
+            # Another one of that number is not meant, however fresh the note is.
+            other = Opened(1, it.start_ticks + 1, pid_ns=space, noted_at=T)
+            opened.check(Noting(other), "s", {}, "010", now=T)
+        finally:
+            made.kill()
 
 
 @pytest.mark.parametrize("status", ["pending", "in_progress"])

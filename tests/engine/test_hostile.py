@@ -288,6 +288,47 @@ def test_where_the_disk_can_give_nothing_back_an_agent_that_prints_too_much_is_e
     assert_sound(stage)
 
 
+OTHER = "11111111-1111-4111-8111-111111111111"
+
+IMPOSTOR = """
+import json, os, subprocess, sys
+words = sys.argv
+mine = words[words.index("--session-id" if "--session-id" in words else "--resume") + 1]
+good = os.environ["SOW_TASK_ID"] == GOOD
+session = mine if good else OTHER
+print(json.dumps({"type": "system", "subtype": "init", "session_id": session}))
+print(json.dumps({
+    "type": "result", "subtype": "success", "is_error": False, "result": "Done.", "session_id": session,
+}), flush=True)
+if good:
+    subprocess.run(["sow", "task", "set", "status", "needs_review"])
+sys.exit(1 if good else 0)
+"""
+"""Plays Claude's stream: a good result and a bad exit code, or the success of somebody else's session."""
+
+
+def test_a_success_of_another_session_is_none_and_a_good_result_outweighs_the_exit_code(
+    stage_with: Callable[..., Stage],
+) -> None:
+    stage = stage_with(jobs=2)
+    good, bad = stage.add([]), stage.add([])
+    program = stage.tmp / "claude"
+    program.write_text(f"#!{sys.executable}\nGOOD, OTHER = {good!r}, {OTHER!r}\n{IMPOSTOR}")
+    program.chmod(0o755)
+    stage.user({"impostor": {"type": "claude", "settings": {"program": str(program)}}})
+    stage.env |= {"SOW_AGENTS_IMPLEMENTER": "impostor"}
+    stage.run()
+    assert stage.statuses() == {good: "needs_review", bad: "paused"}
+    assert [(each.outcome, each.exit_code) for each in stage.tried(good)] == [("finished", 1)]
+    # A new session is tried once, by itself.
+    told = [(each.outcome, each.error_class, each.exit_code) for each in stage.tried(bad)]
+    assert told == [("failed", "session_not_found", 0)] * 2
+    task = stage.task(bad)
+    assert task.question is not None
+    assert f"worked in session {OTHER}, not in {task.session_id}" in task.question["text"]
+    assert_sound(stage)
+
+
 def _resident(pid: int) -> int:
     """The memory that a process has, in megabytes; 0 for one that is gone."""
     try:

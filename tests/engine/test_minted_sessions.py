@@ -94,3 +94,42 @@ def test_a_kill_while_a_session_is_stored_loses_it_in_no_case(
     began = [event for event in stage.events(task_id) if event["type"] == "session.started"]
     assert [event["payload"]["session_id"] for event in began] == [session]
     assert_sound(stage)
+
+
+SUDDEN = """
+import json, os, signal, subprocess, sys
+if len(sys.argv) < 2:
+    os.kill(os.getpid(), signal.SIGKILL)
+print(json.dumps({"session": sys.argv[1], "text": "I go on."}), flush=True)
+subprocess.run(["sow", "task", "set", "status", "needs_review"])
+"""
+
+FINDS = """
+from sow_executors.command import Program
+Program.begun = lambda self, task, role, scratch, env: f"{task}-{role}-{scratch.rpartition('/')[2]}"
+"""
+
+
+def test_a_session_that_an_agent_began_which_was_killed_before_it_told_is_found_and_gone_on_in(
+    stage: Stage,
+) -> None:
+    agent = stage.tmp / "agent.py"
+    agent.write_text(SUDDEN)
+    argv = [sys.executable, "-S", "-E", str(agent)]
+    settings = {
+        "argv": argv,
+        "resume_argv": [*argv, "{session_id}"],
+        "output": "jsonl",
+        "session_key": "session",
+    }
+    stage.user({"sudden": {"type": "command", "settings": settings}})
+    stage.env["SOW_AGENTS_IMPLEMENTER"] = "sudden"
+    stage.prelude = FINDS
+    task_id = stage.add([])
+    stage.run()
+    first, second = stage.tried(task_id)
+    assert (first.action, first.outcome, second.action) == ("spawn", "failed", "resume")
+    session = f"{task_id}-implementer-{first.id}"
+    assert (first.session_id, second.session_id, stage.task(task_id).session_id) == (session,) * 3
+    assert stage.statuses() == {task_id: "needs_review"}
+    assert_sound(stage)

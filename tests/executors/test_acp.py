@@ -322,14 +322,22 @@ def test_a_turn_that_did_not_come_to_its_end_says_why(last: str, kind: Kind) -> 
         ),
         ("Your quota will reset after 9000s.", Limited("rejected", AT + 9000)),
         ("You've hit your usage limit.", Limited("rejected")),
+        (
+            "You’ve hit your usage limit for GPT-5.3-Codex-Spark. Switch to another model now, or wait.",
+            Limited("rejected", None, "gpt-5.3-codex-spark_usage", model="gpt-5.3-codex-spark"),
+        ),
+        (
+            "You have exhausted your capacity on this model. Your quota will reset after 9000s.",
+            Limited("rejected", AT + 9000, "big_quota", model="big"),
+        ),
     ],
 )
 def test_a_limit_is_told_with_its_end_by_the_time_at_which_the_agent_said_so(
     message: str, limit: Limited
 ) -> None:
-    reports, end = outcome(
-        SESSION, line(type="failed", step="session/prompt", message=message, at=AT), code=1
-    )
+    session = line(type="session", session_id="s-1", how="new", model="Big")
+    told = line(type="failed", step="session/prompt", message=message, at=AT)
+    reports, end = outcome(session, told, code=1)
     assert isinstance(end, Failed)
     assert (end.kind, end.resets_at) == ("usage_limit", limit.resets_at)
     assert limit in reports

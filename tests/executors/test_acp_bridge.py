@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import stat
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.executors.acp_stage import AcpStage, acp_stage, session_of, until
+from tests.executors.acp_stage import AGENT, AcpStage, acp_stage, session_of, until
 
 from sow import process
 from sow_executors import acp_choice, inbox
@@ -319,3 +321,48 @@ OPTIONS = [
 )
 def test_only_what_is_plainly_a_yes_is_one(text: str, choice: Choice) -> None:
     assert chosen(text, OPTIONS) == choice
+
+
+@pytest.mark.parametrize(
+    ("told", "yolo", "end"),
+    [
+        ('{"permission": {"bash": "deny"}}', False, None),
+        ('{"permission": {"bash": "deny"}}', True, None),
+        ("Error: your configuration is broken", False, "config_invalid"),
+    ],
+    ids=["by its user's rules", "not with yolo_mode", "not without knowing them"],
+)
+def test_opencode_is_told_to_ask(stage: AcpStage, told: str, yolo: bool, end: str | None) -> None:
+    program, heard = stage.tmp / "opencode", stage.tmp / "heard"
+    program.write_text(
+        f"""#!/bin/sh
+        [ "$1" = debug ] && {{ echo '{told}'; exit; }}
+        echo "$OPENCODE_PERMISSION" > {heard}
+        exec {sys.executable} {AGENT} {stage.script}
+        """
+    )
+    program.chmod(0o755)
+    stage.play([{"say": "Done."}])
+    _, ended = stage.run(command=[str(program), "acp"], yolo_mode=yolo)
+    if end:
+        assert isinstance(ended, Failed)
+        assert (ended.kind, heard.exists()) == (end, False)
+        assert f"`{program} debug config` does not tell" in ended.message
+        return
+    assert ended == Finished("Done.", 1)
+    rules = json.loads(heard.read_text() if heard.read_text().strip() else "{}")
+    assert rules.get("bas?") == (None if yolo else {"*": "deny"})
+
+
+@pytest.mark.parametrize(
+    ("kinds", "asks"),
+    [
+        (("allow_once", "allow_always", "reject_once"), False),
+        (("allow_always", "allow_once", "reject_once", "reject_always"), False),
+        (("allow_once", "allow_once", "reject_once"), True),
+        ((), False),
+    ],
+)
+def test_several_ways_to_say_yes_are_a_question(kinds: tuple[str, ...], asks: bool) -> None:
+    options = [{"optionId": str(n), "name": "x", "kind": kind} for n, kind in enumerate(kinds)]
+    assert acp_choice.is_question(options) is asks

@@ -175,6 +175,24 @@ def test_a_person_is_shown_all_of_what_they_are_asked_to_allow(
     assert said == shown or (shown is None and said.endswith("[and 1000 characters more, not shown here]"))
 
 
+@pytest.mark.parametrize(
+    ("given", "allowed"),
+    [
+        ({"parentDir": "/task", "filepath": "/task/log.md"}, True),
+        ({"parentDir": "/etc", "filepath": "/etc/passwd"}, False),
+        ({"directories": ["/task", "/task/sub"], "command": "cat /task/x"}, True),
+        ({"directories": ["/task", "/etc"], "command": "cp /etc/x /task"}, False),
+        ({"directories": [7], "command": "x"}, False),
+        ({"directories": []}, False),
+    ],
+)
+def test_a_folder_outside_of_the_worktree_is_allowed_where_the_agent_may_write(
+    given: dict[str, Any], allowed: bool
+) -> None:
+    rules = Rules(folder="/tree", writable=("/task",))
+    assert (acp_rules.against({"kind": "other", "rawInput": given}, rules) == "") is allowed
+
+
 @pytest.mark.parametrize("kind", ["fetch", "switch_mode", "other", None, "new_kind", 7])
 def test_what_is_neither_is_not_allowed(kind: object) -> None:
     assert acp_rules.against({"kind": kind, "title": "x"}, RULES)

@@ -791,3 +791,50 @@ def test_the_register_of_running_processes_tells_who_has_a_session_open(tmp_path
     assert Claude().open_in(ID, {"HOME": str(tmp_path)}) == found
     assert Claude().open_in(ID, {"HOME": "/nowhere", "CLAUDE_CONFIG_DIR": str(tmp_path / ".claude")}) == found
     assert Claude().open_in(ID, {"HOME": "/nowhere"}) == ()
+
+
+def test_a_process_of_another_pid_namespace_is_told_with_it_and_with_when_it_was_noted(
+    tmp_path: Path,
+) -> None:
+    sessions, chats = tmp_path / "sessions", tmp_path / "projects/-tree"
+    for each in (sessions, chats):
+        each.mkdir(parents=True)
+    here = os.stat("/proc/self/ns/pid").st_ino
+    machine = Path("/etc/machine-id").read_text().strip() if Path("/etc/machine-id").exists() else ""
+    domains = {
+        "11": f"linux:{machine}:pid:[{here}]",
+        "12": f"linux:{machine}:pid:[{here + 1}]",
+        "13": f"linux:{'0' * 32}:pid:[{here}]",
+        "14": "windows:x",
+    }
+    for pid, domain in domains.items():
+        note = {"pid": int(pid), "sessionId": ID, "procStart": "345", "pidDomain": domain, "updatedAt": 5000}
+        (sessions / f"{pid}.json").write_text(json.dumps(note))
+        os.utime(sessions / f"{pid}.json", (4, 4))
+    env = {"CLAUDE_CONFIG_DIR": str(tmp_path)}
+    found = {each.pid: (each.pid_ns, each.noted_at) for each in Claude().open_in(ID, env)}
+    assert found == {11: (None, 0), 12: (here + 1, 5), 13: (here, 5), 14: (None, 0)}
+    (chats / f"{ID}.jsonl").touch()
+    os.utime(chats / f"{ID}.jsonl", (9, 9))
+    assert Claude().open_in(ID, env)[1].noted_at == 9
+
+
+def used(key: str, given: int, taken: int, **more: Any) -> str:
+    usage = {"input_tokens": given, "output_tokens": taken, "cache_creation_input_tokens": 3}
+    message = {"id": key, "content": [{"type": "text", "text": "Hm."}], "usage": usage}
+    return line(type="assistant", message=message, session_id=ID, **more)
+
+
+def test_tokens_count_as_they_come_and_the_result_has_the_last_word() -> None:
+    since = {"opus": {"inputTokens": 110, "outputTokens": 90, "cacheCreationInputTokens": 6, "costUSD": 0.5}}
+    lines = [used("m1", 100, 1), used("m1", 100, 1), used("m2", 20, 2, parent_tool_use_id="t1")]
+    assert spent(lines) == [Spent(103, 1), Spent(23, 2)]
+    # What was too much is taken back; the next turn counts for itself.
+    whole = [*lines, result(model_usage_since_last_result=since), used("m1", 7, 1)]
+    assert spent(whole)[2:] == [Spent(-10, 87, 0, 0.5), Spent(10, 1)]
+
+
+def test_a_result_of_a_version_that_leaves_out_helpers_takes_none_back() -> None:
+    usage = {"input_tokens": 10, "output_tokens": 40}
+    lines = [used("m1", 7, 1), used("m2", 20, 2, parent_tool_use_id="t1"), result(usage=usage)]
+    assert spent(lines)[2:] == [Spent(0, 37)]

@@ -460,3 +460,50 @@ def test_models_from_elsewhere_may_need_no_login(config: str, there: bool | None
     answer = Answer("", "Not logged in\n", 1)
     assert Codex().login(answer, {"HOME": str(tmp_path)}) == Login(there)
     assert Codex().login(answer, {"HOME": "/x", "CODEX_HOME": str(folder)}) == Login(there)
+
+
+# Its record
+
+
+def count_of(given: int, taken: int, cached: int = 0, **more: Any) -> str:
+    usage = {"input_tokens": given, "cached_input_tokens": cached, "output_tokens": taken}
+    info = {"total_token_usage": usage, "last_token_usage": usage}
+    return line(type="event_msg", payload={"type": "token_count", "info": info, **more})
+
+
+def test_tokens_count_as_they_come_in_its_record_and_never_twice() -> None:
+    reader = Codex().reader_after(ID, Spent(100, 20))
+    assert reader.read_record(count_of(100, 20)) == [], "that was before"
+    assert reader.read_record(count_of(40, 8)) == []
+    assert reader.read_record(count_of(250, 50, 50)) == [Spent(100, 30, 50)]
+    assert reader.read_record(count_of(250, 50, 50)) == []
+    assert [each for each in reader.read(completed(350, 70, 50)) if isinstance(each, Spent)] == [
+        Spent(100, 20)
+    ]
+    assert reader.read_record(count_of(350, 70, 50)) == [], "it is read behind the sum"
+
+
+def test_its_record_warns_of_limits() -> None:
+    window = {"used_percent": 91.0, "window_minutes": 300, "resets_at": 1795227523}
+    told = (
+        Codex().reader(ID).read_record(count_of(0, 0, rate_limits={"limit_id": "codex", "primary": window}))
+    )
+    assert told == [Limited("warning", 1795227523.0, "five_hour", 91.0, 90.0)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "x", "[]", line(type="event_msg"), line(type="event_msg", payload={"type": "token_count"}), "{"],
+)
+def test_what_its_record_says_else_is_nothing(text: str) -> None:
+    assert Codex().reader(ID).read_record(text) == []
+
+
+def test_its_record_is_the_file_of_that_thread(tmp_path: Path) -> None:
+    env = {"CODEX_HOME": str(tmp_path)}
+    assert Codex().record(ID, "/tree", env) == ""
+    day = tmp_path / "sessions/2026/11/25"
+    day.mkdir(parents=True)
+    for thread in (ID, OTHER_ID):
+        (day / f"rollout-2026-11-25T23-46-04-{thread}.jsonl").touch()
+    assert Codex().record(ID, "/tree", env) == str(day / f"rollout-2026-11-25T23-46-04-{ID}.jsonl")

@@ -18,6 +18,7 @@ from sow_executors.base import (
     Denied,
     Failed,
     Finished,
+    Limited,
     Report,
     Returned,
     Said,
@@ -354,3 +355,54 @@ def test_a_login_is_looked_for_where_gemini_looks(
     assert Gemini().login(Answer(""), {"HOME": str(tmp_path), **env}) == login
     elsewhere = {"HOME": "/nowhere", "GEMINI_CLI_HOME": str(tmp_path)}
     assert Gemini().login(Answer(""), {**elsewhere, **env}) == login
+
+
+def answer(key: str, given: int, taken: int, **more: Any) -> str:
+    tokens = {"input": given, "output": taken, "cached": 0, "thoughts": 0, "tool": 0, **more}
+    return line(id=key, timestamp=NOON, type="gemini", content="", tokens=tokens)
+
+
+def test_tokens_count_as_they_come_in_its_record_and_the_result_has_the_last_word() -> None:
+    reader = Gemini().reader(ID)
+    assert reader.read_record(answer("a", 100, 20, thoughts=5, cached=30)) == [Spent(70, 25, 30)]
+    assert reader.read_record(answer("a", 100, 20, thoughts=5, cached=30)) == [], "once more, with its calls"
+    assert reader.read_record(line(id="b", type="user", content=[])) == []
+    stats = {"total_tokens": 300, "input_tokens": 250, "output_tokens": 40, "cached": 30}
+    assert [each for each in reader.read(result(stats=stats)) if isinstance(each, Spent)] == [Spent(150, 25)]
+    assert reader.read_record(answer("c", 150, 25)) == [], "it is read behind the sum"
+
+
+def test_its_record_is_the_file_of_that_session(tmp_path: Path) -> None:
+    env = {"HOME": str(tmp_path)}
+    assert Gemini().record(ID, "/tree", env) == ""
+    chats = tmp_path / ".gemini/tmp/tree/chats"
+    chats.mkdir(parents=True)
+    (tmp_path / ".gemini/projects.json").write_text(line(projects={"/tree": "tree"}))
+    mine, other = (chats / f"session-2026-11-25T23-{minute}-{ID[:8]}.jsonl" for minute in (47, 48))
+    mine.write_text(line(sessionId=ID) + "\n")
+    other.write_text(line(sessionId=OTHER_ID) + "\n")
+    assert Gemini().record(ID, "/tree", env) == str(mine)
+
+
+@pytest.mark.parametrize(
+    ("told", "model"),
+    [
+        ("You have exhausted your daily quota on this model.", "gemini-2.5-pro"),
+        (
+            "Quota exceeded for metric: x, limit: 250, model: gemini-3-flash\nPlease retry in 34074s.",
+            "gemini-3-flash",
+        ),
+        (
+            '{"error": {"message": "daily quota", "quotaDimensions": {"model": "models/gemini-3"}}}',
+            "gemini-3",
+        ),
+        ('{"error": {"message": "daily quota", "quotaId": "PerDayPerProjectPerModel"}}', "gemini-2.5-pro"),
+        ("Your daily quota is used up.", ""),
+    ],
+)
+def test_a_quota_holds_the_model_that_it_is_for(told: str, model: str) -> None:
+    reports, end = run(Gemini(), [init(), failure(f"[API Error: {told}]")], 173)
+    assert isinstance(end, Failed)
+    (limit,) = [each for each in reports if isinstance(each, Limited)]
+    assert (limit.limit, limit.model) == (f"{model}_quota" if model else "quota", model)
+    assert (limit.status, end.kind) == ("rejected", "usage_limit")

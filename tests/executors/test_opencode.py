@@ -68,7 +68,7 @@ def rules(command: Command) -> Mapping[str, Any]:
 
 def test_a_spawn_names_itself_and_gives_the_prompt_on_standard_input() -> None:
     command = Opencode().spawn(BENCH.turn("hello"))
-    assert command.argv == ("opencode", *HEADLESS, "--title=sow 010 implementer")
+    assert command.argv == ("opencode", *HEADLESS, "--title=sow 010 implementer (scratch)")
     assert (command.folder, command.stdin) == ("/tree", "hello")
     assert command.env["OPENCODE_DISABLE_AUTOUPDATE"] == "1"
 

@@ -39,11 +39,6 @@ PATTERNS = {
     "opencode": ["OPENCODE_*"],
 }
 
-OWN: dict[str, dict[str, str]] = {
-    # What it asks about is said in its own configuration.
-    "opencode": {"OPENCODE_PERMISSION": json.dumps({"bash": "ask"})},
-}
-
 
 class Agent:
     """One real agent on a bench; each process of it meets the script that was set last."""
@@ -55,7 +50,7 @@ class Agent:
         program, *words = COMMANDS[name]
         own = {"claude": "CLAUDE_CODE_EXECUTABLE", "codex": "CODEX_PATH"}
         # Before the adapter, so that the test is skipped for the CLI that is not there.
-        bench.env |= {own[name]: str(cli_binary(name))} if name in own else OWN.get(name, {})
+        bench.env |= {own[name]: str(cli_binary(name))} if name in own else {}
         command = [str(cli_binary(program)), *words]
         settings = {"command": command, "permissions": permissions, "environment": PATTERNS[name]}
         bench.settle_in({"type": "acp", "settings": settings})
@@ -95,8 +90,15 @@ def test_by_the_rules_sow_runs_the_rest_is_refused_and_the_session_goes_on(
     """In one go, for these take seconds to begin."""
     with bench_in(tmp_path) as bench:
         agent = Agent(bench, model_server, name, "rules")
-        agent.run(bash("sow agent log begun"), agent.touch, HAND_IN, DONE)
+        # What its user allows there is asked about all the same, and what they deny is not.
+        own = {"bash": {"*": "allow", "echo no*": "deny"}, "external_directory": "allow"}
+        bench.env["OPENCODE_PERMISSION"] = json.dumps(own)
+        denied = [bash("echo no way")] if name == "opencode" else []
+        agent.run(bash("sow agent log begun"), agent.touch, *denied, HAND_IN, DONE)
         assert not agent.outside.exists()
+        if denied:
+            results = agent.server.seen(f"run-{agent.runs}")[-1].tool_results()
+            assert "specified a rule which prevents" in results[2]
         assert bench.task()["status"] == "needs_review"
         assert [event["detail"] for event in bench.events("tool.denied")] == [f"touch {agent.outside}"]
         # At once, in the very minute in which the session began; Gemini lost it then, or with the next one.

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import pexpect
+import pyte
 import pytest
 from tests.model_server import env_for_claude
 from tests.real.cast import Cli, Desk, Ended
@@ -88,6 +92,53 @@ def test_what_a_person_allowed_runs_once_whatever_was_killed_while_they_were_ask
     assert [each["detail"] for each in bench.events("tool.denied")] == [COUNT]
     assert [attempt["reason"] for attempt in bench.attempts()] == ["start", "answer"]
     assert len({attempt["session_id"] for attempt in bench.attempts()}) == 1
+
+
+def test_a_person_opens_a_stopped_session_on_a_terminal_and_their_answer_holds_for_the_next_call(
+    stage: Stage,
+) -> None:
+    bench = stage.bench
+    stage.run(bash("ls"), bash(COUNT), bash(COUNT), Text("Never said."))
+    assert bench.task()["question"]["text"] == QUESTION
+    stage.script([Text("I heard of the moon.")])
+    settle(bench.home / ".claude" / ".claude.json")
+    env = {**bench.env, "TERM": "xterm-256color", "LANG": "C.UTF-8"}
+    words = ["-m", "sow", "agent", "attach", "010"]
+    screen = pyte.Screen(120, 40)
+    shown = pyte.Stream(screen)
+    with pexpect.spawn(
+        sys.executable, words, cwd=str(bench.repo), env=env, encoding="utf-8", dimensions=(40, 120)
+    ) as terminal:
+
+        def shows(text: str) -> bool:
+            shown.feed(terminal.read_nonblocking(65536, 30))
+            return any(text in line for line in screen.display)
+
+        until(lambda: shows("Resume with -p --resume to continue."))
+        until(lambda: shows("accept edits on"))
+        terminal.send("Think of the moon.")
+        until(lambda: shows("Think of the moon."))
+        terminal.send("\r")
+        until(lambda: shows("I heard of the moon."))
+        terminal.send("\x03")
+        terminal.send("\x03")
+        terminal.expect_exact("Back from the session of task 010, which is paused.", timeout=60)
+        terminal.expect(pexpect.EOF, timeout=30)
+    assert not (stage.worktree / "ran").exists()
+    assert bench.task()["question"]["text"] == QUESTION
+    bench.sow("task", "answer", "010", "allow once")
+    first, *_ = stage.run(bash(COUNT), HAND_IN, DONE)
+    assert "Think of the moon." in told(first)
+    assert (stage.worktree / "ran").read_text() == "x"
+    assert bench.task()["status"] == "needs_review"
+    assert [each["action"] for each in bench.attempts()] == ["spawn", "attach", "resume"]
+
+
+def settle(config: Path) -> None:
+    """Answers beforehand what Claude asks when it is first started on a terminal."""
+    keys = {"approved": ["sk-ant-no-real-key"[-20:]], "rejected": []}
+    settled = {"hasCompletedOnboarding": True, "theme": "dark", "customApiKeyResponses": keys}
+    config.write_text(json.dumps({**json.loads(config.read_text()), **settled}))
 
 
 def call(command: str, *also: Call) -> Call:

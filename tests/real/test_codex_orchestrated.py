@@ -114,6 +114,30 @@ def test_a_used_up_plan_is_waited_for_until_the_minute_that_it_names_is_over(sta
     assert waiting["session_id"]
 
 
+def test_a_cap_of_tokens_ends_a_turn_that_goes_on_and_its_record_warns_of_a_limit(stage: Stage) -> None:
+    """Codex prints neither before the end of a turn; it writes both down as it works."""
+    bench = stage.bench
+    config = bench.home / ".config" / "sow" / "config.yaml"
+    config.write_text(config.read_text().replace("settings:", "settings:\n        max_tokens: 200"))
+    stage.run(bash("echo one"), bash("echo two"), bash("echo three"), Hang())
+    question = bench.task()["question"]
+    assert question["kind"] == "cap"
+    assert "max_tokens is 200, and it used" in question["text"]
+    (cut,) = bench.attempts()
+    # At the second call that is told, while the third is at work or has come to its end.
+    assert (cut["outcome"], cut["input_tokens"] in (200, 300)) == ("stopped", True)
+
+    reset = int(time.time()) + 3600
+    bench.sow("task", "answer", "010", "Go on.")
+    stage.run(HAND_IN, Text("It is done.", used=0.91, resets_at=reset))
+    assert bench.task()["status"] == "needs_review"
+    (warning,) = bench.events("limit.warning")
+    assert (warning["limit"], warning["used"]) == ("five_hour", 91)
+    assert datetime.fromisoformat(warning["resets_at"]).timestamp() == reset
+    # The thread's total goes on from where it was counted when the process was ended: nothing counts twice.
+    assert sum(each["input_tokens"] for each in bench.attempts()) in (400, 500)
+
+
 def test_a_login_that_is_refused_is_asked_of_a_person_and_a_retry_completes(stage: Stage) -> None:
     bench = stage.bench
     stage.run(unauthorized())

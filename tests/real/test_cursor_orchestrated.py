@@ -37,6 +37,11 @@ class CursorBench:
     def settle_in(self, **settings: object) -> None:
         self.bench.settle_in({"type": "cursor", "settings": settings})
 
+    def settle_in_by_protocol(self, *options: str, **settings: object) -> None:
+        """The generic executor runs it; `options`: those of the CLI."""
+        given = {"command": ["cursor-agent", *options, "acp"], "environment": ["CURSOR_*"], **settings}
+        self.bench.settle_in({"type": "acp", "settings": given})
+
     def script(self, *turns: Sequence[Step]) -> None:
         """From now on each chat plays `turns`, by how many prompts it has had."""
         (self.bench.folder / "script.yaml").write_text(yaml.safe_dump([list(turn) for turn in turns]))
@@ -240,3 +245,72 @@ def test_the_end_of_an_agent_leaves_that_of_another_repository_alone(tmp_path: P
         assert run.wait(30) == WAITS
         assert there.bench.task()["status"] == "needs_review"
         assert [each["outcome"] for each in there.bench.attempts()] == ["finished"]
+
+
+def test_by_the_protocol_a_permission_is_asked_answered_and_the_chat_goes_on_in_the_next_round(
+    cursor: CursorBench,
+) -> None:
+    cursor.settle_in_by_protocol("--trust", permissions="ask", auth="cursor_login")
+    outside = cursor.bench.folder / "outside.txt"
+    edit: Step = {"edit": {"path": "welcome.txt", "content": "hello\n"}}
+    touch: Step = {"shell": f"touch {outside}"}
+    turns = [[{"think": "Hm."}, edit, touch, HAND_IN, {"say": "Done."}], [HAND_IN]]
+    cursor.run(*turns)
+    asked = cursor.bench.task()["question"]
+    assert (asked["kind"], asked["text"]) == ("permission", f"The agent asks to run: touch {outside}")
+    assert asked["options"] == ["Allow once", "Allow always", "Reject"]
+    assert "its agent waited for it" in cursor.bench.sow("task", "answer", "010", "1")
+    cursor.bench.sow("run", code=WAITS)
+    assert cursor.bench.task()["status"] == "needs_review"
+    assert outside.exists()
+    cursor.bench.sow("task", "feedback", "010", "More cheerful")
+    cursor.run(*turns, [{"shell": "touch evil"}])
+    assert cursor.bench.task()["status"] == "needs_review"
+    first, second = cursor.bench.attempts()
+    assert (first["action"], second["action"]) == ("spawn", "resume")
+    assert first["session_id"] == second["session_id"]
+    ((place, (_, review)),) = cursor.chats().items()
+    assert place.endswith(f"/{first['session_id']}")
+    assert "More cheerful" in review
+
+    # A stop while it waits takes the whole agent along.
+    cursor.bench.sow("task", "feedback", "010", "And once more")
+    cursor.bench.sow("run", code=WAITS)
+    cursor.bench.sow("agent", "stop", "010")
+    assert cursor.bench.strays() == []
+    assert cursor.bench.attempts()[-1]["outcome"] == "stopped"
+
+
+def test_by_the_protocol_the_rules_refuse_what_is_not_named_and_a_question_is_skipped(
+    cursor: CursorBench,
+) -> None:
+    cursor.settle_in_by_protocol("--trust")
+    steps: list[Step] = [{"shell": "touch evil"}, {"question": ["red", "blue"]}, HAND_IN, {"say": "Done."}]
+    cursor.run(steps)
+    assert cursor.bench.task()["status"] == "needs_review"
+    denied = cursor.bench.events("tool.denied")
+    assert denied == [{"tool": "execute", "detail": "touch evil"}, {"tool": "other", "detail": "Which one?"}]
+    assert "I was told: __ask_question_skip__" in cursor.bench.sow("agent", "logs", "010")
+
+
+def test_by_the_protocol_a_login_that_is_missing_a_lost_chat_and_a_quota_are_told_as_what_they_are(
+    cursor: CursorBench,
+) -> None:
+    cursor.settle_in_by_protocol("--force")
+    cursor.bench.env["CURSOR_STANDIN_LOGIN"] = "no"
+    cursor.run([ASK])
+    assert "it offers to log in by cursor_login" in cursor.bench.task()["question"]["text"]
+    cursor.bench.env["CURSOR_API_KEY"] = "no-real-key"
+    cursor.bench.sow("task", "retry", "010")
+    cursor.run([ASK])
+    cursor.bench.sow("task", "answer", "010", "hello")
+    shutil.rmtree(cursor.store)
+    cursor.script([{"quota": True}])
+    run = cursor.bench.start("run")
+    until(lambda: "outcome" in [*cursor.bench.attempts(), {}, {}, {}, {}][3])
+    run.terminate()
+    run.wait(30)
+    attempts = cursor.bench.attempts()
+    assert [each["action"] for each in attempts] == ["spawn", "spawn", "resume", "spawn"]
+    classes = [each.get("error_class") for each in attempts]
+    assert classes == ["auth_invalid", None, "session_not_found", "rate_limit"]

@@ -18,8 +18,8 @@ from tests.real.cast import GEMINI, OPENCODE, Desk, Ended
 from tests.real.parts import until
 
 from sow_executors.base import Command, Denied, Finished, Returned, Said, Spent, Started
-from sow_executors.extras import Answer, Examined, Login
-from sow_executors.model_server import ModelServer, Refuse, Reply, Text, Write, bash, rate_limited
+from sow_executors.extras import Answer, Examined, FindsSessions, Login
+from sow_executors.model_server import Hang, ModelServer, Refuse, Reply, Text, Write, bash, rate_limited
 
 pytestmark = [pytest.mark.real_cli, pytest.mark.slow]
 
@@ -65,12 +65,22 @@ def test_one_session_goes_on_through_refusals_a_kill_and_a_terminal(desk: Desk, 
         return ended
 
     executor = desk.cli.executor
-    spawn = executor.spawn(replace(desk.turn("Build it."), writable=(str(outbox),)))
+    turn = replace(desk.turn("Build it."), writable=(str(outbox),))
+    command = executor.spawn(turn)
+    if isinstance(executor, FindsSessions):
+        # Killed before its first event, which has the id that it made: what it was told is found.
+        scenario = desk.script([Hang()])
+        early = desk.start(command, scenario)
+        desk.server.wait_for(scenario, 1, 100)
+        early.kill()
+        assert desk.finish(early).of(Started) == []
+        desk.session = executor.begun("010", "implementer", str(desk.scratch), desk.env(command, scenario))
+        command = executor.resume(replace(turn, prompt="Go on.", session_id=desk.session))
     if desk.cli is OPENCODE:
-        first = cut(spawn, *calls)
+        first = cut(command, *calls)
         asked = desk.seen()
     else:  # it tells most of it at its end, so that is waited for
-        first = desk.finish(desk.start(spawn, desk.script([*calls, Text("I did what I could.")])))
+        first = desk.finish(desk.start(command, desk.script([*calls, Text("I did what I could.")])))
         assert first.end == Finished("I did what I could.")
         asked = desk.seen()
         cut(executor.resume(desk.turn("Go on.")))

@@ -8,7 +8,7 @@ from itertools import count
 from typing import Any
 
 from sow_executors.model_server.api import INPUT_TOKENS, OUTPUT_TOKENS, Answer, Asked, Stream, event
-from sow_executors.model_server.replies import Call, Refuse, Told, Why
+from sow_executors.model_server.replies import Call, Refuse, Text, Told, Why
 
 _ids = count(1)
 
@@ -67,7 +67,7 @@ class Responses:
     def stream(self, reply: Told, model: str) -> Stream:
         opening = event("response.created", response=_response(model, "in_progress", []))
         events = (opening, *_events(_items(reply), model))
-        return Stream(events[:2], events[2:])
+        return Stream(events[:2], events[2:], headers=_windows(reply))
 
     def refuse(self, refusal: Refuse) -> Answer:
         if refusal.why in _FAILURES:
@@ -81,6 +81,14 @@ class Responses:
             error |= {"plan_type": "plus", "resets_at": refusal.resets_at}
         headers = {} if refusal.retry_after is None else {"retry-after": str(refusal.retry_after)}
         return Answer.of(status, {"error": error}, headers)
+
+
+def _windows(reply: Told) -> dict[str, str]:
+    """The headers that tell how much of the five hours is used."""
+    if not isinstance(reply, Text) or reply.used is None:
+        return {}
+    primary = {"used-percent": reply.used * 100, "window-minutes": 300, "reset-at": reply.resets_at}
+    return {f"x-codex-primary-{name}": str(value) for name, value in primary.items()}
 
 
 def _response(model: str, status: str, output: list[dict[str, Any]]) -> dict[str, Any]:

@@ -116,9 +116,8 @@ def decide(failed: Failed, task: Task, tried: tuple[str, ...]) -> Decision:
             step = NEXT_STEP.get(
                 kind, "Answer to let it go on, or `sow task retry --fresh` for a new session."
             )
-            return AskPerson(
-                f"The agent failed ({kind.replace('_', ' ')}): {failed.message} {step}", "failure"
-            )
+            said = failed.message if failed.message.endswith((".", "!", "?", "…")) else f"{failed.message}."
+            return AskPerson(f"The agent failed ({kind.replace('_', ' ')}): {said} {step}", "failure")
 
 
 def _conflicts(task: Task) -> int:

@@ -42,6 +42,7 @@ class Watcher:
     """Sees the end of processes, changes in folders, and signals. For one thread, but for `wake`."""
 
     def __init__(self) -> None:
+        process.check_system()
         self._selector = selectors.DefaultSelector()
         self._processes: dict[int, Running] = {}
         self._gone: set[str] = set()
