@@ -49,9 +49,9 @@ class Issues:
                 "install it (https://cli.github.com), or import a file that it wrote elsewhere:"
                 f" `gh issue list --json {','.join(github.FIELDS)} > issues.json`",
             ) from fault
-        known = (
-            intake.records(intake.snapshot_path(self.store.layout, intake.Source(PATH, github.FORMAT))) or {}
-        )
+        path = intake.snapshot_path(self.store.layout, intake.Source(PATH, github.FORMAT))
+        held = intake.snapshot(path)
+        known = held.records if held else {}
         found = gh.issues(self.labels, (*github.FIELDS, "comments"))
         kept = [self._without_comments(one) for one in found]
         return json.dumps([one for one in kept if one.get("state") == "OPEN" or one.get("url") in known])

@@ -28,6 +28,11 @@ MISUSED = [
     ("validate --jsn", "no such option: --jsn", "did you mean `--json`?"),
     ("import", "FILE is missing", "see `sow import --help`"),
     ("import ''", "FILE is empty", "name a file: `sow import master_task_list.json`"),
+    (
+        "sync --prefer file",
+        "FILE is missing",
+        "name a file, or leave the options out: `sow sync` is of the inbox folder",
+    ),
     ("import list.json --drry", "no such option: --drry", "did you mean `--dry-run`?"),
     (
         "sync list.json --prefer nobody",

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from sow.formats import Raw
     from sow.formats.planning import Options, Plan
     from sow.intake import Exchange, Source
-    from sow.store import Store
 
 ORIGINAL = "original"
 """The format of whole projects, which has no records."""
@@ -81,7 +80,7 @@ def import_(
             raise Usage("a whole project has its agents and phases", "leave --agent, --phase and --fill out")
         _bring(settings, file, as_json, dry_run)
         return 0
-    exchange = _exchange(settings, file, named, agent, phase)
+    exchange = _exchange(settings, file, named, agent, phase, inbox=not dry_run)
     done = exchange.look(options) if dry_run else exchange.take(options)
     _tell(done, exchange.source, as_json, dry_run, "import")
     return _code(done)
@@ -108,7 +107,9 @@ def _import_issues(
     store = opening.store(settings["project"])
     asked = issues.Issues(store, labels)
     routed = intake.routes(store.layout.main, agent)
-    exchange = intake.Exchange(store, asked.source, routed, phase=phase, neighbours=_neighbours(store))
+    exchange = intake.Exchange(
+        store, asked.source, routed, phase=phase, neighbours=opening.neighbours(store, opening.place())
+    )
     done = exchange.look(options) if dry_run else exchange.take(options)
     _tell(done, asked.source, as_json, dry_run, "import")
     if comment and not dry_run and (told := asked.tell(done)):
@@ -117,7 +118,7 @@ def _import_issues(
 
 
 @click.command()
-@click.argument("file", type=click.Path())
+@click.argument("file", type=click.Path(), required=False)
 @_FORMAT
 @_AGENT
 @_PHASE
@@ -131,21 +132,29 @@ def _import_issues(
 @_JSON
 @click.pass_obj
 def sync(
-    settings: dict[str, Any], file: str, named: str | None, agent: str | None, phase: str | None,
+    settings: dict[str, Any], file: str | None, named: str | None, agent: str | None, phase: str | None,
     fill: bool, prefer: Any, dry_run: bool, as_json: bool,
 ) -> int:  # fmt: skip
-    """Keep another system's FILE and the project in step, both ways.
+    """Keep another system's FILE and the project in step, both ways; without FILE, the inbox folder.
 
     What either has changed since the last time goes to the other. Where both have changed the same
-    in two ways nothing is overwritten: it is listed, and the exit code is 5.
+    in two ways nothing is overwritten: it is listed, and the exit code is 5. Without FILE the files in
+    .sow/inbox/ are taken in, and told what has become of their tasks, as `sow run` does it all the time.
 
     \b
     Example:  sow sync runtime/task_list.json
               sow sync runtime/task_list.json --prefer project
+              sow sync
     """
     from sow.formats.planning import Options
 
-    exchange = _exchange(settings, file, named, agent, phase)
+    if file is None:
+        if named or agent or phase or fill or prefer:
+            raise Usage(
+                "FILE is missing", "name a file, or leave the options out: `sow sync` is of the inbox"
+            )
+        return _sync_inbox(settings, as_json=as_json, dry_run=dry_run)
+    exchange = _exchange(settings, file, named, agent, phase, inbox=not dry_run)
     options = Options("sync", fill=fill, prefer=prefer)
     done = exchange.look(options) if dry_run else exchange.sync(options)
     _tell(done, exchange.source, as_json, dry_run, "sync")
@@ -197,10 +206,33 @@ def export(
     aside(settings, f"Exported {counted(len(raws), 'task')} to {output} ({how.name})")
 
 
+def _sync_inbox(settings: dict[str, Any], *, as_json: bool, dry_run: bool) -> int:
+    """Does what `sow run` does all the time: takes in what lies in the inbox folder, and tells it."""
+    from sow import dropped
+
+    store = opening.store(settings["project"])
+    told = [] if dry_run else opening.inbox_of(store).look(patient=True)
+    there = [one for one in opening.dropped(store) if one.project in ("", store.layout.name)]
+    bad = [one for one in there if one.reason]
+    if as_json:
+        done = [{"kind": one.kind, "file": one.name, "text": one.text, "tasks": [*one.tasks]} for one in told]
+        click.echo(json.dumps({"done": done, "files": [dropped.document(seen) for seen in there]}))
+    else:
+        for one in told:
+            if one.kind != "refused":
+                click.echo(plain(f"  {one.text}"))
+        for seen in bad:
+            click.echo(plain(f"  {seen.state}: {seen.name}: {seen.reason}\n    {seen.hint}"))
+        head = "Would look into" if dry_run else "Looked into"
+        click.echo(f"{head} the inbox folder: {dropped.counted(there)}")
+    return Refused.exit_code if bad else 0
+
+
 def _exchange(
-    settings: dict[str, Any], file: str, named: str | None, agent: str | None, phase: str | None
-) -> Exchange:
-    """A file and the project that it is exchanged with."""
+    settings: dict[str, Any], file: str, named: str | None, agent: str | None, phase: str | None,
+    *, inbox: bool,
+) -> Exchange:  # fmt: skip
+    """A file and the project that it is exchanged with; `inbox`: what lies there is taken in before."""
     from sow import intake
     from sow.formats import known
 
@@ -214,21 +246,19 @@ def _exchange(
         )
     how = known.named(named) if named is not None else known.of(path, intake.text_of(path))
     store = opening.store(settings["project"])
+    routed = intake.routes(store.layout.main, agent)
+    if inbox and not intake.is_dropped(path, store.layout):
+        for told in opening.look_into_inbox(store):
+            aside(settings, f"inbox: {told.text}")
     return intake.Exchange(
         store,
         intake.Source(path, how),
-        intake.routes(store.layout.main, agent),
+        routed,
         phase=phase,
-        neighbours=_neighbours(store),
+        neighbours=opening.neighbours(store, opening.place()),
+        # A person vouches for what they name; an agent does not.
+        doubt=True if os.environ.get("SOW_ATTEMPT_ID") else None,
     )
-
-
-def _neighbours(store: Store) -> Iterable[Store]:
-    """The other projects of the repository."""
-    from sow import find
-
-    others = [one for one in find.all_projects(opening.place()) if one.name != store.layout.name]
-    return map(opening.store_of, others)
 
 
 def _path(file: str) -> str:
@@ -300,13 +330,15 @@ def _write(path: str, there: str, text: str, force: bool, instead: str) -> None:
 
 def _tell(done: Plan, source: Source, as_json: bool, dry_run: bool, verb: str) -> None:
     """Prints what was done, or would be."""
+    from sow.formats.planning import summary
+
     if as_json:
         click.echo(json.dumps(_document(done, source, dry_run)))
         return
     for line in _lines(done):
         click.echo(plain(f"  {line}"))
     head = {"import": "Imported", "sync": "Synced"}[verb] if not dry_run else f"Would {verb}"
-    click.echo(plain(f"{head} {os.path.basename(source.path)} ({source.how.name}): {_summary(done)}"))
+    click.echo(plain(f"{head} {os.path.basename(source.path)} ({source.how.name}): {summary(done)}"))
 
 
 def _lines(done: Plan) -> Iterable[str]:
@@ -349,21 +381,6 @@ def _status(raw: Raw) -> str:
     if "done" in raw:
         return " (done)" if raw["done"] else " (open)"
     return f" ({raw['status']})" if "status" in raw else ""
-
-
-def _summary(done: Plan) -> str:
-    counts = {
-        "added": len(done.adds),
-        "updated": len(done.changes),
-        "as they were": len(done.same),
-        "given to the file": len(done.give),
-        "in conflict": len(done.conflicts),
-        "rejected": len(done.rejected),
-        "in other projects": len(done.elsewhere),
-        "left for want of room": len(done.left),
-        "no longer in the file": len(done.gone),
-    }
-    return ", ".join(f"{count} {what}" for what, count in counts.items() if count) or "nothing to do"
 
 
 def _document(done: Plan, source: Source, dry_run: bool) -> Mapping[str, Any]:
