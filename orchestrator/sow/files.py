@@ -292,6 +292,14 @@ def write(path: str, text: str, *, mode: int = 0o644, flushed: bool = True) -> N
         raise _refused(path, fault) from fault
 
 
+def fill(path: str, text: str) -> None:
+    """Writes a new file into a folder that nobody knows yet; by a flush of all it survives a power cut."""
+    try:
+        _write_through(path, text.encode("utf-8", "replace"), 0o644, False)
+    except OSError as fault:
+        raise _refused(path, fault) from fault
+
+
 def replace(path: str, before: str, after: str) -> bool:
     """Writes `after` in place of `before`, which the file at `path` must still say; whether it did.
 
@@ -332,10 +340,11 @@ def _write_through(path: str, data: bytes, mode: int, flushed: bool) -> None:
         os.close(handle)
 
 
-def move(path: str, to: str) -> None:
+def move(path: str, to: str, *, flushed: bool = True) -> None:
     """Moves a file or folder to a place that is free, also to another disk; nothing where it is gone.
 
-    Repeated after a kill in the middle it completes the move. Raises Failed where the disk refuses.
+    Repeated after a kill in the middle it completes the move. `flushed`: whether it is to survive a power cut
+    by now. Raises Failed where the disk refuses.
     """
     aside = f"{os.path.dirname(path)}/.moving-{os.path.basename(path)}"
     try:
@@ -351,8 +360,9 @@ def move(path: str, to: str) -> None:
                 # Readers of it see all of it or nothing: it goes before it is copied.
                 os.rename(path, aside)
                 _carry_over(aside, to)
-            flush_folder(os.path.dirname(path))
-            flush_folder(os.path.dirname(to))
+            if flushed:
+                flush_folder(os.path.dirname(path))
+                flush_folder(os.path.dirname(to))
     except OSError as fault:
         raise _refused(to, fault) from fault
 

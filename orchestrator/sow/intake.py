@@ -180,11 +180,20 @@ class Exchange:
                 files={} if is_noted else {self._path(): self._text(self._after(held, reading, made))},
             )
 
-        first = self._decide(reading, held, self.store.tasks().tasks, self._used(), options)
-        if first.changes_nothing and not self.store.journal.left() and self._is_noted(held, reading, first):
-            return first
-        _make_room_for_locks(len(first.changes))
-        self.store.take_in(decide, [change.task.id for _, change, _ in first.changes])
+        tasks = self.store.tasks().tasks
+        _make_room_for_locks(len(tasks))
+        changed: list[str] = []
+        # What comes for the first time changes no task, as a rule, and is decided once.
+        if held is not None:
+            first = self._decide(reading, held, tasks, self._used(), options)
+            if (
+                first.changes_nothing
+                and not self.store.journal.left()
+                and self._is_noted(held, reading, first)
+            ):
+                return first
+            changed = [change.task.id for _, change, _ in first.changes]
+        self.store.take_in(decide, changed)
         return plans[-1]
 
     def _decide(

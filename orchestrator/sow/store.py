@@ -1179,9 +1179,10 @@ class Store:
         files.check_inside(above, self.roots)
         beside = f"{above}/.new-{task.id}-{os.getpid()}"
         files.make_folder(f"{beside}/feedback")
-        files.write(f"{beside}/state.yaml", text, flushed=flushed)
-        files.write(f"{beside}/description.md", _as_text(description), flushed=flushed)
-        files.write(f"{beside}/log.md", f"# {task.id} {task.name}\n", flushed=flushed)
+        write = files.write if flushed else files.fill
+        write(f"{beside}/state.yaml", text)
+        write(f"{beside}/description.md", _as_text(description))
+        write(f"{beside}/log.md", f"# {task.id} {task.name}\n")
         return beside
 
     def _folders_by_lock(self) -> "Iterator[tuple[str, str]]":

@@ -176,12 +176,13 @@ class _Planning:
         self.make_room()
         numbers = self.numbers()
         self.drop_circles(numbers)
+        names = _turned(numbers)
         for record, wanted in self.new.values():
             task = new_task(numbers[record.id], wanted, self.needed(wanted, numbers), self.scene)
             self.plan.adds.append((record, task, wanted.description))
             self.know(record.id, record.raw)
             # One that failed at once goes back as such.
-            back = self.how.given(Held(task, wanted.description, _turned(numbers)), self.scene.routes)
+            back = self.how.given(Held(task, wanted.description, names), self.scene.routes)
             if not same(back, dict(record.raw)) and self.options.mode == "sync":
                 self.give(record.id, back)
         for change in self.changed.values():
