@@ -25,9 +25,11 @@ from sow.layout import INBOX
 from sow.store import Store
 
 if TYPE_CHECKING:
+    from sow import project
     from sow.bringing import Brought
     from sow.formats import Format
     from sow.formats.planning import Plan
+    from sow.intake import Exchange
     from sow_schemas.documents import InboxRefused, InboxTaken
 
 # What knows formats is loaded when there is a file: every run looks here, and few find one.
@@ -133,6 +135,8 @@ class Inbox:
     """Whether an agent may be writing just now."""
     bring: Callable[[str, str], Brought] | None = None
     """Makes a whole project of a file's path and text."""
+    begin: Callable[[project.Plan], Store] | None = None
+    """Makes a project for what there is no room for; None where there can be only one."""
     due: float | None = None
     """When a file that somebody was writing is to be looked at again, by the store's clock; None for none."""
     _done: dict[str, tuple[object, object]] = field(default_factory=dict)
@@ -245,6 +249,7 @@ class Inbox:
     def _take(self, item: Dropped, sign: object) -> Told | None:
         from sow import bringing, intake
         from sow.formats.planning import Options, summary
+        from sow.spreading import Places, spread
 
         text = _text(item.path)
         if self.bring is not None and bringing.fits(text):
@@ -252,14 +257,19 @@ class Inbox:
         others = tuple(self.others())
         if not self._is_mine(item, others):
             return None
-        exchange = intake.Exchange(
-            self.store,
-            intake.Source(item.path, _format(item, text), _text),
-            intake.routes(self.store.layout.main),
-            neighbours=others,
-            doubt=self.at_work() or self._doubted.get(item.path) == sign,
-        )
-        done = exchange.sync(Options("sync"))
+        source = intake.Source(item.path, _format(item, text), _text)
+        routed = intake.routes(self.store.layout.main)
+        doubt = self.at_work() or self._doubted.get(item.path) == sign
+
+        def exchange_with(store: Store) -> Exchange:
+            every = (self.store, *self.others())
+            neighbours = [one for one in every if one.layout.name != store.layout.name]
+            return intake.Exchange(store, source, routed, neighbours=neighbours, doubt=doubt)
+
+        exchange = exchange_with(self.store)
+        places = Places(self.others, exchange_with, self.begin)
+        parts = spread(exchange, places, Options("sync"))
+        done = parts[0].plan
         if self._files is not None:
             path = intake.snapshot_path(self.store.layout, exchange.source)
             self._files[os.path.basename(path)] = item.path
@@ -271,8 +281,10 @@ class Inbox:
             payload: InboxTaken = {"file": item.name, "added": added, "updated": updated}
             self.store.tell(Event(type="inbox.taken", payload=payload))
         complaint = self._complain(item, list(_complaints(done, item)))
-        if added or updated:
-            return Told("taken", item.name, f"{item.name}: {summary(done)}", (*added, *updated))
+        further = [f"{len(part.plan.adds)} in project {part.name}" for part in parts[1:] if part.plan.adds]
+        if added or updated or further:
+            words = "; ".join((f"{item.name}: {summary(done)}", *further))
+            return Told("taken", item.name, words, (*added, *updated))
         if complaint is not None:
             return complaint
         return Told("given", item.name, f"{item.name}: {summary(done)}") if done.give else None
@@ -397,9 +409,6 @@ def _complaints(done: Plan, item: Dropped) -> Iterator[str]:
         keys = ", ".join(conflict.keys)
         yield f"{conflict.place}: task {conflict.task_id} and the file have both changed: {keys}"
         yield f"  say whose word counts: `sow sync {INBOX}/{item.name} --prefer file`, or project"
-    for record, project in done.elsewhere:
-        yield f"{record.place}: it is a task of project {project}"
-        yield f"  move the file into the folder of that project: {INBOX}/{project}/"
 
 
 def _is_ours(path: str) -> bool:

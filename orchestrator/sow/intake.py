@@ -28,7 +28,7 @@ from sow.document.canonical import same
 from sow.errors import BadFile, Busy, NotFound, Refused
 from sow.formats import Format, Held, Raw, Reading, Routes, TaskType, source_of
 from sow.formats.planning import Options, Plan, Scene, plan, told
-from sow.layout import Layout
+from sow.layout import EXCHANGING, Layout
 from sow.store import Store
 
 if TYPE_CHECKING:
@@ -129,7 +129,7 @@ class Exchange:
 
     def look(self, options: Options) -> Plan:
         """What an import or sync would do now."""
-        held = self._snapshot()
+        held = self.snapshot()
         reading = self._read(self.source.text(), held)
         return self._decide(reading, held, self.store.tasks().tasks, self._used(), options)
 
@@ -153,19 +153,22 @@ class Exchange:
             f"{self.source.path} is changed faster than it can be read", "try again when it is at rest"
         )
 
+    def snapshot(self) -> Snapshot | None:
+        """What file and project last had in common; None where nobody knows."""
+        return snapshot(self._path())
+
     # -- helpers -------------------------------------------------------------------------------
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
-        """Nobody else exchanges files with this project."""
-        files.make_folder(self.store.layout.locks)
-        with files.Lock(f"{self.store.layout.locks}/formats.lock"):
+        """Nobody else exchanges files with a project of the repository: no record goes into two."""
+        with _lock(self.store.layout):
             for folder in (self.store.layout.runtime, self.store.layout.formats):
                 writers.sweep(folder)
             yield
 
     def _take(self, text: str, options: Options) -> Plan:
-        held = self._snapshot()
+        held = self.snapshot()
         reading = self._read(text, held)
         plans: list[Plan] = []
 
@@ -273,9 +276,6 @@ class Exchange:
 
     # -- the snapshot --------------------------------------------------------------------------
 
-    def _snapshot(self) -> Snapshot | None:
-        return snapshot(self._path())
-
     def _others(self) -> dict[str, Snapshot]:
         """The snapshots of other files of the format, by the ids of their records."""
         own, folder = os.path.basename(self._path()), self.store.layout.formats
@@ -313,7 +313,7 @@ class Exchange:
 
     def _note(self, records: Mapping[str, Raw]) -> None:
         """Notes what both have in common, once the file has it, too."""
-        path, held = self._path(), self._snapshot()
+        path, held = self._path(), self.snapshot()
         if held is None:
             if not records:
                 return
@@ -369,10 +369,14 @@ def dropped_files(layout: Layout) -> Iterator[tuple[str, str]]:
             yield name, held.file
 
 
+def _lock(layout: Layout) -> files.Lock:
+    return files.Lock(f"{layout.main}/{EXCHANGING}")
+
+
 def note_gone(layout: Layout, name: str) -> bool:
     """Notes that the file of a snapshot is there no more; whether nobody had noted that yet. Raises Busy."""
     path = f"{layout.formats}/{name}"
-    with files.Lock(f"{layout.locks}/formats.lock"):
+    with _lock(layout):
         held = snapshot(path)
         if held is None or held.gone:
             return False

@@ -15,6 +15,7 @@ INBOX = ".sow/inbox"
 # Beside the folders of projects, none of which can have such a name.
 MAKING = f"{RUNTIME}/.new"
 REMOVING = f"{RUNTIME}/.removal"
+EXCHANGING = f"{RUNTIME}/.formats/locks/exchange.lock"
 
 
 class Plain(Value):

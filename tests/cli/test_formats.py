@@ -13,6 +13,7 @@ from unittest import mock
 
 import pytest
 from tests.cli.parts import AT, ROOT, Person, changed, everything, with_project
+from tests.cli.test_outside import begun, outside
 from tests.core.parts import OLD_STATES, events, temporary
 
 from sow import document, files, journal, original
@@ -159,17 +160,73 @@ def test_the_settings_say_who_does_which_type(who: Person) -> None:
 def test_more_than_a_project_takes_goes_into_several_and_each_record_into_one(
     who: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    put(who, *(record(f"t{number}") for number in range(5)))
     monkeypatch.setattr(planning, "HIGHEST_ID", 3)
+    put(who, *(record(f"t{number}") for number in range(7)), record("last", depends_on=["t6"]))
+    assert len(told(who, "import", LIST, "--dry-run")["left"]) == 5
+    # As a kill may leave it: the next project is begun, and nothing is in it yet.
+    who.done("project", "new", "Begun", "--name", "add-login-2", "--branch", "feat/add-login-2")
+    done = told(who, "import", LIST)
+    assert [one["id"] for one in done["added"]] == ["t0", "t1", "t2"]
+    assert [(one["project"], [added["id"] for added in one["added"]]) for one in done["further"]] == [
+        ("add-login-2", ["t3", "t4", "t5"]), ("add-login-3", ["t6", "last"]),
+    ]  # fmt: skip
+    assert who.git("branch", "--list", "feat/add-login-3", "--format=%(refname:short)") == "feat/add-login-3"
+    again = told(who, "import", LIST)
+    assert [len(one["same"]) for one in (again, *again["further"])] == [3, 3, 2]
+    assert {one["project"] for one in again["elsewhere"]} == {"add-login-2", "add-login-3"}
+
+    who.done("--project", "add-login-3", "task", "set", "status", "completed", "--id", "010")
+    put(who, *held(who), record("new"))
+    done = told(who, "sync", LIST)
+    assert [len(one["added"]) for one in done["further"]] == [0, 1], "what is new goes where there is room"
+    assert [one["status"] for one in held(who)].count("COMPLETED") == 1
+    assert len(held(who)) == 9
+
+
+def test_what_depends_on_each_other_goes_into_no_two_projects(
+    who: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(planning, "HIGHEST_ID", 3)
+    put(who, record("a"), *(record(f"t{number}", depends_on=["a"]) for number in range(3)))
+    there = everything(who.folder.parents[3])
     said = who.sow("import", LIST)
-    assert (said.code, said.out) == (4, "")
-    assert said.err.startswith("sow: there are 5 new tasks, and room for 3: a project has 3\n")
+    assert said.told == (
+        4,
+        [
+            "sow: 4 tasks depend on each other, and one project has 3",
+            "     take out some of what stands under depends_on",
+        ],
+    )
+    assert changed(there, everything(who.folder.parents[3])) == []
+
+
+def test_outside_of_git_a_list_has_to_fit_into_the_one_project(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    who = begun(outside(tmp_path))
+    monkeypatch.setattr(planning, "HIGHEST_ID", 3)
+    put(who, *(record(f"t{number}") for number in range(5)))
+    there = everything(who.folder)
+    said = who.sow("import", LIST)
+    assert said.told == (
+        4,
+        [
+            "sow: there are 5 new tasks, and room for 3: a project has 3",
+            "     take what there is room for: --fill",
+        ],
+    )
+    assert changed(there, everything(who.folder)) == []
+    assert len(told(who, "import", LIST, "--fill")["added"]) == 3
+
+
+def test_to_fill_a_project_leaves_the_rest_and_makes_no_other(
+    who: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(planning, "HIGHEST_ID", 3)
+    put(who, *(record(f"t{number}") for number in range(5)))
     done = told(who, "import", LIST, "--fill")
     assert (len(done["added"]), len(done["left"])) == (3, 2)
-    who.done("project", "new", "The rest", "--branch", "feat/rest")
-    done = told(who, "--project", "the-rest", "import", LIST)
-    assert [one["id"] for one in done["added"]] == ["t3", "t4"]
-    assert len(done["elsewhere"]) == 3
+    assert len(json.loads(who.done("project", "list", "--json"))) == 1
 
 
 # -- sync ------------------------------------------------------------------------------------------

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from sow.formats import Raw
     from sow.formats.planning import Options, Plan
     from sow.intake import Exchange, Source
+    from sow.store import Store
 
 ORIGINAL = "original"
 """The format of whole projects, which has no records."""
@@ -34,7 +35,10 @@ _PHASE = click.option(
     "--phase", metavar="P", help="Where new tasks go. [default: as `sow task add`]",
     shell_complete=completion.phases_with_tasks,
 )  # fmt: skip
-_FILL = click.option("--fill", is_flag=True, help="Take as many as there is room for, and leave the rest.")
+_FILL = click.option(
+    "--fill", is_flag=True,
+    help="Take as many as there is room for, and leave the rest. [default: it goes into further projects]",
+)  # fmt: skip
 _DRY = click.option("--dry-run", is_flag=True, help="Say what would be done; do nothing.")
 _JSON = click.option("--json", "as_json", is_flag=True, help="One JSON document.")
 
@@ -80,17 +84,15 @@ def import_(
             raise Usage("a whole project has its agents and phases", "leave --agent, --phase and --fill out")
         _bring(settings, file, as_json, dry_run)
         return 0
-    exchange = _exchange(settings, file, named, agent, phase, inbox=not dry_run)
-    done = exchange.look(options) if dry_run else exchange.take(options)
-    _tell(done, exchange.source, as_json, dry_run, "import")
-    return _code(done)
+    exchange_with = _exchange(settings, file, named, agent, phase, inbox=not dry_run)
+    return max(map(_code, _exchanged(settings, exchange_with, options, as_json, dry_run)))
 
 
 def _code(done: Plan) -> int:
-    """The exit code of an import."""
+    """The exit code of an import or a sync."""
     if done.conflicts:
         return Waits.exit_code
-    return Refused.exit_code if done.rejected and not (done.adds or done.changes) else 0
+    return Refused.exit_code if done.rejected and not (done.adds or done.changes or done.give) else 0
 
 
 def _import_issues(
@@ -154,13 +156,9 @@ def sync(
                 "FILE is missing", "name a file, or leave the options out: `sow sync` is of the inbox"
             )
         return _sync_inbox(settings, as_json=as_json, dry_run=dry_run)
-    exchange = _exchange(settings, file, named, agent, phase, inbox=not dry_run)
+    exchange_with = _exchange(settings, file, named, agent, phase, inbox=not dry_run)
     options = Options("sync", fill=fill, prefer=prefer)
-    done = exchange.look(options) if dry_run else exchange.sync(options)
-    _tell(done, exchange.source, as_json, dry_run, "sync")
-    if done.conflicts:
-        return Waits.exit_code
-    return Refused.exit_code if done.rejected and not (done.adds or done.changes or done.give) else 0
+    return max(map(_code, _exchanged(settings, exchange_with, options, as_json, dry_run)))
 
 
 @click.command()
@@ -228,11 +226,49 @@ def _sync_inbox(settings: dict[str, Any], *, as_json: bool, dry_run: bool) -> in
     return Refused.exit_code if bad else 0
 
 
+def _exchanged(
+    settings: dict[str, Any], exchange_with: Callable[[Store], Exchange], options: Options, as_json: bool,
+    dry_run: bool,
+) -> list[Plan]:  # fmt: skip
+    """Exchanges a file with the project, and what there is no room for with others; says what was done."""
+    from dataclasses import replace
+
+    from sow import spreading
+
+    store = opening.store(settings["project"])
+    first = exchange_with(store)
+    if dry_run:
+        done = first.look(options if options.fill else replace(options, fill=True, spread=True))
+        _tell(done, first.source, as_json, dry_run, options.mode)
+        return [done]
+    if options.fill:
+        done = first.sync(options) if options.mode == "sync" else first.take(options)
+        _tell(done, first.source, as_json, dry_run, options.mode)
+        return [done]
+    here = opening.place(store.layout.folder)
+    places = spreading.Places(
+        lambda: opening.neighbours(store, here), exchange_with, opening.begin_project(here)
+    )
+    parts = spreading.spread(first, places, options)
+    if as_json:
+        further = [
+            {"project": part.name, **_document(part.plan, first.source, dry_run)} for part in parts[1:]
+        ]
+        told = dict(_document(parts[0].plan, first.source, dry_run))
+        click.echo(json.dumps({**told, "further": further} if further else told))
+        return [part.plan for part in parts]
+    for part in parts:
+        if part is not parts[0]:
+            click.echo(f"In project {part.name}:")
+        _tell(part.plan, first.source, as_json, dry_run, options.mode)
+    return [part.plan for part in parts]
+
+
 def _exchange(
     settings: dict[str, Any], file: str, named: str | None, agent: str | None, phase: str | None,
     *, inbox: bool,
-) -> Exchange:  # fmt: skip
-    """A file and the project that it is exchanged with; `inbox`: what lies there is taken in before."""
+) -> Callable[[Store], Exchange]:  # fmt: skip
+    """What exchanges a file with a project; `inbox`: what lies there is taken in before."""
     from sow import intake
     from sow.formats import known
 
@@ -250,15 +286,20 @@ def _exchange(
     if inbox and not intake.is_dropped(path, store.layout):
         for told in opening.look_into_inbox(store):
             aside(settings, f"inbox: {told.text}")
-    return intake.Exchange(
-        store,
-        intake.Source(path, how),
-        routed,
-        phase=phase,
-        neighbours=opening.neighbours(store, opening.place()),
-        # A person vouches for what they name; an agent does not.
-        doubt=True if os.environ.get("SOW_ATTEMPT_ID") else None,
-    )
+    here = opening.place(store.layout.folder)
+
+    def exchange_with(other: Store) -> Exchange:
+        return intake.Exchange(
+            other,
+            intake.Source(path, how),
+            routed,
+            phase=phase if other.layout.name == store.layout.name else None,
+            neighbours=opening.neighbours(other, here),
+            # A person vouches for what they name; an agent does not.
+            doubt=True if os.environ.get("SOW_ATTEMPT_ID") else None,
+        )
+
+    return exchange_with
 
 
 def _path(file: str) -> str:
@@ -360,7 +401,7 @@ def _lines(done: Plan) -> Iterable[str]:
     for record, project in done.elsewhere:
         yield f"in project {project}: {record.place}{_named(record.id)}"
     for record in done.left:
-        yield f"no room: {record.place}{_named(record.id)}"
+        yield f"no room here: {record.place}{_named(record.id)}"
     for name, task_id in done.gone:
         yield f"[{task_id}] is no longer in the file, and stays here: {name}"
 

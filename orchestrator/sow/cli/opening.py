@@ -229,12 +229,21 @@ def _inbox(held: Store, at_work: "Callable[[], bool]") -> "Inbox":
     def bring(path: str, text: str) -> "bringing.Brought":
         return bringing.bring(here, path, text, store_of=store_of)
 
-    return Inbox(held, lambda: neighbours(held, here), at_work, bring)
+    return Inbox(held, lambda: neighbours(held, here), at_work, bring, begin_project(here))
 
 
 def neighbours(held: Store, here: "Places | Plain") -> "list[Store]":
     """The other projects of the repository."""
     return [store_of(one) for one in find.all_projects(here) if one.name != held.layout.name]
+
+
+def begin_project(here: "Places | Plain") -> "Callable[[Plan], Store] | None":
+    """What makes a project beside others; None outside of git, where there is one."""
+    from sow.layout import Plain
+
+    if isinstance(here, Plain):
+        return None
+    return lambda plan: store_of(begin(here, plan, start=None, worktree=True).layout)
 
 
 def look_into_inbox(held: Store) -> "list[Told]":

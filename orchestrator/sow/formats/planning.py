@@ -79,6 +79,8 @@ class Options:
     fill: bool = False
     """Whether as many are taken as there is room for, and the rest is left."""
     prefer: Side | None = None
+    spread: bool = False
+    """Whether what is left goes into other projects."""
     dropped: bool = False
     """Whether the file was dropped here: it is told of its own tasks, and of no others."""
 
@@ -281,11 +283,16 @@ class _Planning:
         if not self.options.fill:
             raise Refused(
                 f"there are {len(self.new):,} new tasks, and room for {room:,}: a project has {HIGHEST_ID}",
-                "--fill takes what there is room for; for the rest make another project, `sow project new`,"
-                " and do the same there",
+                "take what there is room for: --fill",
             )
         kept: set[str] = set()
-        for group in _groups(self.new):
+        groups = list(_groups(self.new))
+        if self.options.spread and (largest := max(map(len, groups))) > HIGHEST_ID:
+            raise Refused(
+                f"{largest:,} tasks depend on each other, and one project has {HIGHEST_ID}",
+                "take out some of what stands under depends_on",
+            )
+        for group in groups:
             if len(kept) + len(group) <= room:
                 kept.update(group)
         self.plan.left += [record for name, (record, _) in self.new.items() if name not in kept]
