@@ -33,6 +33,12 @@ MISUSED = [
         "FILE is missing",
         "name a file, or leave the options out: `sow sync` is of the inbox folder",
     ),
+    (
+        "sync list.json --close",
+        "--label and --close are for issues, not for a file",
+        "leave FILE out, or them",
+    ),
+    ("sync --close", "FILE is missing", "see `sow sync --help`"),
     ("import list.json --drry", "no such option: --drry", "did you mean `--dry-run`?"),
     (
         "sync list.json --prefer nobody",
@@ -419,7 +425,7 @@ NOT_FOUND = [
     (
         "export --format task-lst",
         "format not found: task-lst",
-        "did you mean task-list? the formats: task-list, checklist, omniq, github, original",
+        "did you mean task-list? the formats: task-list, checklist, omniq, task-file, github, original",
     ),
     (
         "export --agent nobody",
@@ -442,7 +448,7 @@ REFUSED = [
     (
         "import a.txt",
         "a.txt is in none of the formats that are known",
-        "say which one is meant: --format, one of task-list, checklist, omniq, github, original",
+        "say which one is meant: --format, one of task-list, checklist, omniq, task-file, github, original",
     ),
     (
         "import a.txt --format task-list",

@@ -576,6 +576,34 @@ def test_an_issue_that_is_closed_or_mended_later_changes_its_task(who: Person) -
     assert [one["reason"] for one in done["rejected"]] == ["status: CLOSED does not become OPEN"]
 
 
+def test_an_issue_is_closed_with_its_task_where_that_is_wished_and_once(who: Person) -> None:
+    hub = Hub(who, issue(1), issue(2), issue(3))
+    hub.who.done("import", "--format", "github")
+    who.done("task", "set", "status", "completed", "--id", "030")
+    who.done("task", "abandon", "020")
+    who.done("task", "add", "Ours", "--agent", "implementer")
+    words = ("sync", "--format", "github")
+
+    def calls() -> list[list[str]]:
+        return [call[2:] for call in hub.known()["calls"] if call[:2] == ["issue", "close"]]
+
+    for more in ((), ("--close", "--dry-run")):
+        hub.who.done(*words, *more)
+        assert calls() == [], "they are somebody's, and stay as they are"
+    said = hub.who.sow(*words, "--close")
+    assert (said.code, said.err) == (0, "closed 2 issues\n")
+    assert calls() == [
+        ["2", "--reason", "not planned", "--comment", "Given up: task 020 of project add-login."],
+        ["1", "--reason", "completed", "--comment", "Done: task 030 of project add-login."],
+    ]
+    assert [one["state"] for one in hub.known()["issues"]] == ["CLOSED", "CLOSED", "OPEN"]
+    assert hub.who.sow(*words, "--close").err == ""
+    hub.change(1, state="OPEN", stateReason="REOPENED")
+    done = told(hub.who, *words, "--close", code=4)
+    assert [one["reason"] for one in done["rejected"]] == ["status: CLOSED does not become OPEN"]
+    assert (len(calls()), len(who.store().tasks().tasks)) == (2, 4)
+
+
 def test_without_a_login_no_issue_comes_in_and_nothing_changes(who: Person) -> None:
     hub = Hub(who, issue(1))
     hub.file.write_text(json.dumps({"login": False, "pulls": [], "issues": []}))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -39,6 +40,9 @@ _FILL = click.option(
     "--fill", is_flag=True,
     help="Take as many as there is room for, and leave the rest. [default: it goes into further projects]",
 )  # fmt: skip
+_LABEL = click.option(
+    "--label", "labels", multiple=True, metavar="L", help="Only issues with this label; repeatable."
+)
 _DRY = click.option("--dry-run", is_flag=True, help="Say what would be done; do nothing.")
 _JSON = click.option("--json", "as_json", is_flag=True, help="One JSON document.")
 
@@ -49,9 +53,7 @@ _JSON = click.option("--json", "as_json", is_flag=True, help="One JSON document.
 @_AGENT
 @_PHASE
 @_FILL
-@click.option(
-    "--label", "labels", multiple=True, metavar="L", help="Only issues with this label; repeatable."
-)
+@_LABEL
 @click.option("--comment", is_flag=True, help="Say in each issue which task it is.")
 @_DRY
 @_JSON
@@ -76,7 +78,8 @@ def import_(
 
     options = Options("import", fill=fill)
     if file is None:
-        return _import_issues(settings, named, agent, phase, options, labels, comment, dry_run, as_json)
+        said = _Said(labels, comment=comment, close=False)
+        return _exchange_issues(settings, named, agent, phase, options, said, dry_run, as_json)
     if labels or comment:
         raise Usage("--label and --comment are for issues, not for a file", "leave FILE out, or them")
     if _is_project(file, named):
@@ -95,27 +98,40 @@ def _code(done: Plan) -> int:
     return Refused.exit_code if done.rejected and not (done.adds or done.changes or done.give) else 0
 
 
-def _import_issues(
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """Which issues are meant, and what they are told."""
+
+    labels: tuple[str, ...]
+    comment: bool
+    close: bool
+
+
+def _exchange_issues(
     settings: dict[str, Any], named: str | None, agent: str | None, phase: str | None, options: Options,
-    labels: tuple[str, ...], comment: bool, dry_run: bool, as_json: bool,
+    said: _Said, dry_run: bool, as_json: bool,
 ) -> int:  # fmt: skip
-    """Takes in the issues that `gh` knows of."""
+    """Takes in the issues that `gh` knows of, and tells them what is wished."""
     from sow.formats import github
 
     if named != github.NAME:
-        raise Usage("FILE is missing", "see `sow import --help`")
+        raise Usage("FILE is missing", f"see `sow {options.mode} --help`")
     from sow import intake, issues
 
     store = opening.store(settings["project"])
-    asked = issues.Issues(store, labels)
+    asked = issues.Issues(store, said.labels)
     routed = intake.routes(store.layout.main, agent)
     exchange = intake.Exchange(
         store, asked.source, routed, phase=phase, neighbours=opening.neighbours(store, opening.place())
     )
     done = exchange.look(options) if dry_run else exchange.take(options)
-    _tell(done, asked.source, as_json, dry_run, "import")
-    if comment and not dry_run and (told := asked.tell(done)):
+    if not said.close:
+        done.give.clear()
+    _tell(done, asked.source, as_json, dry_run, options.mode)
+    if said.comment and not dry_run and (told := asked.tell(done)):
         aside(settings, f"told {counted(len(told), 'issue')} which task it is")
+    if said.close and not dry_run and (closed := asked.close(done)):
+        aside(settings, f"closed {counted(len(closed), 'issue')}")
     return _code(done)
 
 
@@ -130,30 +146,40 @@ def _import_issues(
     type=click.Choice(["file", "project"]),
     help="Whose word counts where both have changed the same. [default: nobody's, both stay]",
 )
+@_LABEL
+@click.option("--close", is_flag=True, help="Close the issues whose tasks have ended (--format github).")
 @_DRY
 @_JSON
 @click.pass_obj
 def sync(
     settings: dict[str, Any], file: str | None, named: str | None, agent: str | None, phase: str | None,
-    fill: bool, prefer: Any, dry_run: bool, as_json: bool,
+    fill: bool, prefer: Any, labels: tuple[str, ...], close: bool, dry_run: bool, as_json: bool,
 ) -> int:  # fmt: skip
     """Keep another system's FILE and the project in step, both ways; without FILE, the inbox folder.
 
     What either has changed since the last time goes to the other. Where both have changed the same
     in two ways nothing is overwritten: it is listed, and the exit code is 5. Without FILE the files in
     .sow/inbox/ are taken in, and told what has become of their tasks, as `sow run` does it all the time.
+    With --format github the open issues are, and with --close those are closed whose tasks have ended.
 
     \b
     Example:  sow sync runtime/task_list.json
               sow sync runtime/task_list.json --prefer project
               sow sync
+              sow sync --format github --label sow --close
     """
     from sow.formats.planning import Options
 
+    if file is not None and (labels or close):
+        raise Usage("--label and --close are for issues, not for a file", "leave FILE out, or them")
+    if file is None and (named or close):
+        options = Options("sync", fill=fill, prefer=prefer, dropped=True)
+        said = _Said(labels, comment=False, close=close)
+        return _exchange_issues(settings, named, agent, phase, options, said, dry_run, as_json)
     if file is None:
-        if named or agent or phase or fill or prefer:
+        if agent or phase or fill or prefer or labels:
             raise Usage(
-                "FILE is missing", "name a file, or leave the options out: `sow sync` is of the inbox"
+                "FILE is missing", "name a file, or leave the options out: `sow sync` is of the inbox folder"
             )
         return _sync_inbox(settings, as_json=as_json, dry_run=dry_run)
     exchange_with = _exchange(settings, file, named, agent, phase, inbox=not dry_run)

@@ -82,7 +82,7 @@ class Options:
     spread: bool = False
     """Whether what is left goes into other projects."""
     dropped: bool = False
-    """Whether the file was dropped here: it is told of its own tasks, and of no others."""
+    """Whether the file was dropped here, or is a list of issues: it is told of its own tasks alone."""
 
 
 class Doubted(Refused):
