@@ -40,7 +40,7 @@ FLOORS = {
     6: (
         "engine",
         "sow.attaching sow.report sow.adding sow.moving sow.advancing sow.continuing sow.setup sow.removal"
-        " sow.intake sow.bringing sow.issues sow.spreading sow.dropped"
+        " sow.intake sow.catching_up sow.bringing sow.issues sow.spreading sow.dropped"
         " sow.validate sow.workplace sow.workspace sow.driving sow.allowance sow.handover sow.opened sow.turn"
         " sow.gate sow.review sow.obstacles sow.finishing sow.deleting sow.outside sow.branches"
         " sow.scheduler sow.worktree sow.doctor sow.contract sow.recovery.restore sow.recovery sow.taskfiles",

@@ -309,7 +309,7 @@ class Exchange:
         return self._text(held) == self._text(self._after(held, reading, made))
 
     def _text(self, held: Snapshot) -> str:
-        return _text_of(replace(held, file=self.source.path, gone=False))
+        return text_of_snapshot(replace(held, file=self.source.path, gone=False))
 
     def _note(self, records: Mapping[str, Raw]) -> None:
         """Notes what both have in common, once the file has it, too."""
@@ -326,7 +326,7 @@ class Exchange:
             files.write(path, text)
 
 
-def _text_of(held: Snapshot) -> str:
+def text_of_snapshot(held: Snapshot) -> str:
     """The text of a snapshot; without what goes without saying."""
     told: dict[str, Any] = {"file": held.file, "records": held.records}
     if came := {name: raw for name, raw in held.came.items() if not same(raw, held.records.get(name))}:
@@ -380,7 +380,7 @@ def note_gone(layout: Layout, name: str) -> bool:
         held = snapshot(path)
         if held is None or held.gone:
             return False
-        files.write(path, _text_of(replace(held, gone=True)))
+        files.write(path, text_of_snapshot(replace(held, gone=True)))
     return True
 
 

@@ -491,19 +491,86 @@ def test_a_project_whose_tasks_get_other_ids_is_still_the_same_project(tmp_path:
 def test_a_project_that_is_here_otherwise_or_has_a_fault_changes_nothing(tmp_path: Path) -> None:
     who = with_project(tmp_path)
     text = (OLD_STATES / "standard-executing.yaml").read_text()
-    who.write("old.yaml", text)
-    who.done("import", "old.yaml")
-    who.write("old.yaml", text.replace("status: pending", "status: abandoned", 1))
+    who.write("old.yaml", text.replace("name: add-rate-limits", "name: add-login"))
     other = text.replace("name: add-rate-limits", "name: other").replace("feat/", "feat/x-")
     who.write("bad.yaml", other.replace("status: pending", "status: lost"))
     there = everything(who.folder)
     said = who.sow("import", "old.yaml")
     assert said.code == 4
-    assert said.err.startswith("sow: there is a project add-rate-limits already, in ")
+    assert said.err.startswith("sow: there is a project add-login already, in ")
     assert who.sow("import", "bad.yaml").code == 4
     assert who.sow("sync", "old.yaml").code == 4
     assert who.sow("import", "old.yaml", "--fill").code == 2
     assert changed(there, everything(who.folder)) == []
+
+
+def brought(who: Person) -> str:
+    """The document of a project that came in, with the text that it had."""
+    text = (OLD_STATES / "standard-executing.yaml").read_text()
+    who.write("old.yaml", text)
+    who.done("import", "old.yaml")
+    return text
+
+
+def test_what_a_document_has_changed_since_is_taken_in_and_what_was_done_here_stays(tmp_path: Path) -> None:
+    who = with_project(tmp_path)
+    text = brought(who)
+    mine = ("--project", "add-rate-limits")
+    who.done(*mine, "task", "set", "name", "A page on all limits", "--id", "040")
+    who.done(*mine, "task", "add", "Ours", "--agent", "implementer", "--id", "070")
+    new = text[text.index('            - id: "050"') : text.index('            - id: "060"')]
+    text = text.replace(new, new + new.replace('"050"', '"070"').replace("Limits of their own", "More"))
+    text = text.replace(
+        "status: in_progress\n              created_at", "status: completed\n              created_at"
+    )
+    text = text.replace("description: Add rate limits", "description: Add limits")
+    who.write("old.yaml", text.replace("pr_number: 81", "pr_number: 82"))
+    there = everything(who.folder)
+    assert (
+        who.done("import", "old.yaml", "--dry-run").splitlines()[-1].startswith("Would take in what old.yaml")
+    )
+    assert changed(there, everything(who.folder)) == []
+    update = told(who, "import", "old.yaml")["update"]
+    assert update == {
+        "added": ["080"], "conflicts": {}, "rejected": {}, "gone": [],
+        "changed": {
+            "project": ["description"], "phase implementation": ["metadata"], "task 020": ["status"],
+        },
+    }  # fmt: skip
+    store = opened(who, "add-rate-limits")
+    tasks = store.tasks().by_id()
+    assert (tasks["020"].status, tasks["040"].name, tasks["070"].name) == (
+        "completed", "A page on all limits", "Ours",
+    )  # fmt: skip
+    assert (tasks["080"].name, tasks["080"].status) == ("More for partners", "pending")
+    assert store.project()["description"] == "Add limits"
+    assert store.phase("implementation")["metadata"]["pr_number"] == 82
+    assert who.done(*mine, "validate").startswith("Valid: ")
+
+    there = everything(who.folder)
+    done = told(who, "import", "old.yaml")["update"]
+    assert (done["added"], done["changed"], done["conflicts"]) == ([], {}, {})
+    assert changed(there, everything(who.folder)) == []
+
+
+def test_what_document_and_project_have_both_changed_stays_and_is_told(tmp_path: Path) -> None:
+    who = with_project(tmp_path)
+    text = brought(who)
+    who.done("--project", "add-rate-limits", "task", "set", "name", "Ours", "--id", "050")
+    who.write("old.yaml", text.replace("Limits of their own for partners", "Theirs"))
+    for _ in range(2):
+        assert told(who, "import", "old.yaml", code=5)["update"]["conflicts"] == {"task 050": ["name"]}
+        assert opened(who, "add-rate-limits").task("050").name == "Ours"
+    who.write("old.yaml", text.replace("branch: feat/add-rate-limits", "branch: feat/other"))
+    said = who.sow("import", "old.yaml")
+    assert said.code == 4
+    assert "branch is 'feat/other' in the document" in said.err
+
+
+def opened(who: Person, name: str) -> Store:
+    listed = json.loads(who.done("project", "list", "--json"))
+    folder = next(one["folder"] for one in listed if one["name"] == name)
+    return who.at(folder).store()
 
 
 # -- issues ----------------------------------------------------------------------------------------

@@ -123,7 +123,14 @@ def test_a_whole_project_that_is_dropped_is_begun(who: Person) -> None:
     assert {one["name"] for one in json.loads(who.done("project", "list", "--json"))} == {
         "add-login", "add-rate-limits",
     }  # fmt: skip
-    assert json.loads(who.done("--project", "add-login", "sync", "--json"))["done"] == []
+    mine = ("--project", "add-login")
+    assert json.loads(who.done(*mine, "sync", "--json"))["done"] == []
+    text = (OLD_STATES / "standard-executing.yaml").read_text()
+    drop(who, "old.yaml", text.replace("Limits of their own", "More"))
+    said = json.loads(who.sow(*mine, "sync", "--json").out)
+    assert said["files"][0]["reason"].startswith("project add-rate-limits is here already, and the document")
+    who.done("import", f"{INBOX}/old.yaml")
+    assert json.loads(who.done(*mine, "sync", "--json"))["files"][0]["reason"] is None
 
 
 def test_what_a_person_decides_is_told_at_once(who: Person) -> None:

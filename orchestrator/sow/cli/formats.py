@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -16,6 +16,7 @@ from sow.cli.words import aside, counted
 from sow.errors import Refused, Usage, Waits
 
 if TYPE_CHECKING:
+    from sow.catching_up import Update
     from sow.formats import Raw
     from sow.formats.planning import Options, Plan
     from sow.intake import Exchange, Source
@@ -85,8 +86,7 @@ def import_(
     if _is_project(file, named):
         if agent is not None or phase is not None or fill:
             raise Usage("a whole project has its agents and phases", "leave --agent, --phase and --fill out")
-        _bring(settings, file, as_json, dry_run)
-        return 0
+        return _bring(settings, file, as_json, dry_run)
     exchange_with = _exchange(settings, file, named, agent, phase, inbox=not dry_run)
     return max(map(_code, _exchanged(settings, exchange_with, options, as_json, dry_run)))
 
@@ -344,7 +344,7 @@ def _is_project(file: str, named: str | None) -> bool:
     return bool(file) and bringing.fits(intake.text_of(_path(file)))
 
 
-def _bring(settings: dict[str, Any], file: str, as_json: bool, dry_run: bool) -> None:
+def _bring(settings: dict[str, Any], file: str, as_json: bool, dry_run: bool) -> int:
     from sow import bringing, intake
 
     path = _path(file)
@@ -354,10 +354,16 @@ def _bring(settings: dict[str, Any], file: str, as_json: bool, dry_run: bool) ->
     name, folder = done.plan.name, done.layout.folder
     if as_json:
         told = {"project": name, "branch": done.plan.branch, "tasks": done.tasks, "new": done.is_new}
-        click.echo(json.dumps({"file": path, "format": bringing.NAME, "dry_run": dry_run, **told}))
-        return
+        changed = {"update": asdict(done.update)} if done.update else {}
+        click.echo(json.dumps({"file": path, "format": bringing.NAME, "dry_run": dry_run, **told, **changed}))
+        return _code_of(done.update)
     for note in done.notes:
         aside(settings, note)
+    if done.update and done.update != type(done.update)():
+        _tell_update(done.update)
+        verb = "Would take in" if dry_run else "Took in"
+        click.echo(f"{verb} what {os.path.basename(path)} has changed of project {name}")
+        return _code_of(done.update)
     what = f"project {name} with {counted(done.tasks, 'task')} on branch {done.plan.branch}"
     if not done.is_new:
         click.echo(f"Project {name} is here already, as {os.path.basename(path)} has it")
@@ -365,6 +371,30 @@ def _bring(settings: dict[str, Any], file: str, as_json: bool, dry_run: bool) ->
         click.echo(f"Would import {what}")
     else:
         click.echo(f"Imported {what}\nWorktree: {folder}")
+    return 0
+
+
+def _code_of(update: Update | None) -> int:
+    if update is None:
+        return 0
+    if update.conflicts:
+        return Waits.exit_code
+    return Refused.exit_code if update.rejected and not (update.added or update.changed) else 0
+
+
+def _tell_update(update: Update) -> None:
+    for task_id in update.added:
+        click.echo(f"  [{task_id}] added")
+    for name, keys in update.changed.items():
+        click.echo(plain(f"  {name} updated: {', '.join(keys)}"))
+    for name, keys in update.conflicts.items():
+        click.echo(
+            plain(f"  {name} in conflict: {', '.join(keys)}: both have changed it; make it the same in both")
+        )
+    for name, reason in update.rejected.items():
+        click.echo(plain(f"  {name} rejected: {reason}"))
+    for name in update.gone:
+        click.echo(plain(f"  {name} is no longer in the document, and stays here"))
 
 
 def _export_project(settings: dict[str, Any], path: str, there: str, force: bool) -> None:

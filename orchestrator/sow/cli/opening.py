@@ -227,7 +227,8 @@ def _inbox(held: Store, at_work: "Callable[[], bool]") -> "Inbox":
     here = find.place(held.layout.main)
 
     def bring(path: str, text: str) -> "bringing.Brought":
-        return bringing.bring(here, path, text, store_of=store_of)
+        # It says where tasks stand, and nothing of who wrote it: a person has the news taken in.
+        return bringing.bring(here, path, text, store_of=store_of, update=False)
 
     return Inbox(held, lambda: neighbours(held, here), at_work, bring, begin_project(here))
 
