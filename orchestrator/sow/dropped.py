@@ -148,6 +148,9 @@ class Inbox:
     _files: dict[str, str] | None = None
     """The files that are known here, by the names of their snapshots."""
     _rests_until: float = 0.0
+    _heard: bool = True
+    """Whether something happened in the folder since it was looked at."""
+    _mark: object = None
     _waits: dict[str, float] = field(default_factory=dict)
     """Since when each file waits to be whole."""
 
@@ -160,7 +163,8 @@ class Inbox:
         return [inbox, own] if os.path.isdir(own) else [inbox]
 
     def notice(self) -> None:
-        """Notes which files were changed while agents were at work: to be called once it is heard of."""
+        """Hears that something happened in the folder; notes what was changed while agents were at work."""
+        self._heard = True
         if not self.at_work():
             return
         for item in self._lying():
@@ -180,9 +184,11 @@ class Inbox:
             told = [one for one in told if one.kind != "waits"] + self._look(mark)
         return told
 
-    def may_look(self) -> bool:
-        """Whether it is not too soon: a run has more to do than to look at large files."""
-        return self.store.clock() >= self._rests_until
+    def wants_look(self, mark: object) -> bool:
+        """Whether there may be something to be done: at once about a file, about tasks not too often."""
+        now = self.store.clock()
+        is_due = self.due is not None and now >= self.due
+        return self._heard or is_due or (mark != self._mark and now >= self._rests_until)
 
     def looks_at(self) -> float | None:
         """When it is time to look, whether or not anything is heard of; None for no such time."""
@@ -200,6 +206,9 @@ class Inbox:
 
     def _look(self, mark: object) -> list[Told]:
         began, self.due = time.monotonic(), None
+        if mark is not None and self.store.clock() < self._rests_until:
+            mark = self._mark  # large files that are as they were have their turn later
+        self._heard, self._mark = False, mark
         told: list[Told] = []
         there = self._lying()
         waited, self._waits = self._waits, {}
@@ -210,7 +219,8 @@ class Inbox:
                     self._waits[item.path] = waited.get(item.path, self.store.clock())
         told += self._gone({item.path for item in there})
         self._sweep({item.path for item in there})
-        self._rests_until = self.store.clock() + SHARE * (time.monotonic() - began)
+        ends = self.store.clock() + SHARE * (time.monotonic() - began)
+        self._rests_until = max(self._rests_until, ends)
         return told
 
     def _lying(self) -> list[Dropped]:

@@ -686,12 +686,13 @@ class Scheduler:
 
     def _look_at_inbox(self, *, at_once: bool = False) -> None:
         """Takes in what others dropped, and tells them what has become of it."""
-        if self.inbox is None or not (at_once or self.inbox.may_look()):
+        mark = (self._scanned, self._ready.changes)
+        if self.inbox is None or not (at_once or self.inbox.wants_look(mark)):
             return
         try:
             for folder in self.inbox.folders:
                 self.watcher.add_folder(folder)
-            for told in self.inbox.look(self._mark()):
+            for told in self.inbox.look(None if at_once else mark):
                 for task_id in told.tasks:
                     self._read(task_id)
                 if told.kind not in ("waits", "given"):
@@ -721,10 +722,6 @@ class Scheduler:
         for task_id in touched:
             self._held_back.discard(task_id)
             self._put(task_id)
-
-    def _mark(self) -> tuple[tuple[str, str, str], ...]:
-        """What is another whenever a task has changed."""
-        return tuple((task.id, task.status, task.updated_at) for task in self._ready.tasks.values())
 
     def _new_events(self, path: str) -> Iterator[dict[str, Any]]:
         """The events that one file of the log has gained; whatever else an agent wrote there is none."""

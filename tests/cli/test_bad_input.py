@@ -591,7 +591,7 @@ REFUSED = [
     (
         "task feedback 030 words",
         "task 030 is paused and can't become in_progress: sending back goes only from needs_review",
-        "answer it: `sow task answer 030 TEXT`, or go through the inbox: `sow review`",
+        "answer it: `sow task answer 030 TEXT`, or go through all that waits: `sow review`",
     ),
     (
         "task feedback 040 ''",
