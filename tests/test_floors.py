@@ -28,7 +28,7 @@ FLOORS = {
         "hands",
         "sow.files sow.document sow.process sow.runner sow.lease sow.git sow.roles sow.config sow.find"
         " sow.eventlog sow.shim sow.project_types sow.inside sow.forge sow.ports sow.outfit sow.readable"
-        " sow.accounts",
+        " sow.accounts sow.writers sow.taskfiles.text",
     ),
     4: (
         "decisions",
@@ -40,7 +40,7 @@ FLOORS = {
     6: (
         "engine",
         "sow.attaching sow.report sow.adding sow.moving sow.advancing sow.continuing sow.setup sow.removal"
-        " sow.intake sow.bringing sow.issues"
+        " sow.intake sow.catching_up sow.bringing sow.issues sow.spreading sow.dropped"
         " sow.validate sow.workplace sow.workspace sow.driving sow.allowance sow.handover sow.opened"
         " sow.record sow.turn"
         " sow.gate sow.review sow.obstacles sow.finishing sow.deleting sow.outside sow.branches"

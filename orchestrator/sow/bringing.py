@@ -3,6 +3,7 @@
     document --taken apart, checked--> branch, worktree and state, as `sow project new` makes them
 
 The document is put in its place as it is; it is split at the project's first write, as any that was found.
+Brought in once more, what it has changed since is taken in (`sow.catching_up`).
 """
 
 from __future__ import annotations
@@ -10,7 +11,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sow import document, find, original, project_types, setup, splitting
+from sow import catching_up, document, find, intake, original, project_types, setup, splitting
+from sow.catching_up import Update, whole_of
 from sow.document import Document, canonical
 from sow.errors import BadFile, Refused
 from sow.git.places import Places
@@ -33,6 +35,8 @@ class Brought:
     is_new: bool
     """False where it was here already, as the document has it."""
     notes: tuple[str, ...] = ()
+    update: Update | None = None
+    """What the document has changed of one that was here."""
 
 
 def fits(text: str) -> bool:
@@ -54,10 +58,12 @@ def bring(
     store_of: StoreOf,
     worktree: bool = True,
     dry_run: bool = False,
+    update: bool = True,
 ) -> Brought:
-    """Makes the project of a document, all or nothing; nothing where it is here already, just so.
+    """Makes the project of a document, all or nothing; where it came in before, takes in what has changed.
 
-    Raises Refused for a document that has a fault, or for a project that is here otherwise.
+    `update`: whether a project that is here is changed. Raises Refused for a document that has a fault, for a
+    project that is here and did not come from one, and for news where none are to be taken.
     """
     held = document.parse(text.encode(), path)
     if not splitting.is_old(held.value):
@@ -73,7 +79,18 @@ def bring(
         description=value.get("description", ""),
     )
     if there := next((one for one in find.all_projects(places) if one.name == plan.name), None):
-        _check_same(store_of(there), old, path)
+        store = store_of(there)
+        if (base := intake.snapshot(catching_up.snapshot_path(there))) is not None:
+            news = catching_up.catch_up(store, held, base, dry_run=dry_run or not update)
+            if not update and news != Update():
+                raise Refused(
+                    f"project {plan.name} is here already, and the document has changed since",
+                    f"have it taken in: `sow import {path}`",
+                )
+            return Brought(there, plan, len(old.tasks), is_new=False, update=news)
+        _check_same(store, old, path)
+        if not dry_run:
+            catching_up.note(there, _parts(old), catching_up.ids_of(held, old))
         return Brought(there, plan, len(old.tasks), is_new=False)
     if isinstance(places, Plain):
         raise Refused(
@@ -87,7 +104,12 @@ def bring(
     made = setup.new_project(
         places, plan, start=None, worktree=worktree, store_of=store_of, documents={"state.yaml": text}
     )
+    catching_up.note(made.layout, _parts(old), catching_up.ids_of(held, old))
     return Brought(made.layout, plan, len(old.tasks), is_new=True, notes=made.notes)
+
+
+def _parts(old: splitting.Old) -> dict[str, Any]:
+    return {**catching_up.parts(original.given_document(whole_of(old)))}
 
 
 def _checked(held: Document) -> splitting.Old:
@@ -99,24 +121,12 @@ def _checked(held: Document) -> splitting.Old:
 
 
 def _check_same(store: Store, old: splitting.Old, path: str) -> None:
-    if not canonical.same(original.given(store.whole()), original.given_document(_whole(old))):
+    if not canonical.same(original.given(store.whole()), original.given_document(whole_of(old))):
         name = store.layout.name
         raise Refused(
             f"there is a project {name} already, in {store.layout.folder}, and {path} says something else",
             f"see what it is: `sow --project {name} project show --strict`; or rename the other one",
         )
-
-
-def _whole(old: splitting.Old) -> dict[str, Any]:
-    """The document with the ids that its tasks have here: the original gives them phase by phase."""
-    nowhere = _nowhere(None)
-    held = {path: one.value for path, one in old.documents.items()}
-    tasks = [held[path] for path in sorted(old.tasks)]
-    phases = {
-        name: {**held[nowhere.phase_file(name)], "tasks": [task for task in tasks if task["phase"] == name]}
-        for name in old.phases
-    }
-    return original.taken_in({**held[nowhere.project_file], "phases": phases})
 
 
 def _nowhere(plan: Plan | None) -> Layout:

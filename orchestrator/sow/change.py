@@ -39,3 +39,7 @@ class Intake(Value):
     changes: "tuple[tuple[Change, str], ...]" = ()
     """Changed tasks, each with its description."""
     files: "Mapping[str, str]" = {}  # noqa: RUF012 - a shared default of a frozen value
+    documents: "Mapping[str, documents.ProjectFile | documents.PhaseFile]" = {}  # noqa: RUF012 - likewise
+    """What becomes of phases, by name, and of the project itself (""), with its own document."""
+    events: "tuple[Event, ...]" = ()
+    """What tells of these."""

@@ -292,6 +292,42 @@ def write(path: str, text: str, *, mode: int = 0o644, flushed: bool = True) -> N
         raise _refused(path, fault) from fault
 
 
+def fill(path: str, text: str) -> None:
+    """Writes a new file into a folder that nobody knows yet; by a flush of all it survives a power cut."""
+    try:
+        _write_through(path, text.encode("utf-8", "replace"), 0o644, False)
+    except OSError as fault:
+        raise _refused(path, fault) from fault
+
+
+def replace(path: str, before: str, after: str) -> bool:
+    """Writes `after` in place of `before`, which the file at `path` must still say; whether it did.
+
+    Whoever writes it meanwhile keeps what they wrote, but for the moment between a last look and a rename.
+    Its mode stays. Raises Failed where the disk refuses.
+    """
+    global _written
+    _written += 1
+    folder, name = os.path.split(path)
+    beside = f"{folder}/.{name}.{os.getpid()}.{_written}.tmp"
+    try:
+        try:
+            _write_through(beside, after.encode("utf-8", "replace"), os.stat(path).st_mode & 0o777, True)
+            # All that takes long is done: the flush, above all.
+            if contents(path, max(len(before.encode()), 1)) != before.encode():
+                return False
+            os.rename(beside, path)
+            flush_folder(folder)
+            return True
+        except (FileNotFoundError, Unreadable):
+            return False
+        finally:
+            if os.path.lexists(beside):
+                os.unlink(beside)
+    except OSError as fault:
+        raise _refused(path, fault) from fault
+
+
 def _write_through(path: str, data: bytes, mode: int, flushed: bool) -> None:
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
     try:
@@ -304,10 +340,11 @@ def _write_through(path: str, data: bytes, mode: int, flushed: bool) -> None:
         os.close(handle)
 
 
-def move(path: str, to: str) -> None:
+def move(path: str, to: str, *, flushed: bool = True) -> None:
     """Moves a file or folder to a place that is free, also to another disk; nothing where it is gone.
 
-    Repeated after a kill in the middle it completes the move. Raises Failed where the disk refuses.
+    Repeated after a kill in the middle it completes the move. `flushed`: whether it is to survive a power cut
+    by now. Raises Failed where the disk refuses.
     """
     aside = f"{os.path.dirname(path)}/.moving-{os.path.basename(path)}"
     try:
@@ -323,8 +360,9 @@ def move(path: str, to: str) -> None:
                 # Readers of it see all of it or nothing: it goes before it is copied.
                 os.rename(path, aside)
                 _carry_over(aside, to)
-            flush_folder(os.path.dirname(path))
-            flush_folder(os.path.dirname(to))
+            if flushed:
+                flush_folder(os.path.dirname(path))
+                flush_folder(os.path.dirname(to))
     except OSError as fault:
         raise _refused(to, fault) from fault
 

@@ -149,6 +149,11 @@ class GitHub:
         """Says something in an issue."""
         _call(self.folder, "gh", "issue", "comment", str(number), "--body", text)
 
+    def close(self, number: int, text: str, *, planned: bool) -> None:
+        """Closes an issue, with a last word. `planned`: whether it is done, and not given up."""
+        reason = "completed" if planned else "not planned"
+        _call(self.folder, "gh", "issue", "close", str(number), "--reason", reason, "--comment", text)
+
     def update(self, there: PullRequest, request: Request, *, text: bool) -> None:
         which = there.url or str(there.number)
         if text:

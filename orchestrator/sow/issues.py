@@ -1,4 +1,4 @@
-"""Issues of GitHub that become tasks: asked for by `gh`, and told in a comment that they have.
+"""Issues of GitHub that become tasks: asked for by `gh`, told in a comment that they have, closed with them.
 
 Which issue has been told is asked of the issue: a comment of ours bears a mark that nobody sees. So one that
 a kill kept from being told is told by the next import.
@@ -49,9 +49,9 @@ class Issues:
                 "install it (https://cli.github.com), or import a file that it wrote elsewhere:"
                 f" `gh issue list --json {','.join(github.FIELDS)} > issues.json`",
             ) from fault
-        known = (
-            intake.records(intake.snapshot_path(self.store.layout, intake.Source(PATH, github.FORMAT))) or {}
-        )
+        path = intake.snapshot_path(self.store.layout, intake.Source(PATH, github.FORMAT))
+        held = intake.snapshot(path)
+        known = held.records if held else {}
         found = gh.issues(self.labels, (*github.FIELDS, "comments"))
         kept = [self._without_comments(one) for one in found]
         return json.dumps([one for one in kept if one.get("state") == "OPEN" or one.get("url") in known])
@@ -73,6 +73,24 @@ class Issues:
             )
             told.append(url)
         return told
+
+    def to_close(self, done: Plan) -> dict[str, Raw]:
+        """The issues that are open and whose tasks have ended, by their addresses, as they shall be."""
+        return {url: raw for url, raw in done.give.items() if str(raw.get("state")).upper() == "CLOSED"}
+
+    def close(self, done: Plan) -> list[str]:
+        """Closes these issues; gives their addresses. What a kill kept from it the next one closes."""
+        tasks = {github.FORMAT.id_of(task): task for task in self.store.tasks().tasks}
+        closed = []
+        for url, raw in self.to_close(done).items():
+            task = tasks[url]
+            name = self.store.layout.name
+            planned = github.FORMAT.status(raw) == "CLOSED"
+            words = f"{'Done' if planned else 'Given up'}: task {task.id} of project {name}"
+            words += f", commit {task.commit}." if planned and task.commit else "."
+            self._gh().close(int(raw["number"]), words, planned=planned)
+            closed.append(url)
+        return closed
 
     def _gh(self) -> forge.GitHub:
         return forge.GitHub(self.store.layout.folder, "")

@@ -32,6 +32,9 @@ TASKS = "tasks"
 MOST = 256 * 1024 * 1024
 """The most bytes that an intent may have: of the largest project, every file at once."""
 
+MANY = 16
+"""From so many steps on all that was done is flushed at once: one by one they would take seconds."""
+
 _SUFFIX = ".json"
 
 
@@ -137,13 +140,16 @@ class Journal:
 
     def _replay(self, entry: str, steps: "list[list[str]]") -> None:
         """Does what is not done yet; doing it again changes nothing."""
+        at_once = len(steps) >= MANY
         for kind, below, what in steps:
             path = self._place(below)
             if kind == "write":
                 files.make_folder(os.path.dirname(path))
-                files.write(path, what)
+                files.write(path, what, flushed=not at_once)
             else:
-                files.move(path, self._place(what))
+                files.move(path, self._place(what), flushed=not at_once)
+        if at_once:
+            os.sync()  # before the intent goes: until then it stands for all of it
         os.unlink(f"{self._layout.journal}/{entry}")
         files.flush_folder(self._layout.journal)
 

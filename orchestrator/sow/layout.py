@@ -10,10 +10,12 @@ from sow.value import Value
 RUNTIME = ".sow/runtime"
 WORKTREES = ".sow/worktrees"
 PROJECT = ".sow/project"
+INBOX = ".sow/inbox"
 
 # Beside the folders of projects, none of which can have such a name.
 MAKING = f"{RUNTIME}/.new"
 REMOVING = f"{RUNTIME}/.removal"
+EXCHANGING = f"{RUNTIME}/.formats/locks/exchange.lock"
 
 
 class Plain(Value):
@@ -114,6 +116,11 @@ class Layout(Value):
     def formats(self) -> str:
         """What files of other systems and the project last had in common, a file each."""
         return f"{self.runtime}/formats"
+
+    @property
+    def inbox(self) -> str:
+        """The inbox folder, where other programs drop files; it is that of all projects of the repository."""
+        return f"{self.main}/{INBOX}"
 
     @property
     def final(self) -> str:

@@ -24,6 +24,8 @@ class Ready:
 
     def __init__(self, tasks: Iterable[Task] = ()) -> None:
         self.tasks: dict[str, Task] = {}
+        self.changes = 0
+        """How often a task came, changed or went."""
         self._dependents: dict[str, set[str]] = defaultdict(set)
         self._heap: list[tuple[Rank, str]] = []
         self._timed: list[tuple[float, str]] = []
@@ -36,6 +38,7 @@ class Ready:
 
     def put(self, task: Task) -> None:
         """Takes a task's new state; whatever it was waiting for or made wait is looked at again."""
+        self.changes += 1
         old = self.tasks.get(task.id)
         for needed in (old.depends_on or ()) if old else ():
             self._dependents[needed].discard(task.id)
@@ -49,6 +52,7 @@ class Ready:
 
     def drop(self, task_id: str) -> None:
         """Takes in that a task is no longer there; what waits for it waits for ever."""
+        self.changes += 1
         old = self.tasks.pop(task_id, None)
         for needed in (old.depends_on or ()) if old else ():
             self._dependents[needed].discard(task_id)

@@ -42,6 +42,7 @@ from sow.turn import AFTER_RESULT_SECONDS, Live, Settled, Turns
 from sow_executors.base import Limited, Retried, Said, Started, Used
 
 if TYPE_CHECKING:
+    from sow.dropped import Inbox
     from sow_schemas.documents import AgentTool, LockBroken, Reason
 
 
@@ -64,7 +65,8 @@ _SESSION_OF = "the session of "
 """Under this name, and a task's id, the process is watched that has the task's session open."""
 
 Kind = Literal[
-    "added", "started", "setup", "said", "used", "usage", "retried", "settled", "changed", "problem", "limit"
+    "added", "started", "setup", "said", "used", "usage", "retried", "settled", "changed", "problem", "limit",
+    "inbox",
 ]  # fmt: skip
 
 
@@ -118,6 +120,8 @@ class Scheduler:
     live: dict[str, Live] = field(default_factory=dict)
     """By attempt."""
     budget: Budget = field(default_factory=Budget)
+    inbox: Inbox | None = None
+    """The inbox folder, where files come that become tasks; None to leave it alone."""
     _meter: resources.Meter = field(default_factory=resources.Meter)
     _looked: float = 0.0
     _ready: Ready = field(default_factory=Ready)
@@ -228,11 +232,14 @@ class Scheduler:
         """Makes the state true before anything new is started."""
         self.watcher.add_folder(self._events_folder())
         self._skip_told()
+        if self.inbox:
+            self.inbox.notice()  # before the agents of a killed run are settled: it may be theirs
         restored = restore(self.turns, self.reviewer, adopt=True)
         for problem in restored.problems:
             self.watch(Note("problem", None, problem))
         self._keep_texts()
         self._scan()
+        self._look_at_inbox()
         self._look_at_branches()
         for live in restored.live:
             self._catch_up(live)
@@ -253,6 +260,7 @@ class Scheduler:
     def _end(self) -> Outcome:
         self._stop_all()
         self._let_go_of_the_rest()
+        self._look_at_inbox(at_once=True)
         interrupted = bool(self._signals)
         reason = "interrupted" if interrupted else "waits" if self._waits() else "done"
         if reason != "interrupted" and self._is_spent() and self._goes_on():
@@ -433,6 +441,8 @@ class Scheduler:
                     self._end_wait(key.removeprefix(_SESSION_OF))
                 case "folder" if key == self._events_folder():
                     self._take_in_events()
+                case "folder" if self.inbox and key in self.inbox.folders:
+                    self.inbox.notice()
                 case "folder" if (live := self.live.get(key.rpartition("/")[2])) is not None:
                     live.behind = True
                 case _:
@@ -443,6 +453,7 @@ class Scheduler:
         if now - self._scanned > RESCAN_SECONDS:
             self._take_up_left()
             self._scan()
+        self._look_at_inbox()
         self._look_at_processes(now)
         for live in list(self.live.values()):
             self._end_if_stuck(live, now)
@@ -503,6 +514,8 @@ class Scheduler:
         due = [self._scanned + RESCAN_SECONDS]
         if (at := self._due()) is not None and self._has_room():
             due.append(at)
+        if self.inbox and (at := self.inbox.looks_at()) is not None:
+            due.append(at)
         silence = self.turns.repository.silence_seconds
         if self.live:
             due.append(self._looked + LOOK_SECONDS)
@@ -524,7 +537,8 @@ class Scheduler:
 
         In seconds since the epoch.
         """
-        times = [self._wakes_at(), self._gate.opens_at]
+        awaited = self.inbox.due if self.inbox and self.inbox.is_awaited else None
+        times = [self._wakes_at(), self._gate.opens_at, awaited]
         return min((at for at in times if at is not None), default=None)
 
     def _wakes_at(self) -> float | None:
@@ -670,6 +684,22 @@ class Scheduler:
                 pass
 
     # -- what others changed ------------------------------------------------------------------
+
+    def _look_at_inbox(self, *, at_once: bool = False) -> None:
+        """Takes in what others dropped, and tells them what has become of it."""
+        mark = (self._scanned, self._ready.changes)
+        if self.inbox is None or not (at_once or self.inbox.wants_look(mark)):
+            return
+        try:
+            for folder in self.inbox.folders:
+                self.watcher.add_folder(folder)
+            for told in self.inbox.look(None if at_once else mark):
+                for task_id in told.tasks:
+                    self._read(task_id)
+                if told.kind not in ("waits", "given"):
+                    self.watch(Note("problem" if told.kind == "refused" else "inbox", None, told.text))
+        except SowError as fault:
+            self.watch(Note("problem", None, f"the inbox folder: {fault} {fault.hint}".strip()))
 
     def _events_folder(self) -> str:
         files.make_folder(self.turns.layout.events)

@@ -431,7 +431,7 @@ class Store:
     def _take_in(self, intake: Intake, lock: Locked) -> None:
         """Does and tells what was decided, but for the events of new tasks, for who holds the locks."""
         self._put({}, lock)
-        texts = dict(intake.files)
+        texts = {**intake.files, **self._texts(intake.documents)}
         for change, description in intake.changes:
             texts |= self._texts_of(change, description)
         new = [(change.task, text, self._text_of_new(change.task)) for change, text in intake.adds]
@@ -452,6 +452,8 @@ class Store:
         for path, text in {**texts, **{self.layout.task_file(t.phase, t.id): s for t, _, s in new}}.items():
             if name := copy_of(path, self.layout):
                 self._keep_good(name, text)
+        for event in intake.events:
+            self.log.append(event, lock.count(PROJECT))
         for change, _ in intake.changes:
             for event in change.events:
                 self.log.append(event, lock.count(task_lock(change.task.id)))
@@ -1179,9 +1181,10 @@ class Store:
         files.check_inside(above, self.roots)
         beside = f"{above}/.new-{task.id}-{os.getpid()}"
         files.make_folder(f"{beside}/feedback")
-        files.write(f"{beside}/state.yaml", text, flushed=flushed)
-        files.write(f"{beside}/description.md", _as_text(description), flushed=flushed)
-        files.write(f"{beside}/log.md", f"# {task.id} {task.name}\n", flushed=flushed)
+        write = files.write if flushed else files.fill
+        write(f"{beside}/state.yaml", text)
+        write(f"{beside}/description.md", _as_text(description))
+        write(f"{beside}/log.md", f"# {task.id} {task.name}\n")
         return beside
 
     def _folders_by_lock(self) -> "Iterator[tuple[str, str]]":

@@ -169,7 +169,7 @@ class Task(Value):
         at: str,
         options: "tuple[str, ...]" = (),
     ) -> "Self":
-        """The task waits for a person, who finds this question in the inbox.
+        """The task waits for a person, who finds this question in `sow review`.
 
         An answer that has not reached the agent yet stays, to be delivered with the next.
         """
@@ -299,7 +299,7 @@ def _next_step(task: Task) -> str:
     steps = {
         PENDING: f"`sow run` starts it; `sow agent spawn {task.id}` starts it alone",
         IN_PROGRESS: f"see what it does: `sow agent logs {task.id}`; end it: `sow agent stop {task.id}`",
-        PAUSED: f"answer it: `sow task answer {task.id} TEXT`, or go through the inbox: `sow review`",
+        PAUSED: f"answer it: `sow task answer {task.id} TEXT`, or go through all that waits: `sow review`",
         NEEDS_REVIEW: f"decide about it: `sow review {task.id}`, or `sow task approve {task.id}`",
         COMPLETED: "a completed task stays as it is: add another one with `sow task add`",
         ABANDONED: f"take it up again with `sow task retry {task.id}`",

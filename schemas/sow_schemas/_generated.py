@@ -55,69 +55,71 @@ _KEYS_46 = frozenset(('account', 'executor', 'limit', 'model', 'until'))
 _KEYS_47 = frozenset(('account', 'executor', 'limit'))
 _KEYS_48 = frozenset(('account', 'executor', 'limit', 'model', 'resets_at', 'used'))
 _KEYS_49 = frozenset(('account', 'executor'))
-_KEYS_50 = frozenset(('account', 'executor', 'limits', 'tries', 'warnings'))
-_KEYS_51 = frozenset(('account', 'executor', 'limits', 'next_start', 'tries', 'warnings'))
-_KEYS_52 = frozenset(('limit', 'met_at', 'setting', 'told', 'until'))
-_KEYS_53 = frozenset(('limit', 'met_at', 'model', 'setting', 'told', 'until'))
-_KEYS_54 = frozenset(('limit', 'mark', 'told_at'))
-_KEYS_55 = frozenset(('limit', 'mark', 'model', 'resets_at', 'told_at', 'used'))
-_KEYS_56 = frozenset(('folder', 'task'))
-_KEYS_57 = frozenset(('created_at', 'enabled', 'inputs', 'outputs', 'status'))
-_KEYS_58 = frozenset(('completed_at', 'created_at', 'enabled', 'failed_at', 'inputs', 'iteration', 'metadata', 'outputs', 'started_at', 'status'))
-_KEYS_59 = frozenset(('created_at', 'enabled', 'inputs', 'outputs', 'status', 'tasks'))
-_KEYS_60 = frozenset(('completed_at', 'created_at', 'enabled', 'failed_at', 'inputs', 'iteration', 'metadata', 'outputs', 'started_at', 'status', 'tasks'))
-_KEYS_61 = frozenset(('branch', 'created_at', 'name', 'statechart', 'type', 'updated_at'))
-_KEYS_62 = frozenset(('agent_sessions', 'branch', 'created_at', 'description', 'name', 'statechart', 'type', 'updated_at'))
-_KEYS_63 = frozenset(('current_state', 'updated_at'))
-_KEYS_64 = frozenset(('branch', 'created_at', 'name', 'phases', 'statechart', 'type', 'updated_at'))
-_KEYS_65 = frozenset(('agent_sessions', 'branch', 'created_at', 'description', 'name', 'phases', 'statechart', 'type', 'updated_at'))
-_KEYS_66 = frozenset(('initial', 'name', 'phases', 'states'))
-_KEYS_67 = frozenset(('branch_prefixes', 'description', 'final', 'initial', 'name', 'phases', 'states'))
-_KEYS_68 = frozenset(('state',))
-_KEYS_69 = frozenset(('effects', 'event', 'state'))
-_KEYS_70 = frozenset(('phase',))
-_KEYS_71 = frozenset(('carry', 'enter', 'metadata', 'phase', 'status'))
-_KEYS_72 = frozenset(('to', 'type'))
-_KEYS_73 = frozenset(('completion', 'inputs', 'metadata', 'outputs', 'statuses', 'task_metadata', 'tasks'))
-_KEYS_74 = frozenset(('artifact',))
-_KEYS_75 = frozenset(('phase', 'prompt', 'transitions'))
-_KEYS_76 = frozenset(('event', 'target'))
-_KEYS_77 = frozenset(('description', 'effects', 'event', 'guards', 'target'))
-_KEYS_78 = frozenset(('artifacts', 'dependencies', 'metadata', 'task_metadata', 'tasks', 'text'))
-_KEYS_79 = frozenset(('equals', 'field'))
-_KEYS_80 = frozenset(('equals', 'field', 'phase'))
-_KEYS_81 = frozenset(('all', 'at_least', 'completed', 'phase'))
-_KEYS_82 = frozenset(('type',))
-_KEYS_83 = frozenset(('approved', 'metadata', 'of', 'phase', 'this_iteration', 'type', 'which'))
-_KEYS_84 = frozenset(('equals', 'field', 'phase', 'statuses'))
-_KEYS_85 = frozenset(('caps', 'checks', 'environment', 'finish', 'formats', 'grace_seconds', 'isolation', 'jobs', 'requires', 'silence_seconds', 'stages', 'state', 'task_types', 'transcript_bytes', 'worktree'))
-_KEYS_86 = frozenset(('commit',))
-_KEYS_87 = frozenset(('ports', 'setup', 'setup_seconds', 'teardown', 'teardown_seconds'))
-_KEYS_88 = frozenset(('forge', 'push', 'target'))
-_KEYS_89 = frozenset(('agent',))
-_KEYS_90 = frozenset(('agent', 'params'))
-_KEYS_91 = frozenset(('agent', 'agents'))
-_KEYS_92 = frozenset(('max_budget_usd', 'max_memory', 'max_seconds', 'max_tokens', 'max_turns', 'roles'))
-_KEYS_93 = frozenset(('max_budget_usd', 'max_memory', 'max_seconds', 'max_tokens', 'max_turns'))
-_KEYS_94 = frozenset(('status',))
-_KEYS_95 = frozenset(('data', 'details', 'error_code', 'message', 'status'))
-_KEYS_96 = frozenset(('error_code', 'message'))
-_KEYS_97 = frozenset(('call', 'command', 'enabled', 'executor', 'handler', 'prompt', 'role', 'settings', 'timeout_seconds'))
-_KEYS_98 = frozenset(('error_type', 'message', 'timestamp'))
-_KEYS_99 = frozenset(('error_type', 'is_retryable', 'message', 'retry_count', 'timestamp', 'traceback'))
-_KEYS_100 = frozenset(('pipeline', 'status', 'task_id'))
-_KEYS_101 = frozenset(('config_snapshot', 'created_at', 'error', 'input', 'output', 'pipeline', 'requested_by', 'run_id', 'status', 'task_id', 'tool', 'type'))
-_KEYS_102 = frozenset(('assigned_agent', 'created_at', 'id', 'inputs', 'iteration', 'name', 'outputs', 'phase', 'status', 'updated_at'))
-_KEYS_103 = frozenset(('answer', 'approval', 'assigned_agent', 'attempts', 'base', 'branch', 'commit', 'completed_at', 'created_at', 'depends_on', 'error', 'error_detail', 'executor', 'fresh', 'id', 'inputs', 'iteration', 'metadata', 'name', 'not_before', 'outputs', 'params', 'phase', 'priority', 'question', 'result', 'session_id', 'started_at', 'status', 'task_type', 'updated_at', 'worktree'))
-_KEYS_104 = frozenset(('at', 'by', 'text'))
-_KEYS_105 = frozenset(('at', 'by'))
-_KEYS_106 = frozenset(('asked_at', 'by', 'kind', 'text'))
-_KEYS_107 = frozenset(('asked_at', 'by', 'kind', 'options', 'text'))
-_KEYS_108 = frozenset(('agents', 'limits'))
-_KEYS_109 = frozenset(('bindings', 'executors'))
-_KEYS_110 = frozenset(('custom_args', 'settings', 'type'))
-_KEYS_111 = frozenset(('hold_at',))
-_KEYS_112 = frozenset(('grace_seconds', 'jobs', 'keep_tmp', 'stages', 'stale_lock_seconds'))
+_KEYS_50 = frozenset(('added', 'file', 'updated'))
+_KEYS_51 = frozenset(('file', 'reason'))
+_KEYS_52 = frozenset(('account', 'executor', 'limits', 'tries', 'warnings'))
+_KEYS_53 = frozenset(('account', 'executor', 'limits', 'next_start', 'tries', 'warnings'))
+_KEYS_54 = frozenset(('limit', 'met_at', 'setting', 'told', 'until'))
+_KEYS_55 = frozenset(('limit', 'met_at', 'model', 'setting', 'told', 'until'))
+_KEYS_56 = frozenset(('limit', 'mark', 'told_at'))
+_KEYS_57 = frozenset(('limit', 'mark', 'model', 'resets_at', 'told_at', 'used'))
+_KEYS_58 = frozenset(('folder', 'task'))
+_KEYS_59 = frozenset(('created_at', 'enabled', 'inputs', 'outputs', 'status'))
+_KEYS_60 = frozenset(('completed_at', 'created_at', 'enabled', 'failed_at', 'inputs', 'iteration', 'metadata', 'outputs', 'started_at', 'status'))
+_KEYS_61 = frozenset(('created_at', 'enabled', 'inputs', 'outputs', 'status', 'tasks'))
+_KEYS_62 = frozenset(('completed_at', 'created_at', 'enabled', 'failed_at', 'inputs', 'iteration', 'metadata', 'outputs', 'started_at', 'status', 'tasks'))
+_KEYS_63 = frozenset(('branch', 'created_at', 'name', 'statechart', 'type', 'updated_at'))
+_KEYS_64 = frozenset(('agent_sessions', 'branch', 'created_at', 'description', 'name', 'statechart', 'type', 'updated_at'))
+_KEYS_65 = frozenset(('current_state', 'updated_at'))
+_KEYS_66 = frozenset(('branch', 'created_at', 'name', 'phases', 'statechart', 'type', 'updated_at'))
+_KEYS_67 = frozenset(('agent_sessions', 'branch', 'created_at', 'description', 'name', 'phases', 'statechart', 'type', 'updated_at'))
+_KEYS_68 = frozenset(('initial', 'name', 'phases', 'states'))
+_KEYS_69 = frozenset(('branch_prefixes', 'description', 'final', 'initial', 'name', 'phases', 'states'))
+_KEYS_70 = frozenset(('state',))
+_KEYS_71 = frozenset(('effects', 'event', 'state'))
+_KEYS_72 = frozenset(('phase',))
+_KEYS_73 = frozenset(('carry', 'enter', 'metadata', 'phase', 'status'))
+_KEYS_74 = frozenset(('to', 'type'))
+_KEYS_75 = frozenset(('completion', 'inputs', 'metadata', 'outputs', 'statuses', 'task_metadata', 'tasks'))
+_KEYS_76 = frozenset(('artifact',))
+_KEYS_77 = frozenset(('phase', 'prompt', 'transitions'))
+_KEYS_78 = frozenset(('event', 'target'))
+_KEYS_79 = frozenset(('description', 'effects', 'event', 'guards', 'target'))
+_KEYS_80 = frozenset(('artifacts', 'dependencies', 'metadata', 'task_metadata', 'tasks', 'text'))
+_KEYS_81 = frozenset(('equals', 'field'))
+_KEYS_82 = frozenset(('equals', 'field', 'phase'))
+_KEYS_83 = frozenset(('all', 'at_least', 'completed', 'phase'))
+_KEYS_84 = frozenset(('type',))
+_KEYS_85 = frozenset(('approved', 'metadata', 'of', 'phase', 'this_iteration', 'type', 'which'))
+_KEYS_86 = frozenset(('equals', 'field', 'phase', 'statuses'))
+_KEYS_87 = frozenset(('caps', 'checks', 'environment', 'finish', 'formats', 'grace_seconds', 'isolation', 'jobs', 'requires', 'silence_seconds', 'stages', 'state', 'task_types', 'transcript_bytes', 'worktree'))
+_KEYS_88 = frozenset(('commit',))
+_KEYS_89 = frozenset(('ports', 'setup', 'setup_seconds', 'teardown', 'teardown_seconds'))
+_KEYS_90 = frozenset(('forge', 'push', 'target'))
+_KEYS_91 = frozenset(('agent',))
+_KEYS_92 = frozenset(('agent', 'params'))
+_KEYS_93 = frozenset(('agent', 'agents'))
+_KEYS_94 = frozenset(('max_budget_usd', 'max_memory', 'max_seconds', 'max_tokens', 'max_turns', 'roles'))
+_KEYS_95 = frozenset(('max_budget_usd', 'max_memory', 'max_seconds', 'max_tokens', 'max_turns'))
+_KEYS_96 = frozenset(('status',))
+_KEYS_97 = frozenset(('data', 'details', 'error_code', 'message', 'status'))
+_KEYS_98 = frozenset(('error_code', 'message'))
+_KEYS_99 = frozenset(('call', 'command', 'enabled', 'executor', 'handler', 'prompt', 'role', 'settings', 'timeout_seconds'))
+_KEYS_100 = frozenset(('error_type', 'message', 'timestamp'))
+_KEYS_101 = frozenset(('error_type', 'is_retryable', 'message', 'retry_count', 'timestamp', 'traceback'))
+_KEYS_102 = frozenset(('pipeline', 'status', 'task_id'))
+_KEYS_103 = frozenset(('config_snapshot', 'created_at', 'error', 'input', 'output', 'pipeline', 'requested_by', 'run_id', 'status', 'task_id', 'tool', 'type'))
+_KEYS_104 = frozenset(('assigned_agent', 'created_at', 'id', 'inputs', 'iteration', 'name', 'outputs', 'phase', 'status', 'updated_at'))
+_KEYS_105 = frozenset(('answer', 'approval', 'assigned_agent', 'attempts', 'base', 'branch', 'commit', 'completed_at', 'created_at', 'depends_on', 'error', 'error_detail', 'executor', 'fresh', 'id', 'inputs', 'iteration', 'metadata', 'name', 'not_before', 'outputs', 'params', 'phase', 'priority', 'question', 'result', 'session_id', 'started_at', 'status', 'task_type', 'updated_at', 'worktree'))
+_KEYS_106 = frozenset(('at', 'by', 'text'))
+_KEYS_107 = frozenset(('at', 'by'))
+_KEYS_108 = frozenset(('asked_at', 'by', 'kind', 'text'))
+_KEYS_109 = frozenset(('asked_at', 'by', 'kind', 'options', 'text'))
+_KEYS_110 = frozenset(('agents', 'limits'))
+_KEYS_111 = frozenset(('bindings', 'executors'))
+_KEYS_112 = frozenset(('custom_args', 'settings', 'type'))
+_KEYS_113 = frozenset(('hold_at',))
+_KEYS_114 = frozenset(('grace_seconds', 'jobs', 'keep_tmp', 'stages', 'stale_lock_seconds'))
 
 def artifact_state(v: object) -> bool:
     if not isinstance(v, dict):
@@ -1165,14 +1167,53 @@ def event(v: object) -> bool:
             v01 = v0['account']
             if not isinstance(v01, str):
                 return False
+    elif vc == 'inbox.taken':
+        if 'payload' in v:
+            v0 = v['payload']
+            if not isinstance(v0, dict):
+                return False
+            if not v0.keys() >= _KEYS_50:
+                return False
+            if not v0.keys() <= _KEYS_50:
+                return False
+            v00 = v0['file']
+            if not isinstance(v00, str):
+                return False
+            v01 = v0['added']
+            if not isinstance(v01, list):
+                return False
+            for v01i in v01:
+                if not isinstance(v01i, str):
+                    return False
+            v02 = v0['updated']
+            if not isinstance(v02, list):
+                return False
+            for v02i in v02:
+                if not isinstance(v02i, str):
+                    return False
+    elif vc == 'inbox.refused':
+        if 'payload' in v:
+            v0 = v['payload']
+            if not isinstance(v0, dict):
+                return False
+            if not v0.keys() >= _KEYS_51:
+                return False
+            if not v0.keys() <= _KEYS_51:
+                return False
+            v00 = v0['file']
+            if not isinstance(v00, str):
+                return False
+            v01 = v0['reason']
+            if not isinstance(v01, str):
+                return False
     return True
 
 def limit_pool(v: object) -> bool:
     if not isinstance(v, dict):
         return False
-    if not v.keys() >= _KEYS_50:
+    if not v.keys() >= _KEYS_52:
         return False
-    if not v.keys() <= _KEYS_51:
+    if not v.keys() <= _KEYS_53:
         return False
     v0 = v['account']
     if not isinstance(v0, str):
@@ -1190,9 +1231,9 @@ def limit_pool(v: object) -> bool:
     for v2i in v2:
         if not isinstance(v2i, dict):
             return False
-        if not v2i.keys() >= _KEYS_52:
+        if not v2i.keys() >= _KEYS_54:
             return False
-        if not v2i.keys() <= _KEYS_53:
+        if not v2i.keys() <= _KEYS_55:
             return False
         v2i0 = v2i['limit']
         if not isinstance(v2i0, str):
@@ -1225,9 +1266,9 @@ def limit_pool(v: object) -> bool:
     for v3i in v3:
         if not isinstance(v3i, dict):
             return False
-        if not v3i.keys() >= _KEYS_54:
+        if not v3i.keys() >= _KEYS_56:
             return False
-        if not v3i.keys() <= _KEYS_55:
+        if not v3i.keys() <= _KEYS_57:
             return False
         v3i0 = v3i['limit']
         if not isinstance(v3i0, str):
@@ -1266,9 +1307,9 @@ def limit_pool(v: object) -> bool:
     for v4i in v4:
         if not isinstance(v4i, dict):
             return False
-        if not v4i.keys() >= _KEYS_56:
+        if not v4i.keys() >= _KEYS_58:
             return False
-        if not v4i.keys() <= _KEYS_56:
+        if not v4i.keys() <= _KEYS_58:
             return False
         v4i0 = v4i['folder']
         if not isinstance(v4i0, str):
@@ -1291,9 +1332,9 @@ def limit_pool(v: object) -> bool:
 def phase_file(v: object) -> bool:
     if not isinstance(v, dict):
         return False
-    if not v.keys() >= _KEYS_57:
+    if not v.keys() >= _KEYS_59:
         return False
-    if not v.keys() <= _KEYS_58:
+    if not v.keys() <= _KEYS_60:
         return False
     v0 = v['status']
     if not isinstance(v0, str):
@@ -1353,9 +1394,9 @@ def phase_file(v: object) -> bool:
 def phase_state(v: object) -> bool:
     if not isinstance(v, dict):
         return False
-    if not v.keys() >= _KEYS_59:
+    if not v.keys() >= _KEYS_61:
         return False
-    if not v.keys() <= _KEYS_60:
+    if not v.keys() <= _KEYS_62:
         return False
     v0 = v['status']
     if not isinstance(v0, str):
@@ -1421,9 +1462,9 @@ def phase_state(v: object) -> bool:
 def project_file(v: object) -> bool:
     if not isinstance(v, dict):
         return False
-    if not v.keys() >= _KEYS_61:
+    if not v.keys() >= _KEYS_63:
         return False
-    if not v.keys() <= _KEYS_62:
+    if not v.keys() <= _KEYS_64:
         return False
     v0 = v['name']
     if not isinstance(v0, str):
@@ -1461,9 +1502,9 @@ def project_file(v: object) -> bool:
     v6 = v['statechart']
     if not isinstance(v6, dict):
         return False
-    if not v6.keys() >= _KEYS_63:
+    if not v6.keys() >= _KEYS_65:
         return False
-    if not v6.keys() <= _KEYS_63:
+    if not v6.keys() <= _KEYS_65:
         return False
     v60 = v6['current_state']
     if not isinstance(v60, str):
@@ -1487,9 +1528,9 @@ def project_file(v: object) -> bool:
 def project_state(v: object) -> bool:
     if not isinstance(v, dict):
         return False
-    if not v.keys() >= _KEYS_64:
+    if not v.keys() >= _KEYS_66:
         return False
-    if not v.keys() <= _KEYS_65:
+    if not v.keys() <= _KEYS_67:
         return False
     v0 = v['name']
     if not isinstance(v0, str):
@@ -1533,9 +1574,9 @@ def project_state(v: object) -> bool:
     v7 = v['statechart']
     if not isinstance(v7, dict):
         return False
-    if not v7.keys() >= _KEYS_63:
+    if not v7.keys() >= _KEYS_65:
         return False
-    if not v7.keys() <= _KEYS_63:
+    if not v7.keys() <= _KEYS_65:
         return False
     v70 = v7['current_state']
     if not isinstance(v70, str):
@@ -1559,9 +1600,9 @@ def project_state(v: object) -> bool:
 def project_type(v: object) -> bool:
     if not isinstance(v, dict):
         return False
-    if not v.keys() >= _KEYS_66:
+    if not v.keys() >= _KEYS_68:
         return False
-    if not v.keys() <= _KEYS_67:
+    if not v.keys() <= _KEYS_69:
         return False
     v0 = v['name']
     if not isinstance(v0, str):
@@ -1588,9 +1629,9 @@ def project_type(v: object) -> bool:
     v3 = v['initial']
     if not isinstance(v3, dict):
         return False
-    if not v3.keys() >= _KEYS_68:
+    if not v3.keys() >= _KEYS_70:
         return False
-    if not v3.keys() <= _KEYS_69:
+    if not v3.keys() <= _KEYS_71:
         return False
     v30 = v3['state']
     if not isinstance(v30, str):
@@ -1610,9 +1651,9 @@ def project_type(v: object) -> bool:
         for v32i in v32:
             if not isinstance(v32i, dict):
                 return False
-            if not v32i.keys() >= _KEYS_70:
+            if not v32i.keys() >= _KEYS_72:
                 return False
-            if not v32i.keys() <= _KEYS_71:
+            if not v32i.keys() <= _KEYS_73:
                 return False
             v32i0 = v32i['phase']
             if not isinstance(v32i0, str):
@@ -1637,9 +1678,9 @@ def project_type(v: object) -> bool:
                 v32i4 = v32i['carry']
                 if not isinstance(v32i4, dict):
                     return False
-                if not v32i4.keys() >= _KEYS_72:
+                if not v32i4.keys() >= _KEYS_74:
                     return False
-                if not v32i4.keys() <= _KEYS_72:
+                if not v32i4.keys() <= _KEYS_74:
                     return False
                 v32i40 = v32i4['type']
                 if not isinstance(v32i40, str):
@@ -1666,7 +1707,7 @@ def project_type(v: object) -> bool:
     for v5v in v5.values():
         if not isinstance(v5v, dict):
             return False
-        if not v5v.keys() <= _KEYS_73:
+        if not v5v.keys() <= _KEYS_75:
             return False
         if 'tasks' in v5v:
             v5v0 = v5v['tasks']
@@ -1711,9 +1752,9 @@ def project_type(v: object) -> bool:
             v5v6 = v5v['completion']
             if not isinstance(v5v6, dict):
                 return False
-            if not v5v6.keys() >= _KEYS_74:
+            if not v5v6.keys() >= _KEYS_76:
                 return False
-            if not v5v6.keys() <= _KEYS_74:
+            if not v5v6.keys() <= _KEYS_76:
                 return False
             v5v60 = v5v6['artifact']
             if not isinstance(v5v60, str):
@@ -1726,7 +1767,7 @@ def project_type(v: object) -> bool:
     for v6v in v6.values():
         if not isinstance(v6v, dict):
             return False
-        if not v6v.keys() <= _KEYS_75:
+        if not v6v.keys() <= _KEYS_77:
             return False
         if 'phase' in v6v:
             v6v0 = v6v['phase']
@@ -1747,9 +1788,9 @@ def project_type(v: object) -> bool:
             for v6v2i in v6v2:
                 if not isinstance(v6v2i, dict):
                     return False
-                if not v6v2i.keys() >= _KEYS_76:
+                if not v6v2i.keys() >= _KEYS_78:
                     return False
-                if not v6v2i.keys() <= _KEYS_77:
+                if not v6v2i.keys() <= _KEYS_79:
                     return False
                 v6v2i0 = v6v2i['event']
                 if not isinstance(v6v2i0, str):
@@ -1776,7 +1817,7 @@ def project_type(v: object) -> bool:
                             return False
                         if not v6v2i3i.keys() >= _KEYS_29:
                             return False
-                        if not v6v2i3i.keys() <= _KEYS_78:
+                        if not v6v2i3i.keys() <= _KEYS_80:
                             return False
                         v6v2i3i0 = v6v2i3i['text']
                         if not isinstance(v6v2i3i0, str):
@@ -1787,9 +1828,9 @@ def project_type(v: object) -> bool:
                             v6v2i3i1 = v6v2i3i['metadata']
                             if not isinstance(v6v2i3i1, dict):
                                 return False
-                            if not v6v2i3i1.keys() >= _KEYS_79:
+                            if not v6v2i3i1.keys() >= _KEYS_81:
                                 return False
-                            if not v6v2i3i1.keys() <= _KEYS_80:
+                            if not v6v2i3i1.keys() <= _KEYS_82:
                                 return False
                             if 'phase' in v6v2i3i1:
                                 v6v2i3i10 = v6v2i3i1['phase']
@@ -1806,7 +1847,7 @@ def project_type(v: object) -> bool:
                             v6v2i3i2 = v6v2i3i['tasks']
                             if not isinstance(v6v2i3i2, dict):
                                 return False
-                            if not v6v2i3i2.keys() <= _KEYS_81:
+                            if not v6v2i3i2.keys() <= _KEYS_83:
                                 return False
                             if 'phase' in v6v2i3i2:
                                 v6v2i3i20 = v6v2i3i2['phase']
@@ -1837,9 +1878,9 @@ def project_type(v: object) -> bool:
                             v6v2i3i3 = v6v2i3i['artifacts']
                             if not isinstance(v6v2i3i3, dict):
                                 return False
-                            if not v6v2i3i3.keys() >= _KEYS_82:
+                            if not v6v2i3i3.keys() >= _KEYS_84:
                                 return False
-                            if not v6v2i3i3.keys() <= _KEYS_83:
+                            if not v6v2i3i3.keys() <= _KEYS_85:
                                 return False
                             if 'phase' in v6v2i3i3:
                                 v6v2i3i30 = v6v2i3i3['phase']
@@ -1876,9 +1917,9 @@ def project_type(v: object) -> bool:
                             v6v2i3i4 = v6v2i3i['task_metadata']
                             if not isinstance(v6v2i3i4, dict):
                                 return False
-                            if not v6v2i3i4.keys() >= _KEYS_79:
+                            if not v6v2i3i4.keys() >= _KEYS_81:
                                 return False
-                            if not v6v2i3i4.keys() <= _KEYS_84:
+                            if not v6v2i3i4.keys() <= _KEYS_86:
                                 return False
                             if 'phase' in v6v2i3i4:
                                 v6v2i3i40 = v6v2i3i4['phase']
@@ -1902,7 +1943,7 @@ def project_type(v: object) -> bool:
                             v6v2i3i5 = v6v2i3i['dependencies']
                             if not isinstance(v6v2i3i5, dict):
                                 return False
-                            if not v6v2i3i5.keys() <= _KEYS_70:
+                            if not v6v2i3i5.keys() <= _KEYS_72:
                                 return False
                             if 'phase' in v6v2i3i5:
                                 v6v2i3i50 = v6v2i3i5['phase']
@@ -1917,9 +1958,9 @@ def project_type(v: object) -> bool:
                     for v6v2i4i in v6v2i4:
                         if not isinstance(v6v2i4i, dict):
                             return False
-                        if not v6v2i4i.keys() >= _KEYS_70:
+                        if not v6v2i4i.keys() >= _KEYS_72:
                             return False
-                        if not v6v2i4i.keys() <= _KEYS_71:
+                        if not v6v2i4i.keys() <= _KEYS_73:
                             return False
                         v6v2i4i0 = v6v2i4i['phase']
                         if not isinstance(v6v2i4i0, str):
@@ -1944,9 +1985,9 @@ def project_type(v: object) -> bool:
                             v6v2i4i4 = v6v2i4i['carry']
                             if not isinstance(v6v2i4i4, dict):
                                 return False
-                            if not v6v2i4i4.keys() >= _KEYS_72:
+                            if not v6v2i4i4.keys() >= _KEYS_74:
                                 return False
-                            if not v6v2i4i4.keys() <= _KEYS_72:
+                            if not v6v2i4i4.keys() <= _KEYS_74:
                                 return False
                             v6v2i4i40 = v6v2i4i4['type']
                             if not isinstance(v6v2i4i40, str):
@@ -1963,7 +2004,7 @@ def project_type(v: object) -> bool:
 def repository_config(v: object) -> bool:
     if not isinstance(v, dict):
         return False
-    if not v.keys() <= _KEYS_85:
+    if not v.keys() <= _KEYS_87:
         return False
     if 'requires' in v:
         v0 = v['requires']
@@ -1983,7 +2024,7 @@ def repository_config(v: object) -> bool:
         v2 = v['state']
         if not isinstance(v2, dict):
             return False
-        if not v2.keys() <= _KEYS_86:
+        if not v2.keys() <= _KEYS_88:
             return False
         if 'commit' in v2:
             v20 = v2['commit']
@@ -1997,7 +2038,7 @@ def repository_config(v: object) -> bool:
         v4 = v['worktree']
         if not isinstance(v4, dict):
             return False
-        if not v4.keys() <= _KEYS_87:
+        if not v4.keys() <= _KEYS_89:
             return False
         if 'setup' in v4:
             v40 = v4['setup']
@@ -2050,7 +2091,7 @@ def repository_config(v: object) -> bool:
         v6 = v['finish']
         if not isinstance(v6, dict):
             return False
-        if not v6.keys() <= _KEYS_88:
+        if not v6.keys() <= _KEYS_90:
             return False
         if 'forge' in v6:
             v60 = v6['forge']
@@ -2086,9 +2127,9 @@ def repository_config(v: object) -> bool:
         for v8v in v8.values():
             if not isinstance(v8v, dict):
                 return False
-            if not v8v.keys() >= _KEYS_89:
+            if not v8v.keys() >= _KEYS_91:
                 return False
-            if not v8v.keys() <= _KEYS_90:
+            if not v8v.keys() <= _KEYS_92:
                 return False
             v8v0 = v8v['agent']
             if not isinstance(v8v0, str):
@@ -2103,7 +2144,7 @@ def repository_config(v: object) -> bool:
         v9 = v['formats']
         if not isinstance(v9, dict):
             return False
-        if not v9.keys() <= _KEYS_91:
+        if not v9.keys() <= _KEYS_93:
             return False
         if 'agent' in v9:
             v90 = v9['agent']
@@ -2146,7 +2187,7 @@ def repository_config(v: object) -> bool:
         v13 = v['caps']
         if not isinstance(v13, dict):
             return False
-        if not v13.keys() <= _KEYS_92:
+        if not v13.keys() <= _KEYS_94:
             return False
         if 'max_turns' in v13:
             v130 = v13['max_turns']
@@ -2189,7 +2230,7 @@ def repository_config(v: object) -> bool:
             for v135v in v135.values():
                 if not isinstance(v135v, dict):
                     return False
-                if not v135v.keys() <= _KEYS_93:
+                if not v135v.keys() <= _KEYS_95:
                     return False
                 if 'max_turns' in v135v:
                     v135v0 = v135v['max_turns']
@@ -2237,9 +2278,9 @@ def repository_config(v: object) -> bool:
 def result(v: object) -> bool:
     if not isinstance(v, dict):
         return False
-    if not v.keys() >= _KEYS_94:
+    if not v.keys() >= _KEYS_96:
         return False
-    if not v.keys() <= _KEYS_95:
+    if not v.keys() <= _KEYS_97:
         return False
     v0 = v['status']
     if not v0 in ('success', 'error'):
@@ -2271,7 +2312,7 @@ def result(v: object) -> bool:
         if 'details' in v:
             return False
     elif vc == 'error':
-        if not v.keys() >= _KEYS_96:
+        if not v.keys() >= _KEYS_98:
             return False
         if 'data' in v:
             return False
@@ -2280,7 +2321,7 @@ def result(v: object) -> bool:
 def stage(v: object) -> bool:
     if not isinstance(v, dict):
         return False
-    if not v.keys() <= _KEYS_97:
+    if not v.keys() <= _KEYS_99:
         return False
     if 'handler' in v:
         v0 = v['handler']
@@ -2337,9 +2378,9 @@ def stage(v: object) -> bool:
 def task_error(v: object) -> bool:
     if not isinstance(v, dict):
         return False
-    if not v.keys() >= _KEYS_98:
+    if not v.keys() >= _KEYS_100:
         return False
-    if not v.keys() <= _KEYS_99:
+    if not v.keys() <= _KEYS_101:
         return False
     v0 = v['error_type']
     if not v0 in ('runtime', 'timeout', 'validation', 'resource', 'network', 'system', 'user', 'unknown'):
@@ -2371,9 +2412,9 @@ def task_error(v: object) -> bool:
 def task_file(v: object) -> bool:
     if not isinstance(v, dict):
         return False
-    if not v.keys() >= _KEYS_100:
+    if not v.keys() >= _KEYS_102:
         return False
-    if not v.keys() <= _KEYS_101:
+    if not v.keys() <= _KEYS_103:
         return False
     v0 = v['task_id']
     if not isinstance(v0, str):
@@ -2437,9 +2478,9 @@ def task_file(v: object) -> bool:
 def task_state(v: object) -> bool:
     if not isinstance(v, dict):
         return False
-    if not v.keys() >= _KEYS_102:
+    if not v.keys() >= _KEYS_104:
         return False
-    if not v.keys() <= _KEYS_103:
+    if not v.keys() <= _KEYS_105:
         return False
     v0 = v['id']
     if not isinstance(v0, str):
@@ -2560,9 +2601,9 @@ def task_state(v: object) -> bool:
         v21 = v['answer']
         if not isinstance(v21, dict):
             return False
-        if not v21.keys() >= _KEYS_104:
+        if not v21.keys() >= _KEYS_106:
             return False
-        if not v21.keys() <= _KEYS_104:
+        if not v21.keys() <= _KEYS_106:
             return False
         v210 = v21['text']
         if not isinstance(v210, str):
@@ -2583,9 +2624,9 @@ def task_state(v: object) -> bool:
         v22 = v['approval']
         if not isinstance(v22, dict):
             return False
-        if not v22.keys() >= _KEYS_105:
+        if not v22.keys() >= _KEYS_107:
             return False
-        if not v22.keys() <= _KEYS_105:
+        if not v22.keys() <= _KEYS_107:
             return False
         v220 = v22['by']
         if not isinstance(v220, str):
@@ -2607,9 +2648,9 @@ def task_state(v: object) -> bool:
         v24 = v['question']
         if not isinstance(v24, dict):
             return False
-        if not v24.keys() >= _KEYS_106:
+        if not v24.keys() >= _KEYS_108:
             return False
-        if not v24.keys() <= _KEYS_107:
+        if not v24.keys() <= _KEYS_109:
             return False
         v240 = v24['text']
         if not isinstance(v240, str):
@@ -2679,13 +2720,13 @@ def task_state(v: object) -> bool:
 def user_config(v: object) -> bool:
     if not isinstance(v, dict):
         return False
-    if not v.keys() <= _KEYS_108:
+    if not v.keys() <= _KEYS_110:
         return False
     if 'agents' in v:
         v0 = v['agents']
         if not isinstance(v0, dict):
             return False
-        if not v0.keys() <= _KEYS_109:
+        if not v0.keys() <= _KEYS_111:
             return False
         if 'executors' in v0:
             v00 = v0['executors']
@@ -2694,9 +2735,9 @@ def user_config(v: object) -> bool:
             for v00v in v00.values():
                 if not isinstance(v00v, dict):
                     return False
-                if not v00v.keys() >= _KEYS_82:
+                if not v00v.keys() >= _KEYS_84:
                     return False
-                if not v00v.keys() <= _KEYS_110:
+                if not v00v.keys() <= _KEYS_112:
                     return False
                 v00v0 = v00v['type']
                 if not isinstance(v00v0, str):
@@ -2771,7 +2812,7 @@ def user_config(v: object) -> bool:
         v1 = v['limits']
         if not isinstance(v1, dict):
             return False
-        if not v1.keys() <= _KEYS_111:
+        if not v1.keys() <= _KEYS_113:
             return False
         if 'hold_at' in v1:
             v10 = v1['hold_at']
@@ -2786,7 +2827,7 @@ def user_config(v: object) -> bool:
 def workspace_config(v: object) -> bool:
     if not isinstance(v, dict):
         return False
-    if not v.keys() <= _KEYS_112:
+    if not v.keys() <= _KEYS_114:
         return False
     if 'stages' in v:
         v0 = v['stages']

@@ -233,7 +233,7 @@ EventType = Literal[
     "usage.updated", "merge.done", "merge.conflict", "teardown.failed", "lock.broken", "run.started",
     "run.ended", "project.created", "project.advanced", "project.split", "project.changed", "file.restored",
     "branch.moved", "project.continued", "project.finished", "project.deleted", "phase.changed",
-    "tool.denied", "limit.reached", "limit.warning", "limit.lifted"
+    "tool.denied", "limit.reached", "limit.warning", "limit.lifted", "inbox.taken", "inbox.refused"
 ]
 
 
@@ -734,6 +734,29 @@ class LimitLifted(TypedDict):
     """The account, by the name of its file in sow's state folder. Set with the event."""
 
 
+class InboxTaken(TypedDict):
+    """A file of the inbox folder became tasks, or changed some."""
+
+    file: str
+    """The file, below .sow/inbox/. Set with the event."""
+
+    added: list[str]
+    """The tasks that came with it. Set with the event."""
+
+    updated: list[str]
+    """The tasks that it changed. Set with the event."""
+
+
+class InboxRefused(TypedDict):
+    """A file of the inbox folder, or some of its records, could not be taken."""
+
+    file: str
+    """The file, below .sow/inbox/. Set with the event."""
+
+    reason: str
+    """Why, with the first of several. Set with the event."""
+
+
 EventPayload = (
     TaskCreated | TaskStarted | StageProgress | ArtifactWritten | ArtifactChanged | ArtifactRemoved |
     TaskCompleted | TaskFailed | TaskPaused | TaskResumed | TaskNeedsReview | TaskFeedback | TaskAbandoned |
@@ -741,7 +764,7 @@ EventPayload = (
     AttemptStarted | AttemptEnded | AgentMessage | AgentTool | UsageUpdated | MergeDone | MergeConflict |
     TeardownFailed | LockBroken | RunStarted | RunEnded | ProjectCreated | ProjectAdvanced | ProjectSplit |
     ProjectChanged | FileRestored | BranchMoved | ProjectContinued | ProjectFinished | ProjectDeleted |
-    PhaseChanged | ToolDenied | LimitReached | LimitWarning | LimitLifted
+    PhaseChanged | ToolDenied | LimitReached | LimitWarning | LimitLifted | InboxTaken | InboxRefused
 )
 
 

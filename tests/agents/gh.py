@@ -8,6 +8,7 @@
     gh pr ready WHICH
     gh issue list [--label L]... [--state S] [--limit N] --json FIELDS
     gh issue comment NUMBER --body TEXT
+    gh issue close NUMBER [--reason R] [--comment TEXT]
 
 What it knows of a repository it asks the remote `origin` of the folder that it is called in, so a branch
 that nobody has pushed has no pull request. Its own state is the JSON file that GH_STAND_IN names:
@@ -55,8 +56,9 @@ def main(words: list[str]) -> None:
     if not state.get("login"):
         print("To get started with GitHub CLI, please run:  gh auth login", file=sys.stderr)
         sys.exit(4)
-    if words[:2] in (["issue", "list"], ["issue", "comment"]):
-        return {"list": issue_list, "comment": issue_comment}[words[1]](words[2:], state, path)
+    of_issues = {"list": issue_list, "comment": issue_comment, "close": issue_close}
+    if words[0] == "issue" and words[1] in of_issues:
+        return of_issues[words[1]](words[2:], state, path)
     deeds = {"create": create, "list": list_, "view": view, "edit": edit, "ready": ready}
     if words[0] != "pr" or words[1] not in deeds:
         fail(f'unknown command "{words[0]}" for "gh"')
@@ -173,6 +175,27 @@ def issue_comment(words: list[str], state: dict[str, Any], path: Path) -> None:
             held["comments"].append({"author": {"login": "ada"}, "body": given.body})
             keep(path, state)
             print(f"{held['url']}#issuecomment-{len(held['comments'])}")
+            return
+    fail(f"GraphQL: Could not resolve to an issue or pull request with the number of {given.which}.")
+
+
+def issue_close(words: list[str], state: dict[str, Any], path: Path) -> None:
+    parser = Words(prog="gh issue close")
+    parser.add_argument("which")
+    parser.add_argument("--reason", choices=["completed", "not planned"], default="completed")
+    parser.add_argument("--comment")
+    given = parser.parse_args(words)
+    for held in state["issues"]:
+        if given.which in (str(held["number"]), held["url"]):
+            what = f"issue ada/demo#{held['number']} ({held['title']})"
+            if held["state"] == "CLOSED":
+                print(f"! {what} is already closed", file=sys.stderr)
+                return
+            if given.comment:
+                held["comments"].append({"author": {"login": "ada"}, "body": given.comment})
+            held |= {"state": "CLOSED", "stateReason": given.reason.upper().replace(" ", "_")}
+            keep(path, state)
+            print(f"✓ Closed {what}", file=sys.stderr)
             return
     fail(f"GraphQL: Could not resolve to an issue or pull request with the number of {given.which}.")
 

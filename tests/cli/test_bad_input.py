@@ -28,6 +28,17 @@ MISUSED = [
     ("validate --jsn", "no such option: --jsn", "did you mean `--json`?"),
     ("import", "FILE is missing", "see `sow import --help`"),
     ("import ''", "FILE is empty", "name a file: `sow import master_task_list.json`"),
+    (
+        "sync --prefer file",
+        "FILE is missing",
+        "name a file, or leave the options out: `sow sync` is of the inbox folder",
+    ),
+    (
+        "sync list.json --close",
+        "--label and --close are for issues, not for a file",
+        "leave FILE out, or them",
+    ),
+    ("sync --close", "FILE is missing", "see `sow sync --help`"),
     ("import list.json --drry", "no such option: --drry", "did you mean `--dry-run`?"),
     (
         "sync list.json --prefer nobody",
@@ -414,7 +425,7 @@ NOT_FOUND = [
     (
         "export --format task-lst",
         "format not found: task-lst",
-        "did you mean task-list? the formats: task-list, checklist, omniq, github, original",
+        "did you mean task-list? the formats: task-list, checklist, omniq, task-file, github, original",
     ),
     (
         "export --agent nobody",
@@ -437,7 +448,7 @@ REFUSED = [
     (
         "import a.txt",
         "a.txt is in none of the formats that are known",
-        "say which one is meant: --format, one of task-list, checklist, omniq, github, original",
+        "say which one is meant: --format, one of task-list, checklist, omniq, task-file, github, original",
     ),
     (
         "import a.txt --format task-list",
@@ -580,7 +591,7 @@ REFUSED = [
     (
         "task feedback 030 words",
         "task 030 is paused and can't become in_progress: sending back goes only from needs_review",
-        "answer it: `sow task answer 030 TEXT`, or go through the inbox: `sow review`",
+        "answer it: `sow task answer 030 TEXT`, or go through all that waits: `sow review`",
     ),
     (
         "task feedback 040 ''",

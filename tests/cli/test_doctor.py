@@ -166,8 +166,8 @@ def no_excludes(who: Person) -> None:
 
 
 def runtime_in_git(who: Person) -> None:
-    who.write(".sow/inbox/secret.md", "x")
-    who.git("add", "--force", ".sow/inbox/secret.md")
+    who.write(".sow/runtime/secret.md", "x")
+    who.git("add", "--force", ".sow/runtime/secret.md")
 
 
 def stray_worktree(who: Person) -> None:
@@ -266,7 +266,7 @@ MENDED: dict[Callable[[Person], None], tuple[str, str, str, str]] = {
     runtime_in_git: (
         "warning",
         "ignored",
-        "git has .sow/inbox/secret.md, which is never to be",
+        "git has .sow/runtime/secret.md, which is never to be",
         "`git rm -r",
     ),
     stray_worktree: ("warning", "trees", f"{BRANCH}--990 is left: no task knows of it", PRUNE),

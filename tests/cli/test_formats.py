@@ -13,6 +13,7 @@ from unittest import mock
 
 import pytest
 from tests.cli.parts import AT, ROOT, Person, changed, everything, with_project
+from tests.cli.test_outside import begun, outside
 from tests.core.parts import OLD_STATES, events, temporary
 
 from sow import document, files, journal, original
@@ -159,17 +160,73 @@ def test_the_settings_say_who_does_which_type(who: Person) -> None:
 def test_more_than_a_project_takes_goes_into_several_and_each_record_into_one(
     who: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    put(who, *(record(f"t{number}") for number in range(5)))
     monkeypatch.setattr(planning, "HIGHEST_ID", 3)
+    put(who, *(record(f"t{number}") for number in range(7)), record("last", depends_on=["t6"]))
+    assert len(told(who, "import", LIST, "--dry-run")["left"]) == 5
+    # As a kill may leave it: the next project is begun, and nothing is in it yet.
+    who.done("project", "new", "Begun", "--name", "add-login-2", "--branch", "feat/add-login-2")
+    done = told(who, "import", LIST)
+    assert [one["id"] for one in done["added"]] == ["t0", "t1", "t2"]
+    assert [(one["project"], [added["id"] for added in one["added"]]) for one in done["further"]] == [
+        ("add-login-2", ["t3", "t4", "t5"]), ("add-login-3", ["t6", "last"]),
+    ]  # fmt: skip
+    assert who.git("branch", "--list", "feat/add-login-3", "--format=%(refname:short)") == "feat/add-login-3"
+    again = told(who, "import", LIST)
+    assert [len(one["same"]) for one in (again, *again["further"])] == [3, 3, 2]
+    assert {one["project"] for one in again["elsewhere"]} == {"add-login-2", "add-login-3"}
+
+    who.done("--project", "add-login-3", "task", "set", "status", "completed", "--id", "010")
+    put(who, *held(who), record("new"))
+    done = told(who, "sync", LIST)
+    assert [len(one["added"]) for one in done["further"]] == [0, 1], "what is new goes where there is room"
+    assert [one["status"] for one in held(who)].count("COMPLETED") == 1
+    assert len(held(who)) == 9
+
+
+def test_what_depends_on_each_other_goes_into_no_two_projects(
+    who: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(planning, "HIGHEST_ID", 3)
+    put(who, record("a"), *(record(f"t{number}", depends_on=["a"]) for number in range(3)))
+    there = everything(who.folder.parents[3])
     said = who.sow("import", LIST)
-    assert (said.code, said.out) == (4, "")
-    assert said.err.startswith("sow: there are 5 new tasks, and room for 3: a project has 3\n")
+    assert said.told == (
+        4,
+        [
+            "sow: 4 tasks depend on each other, and one project has 3",
+            "     take out some of what stands under depends_on",
+        ],
+    )
+    assert changed(there, everything(who.folder.parents[3])) == []
+
+
+def test_outside_of_git_a_list_has_to_fit_into_the_one_project(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    who = begun(outside(tmp_path))
+    monkeypatch.setattr(planning, "HIGHEST_ID", 3)
+    put(who, *(record(f"t{number}") for number in range(5)))
+    there = everything(who.folder)
+    said = who.sow("import", LIST)
+    assert said.told == (
+        4,
+        [
+            "sow: there are 5 new tasks, and room for 3: a project has 3",
+            "     take what there is room for: --fill",
+        ],
+    )
+    assert changed(there, everything(who.folder)) == []
+    assert len(told(who, "import", LIST, "--fill")["added"]) == 3
+
+
+def test_to_fill_a_project_leaves_the_rest_and_makes_no_other(
+    who: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(planning, "HIGHEST_ID", 3)
+    put(who, *(record(f"t{number}") for number in range(5)))
     done = told(who, "import", LIST, "--fill")
     assert (len(done["added"]), len(done["left"])) == (3, 2)
-    who.done("project", "new", "The rest", "--branch", "feat/rest")
-    done = told(who, "--project", "the-rest", "import", LIST)
-    assert [one["id"] for one in done["added"]] == ["t3", "t4"]
-    assert len(done["elsewhere"]) == 3
+    assert len(json.loads(who.done("project", "list", "--json"))) == 1
 
 
 # -- sync ------------------------------------------------------------------------------------------
@@ -279,15 +336,9 @@ def test_a_sync_killed_before_the_file_is_written_is_completed_by_the_next(who: 
     who.done("sync", LIST)
     who.done("task", "set", "status", "completed", "--id", "010")
     edit(who, "b", priority="HIGH")
-    real = files.write
-
-    def write(path: str, text: str, **more: Any) -> None:
-        if path.endswith(LIST):
-            os.kill(os.getpid(), signal.SIGKILL)
-        real(path, text, **more)
-
+    kill = lambda *words, **more: os.kill(os.getpid(), signal.SIGKILL)  # noqa: E731
     if (child := os.fork()) == 0:
-        with mock.patch.object(files, "write", write):
+        with mock.patch.object(files, "replace", kill):
             who.sow("sync", LIST)
         os._exit(1)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
@@ -440,19 +491,86 @@ def test_a_project_whose_tasks_get_other_ids_is_still_the_same_project(tmp_path:
 def test_a_project_that_is_here_otherwise_or_has_a_fault_changes_nothing(tmp_path: Path) -> None:
     who = with_project(tmp_path)
     text = (OLD_STATES / "standard-executing.yaml").read_text()
-    who.write("old.yaml", text)
-    who.done("import", "old.yaml")
-    who.write("old.yaml", text.replace("status: pending", "status: abandoned", 1))
+    who.write("old.yaml", text.replace("name: add-rate-limits", "name: add-login"))
     other = text.replace("name: add-rate-limits", "name: other").replace("feat/", "feat/x-")
     who.write("bad.yaml", other.replace("status: pending", "status: lost"))
     there = everything(who.folder)
     said = who.sow("import", "old.yaml")
     assert said.code == 4
-    assert said.err.startswith("sow: there is a project add-rate-limits already, in ")
+    assert said.err.startswith("sow: there is a project add-login already, in ")
     assert who.sow("import", "bad.yaml").code == 4
     assert who.sow("sync", "old.yaml").code == 4
     assert who.sow("import", "old.yaml", "--fill").code == 2
     assert changed(there, everything(who.folder)) == []
+
+
+def brought(who: Person) -> str:
+    """The document of a project that came in, with the text that it had."""
+    text = (OLD_STATES / "standard-executing.yaml").read_text()
+    who.write("old.yaml", text)
+    who.done("import", "old.yaml")
+    return text
+
+
+def test_what_a_document_has_changed_since_is_taken_in_and_what_was_done_here_stays(tmp_path: Path) -> None:
+    who = with_project(tmp_path)
+    text = brought(who)
+    mine = ("--project", "add-rate-limits")
+    who.done(*mine, "task", "set", "name", "A page on all limits", "--id", "040")
+    who.done(*mine, "task", "add", "Ours", "--agent", "implementer", "--id", "070")
+    new = text[text.index('            - id: "050"') : text.index('            - id: "060"')]
+    text = text.replace(new, new + new.replace('"050"', '"070"').replace("Limits of their own", "More"))
+    text = text.replace(
+        "status: in_progress\n              created_at", "status: completed\n              created_at"
+    )
+    text = text.replace("description: Add rate limits", "description: Add limits")
+    who.write("old.yaml", text.replace("pr_number: 81", "pr_number: 82"))
+    there = everything(who.folder)
+    assert (
+        who.done("import", "old.yaml", "--dry-run").splitlines()[-1].startswith("Would take in what old.yaml")
+    )
+    assert changed(there, everything(who.folder)) == []
+    update = told(who, "import", "old.yaml")["update"]
+    assert update == {
+        "added": ["080"], "conflicts": {}, "rejected": {}, "gone": [],
+        "changed": {
+            "project": ["description"], "phase implementation": ["metadata"], "task 020": ["status"],
+        },
+    }  # fmt: skip
+    store = opened(who, "add-rate-limits")
+    tasks = store.tasks().by_id()
+    assert (tasks["020"].status, tasks["040"].name, tasks["070"].name) == (
+        "completed", "A page on all limits", "Ours",
+    )  # fmt: skip
+    assert (tasks["080"].name, tasks["080"].status) == ("More for partners", "pending")
+    assert store.project()["description"] == "Add limits"
+    assert store.phase("implementation")["metadata"]["pr_number"] == 82
+    assert who.done(*mine, "validate").startswith("Valid: ")
+
+    there = everything(who.folder)
+    done = told(who, "import", "old.yaml")["update"]
+    assert (done["added"], done["changed"], done["conflicts"]) == ([], {}, {})
+    assert changed(there, everything(who.folder)) == []
+
+
+def test_what_document_and_project_have_both_changed_stays_and_is_told(tmp_path: Path) -> None:
+    who = with_project(tmp_path)
+    text = brought(who)
+    who.done("--project", "add-rate-limits", "task", "set", "name", "Ours", "--id", "050")
+    who.write("old.yaml", text.replace("Limits of their own for partners", "Theirs"))
+    for _ in range(2):
+        assert told(who, "import", "old.yaml", code=5)["update"]["conflicts"] == {"task 050": ["name"]}
+        assert opened(who, "add-rate-limits").task("050").name == "Ours"
+    who.write("old.yaml", text.replace("branch: feat/add-rate-limits", "branch: feat/other"))
+    said = who.sow("import", "old.yaml")
+    assert said.code == 4
+    assert "branch is 'feat/other' in the document" in said.err
+
+
+def opened(who: Person, name: str) -> Store:
+    listed = json.loads(who.done("project", "list", "--json"))
+    folder = next(one["folder"] for one in listed if one["name"] == name)
+    return who.at(folder).store()
 
 
 # -- issues ----------------------------------------------------------------------------------------
@@ -523,6 +641,34 @@ def test_an_issue_that_is_closed_or_mended_later_changes_its_task(who: Person) -
     hub.change(1, state="OPEN", stateReason="REOPENED")
     done = told(hub.who, "import", "--format", "github", code=4)
     assert [one["reason"] for one in done["rejected"]] == ["status: CLOSED does not become OPEN"]
+
+
+def test_an_issue_is_closed_with_its_task_where_that_is_wished_and_once(who: Person) -> None:
+    hub = Hub(who, issue(1), issue(2), issue(3))
+    hub.who.done("import", "--format", "github")
+    who.done("task", "set", "status", "completed", "--id", "030")
+    who.done("task", "abandon", "020")
+    who.done("task", "add", "Ours", "--agent", "implementer")
+    words = ("sync", "--format", "github")
+
+    def calls() -> list[list[str]]:
+        return [call[2:] for call in hub.known()["calls"] if call[:2] == ["issue", "close"]]
+
+    for more in ((), ("--close", "--dry-run")):
+        hub.who.done(*words, *more)
+        assert calls() == [], "they are somebody's, and stay as they are"
+    said = hub.who.sow(*words, "--close")
+    assert (said.code, said.err) == (0, "closed 2 issues\n")
+    assert calls() == [
+        ["2", "--reason", "not planned", "--comment", "Given up: task 020 of project add-login."],
+        ["1", "--reason", "completed", "--comment", "Done: task 030 of project add-login."],
+    ]
+    assert [one["state"] for one in hub.known()["issues"]] == ["CLOSED", "CLOSED", "OPEN"]
+    assert hub.who.sow(*words, "--close").err == ""
+    hub.change(1, state="OPEN", stateReason="REOPENED")
+    done = told(hub.who, *words, "--close", code=4)
+    assert [one["reason"] for one in done["rejected"]] == ["status: CLOSED does not become OPEN"]
+    assert (len(calls()), len(who.store().tasks().tasks)) == (2, 4)
 
 
 def test_without_a_login_no_issue_comes_in_and_nothing_changes(who: Person) -> None:

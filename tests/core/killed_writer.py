@@ -20,9 +20,9 @@ from typing import Any
 from tests.core.parts import AT, add, open_store
 from tests.forked import load_all
 
-from sow import attaching, fields, phase, project_types
+from sow import attaching, fields, journal, phase, project_types
 from sow.artifacts import Add, Shelf
-from sow.change import Change, Event
+from sow.change import Change, Event, Intake
 from sow.recovery import repair as recovery
 from sow.store import Store
 from sow.task import Task
@@ -84,6 +84,22 @@ def remove_task(store: Store) -> None:
     store.remove_task("010", lambda task, others: None)
 
 
+def take_in(store: Store) -> None:
+    """A file of another system: a task comes, one changes with its description, and a snapshot is noted."""
+
+    def decide(tasks: tuple[Task, ...], used: frozenset[int]) -> Intake:
+        [task] = tasks
+        new = task.replace(id="020", name="another", depends_on=["010"])
+        event = Event(type="task.changed", task_id="010", payload={"fields": ["priority"]})
+        return Intake(
+            adds=((Change(task=new), "another"),),
+            changes=((Change(task=task.replace(priority="high"), events=(event,)), "other words"),),
+            files={f"{store.layout.formats}/task-list-1.json": "{}\n"},
+        )
+
+    store.take_in(decide)
+
+
 def split(store: Store) -> None:
     """An old project's first write: a file for every part of it, and a folder that moves."""
     store.change_task("030", fields.setting("priority", "high", now=AT, worker=False))
@@ -97,7 +113,7 @@ def repair(store: Store) -> None:
 SCENARIOS: dict[str, Callable[[Store], None]] = {
     "change": change, "feedback": feedback, "settle": settle, "add": add_task, "restore": restore,
     "phase": set_phase, "output": add_output, "move": move_task, "remove": remove_task,
-    "split": split, "repair": repair,
+    "split": split, "repair": repair, "intake": take_in,
 }  # fmt: skip
 
 
@@ -161,6 +177,7 @@ def run_and_kill(scenario: str, folder: str, fatal_step: int) -> str:
 
 def main(scenario: str, folder: str) -> None:
     load_all()
+    journal.MANY = int(os.environ.get("SOW_TEST_MANY", journal.MANY))
     project_types.built_in("standard")  # it loads more, which no child has to load again
     place, step = "", 0
     while place != "survived":

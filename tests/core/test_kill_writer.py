@@ -149,6 +149,30 @@ def test_a_task_is_added_whole_or_not_at_all_and_ids_go_on(tmp_path: Path) -> No
     assert counts == {0, 1}
 
 
+def test_what_comes_from_another_system_comes_as_one_or_not_at_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add(template(tmp_path))
+    monkeypatch.setenv("SOW_TEST_MANY", "1")  # as if it were hundreds, which are flushed at once
+    outcomes = set()
+    for number, (place, store) in enumerate(kill_everywhere("intake", tmp_path)):
+        next_command(store, ("settle", "a change of the phase")[number % 2])
+        held = store.tasks()
+        assert (held.broken, store.journal.left()) == ((), []), place
+        snapshot = Path(store.layout.formats, "task-list-1.json")
+        ids, came = [task.id for task in held.tasks], snapshot.exists()
+        outcomes.add(came)
+        assert ids == (["010", "020"] if came else ["010"]), place
+        assert (held.tasks[0].priority == "high") == came, place
+        assert store.description(held.tasks[0]) == ("other words\n" if came else "do it\n"), place
+        told = {event["task_id"] for event in events(store) if event["type"] != "phase.changed"}
+        assert came or "020" not in told, f"the log tells of what is not so, {place}"
+        assert add(store).id == ("030" if came else "020"), place
+        store.settle()
+        check_log(store, place)
+    assert outcomes == {True, False}
+
+
 def test_a_broken_file_is_mended_also_after_a_kill_in_the_middle(tmp_path: Path) -> None:
     store = template(tmp_path)
     add(store)

@@ -7,7 +7,7 @@ import os
 import time
 
 from sow import find
-from sow.errors import BadFile
+from sow.errors import BadFile, SowError
 from sow.eventlog import EventLog
 from sow.git import places
 from sow.layout import MAKING, REMOVING
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from sow.allowance import Allowance
     from sow.config import RepositoryConfig, UserConfig
     from sow.deleting import Deleter
+    from sow.dropped import Inbox, Seen, Told
     from sow.finishing import Finisher
     from sow.git.places import Places
     from sow.layout import Layout, Plain
@@ -207,6 +208,68 @@ def turns(
     )
 
 
+def inbox(turns: "Turns") -> "Inbox":
+    """The inbox folder of the repository, looked into for that project."""
+    return _inbox(turns.store, lambda: bool(turns.drivers.at_work()))
+
+
+def inbox_of(store: Store) -> "Inbox":
+    """The same for a command that starts no agents."""
+    from sow.driving import Drivers
+
+    return _inbox(store, lambda: bool(Drivers(store).at_work()))
+
+
+def _inbox(held: Store, at_work: "Callable[[], bool]") -> "Inbox":
+    from sow import bringing
+    from sow.dropped import Inbox
+
+    here = find.place(held.layout.main)
+
+    def bring(path: str, text: str) -> "bringing.Brought":
+        # It says where tasks stand, and nothing of who wrote it: a person has the news taken in.
+        return bringing.bring(here, path, text, store_of=store_of, update=False)
+
+    return Inbox(held, lambda: neighbours(held, here), at_work, bring, begin_project(here))
+
+
+def neighbours(held: Store, here: "Places | Plain") -> "list[Store]":
+    """The other projects of the repository."""
+    return [store_of(one) for one in find.all_projects(here) if one.name != held.layout.name]
+
+
+def begin_project(here: "Places | Plain") -> "Callable[[Plan], Store] | None":
+    """What makes a project beside others; None outside of git, where there is one."""
+    from sow.layout import Plain
+
+    if isinstance(here, Plain):
+        return None
+    return lambda plan: store_of(begin(here, plan, start=None, worktree=True).layout)
+
+
+def look_into_inbox(held: Store) -> "list[Told]":
+    """Takes in what lies in the inbox folder, and tells it what has become of it; not for an agent."""
+    if os.environ.get("SOW_ATTEMPT_ID") or not _names(held.layout.inbox):
+        return []
+    return inbox_of(held).look(patient=True)
+
+
+def dropped(held: Store) -> "list[Seen]":
+    """How each file in the inbox folder stands."""
+    from sow import dropped as folder
+
+    return folder.survey(held.layout.main, [held, *neighbours(held, find.place(held.layout.main))])
+
+
+def _names(folder: str) -> "list[str]":
+    from sow import files
+
+    try:
+        return files.names(folder)
+    except BadFile:
+        return []
+
+
 def allowance(
     layout: "Layout", user: "UserConfig", settings: "RepositoryConfig", variables: "Mapping[str, str]"
 ) -> "Allowance":
@@ -355,6 +418,7 @@ def decisions(wanted: "str | None" = None, *, verbose: bool = False) -> "tuple[T
 
     parts = turns(wanted, actor=_actor(), verbose=verbose)
     deciding = reviewer(parts)
+    _tell_inbox_at_the_end(parts)
     try:
         held = lease.acquire(f"{parts.layout.locks}/orchestrator.lease", RESTORING)
     except lease.Held:
@@ -364,3 +428,20 @@ def decisions(wanted: "str | None" = None, *, verbose: bool = False) -> "tuple[T
     finally:
         held.release()
     return parts, deciding
+
+
+def _tell_inbox_at_the_end(turns: "Turns") -> None:
+    """Has the files of the inbox folder told, once the command has ended, what was decided."""
+    import click
+
+    context = click.get_current_context(silent=True)
+    if context is None or os.environ.get("SOW_ATTEMPT_ID") or not _names(turns.layout.inbox):
+        return
+
+    def tell() -> None:
+        try:
+            inbox(turns).look()
+        except SowError:
+            pass  # the next run tells, of this as well
+
+    context.call_on_close(tell)

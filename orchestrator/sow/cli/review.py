@@ -1,10 +1,10 @@
-"""`sow review`: the inbox on a terminal, a key for each decision.
+"""`sow review`: what waits for a person, on a terminal, a key for each decision.
 
-    inbox --> the item --> a key --> a look: diff, log, checks --> the item still
+    the list --> the item --> a key --> a look: diff, log, checks --> the item still
       ^                      |
       +----- a decision <----+
 
-The inbox is read anew for each item, so what comes meanwhile is met too; and
+What waits is read anew for each item, so what comes meanwhile is met too; and
 nothing is decided about a task that is no longer as it was shown.
 """
 
@@ -66,19 +66,19 @@ MOST_KEYS = 9
 ENDINGS = {
     "x": ("[x] abandon", "give it up; its branch and worktree stay"),
     "s": ("[s]kip", "leave it for later"),
-    "q": ("[q]uit", "leave; whatever is not decided stays in the inbox"),
+    "q": ("[q]uit", "leave; whatever is not decided goes on waiting"),
     "?": ("[?]", "this help"),
 }
 
 
 @click.command()
 @click.argument("task_id", metavar="[ID]", required=False)
-@click.option("--json", "as_json", is_flag=True, help="The inbox as one JSON document; nothing is asked.")
+@click.option("--json", "as_json", is_flag=True, help="What waits, as one JSON document; nothing is asked.")
 @click.pass_obj
 def review(settings: dict[str, Any], task_id: str | None, as_json: bool) -> int:
     """Go through what waits for you: answer, read diffs, approve, send back.
 
-    Questions come first, the longest wait first; then finished work. Without a terminal the inbox
+    Questions come first, the longest wait first; then finished work. Without a terminal what waits
     is listed. The exit code is 5 while something waits, 0 when nothing does.
 
     \b
@@ -169,7 +169,7 @@ def _question(item: Item) -> str:
 
 @dataclass(slots=True)
 class Session:
-    """A person going through the inbox of one project."""
+    """A person going through what waits in one project."""
 
     turns: Turns
     reviewer: Reviewer
@@ -177,7 +177,7 @@ class Session:
     only: str | None = None
     """The one task that it is about; all that wait where None."""
     decided: int = 0
-    """How many items are out of the inbox by a decision of this session."""
+    """How many items wait no more by a decision of this session."""
     _skipped: set[Item] = field(default_factory=set)
 
     def go_through(self) -> None:
@@ -250,7 +250,7 @@ class Session:
 
     def _show(self, item: Item, count: int, *, is_held: bool) -> None:
         task = item.task
-        more = f"   ({count} in the inbox)" if count > 1 else ""
+        more = f"   ({count} wait)" if count > 1 else ""
         click.echo(f"\n{styled(_title(item), bold=True)}{more}")
         click.echo(_circumstances(item, self.turns.clock()))
         click.echo(_question(item), nl=False)

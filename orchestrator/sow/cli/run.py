@@ -68,8 +68,9 @@ def run(
 
     Starts what is ready, by dependency, priority and age. Ctrl-C ends the agents gently and the next
     run resumes them; a second Ctrl-C leaves them running for the next run to adopt. The exit code
-    is 0 when all is done, 5 when something waits for you. Where there is no .sow/, but a folder
-    tasks/ or workspace/tasks/ with task files in it, those are run.
+    is 0 when all is done, 5 when something waits for you. Files in .sow/inbox/ become tasks as they
+    come. Where there is no .sow/, but a folder tasks/ or workspace/tasks/ with task files in it, those
+    are run.
 
     \b
     Example:  sow run
@@ -93,7 +94,7 @@ def run(
     with Watcher() as watcher, face(tasks, as_json=as_json, quiet=settings["quiet"]) as shown:
         scheduler = Scheduler(
             turns, opening.reviewer(turns), watcher, jobs or turns.jobs, task_id, shown.note,
-            budget=Budget(budget),
+            budget=Budget(budget), inbox=opening.inbox(turns),
         )  # fmt: skip
         with heard_signals(scheduler):
             outcome = scheduler.run(stay=stay)

@@ -82,6 +82,7 @@ def page(store: Store) -> dict[str, Any]:
         ],
         "spent": summed(every),
         "limits": [_limit(pool, now) for pool in pools],
+        "inbox": _inbox(store),
         "now": now,
     }
 
@@ -101,6 +102,11 @@ def text(held: dict[str, Any]) -> str:
         lines += [_waiting(item, held["now"]) for item in held["waits"]]
     if told := [line for limit in held["limits"] for line in limit["text"]]:
         lines += ["", "Limits:", *(f"  {line}" for line in told)]
+    if there := held["inbox"]["files"]:
+        lines += ["", f"Inbox folder: {held['inbox']['text']}"]
+        for one in there:
+            if one["reason"]:
+                lines += [f"  {one['state']}: {one['file']}: {one['reason']}", f"    {one['hint']}"]
     done = sum(row["status"] == "completed" for row in held["tasks"])
     spent = held["spent"]
     cost = f"   spent ${spent['usd']:.2f}" if spent["usd"] else ""
@@ -125,6 +131,19 @@ def _limited(store: Store, tasks: Iterable[Task]) -> set[str]:
                 if allowance.hold(task, user.for_task(task, os.environ)):
                     found.add(task.id)
     return found
+
+
+def _inbox(store: Store) -> dict[str, Any]:
+    """What lies in the inbox folder, for this project or nobody knows for which."""
+    if not os.path.isdir(store.layout.inbox) or not os.listdir(store.layout.inbox):
+        return {"files": [], "text": "no files"}
+    from sow import dropped
+
+    try:
+        there = [one for one in opening.dropped(store) if one.project in ("", store.layout.name)]
+    except SowError as fault:
+        return {"files": [], "text": str(fault)}
+    return {"files": [dropped.document(one) for one in there], "text": dropped.counted(there)}
 
 
 def _limit(pool: Pool, now: float) -> dict[str, Any]:

@@ -185,4 +185,6 @@ def sentence(note: Note) -> str:
             return f"{who}: {note.task.status}" + (f": {note.text}" if note.text else "")
         case "problem" | "limit":
             return f"! {note.text}"
+        case "inbox":
+            return f"inbox: {note.text}"
     return ""

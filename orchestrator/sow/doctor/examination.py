@@ -29,7 +29,7 @@ ROOMS: tuple[tuple[str, tuple[Check, ...]], ...] = (
         "repository",
         (
             repository.place, repository.settings, repository.writable, repository.ignored,
-            repository.half_made, repository.trees, repository.locks, repository.processes,
+            repository.inbox, repository.half_made, repository.trees, repository.locks, repository.processes,
         ),
     ),
 )  # fmt: skip

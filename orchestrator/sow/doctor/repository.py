@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 
-from sow import process
+from sow import dropped, process
 from sow.attempt import Attempts
 from sow.doctor.finding import Finding, error, note, ok, told, warning
 from sow.doctor.scene import Scene
@@ -13,7 +13,7 @@ from sow.errors import Busy, SowError
 from sow.git import alive, index, worktrees
 from sow.git.excludes import IGNORED
 from sow.git.places import Places
-from sow.layout import MAKING, REMOVING, RUNTIME, Plain
+from sow.layout import INBOX, MAKING, REMOVING, RUNTIME, Plain
 from sow.runner.local import Ended, LocalRunner, NeverStarted
 from sow.task import ABANDONED
 from sow.worktree import Owned, Worktrees
@@ -89,6 +89,27 @@ def ignored(scene: Scene) -> Iterator[Finding]:
             f"git has {tracked[0]}{' and more' if len(tracked) > 1 else ''}, which is never to be committed",
             f"take it out: `git rm -r --cached {' '.join(sorted({_top(path) for path in tracked}))}`",
         )
+
+
+def inbox(scene: Scene) -> Iterator[Finding]:
+    """What was dropped into the inbox folder was taken."""
+    if scene.main is None or not os.path.lexists(f"{scene.main}/{INBOX}"):
+        return
+    seen = dropped.survey(scene.main, (*scene.stores, *scene.others))
+    for one in seen:
+        if one.reason:
+            yield warning(f"{INBOX}/{one.name}: {one.state}: {one.reason}", one.hint, file=one.name)
+    new = [one for one in seen if one.state == "new"]
+    if new and not (scene.stores or scene.others):
+        yield warning(
+            f"{INBOX}/{new[0].name}{' and more' if len(new) > 1 else ''}: there is no project that takes it",
+            "begin one: `sow project new DESCRIPTION`",
+        )
+    elif new:
+        names = ", ".join(one.name for one in new[:5]) + (" ..." if len(new) > 5 else "")
+        yield note(f"{INBOX}: not looked at yet: {names}", "taken in by `sow run`, or at once: `sow sync`")
+    elif seen and not any(one.reason for one in seen):
+        yield ok(f"{INBOX}: all files are taken ({len(seen)})")
 
 
 def half_made(scene: Scene) -> Iterator[Finding]:

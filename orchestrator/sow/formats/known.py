@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 
 from sow.errors import NotFound, Refused
-from sow.formats import Format, checklist, github, omniq, task_list
+from sow.formats import Format, checklist, github, omniq, task_file, task_list
 from sow.nearest import did_you_mean
 
 FORMATS: dict[str, Format] = {
-    held.name: held for held in (task_list.FORMAT, checklist.FORMAT, omniq.FORMAT, github.FORMAT)
+    held.name: held
+    for held in (task_list.FORMAT, checklist.FORMAT, omniq.FORMAT, task_file.FORMAT, github.FORMAT)
 }
 
 NAMES = (*FORMATS, "original")

@@ -67,6 +67,8 @@ class Scene:
     """Records of this system that came with another file."""
     check: Callable[[Task, Task], None] = lambda before, after: None
     """Raises Refused for a change that is not an import's to make."""
+    doubted: frozenset[str] = frozenset()
+    """Records that an agent may have written: none of them moves a task."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +79,14 @@ class Options:
     fill: bool = False
     """Whether as many are taken as there is room for, and the rest is left."""
     prefer: Side | None = None
+    spread: bool = False
+    """Whether what is left goes into other projects."""
+    dropped: bool = False
+    """Whether the file was dropped here, or is a list of issues: it is told of its own tasks alone."""
+
+
+class Doubted(Refused):
+    """A record that may be an agent's moves a task, which only a person may."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,8 +125,17 @@ class Plan:
     """What file and project have in common, once both are as planned."""
     halfway: dict[str, Raw] = field(default_factory=dict)
     """The same while only the project is."""
+    doubted: dict[str, Raw] = field(default_factory=dict)
+    """Records that were rejected because an agent may have written them."""
+
+    @property
+    def changes_nothing(self) -> bool:
+        """Whether the project stays as it is."""
+        return not (self.adds or self.changes)
 
     def reject(self, record: Record, fault: Refused) -> None:
+        if isinstance(fault, Doubted):
+            self.doubted[record.id] = record.raw
         self.rejected.append(Rejected(record.id, record.place, str(fault), fault.hint))
 
 
@@ -159,12 +178,13 @@ class _Planning:
         self.make_room()
         numbers = self.numbers()
         self.drop_circles(numbers)
+        names = _turned(numbers)
         for record, wanted in self.new.values():
             task = new_task(numbers[record.id], wanted, self.needed(wanted, numbers), self.scene)
             self.plan.adds.append((record, task, wanted.description))
             self.know(record.id, record.raw)
             # One that failed at once goes back as such.
-            back = self.how.given(Held(task, wanted.description, _turned(numbers)), self.scene.routes)
+            back = self.how.given(Held(task, wanted.description, names), self.scene.routes)
             if not same(back, dict(record.raw)) and self.options.mode == "sync":
                 self.give(record.id, back)
         for change in self.changed.values():
@@ -193,7 +213,7 @@ class _Planning:
         """What becomes of a record and of the task that it is."""
         ours = self.how.given(held, self.scene.routes)
         base = None if self.scene.base is None else self.scene.base.get(record.id)
-        if base is None and self.options.mode == "import":
+        if base is None and (self.options.mode == "import" or self.options.dropped):
             base = ours
         mended = self.mended(record, held, ours)
         merged = merge(
@@ -205,12 +225,22 @@ class _Planning:
         if moves and mended is None:
             self.how.check_step(before, after, summed=self.options.mode == "sync")
         if moves or "result" in merged.taken:
+            if mended is None:
+                self.check_trusted(record, held.task, after)
             _check_free(held.task)
         wanted = self.asked(record, merged.project)
         if moves:
             # Refused now, where it can't be.
             self.scene.check(held.task, _moved(held.task, wanted.standing, self.scene.at))
         return _Change(record, held, self.asked(record, ours), wanted, merged, moves)
+
+    def check_trusted(self, record: Record, task: Task, after: str) -> None:
+        """Raises Doubted where an agent may have written what a record says of where its task stands."""
+        if record.id in self.scene.doubted:
+            raise Doubted(
+                f"task {task.id} is to be {after}, which was written while agents were at work, maybe by one",
+                "if it was you, have it taken: `sow sync FILE`",
+            )
 
     def mended(self, record: Record, held: Held, ours: Raw) -> Raw | None:
         """The record of a task that failed at its import, as if it had not; None unless it is good now."""
@@ -253,11 +283,16 @@ class _Planning:
         if not self.options.fill:
             raise Refused(
                 f"there are {len(self.new):,} new tasks, and room for {room:,}: a project has {HIGHEST_ID}",
-                "--fill takes what there is room for; for the rest make another project, `sow project new`,"
-                " and do the same there",
+                "take what there is room for: --fill",
             )
         kept: set[str] = set()
-        for group in _groups(self.new):
+        groups = list(_groups(self.new))
+        if self.options.spread and (largest := max(map(len, groups))) > HIGHEST_ID:
+            raise Refused(
+                f"{largest:,} tasks depend on each other, and one project has {HIGHEST_ID}",
+                "take out some of what stands under depends_on",
+            )
+        for group in groups:
             if len(kept) + len(group) <= room:
                 kept.update(group)
         self.plan.left += [record for name, (record, _) in self.new.items() if name not in kept]
@@ -328,7 +363,7 @@ class _Planning:
                 continue
             if name in base:
                 self.plan.gone.append((name, held.task.id))
-            elif self.options.mode == "sync" and name not in self.scene.others:
+            elif self.options.mode == "sync" and not self.options.dropped and name not in self.scene.others:
                 self.give(name, self.how.given(held, self.scene.routes))
 
     # -- helpers -------------------------------------------------------------------------------
@@ -354,6 +389,22 @@ class _Planning:
     def give(self, name: str, raw: Raw) -> None:
         """Has the file take a record; until it does, there is nothing in common about that."""
         self.plan.give[name] = self.plan.base[name] = raw
+
+
+def summary(done: Plan) -> str:
+    """A plan in one line."""
+    counts = {
+        "added": len(done.adds),
+        "updated": len(done.changes),
+        "as they were": len(done.same),
+        "given to the file": len(done.give),
+        "in conflict": len(done.conflicts),
+        "rejected": len(done.rejected),
+        "in other projects": len(done.elsewhere),
+        "left for want of room": len(done.left),
+        "no longer in the file": len(done.gone),
+    }
+    return ", ".join(f"{count} {what}" for what, count in counts.items() if count) or "nothing to do"
 
 
 def _turned(numbers: Mapping[str, str]) -> dict[str, str]:

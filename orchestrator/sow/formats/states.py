@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import sow_schemas
 from sow.errors import Refused
 from sow.formats import IMPORT, Standing
-from sow.task import PAUSED, Task
+from sow.task import COMPLETED, PAUSED, Task
 
 if TYPE_CHECKING:
     from sow_schemas import documents
@@ -23,6 +24,36 @@ def invalid(fault: Refused, at: str) -> Standing:
     return Standing(PAUSED, f"{fault}; {fault.hint}", "failure", result, error)
 
 
+ERROR_TYPES = {
+    "TIMEOUT": "timeout", "VALIDATION_ERROR": "validation", "FILE_NOT_FOUND": "resource",
+    "API_ERROR": "network", "AGENT_ERROR": "runtime",
+}  # fmt: skip
+"""Codes of errors, each with the type of error that it is here."""
+
+_CODES = {kind: code for code, kind in ERROR_TYPES.items()}
+
+
+def payload(task: Task) -> dict[str, Any] | None:
+    """What came of a task, in one shape: a success with where its work went, what failed, what is asked."""
+    if task.status == PAUSED and task.question and task.question["by"] != IMPORT:
+        code = _CODES.get(task.error["error_type"], "AGENT_ERROR") if task.error else "NEEDS_INPUT"
+        message = task.error["message"] if task.error else task.question["text"]
+        told: dict[str, Any] = {"status": "error", "error_code": code, "message": message}
+        if task.error and task.error.get("traceback"):
+            told["details"] = {"traceback": task.error["traceback"]}
+        return told
+    held: dict[str, Any] | None = {**task.result} if task.result else None
+    if task.status == COMPLETED and task.commit and (held is None or held["status"] == "success"):
+        went = {"commit": task.commit, **({"branch": task.branch} if task.branch else {})}
+        return {**(held or {"status": "success"}), "data": {**(held or {}).get("data", {}), **went}}
+    return held
+
+
+def is_result(value: object) -> bool:
+    """Whether a value has the shape of a result."""
+    return isinstance(value, dict) and sow_schemas.valid("result", value)
+
+
 def is_as_it_came(task: Task, came: str, here: Mapping[str, documents.Status]) -> bool:
     """Whether a task still stands where its record, by the status `came`, had it.
 
@@ -32,7 +63,9 @@ def is_as_it_came(task: Task, came: str, here: Mapping[str, documents.Status]) -
         return False
     if not task.question:
         return task.status != PAUSED
-    return task.question["by"] == IMPORT and (task.question["kind"] == "failure") == (came == "FAILED")
+    return task.question["by"] == IMPORT and (task.question["kind"] == "failure") == (
+        came.upper() == "FAILED"
+    )
 
 
 def check_step(before: str, after: str, table: Mapping[str, tuple[str, ...]], *, summed: bool) -> None:

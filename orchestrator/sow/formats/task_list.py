@@ -13,11 +13,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
-import sow_schemas
 from sow.clock import is_unset
 from sow.errors import Refused
 from sow.formats import (
-    IMPORT,
     Held,
     Raw,
     Reading,
@@ -84,13 +82,6 @@ THERE = {
 }
 """Each status of a task, and how the list has it; a paused one is FAILED after a failure, else BLOCKED."""
 
-ERROR_TYPES = {
-    "TIMEOUT": "timeout", "VALIDATION_ERROR": "validation", "FILE_NOT_FOUND": "resource",
-    "API_ERROR": "network", "AGENT_ERROR": "runtime",
-}  # fmt: skip
-"""Codes of errors, each with the type of error that it is here."""
-
-_CODES = {kind: code for code, kind in ERROR_TYPES.items()}
 _CARRIED = (
     "status", "module", "target_agent", "assigned_to", "result_summary", "timestamp_created_utc",
     "timestamp_updated_utc", "timestamp_aggregated_utc",
@@ -191,7 +182,7 @@ class TaskList:
 
         def plain(source: Mapping[str, Any]) -> Raw:
             now = {key: raw[key] for key in ("task_id", "task_type", "result") if key in raw}
-            if "result" in now and not _is_result(now["result"]):
+            if "result" in now and not states.is_result(now["result"]):
                 del now["result"]
             if raw.get("params"):
                 now["params"] = raw["params"]
@@ -277,7 +268,7 @@ def _priority(raw: Raw) -> documents.Priority | None:
 
 def _standing(raw: Raw, status: str, at: str) -> Standing:
     """Where the task of a record stands."""
-    result = raw.get("result") if _is_result(raw.get("result")) else None
+    result = raw.get("result") if states.is_result(raw.get("result")) else None
     told = raw.get("result_summary") or (result or {}).get("message") or ""
     match status:
         case "IN_PROGRESS":
@@ -298,7 +289,7 @@ def _standing(raw: Raw, status: str, at: str) -> Standing:
 def _error(result: Mapping[str, Any] | None, text: str, raw: Raw, at: str) -> documents.TaskError:
     code = str((result or {}).get("error_code", ""))
     error: dict[str, Any] = {
-        "error_type": ERROR_TYPES.get(code, "unknown"),
+        "error_type": states.ERROR_TYPES.get(code, "unknown"),
         "message": text,
         "timestamp": texts.moment(raw.get("timestamp_updated_utc")) or at,
         "retry_count": 0,
@@ -326,10 +317,6 @@ def _source(raw: Raw, plain: Callable[[Mapping[str, Any]], Raw]) -> dict[str, An
 def _place(source: Mapping[str, Any]) -> dict[str, Any]:
     keys = {"source_file": "file", "original_line": "line"}
     return {key: source[ours] for key, ours in keys.items() if ours in source}
-
-
-def _is_result(value: object) -> bool:
-    return isinstance(value, dict) and sow_schemas.valid("result", value)
 
 
 # -- out -------------------------------------------------------------------------------------------
@@ -369,7 +356,7 @@ def _state(task: Task, extras: Mapping[str, Any], *, is_ours: bool) -> dict[str,
     now = {"status": _status(task), "timestamp_updated_utc": task.updated_at}
     if not (is_unset(task.started_at) and is_unset(task.completed_at)):
         now["assigned_to"] = task.assigned_agent
-    if result := _result(task):
+    if result := states.payload(task):
         now["result"] = result
         if result.get("message"):
             now["result_summary"] = result["message"]
@@ -389,18 +376,6 @@ def _status(task: Task) -> str:
     if task.status == PAUSED:
         return "FAILED" if task.question and task.question["kind"] == "failure" else "BLOCKED"
     return THERE[task.status]
-
-
-def _result(task: Task) -> dict[str, Any] | None:
-    """What came of a task, in the shape of the list's payloads."""
-    if task.status == PAUSED and task.question and task.question["by"] != IMPORT:
-        code = _CODES.get(task.error["error_type"], "AGENT_ERROR") if task.error else "NEEDS_INPUT"
-        message = task.error["message"] if task.error else task.question["text"]
-        payload: dict[str, Any] = {"status": "error", "error_code": code, "message": message}
-        if task.error and task.error.get("traceback"):
-            payload["details"] = {"traceback": task.error["traceback"]}
-        return payload
-    return dict(task.result) if task.result else None
 
 
 def _target(task: Task, source: Mapping[str, Any], extras: Mapping[str, Any], routes: Routes) -> str | None:
@@ -423,6 +398,6 @@ _MEANINGS: dict[str, Callable[[Any], Any]] = {
     "depends_on": lambda given: tuple(dict.fromkeys(given or ())),
     "source_file": lambda given: given or None,
     "original_line": lambda given: given,
-    "result": lambda given: given if given is None or _is_result(given) else None,
+    "result": lambda given: given if given is None or states.is_result(given) else None,
 }
 """What a value of a key means: two ways to write the same are one."""

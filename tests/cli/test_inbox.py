@@ -1,0 +1,479 @@
+"""The inbox folder: what is dropped there becomes tasks, and is told what becomes of them."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import pytest
+from tests.cli.killed_command import run_and_kill
+from tests.cli.parts import AT, Person, changed, everything, with_project
+from tests.cli.test_formats import issue, record
+from tests.core.parts import OLD_STATES, events, temporary
+from tests.formats.test_omniq import raw as omniq
+from tests.formats.test_task_file import raw as task_file
+
+from sow import dropped, files, intake, writers
+from sow.change import Change
+from sow.dropped import Inbox, Told
+from sow.store import Store
+from sow.task import Task
+
+INBOX = ".sow/inbox"
+
+
+@pytest.fixture
+def who(tmp_path: Path) -> Person:
+    return with_project(tmp_path)
+
+
+def drop(who: Person, name: str, held: Any, *, fresh: bool = False) -> Path:
+    """What another program puts into the folder; a moment ago, unless it is `fresh`."""
+    path = who.write(f"{INBOX}/{name}", held if isinstance(held, str) else json.dumps(held, indent=1) + "\n")
+    if not fresh:
+        rest(path)
+    return path
+
+
+def rest(path: Path, seconds: float = 60.0) -> None:
+    """Makes it so long ago that a file was written."""
+    before = os.stat(path).st_mtime - seconds
+    os.utime(path, (before, before))
+
+
+def inbox(who: Person, *, at_work: bool = False, others: Iterable[Store] = ()) -> Inbox:
+    return Inbox(who.store(), others=lambda: others, at_work=lambda: at_work)
+
+
+def kinds(told: list[Told]) -> list[tuple[str, str]]:
+    return [(one.kind, one.name) for one in told]
+
+
+def sync(who: Person, code: int = 0) -> Any:
+    said = who.sow("sync", "--json")
+    assert (said.code, said.err) == (code, ""), said
+    return json.loads(said.out)
+
+
+def end(who: Person, task_id: str) -> None:
+    """An agent's work was merged."""
+
+    def done(task: Task) -> Change:
+        result: Any = {"status": "success", "message": "It is painted."}
+        return Change(task=task.complete(at=AT, commit="c0ffee").replace(branch="b--010", result=result))
+
+    who.store().change_task(task_id, done)
+
+
+# -- in and back -----------------------------------------------------------------------------------
+
+FORMS = {
+    "list.json": [record("a")],
+    "TODO.md": "# Plan\n- [ ] Paint it\n",
+    "omniq.json": [omniq(func_path="implementer")],
+    "x.task.json": task_file(type="implementer"),
+    "issues.json": [issue(1)],
+}
+"""A file of each format that has records."""
+
+TOLD = {
+    "list.json": ("COMPLETED", "It is painted."),
+    "TODO.md": ("- [x] Paint it", ""),
+    "omniq.json": ("SUCCESS", ""),
+    "x.task.json": ("done", "It is painted."),
+    "issues.json": ("CLOSED", ""),
+}
+"""What stands in it once the work is merged."""
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_a_file_of_any_format_becomes_tasks_and_is_told_what_became_of_them(who: Person, name: str) -> None:
+    who.done("task", "add", "Ours", "--agent", "implementer", "--id", "500")
+    path = drop(who, name, FORMS[name])
+    before = path.read_bytes()
+    path.chmod(0o640)
+    done = sync(who)
+    assert [(one["kind"], one["tasks"]) for one in done["done"]] == [("taken", ["510"])]
+    assert [(one["file"], one["state"], one["project"]) for one in done["files"]] == [
+        (name, "taken", "add-login")
+    ]
+    assert path.read_bytes() == before, "there is nothing to be told yet"
+    [event] = [one for one in events(who.store()) if one["type"] == "inbox.taken"]
+    assert event["payload"] == {"file": name, "added": ["510"], "updated": []}
+    end(who, "510")
+    assert [one["kind"] for one in sync(who)["done"]] == ["given"]
+    text = path.read_text()
+    assert all(word in text for word in TOLD[name])
+    assert "Ours" not in text, "of other tasks it is told nothing"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o640
+    there = everything(who.folder)
+    assert sync(who)["done"] == []
+    assert changed(there, everything(who.folder)) == []
+
+
+def test_a_whole_project_that_is_dropped_is_begun(who: Person) -> None:
+    drop(who, "old.yaml", (OLD_STATES / "standard-executing.yaml").read_text())
+    [done] = sync(who)["done"]
+    assert done["text"].startswith("old.yaml: project add-rate-limits (")
+    assert {one["name"] for one in json.loads(who.done("project", "list", "--json"))} == {
+        "add-login", "add-rate-limits",
+    }  # fmt: skip
+    mine = ("--project", "add-login")
+    assert json.loads(who.done(*mine, "sync", "--json"))["done"] == []
+    text = (OLD_STATES / "standard-executing.yaml").read_text()
+    drop(who, "old.yaml", text.replace("Limits of their own", "More"))
+    said = json.loads(who.sow(*mine, "sync", "--json").out)
+    assert said["files"][0]["reason"].startswith("project add-rate-limits is here already, and the document")
+    who.done("import", f"{INBOX}/old.yaml")
+    assert json.loads(who.done(*mine, "sync", "--json"))["files"][0]["reason"] is None
+
+
+def test_what_a_person_decides_is_told_at_once(who: Person) -> None:
+    path = drop(who, "list.json", [record("a"), record("b")])
+    sync(who)
+    who.done("task", "abandon", "010")
+    assert [one["status"] for one in json.loads(path.read_text())] == ["CANCELLED", "PENDING"]
+
+
+def test_a_question_stands_in_the_file_and_its_writer_may_try_again(who: Person) -> None:
+    path = drop(who, "list.json", [record("a", theirs=[1])])
+    sync(who)
+    who.store().change_task(
+        "010", lambda task: Change(task=task.pause("Which?", kind="question", by="implementer", at=AT))
+    )
+    sync(who)
+    [held] = json.loads(path.read_text())
+    assert (held["status"], held["result"]["error_code"], held["theirs"]) == ("BLOCKED", "NEEDS_INPUT", [1])
+    drop(who, "list.json", [{**held, "status": "PENDING"}])
+    sync(who)
+    assert who.store().task("010").status == "pending"
+
+
+# -- again and again -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["list.json", "other.json"])
+def test_the_same_file_dropped_again_changes_nothing_and_is_told_the_news(who: Person, name: str) -> None:
+    first = [record("a"), record("b")]
+    path = drop(who, "list.json", first)
+    sync(who)
+    end(who, "010")
+    sync(who)
+    if name != path.name:
+        path.unlink()
+    again = drop(who, name, first)
+    assert {one["kind"] for one in sync(who)["done"]} <= {"given", "gone"}
+    assert [one["status"] for one in json.loads(again.read_text())] == ["COMPLETED", "PENDING"]
+    assert len(who.store().tasks().tasks) == 2
+    drop(who, name, [record("a"), record("b", description="Do b well"), record("c")])
+    assert [one["tasks"] for one in sync(who)["done"]] == [["030", "020"]]
+
+
+def test_a_file_that_is_gone_is_told_once_and_its_tasks_stay(who: Person) -> None:
+    path = drop(who, "list.json", [record("a")])
+    sync(who)
+    text = path.read_text()
+    path.unlink()
+    assert [one["text"] for one in sync(who)["done"]] == [
+        "list.json is gone from the inbox folder; its tasks stay"
+    ]
+    assert sync(who) == {"done": [], "files": []}
+    drop(who, "list.json", text)
+    assert (sync(who)["done"], len(who.store().tasks().tasks)) == ([], 1)
+    path.unlink()
+    assert [one["kind"] for one in sync(who)["done"]] == ["gone"]
+
+
+# -- what can't be taken ---------------------------------------------------------------------------
+
+
+def broken(who: Person) -> Path:
+    return drop(who, "bad", '[{"task_id": "a",\n "description"]')
+
+
+def unknown(who: Person) -> Path:
+    return drop(who, "bad", "Good morning.\n")
+
+
+def no_text(who: Person) -> Path:
+    path = drop(who, "bad", "")
+    path.write_bytes(b"[\xff]")
+    rest(path)
+    return path
+
+
+def large(who: Person) -> Path:
+    return drop(who, "bad", f"[{' ' * 5000}]")
+
+
+def link(who: Person) -> Path:
+    path = who.folder / INBOX / "bad"
+    path.symlink_to("/etc/hostname")
+    return path
+
+
+def pipe(who: Person) -> Path:
+    path = who.folder / INBOX / "bad"
+    os.mkfifo(path)
+    return path
+
+
+def twice(who: Person) -> Path:
+    return drop(who, "bad", [record("a", depends_on=["b"]), record("b", depends_on=["a"])])
+
+
+BAD = {
+    broken: "bad:2:15: is no JSON: Expecting ':' delimiter",
+    unknown: "bad is in none of the formats that are known",
+    no_text: "bad: is not UTF-8 at byte 2",
+    large: "bad: is 5,002 bytes long; it may have 4,000",
+    link: "bad: is a link to /etc/hostname",
+    pipe: "bad: is not a regular file",
+    twice: "tasks[0] a: depends_on: a -> b -> a is a circle",
+}
+
+
+@pytest.mark.parametrize("make", BAD, ids=lambda make: str(make.__name__))
+def test_what_cant_be_taken_stays_as_it_is_and_why_stands_beside_it(
+    who: Person, make: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(intake, "MOST", 4000)
+    path = make(who)
+    there = everything(who.folder / ".sow/worktrees")
+    sign = dropped._sign(str(path))
+    done = sync(who, code=4)
+    assert [one["kind"] for one in done["done"]] == ["refused"]
+    reason = done["files"][0]["reason"].removeprefix(f"{who.folder}/{INBOX}/")
+    assert reason == BAD[make]
+    assert changed(there, everything(who.folder / ".sow/worktrees")) == []
+    assert dropped._sign(str(path)) == sign
+    complaint = Path(f"{path}.error").read_text()
+    assert complaint.startswith("sow has not taken ")
+    assert BAD[make] in complaint
+    if make is pipe:
+        assert BAD[make] in who.done("status")
+        assert BAD[make] in who.sow("doctor").out
+
+    assert sync(who, code=4)["done"] == [], "it is told once"
+    path.unlink()
+    drop(who, "bad", [record("z")])
+    assert [one["kind"] for one in sync(who)["done"]] == ["taken"]
+    assert not Path(f"{path}.error").exists()
+    assert len([one for one in events(who.store()) if one["type"] == "inbox.refused"]) == 1
+
+
+def test_what_of_a_file_can_be_taken_is_taken_and_the_rest_is_told(who: Person) -> None:
+    path = drop(who, "list.json", [record("a"), record("b", status="LOST")])
+    done = sync(who, code=4)
+    assert [one["kind"] for one in done["done"]] == ["taken"]
+    assert (done["files"][0]["state"], done["files"][0]["reason"]) == (
+        "in part", "tasks[1] b: status: 'LOST' is none",
+    )  # fmt: skip
+    assert "Inbox folder: 1 file, 1 taken in part" in who.done("status")
+    drop(who, "list.json", path.read_text().replace("LOST", "TODO"))
+    assert sync(who)["files"][0]["state"] == "taken"
+
+
+def test_a_complaint_goes_with_its_file(who: Person) -> None:
+    unknown(who).unlink()
+    path = unknown(who)
+    sync(who, code=4)
+    path.unlink()
+    sync(who)
+    assert os.listdir(who.folder / INBOX) == []
+
+
+def test_where_both_changed_the_same_neither_is_touched_until_somebody_decides(who: Person) -> None:
+    path = drop(who, "list.json", [record("a")])
+    sync(who)
+    who.done("task", "set", "priority", "low", "--id", "010")
+    text = json.dumps([record("a", priority="HIGH")])
+    drop(who, "list.json", text)
+    for _ in range(2):
+        assert "have both changed: priority" in sync(who, code=4)["files"][0]["reason"]
+    assert (path.read_text(), who.store().task("010").priority) == (text, "low")
+    who.done("sync", f"{INBOX}/list.json", "--prefer", "file")
+    assert (sync(who)["files"][0]["state"], who.store().task("010").priority) == ("taken", "high")
+
+
+# -- while it is being written ---------------------------------------------------------------------
+
+
+def test_a_file_is_written_as_long_as_somebody_has_it_open_to_write(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    path.write_text("a")
+    assert not writers.is_written(str(path))
+    with path.open("a"), path.open():
+        assert writers.is_written(str(path))
+    with path.open():
+        assert not writers.is_written(str(path))
+    assert not writers.is_written(str(tmp_path))
+    assert not writers.is_written(str(tmp_path / "gone"))
+
+
+def test_a_file_is_taken_once_nobody_writes_it_any_more_and_not_before(who: Person) -> None:
+    folder = inbox(who)
+    path = drop(who, "TODO.md", "- [ ] Half", fresh=True)
+    assert kinds(folder.look()) == [("waits", "TODO.md")], "somebody may go on in a moment"
+    assert folder.due is not None
+    assert folder.is_awaited
+    with path.open("a") as writer:
+        rest(path)
+        assert kinds(folder.look()) == [("waits", "TODO.md")]
+        writer.write(" of it\n- [ ] The rest\n")
+    rest(path)
+    assert kinds(folder.look()) == [("taken", "TODO.md")]
+    assert [task.name for task in who.store().tasks().tasks] == ["Half of it", "The rest"]
+    assert not folder.is_awaited
+
+
+def test_a_file_that_does_not_parse_may_be_one_that_is_written_in_several_goes(who: Person) -> None:
+    folder = inbox(who)
+    path = drop(who, "list.json", '[{"task_id": "a",', fresh=True)
+    rest(path, dropped.WRITING_SECONDS / 2)
+    assert kinds(folder.look()) == [("waits", "list.json")]
+    assert not Path(f"{path}.error").exists()
+    rest(path)
+    assert kinds(folder.look()) == [("refused", "list.json")]
+
+
+def test_what_somebody_writes_while_the_file_is_told_is_not_lost(who: Person) -> None:
+    path = drop(who, "list.json", [record("a")])
+    sync(who)
+    end(who, "010")
+    real = files.replace
+    mine = json.dumps([record("a"), record("b")])
+
+    def late(goal: str, before: str, after: str) -> bool:
+        if path.read_text() != mine and "b" not in {one["task_id"] for one in json.loads(path.read_text())}:
+            drop(who, "list.json", mine)
+        return real(goal, before, after)
+
+    with mock.patch.object(files, "replace", late):
+        sync(who)
+    assert [(one["task_id"], one["status"]) for one in json.loads(path.read_text())] == [
+        ("a", "COMPLETED"), ("b", "PENDING"),
+    ]  # fmt: skip
+    assert len(who.store().tasks().tasks) == 2
+
+
+# -- whose it is -----------------------------------------------------------------------------------
+
+
+def test_with_several_projects_the_folder_of_one_says_whose_a_file_is(who: Person) -> None:
+    drop(who, "first.json", [record("a")])
+    sync(who)
+    who.done("project", "new", "Another", "--branch", "feat/another")
+    mine, other = who.at(who.folder, SOW_PROJECT_DIR=who_is(who, "add-login")), who_is(who, "another")
+    drop(who, "list.json", [record("b")])
+    drop(who, "another/list.json", [record("c")])
+    drop(who, "nobody/list.json", [record("d")])
+    done = json.loads(mine.sow("sync", "--json").out)
+    assert {one["file"]: one["state"] for one in done["files"]} == {
+        "first.json": "taken", "list.json": "not taken",
+    }  # fmt: skip
+    assert done["files"][1]["reason"] == "there are several projects here: add-login, another"
+    refused = {one["file"] for one in done["done"] if one["kind"] == "refused"}
+    assert refused == {"list.json", "nobody/list.json"}
+    there = who.at(who.folder, SOW_PROJECT_DIR=other)
+    done = json.loads(there.sow("sync", "--json").out)
+    assert [one["file"] for one in done["done"]] == ["another/list.json"]
+    (who.folder / INBOX / "list.json").rename(who.folder / INBOX / "another/more.json")
+    assert [one["kind"] for one in json.loads(there.sow("sync", "--json").out)["done"]] == ["taken"]
+    assert not (who.folder / INBOX / "list.json.error").exists()
+
+
+def who_is(who: Person, project: str) -> str:
+    listed = json.loads(who.done("project", "list", "--json"))
+    return next(f"{one['folder']}/.sow/project" for one in listed if one["name"] == project)
+
+
+# -- agents ----------------------------------------------------------------------------------------
+
+
+def test_while_agents_work_a_file_adds_tasks_and_moves_none_until_a_person_has_it_taken(who: Person) -> None:
+    path = drop(who, "list.json", [record("a")])
+    sync(who)
+    text = json.dumps([record("a", status="COMPLETED", priority="LOW"), record("b")])
+    drop(who, "list.json", text)
+    told = inbox(who, at_work=True).look()
+    assert kinds(told) == [("taken", "list.json")]
+    assert [task.status for task in who.store().tasks().tasks] == ["pending", "pending"]
+    assert path.read_text() == text
+    assert "task 010 is to be COMPLETED" in Path(f"{path}.error").read_text()
+    for _ in range(2):
+        sync(who, code=4)  # their work has ended, and it is as little a person's word as before
+        assert who.store().task("010").status == "pending"
+    assert who.at(who.folder, SOW_ATTEMPT_ID="x").sow("sync", f"{INBOX}/list.json").code == 4
+    who.done("sync", f"{INBOX}/list.json")
+    assert (who.store().task("010").status, sync(who)["files"][0]["state"]) == ("completed", "taken")
+
+
+def test_what_came_while_agents_worked_is_known_though_it_is_looked_at_later(who: Person) -> None:
+    drop(who, "list.json", [record("a")])
+    sync(who)
+    at_work = [True]
+    folder = Inbox(who.store(), at_work=lambda: at_work[0])
+    drop(who, "list.json", [record("a", status="CANCELLED")])
+    folder.notice()
+    at_work[0] = False
+    assert kinds(folder.look()) == [("refused", "list.json")]
+    assert who.store().task("010").status == "pending"
+
+
+def test_an_agents_command_leaves_the_folder_alone(who: Person) -> None:
+    drop(who, "list.json", [record("a")])
+    who.write("mine.json", json.dumps([record("m")]))
+    who.at(who.folder, SOW_ATTEMPT_ID="x").sow("import", "mine.json")
+    assert [task.name for task in who.store().tasks().tasks] == ["Do m"]
+    assert who.sow("import", "mine.json").err == "inbox: list.json: 1 added\n"
+
+
+# -- killed ----------------------------------------------------------------------------------------
+
+
+EVERY = 5
+"""At each so manyth step it is killed: with 1 at each, which takes longer and was found to hold as well."""
+
+
+@pytest.mark.slow
+def test_killed_at_any_step_nothing_is_half_taken_and_the_next_command_goes_on(who: Person) -> None:
+    text = json.dumps([record("a"), record("b", task_type="unheard")])
+    step, place, seen = 0, "", set()
+    before = everything(who.folder)
+    while place != "survived":
+        step += EVERY
+        path = drop(who, "list.json", text)
+        with who.inside():
+            place = run_and_kill(["sync"], step)
+        tasks = who.store().tasks()
+        assert tasks.broken == (), place
+        seen.add(len(tasks.tasks))
+        assert [one["task_id"] for one in json.loads(path.read_text())] == ["a", "b"], place
+        rest(path)
+        sync(who)
+        assert [task.name for task in who.store().tasks().tasks] == ["Do a", "Do b"], place
+        assert [one["status"] for one in json.loads(path.read_text())] == ["PENDING", "FAILED"], place
+        who.store().settle()
+        assert temporary(who.store()) == [], place
+        assert os.listdir(who.folder / INBOX) == ["list.json"], place
+        put_back(who, before)
+    assert seen == {0, 2}
+    assert step > 30
+
+
+def put_back(who: Person, before: Any) -> None:
+    """Every byte below the person's folder as it was."""
+    for path in everything(who.folder).keys() - before.keys():
+        (who.folder / path).unlink()
+    for folder, _, _ in sorted(os.walk(who.folder / ".sow/worktrees"), reverse=True):
+        if "/tasks/" in folder:
+            os.rmdir(folder)
+    for path, data in before.items():
+        if (who.folder / path).read_bytes() != data:
+            (who.folder / path).write_bytes(data)
