@@ -28,7 +28,7 @@ FLOORS = {
         "hands",
         "sow.files sow.document sow.process sow.runner sow.lease sow.git sow.roles sow.config sow.find"
         " sow.eventlog sow.shim sow.project_types sow.inside sow.forge sow.ports sow.outfit sow.readable"
-        " sow.accounts",
+        " sow.accounts sow.toolbox",
     ),
     4: (
         "decisions",
