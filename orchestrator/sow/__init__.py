@@ -1,7 +1,116 @@
 """sow drives coding agents through a project of tasks and loses nothing.
 
-Nothing is imported here: every `sow` command passes through this file, and
-the quick ones cost little more than the interpreter's own start.
+    import sow
+
+    project = sow.open()
+    task = project.add("JWT middleware", agent="implementer")
+    project.run()
+    task.approve()
+
+Nothing is imported here until it is asked for: every `sow` command passes
+through this file, and the quick ones cost little more than the interpreter's
+own start. What there is, is told in docs/reference/python.md.
 """
 
 __version__ = "0.1.0"
+
+__all__ = [
+    "Answer",
+    "Answered",
+    "Approved",
+    "Artifact",
+    "Artifacts",
+    "Attempt",
+    "BadFile",
+    "Begun",
+    "Busy",
+    "Caller",
+    "Continued",
+    "Driven",
+    "Event",
+    "Failed",
+    "Feedback",
+    "Item",
+    "NotFound",
+    "Note",
+    "Phase",
+    "PhaseRow",
+    "Planned",
+    "Prepared",
+    "Project",
+    "ProjectRow",
+    "Ran",
+    "Refused",
+    "Rehearsed",
+    "Repository",
+    "Retried",
+    "SowError",
+    "Status",
+    "Stop",
+    "Task",
+    "TaskPage",
+    "TaskState",
+    "Usage",
+    "Waits",
+    "Ways",
+    "open",
+    "repository",
+]
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from sow.api.artifacts import Artifact, Artifacts
+    from sow.api.attempts import Attempt
+    from sow.api.caller import Caller
+    from sow.api.events import Event
+    from sow.api.moving_on import Rehearsed, Ways
+    from sow.api.opening import open, repository
+    from sow.api.phase import Phase, PhaseRow
+    from sow.api.project import Project
+    from sow.api.repository import Begun, Continued, Prepared, ProjectRow, Repository
+    from sow.api.running import Driven, Planned, Ran
+    from sow.api.status import Status
+    from sow.api.stop import Stop
+    from sow.api.task import Feedback, Retried, Task, TaskPage
+    from sow.errors import BadFile, Busy, Failed, NotFound, Refused, SowError, Usage, Waits
+    from sow.review import Answered, Approved, Item
+    from sow.scheduler import Note
+    from sow.task import Task as TaskState
+    from sow_executors.inbox import Answer
+
+_MODULES = {
+    "sow.api.artifacts": ("Artifact", "Artifacts"),
+    "sow.api.attempts": ("Attempt",),
+    "sow.api.caller": ("Caller",),
+    "sow.api.events": ("Event",),
+    "sow.api.moving_on": ("Rehearsed", "Ways"),
+    "sow.api.opening": ("open", "repository"),
+    "sow.api.phase": ("Phase", "PhaseRow"),
+    "sow.api.project": ("Project",),
+    "sow.api.repository": ("Begun", "Continued", "Prepared", "ProjectRow", "Repository"),
+    "sow.api.running": ("Driven", "Planned", "Ran"),
+    "sow.api.status": ("Status",),
+    "sow.api.stop": ("Stop",),
+    "sow.api.task": ("Feedback", "Retried", "Task", "TaskPage", "TaskState"),
+    "sow.errors": ("BadFile", "Busy", "Failed", "NotFound", "Refused", "SowError", "Usage", "Waits"),
+    "sow.review": ("Answered", "Approved", "Item"),
+    "sow.scheduler": ("Note",),
+    "sow_executors.inbox": ("Answer",),
+}
+"""Where each name is, at run time: what the imports above say to a type checker."""
+
+
+def __getattr__(name: str) -> object:
+    """Imports what is asked for, the first time."""
+    if name in __all__:
+        from importlib import import_module
+
+        where = next(module for module, names in _MODULES.items() if name in names)
+        found = globals()[name] = getattr(import_module(where), name)
+        return found
+    # Also asked for each `from sow import module`, before that is looked for.
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> "list[str]":
+    return [*__all__, "__version__"]

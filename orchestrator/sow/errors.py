@@ -16,6 +16,11 @@ class SowError(Exception):
         if hint:
             self.hint = hint
 
+    @property
+    def message(self) -> str:
+        """What is wrong, with the value and the place."""
+        return str(self)
+
 
 class Failed(SowError):
     """What was asked for was tried and did not work."""

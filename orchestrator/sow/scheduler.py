@@ -147,6 +147,9 @@ class Scheduler:
                     break
                 self._wait()
             return self._end()
+        except BaseException:
+            self._let_go_of_the_rest()
+            raise
         finally:
             held.release()
 
@@ -180,10 +183,12 @@ class Scheduler:
         return self._see_through(attempt.task_id)
 
     def _see_through(self, task_id: str) -> Outcome:
-        while self._at_work() and not self._signals:
-            self._wait()
-        self._stop_all()
-        self._let_go_of_the_rest()
+        try:
+            while self._at_work() and not self._signals:
+                self._wait()
+            self._stop_all()
+        finally:
+            self._let_go_of_the_rest()
         self._scan()
         tasks = tuple(t for t in self._ready.tasks.values() if t.id == task_id)
         return Outcome(tasks, bool(self._signals), bool(self.live))

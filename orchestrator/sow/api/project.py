@@ -1,0 +1,259 @@
+"""A project that is open: everything that can be asked of it, and done in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from sow.api.opened import Opened
+from sow.api.task import Task
+
+if TYPE_CHECKING:
+    from sow.advancing import Advanced
+    from sow.api.attempts import Attempt
+    from sow.api.caller import Caller
+    from sow.api.events import Event
+    from sow.api.moving_on import Rehearsed, Ways
+    from sow.api.phase import Phase, PhaseRow
+    from sow.api.running import Driven, Planned, Ran, Watch
+    from sow.api.status import Status
+    from sow.api.stop import Stop
+    from sow.layout import Layout
+    from sow.review import Item
+    from sow.state import Tasks
+    from sow_schemas.documents import Priority, ProjectFile, ProjectState
+
+
+class Project:
+    """A project, as the one who opened it may see and change it.
+
+    It holds no state: whatever is asked is read anew. Two of them may be open in one process, and threads may
+    share one.
+    """
+
+    def __init__(self, caller: Caller, layout: Layout) -> None:
+        """For `sow.open`, and for `Repository`."""
+        self._opened = Opened(caller=caller, layout=layout)
+
+    def __repr__(self) -> str:
+        return f"<sow.Project {self.name} in {self.folder}>"
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Project):
+            return NotImplemented
+        return self._opened.layout == other._opened.layout
+
+    def __hash__(self) -> int:
+        return hash(self._opened.layout)
+
+    @property
+    def name(self) -> str:
+        """Its name, which it keeps."""
+        return self._opened.layout.name
+
+    @property
+    def folder(self) -> str:
+        """The folder that holds it: the worktree of its branch, or outside of git the folder itself."""
+        return self._opened.layout.folder
+
+    @property
+    def main(self) -> str:
+        """The main checkout of its repository, where settings and what is never committed lie."""
+        return self._opened.layout.main
+
+    @property
+    def outside(self) -> bool:
+        """Whether it was begun outside of git, and has neither branches nor worktrees."""
+        return self._opened.layout.outside
+
+    @property
+    def caller(self) -> Caller:
+        """Who has opened it: a person, or a worker."""
+        return self._opened.caller
+
+    # -- reading ------------------------------------------------------------------------------
+
+    def status(self) -> Status:
+        """Everything on one page: tasks, what runs, what waits for a person, what it cost. `sow status`."""
+        from sow.api import status
+
+        return status.look(self._opened.caller, self._opened.store())
+
+    def tasks(self) -> Tasks:
+        """The states of all tasks, in the order of their ids, and beside them the files that are broken."""
+        return self._opened.store().tasks()
+
+    def task(self, task_id: str | None = None) -> Task:
+        """One task, by its id; a worker's own without one.
+
+        Whether it is there is seen when something is asked of it. Raises Usage where no task is meant.
+        """
+        return Task(self._opened, task_id)
+
+    def inbox(self) -> list[Item]:
+        """What waits for a person, the longest wait first; questions before reviews. `sow review`."""
+        from sow.review import inbox
+
+        return inbox(self._opened.store().tasks().tasks)
+
+    def events(
+        self, *, types: Sequence[str] = (), task: str | None = None, since: str | None = None,
+        follow: bool = False, stop: Stop | None = None,
+    ) -> Iterator[Event]:  # fmt: skip
+        """What happened, from its beginning: `sow events`.
+
+        `types`, `task`: only these. `since`: from this day or time on, in RFC 3339. `follow`: never ends, and
+        gives what happens as it does, until `stop` ends it. Raises NotFound for a task that is not there,
+        Usage for what is no time.
+        """
+        return iter(self._opened.events(types=types, task=task, since=since, follow=follow, stop=stop))
+
+    def attempts(self, *, ended: bool = True) -> list[Attempt]:
+        """The runs of agents, by id; without `ended` those alone that have no end yet. `sow agent list`."""
+        from sow.api import attempts
+        from sow.attempt import Attempts
+
+        return attempts.listed(Attempts(self._opened.store().layout), ended=ended)
+
+    def document(self) -> ProjectFile:
+        """The project's own document, without its phases and tasks."""
+        return self._opened.store().project()
+
+    def whole(self, *, strict: bool = False) -> ProjectState:
+        """The whole project as one document, tasks inside of phases: `sow project show`.
+
+        `strict`: only what the original program knows. Raises Refused where the project's file or that of a
+        phase is broken, and with `strict` where that of a task is; else a broken task is left out.
+        """
+        from sow import original
+        from sow.errors import Refused
+
+        whole = self._opened.store().whole()
+        for broken in whole.tasks.broken if strict else ():
+            raise Refused(broken.message, broken.hint)
+        held: Any = original.given(whole) if strict else original.one(whole)
+        return held  # type: ignore[no-any-return]
+
+    def phases(self) -> list[PhaseRow]:
+        """The phases, in the order of the project's type: `sow phase list`."""
+        from sow.api import phase
+
+        return phase.listed(self._opened.store())
+
+    def phase(self, name: str | None = None) -> Phase:
+        """One phase, by its name; without one that of the project's state."""
+        from sow.api import phase
+
+        return phase.named(self._opened, name)
+
+    def prompt(self, name: str | None = None) -> str:
+        """Guidance for agents: for the project's state, or of that name. `sow prompt`.
+
+        `name`: a state of the project's type, a role, or `report`. Raises NotFound.
+        """
+        from sow.api import prompt
+
+        return prompt.of_project(self._opened, name)
+
+    # -- tasks --------------------------------------------------------------------------------
+
+    def add(
+        self, name: str, *, agent: str, description: str = "", id: str | None = None,
+        phase: str | None = None, depends_on: Sequence[str] = (), priority: Priority | None = None,
+        type: str | None = None, params: Mapping[str, Any] | None = None,
+    ) -> Task:  # fmt: skip
+        """Adds a task: `sow task add`.
+
+        `agent`: the role of who does it. `description`: what to do; the name where empty. `id`: three digits,
+        the next free ten where None. `phase`: that of the project's state, or the first with tasks, where
+        None. `depends_on`: the ids of tasks that must be completed before. Raises NotFound for an agent or a
+        phase that is not there, Refused for whatever else is wrong; then nothing is added.
+        """
+        from sow import adding
+
+        wish = adding.Wish(
+            name=name, agent=agent, description=description, task_id=id, phase=phase,
+            depends_on=tuple(depends_on), priority=priority, task_type=type,
+            params=dict(params) if params else None,
+        )  # fmt: skip
+        return self.task(adding.add(self._opened.store(), wish).id)
+
+    # -- running ------------------------------------------------------------------------------
+
+    def run(
+        self, *, task: str | None = None, jobs: int | None = None, stay: bool = False,
+        budget: float | None = None, watch: Watch | None = None, stop: Stop | None = None,
+    ) -> Ran:  # fmt: skip
+        """Lets agents work until nothing can go on without a person: `sow run`. It blocks.
+
+        `task`: only this one. `jobs`: how many at once; what is configured, or 3, where None. `stay`: goes on
+        for what is added and decided meanwhile, until `stop` ends it. `budget`: nothing more is started once
+        so many US dollars are spent. `watch`: is called with each thing that happens. Raises Busy while
+        another orchestrator works on the project, NotFound, Refused for settings that are wrong. What raises
+        out of it, an exception of `watch` as well, leaves the agents running: the next run adopts them.
+        """
+        from sow.api import running
+
+        turns = self._opened.turns()
+        if task is not None:
+            turns.store.task(task)
+        return running.run(turns, task=task, jobs=jobs, stay=stay, budget=budget, watch=watch, stop=stop)
+
+    def planned(self, task: str | None = None) -> list[Planned]:
+        """What a run would start now, in its order: `sow run --dry-run`."""
+        from sow.api import running
+
+        turns = self._opened.turns()
+        if task is not None:
+            turns.store.task(task)
+        return running.planned(turns, task)
+
+    def spawn(
+        self, prompt: str, *, agent: str = "implementer", watch: Watch | None = None, stop: Stop | None = None
+    ) -> Driven:
+        """Adds a task that `prompt` describes, starts its agent, and stays until its turn ends.
+
+        `watch` is called with the added task first. See `Task.spawn`.
+        """
+        from sow.api import running
+
+        opened = self._opened
+        return running.spawn_new(opened.caller, opened.layout, prompt, role=agent, watch=watch, stop=stop)
+
+    # -- the project itself -------------------------------------------------------------------
+
+    def set(self, field: str, value: str, *, text: bool = False) -> ProjectFile:
+        """Sets a field of the project: its `description`. Gives the document as it is then."""
+        from sow import phase
+
+        return self._opened.store().change_project(phase.project_setting(field, value, text=text))
+
+    def unset(self, field: str) -> ProjectFile:
+        """Removes a field of the project. Raises Refused for one that it needs."""
+        from sow import phase
+
+        return self._opened.store().change_project(phase.project_unsetting(field))
+
+    def advance(self, event: str | None = None) -> Advanced:
+        """Takes the project to its next state: by `event`, or by the only transition that is open.
+
+        What it changes is written as one. Raises Refused where there is none, or its guard is not met.
+        """
+        from sow import advancing
+
+        return advancing.advance(self._opened.store(), event)
+
+    def ways(self) -> Ways:
+        """The state of the project, and the transitions out of it, each with what bars it."""
+        from sow.api import moving_on
+
+        return moving_on.ways(self._opened.store())
+
+    def rehearse(self, event: str | None = None) -> Rehearsed:
+        """The transition that `advance` would take; nothing is changed.
+
+        Raises Refused where there is none. A guard that bars it is told in the way.
+        """
+        from sow.api import moving_on
+
+        return moving_on.rehearse(self._opened.store(), event)
