@@ -46,7 +46,7 @@ FLOORS = {
         " sow.scheduler sow.worktree sow.doctor sow.contract sow.recovery.restore sow.recovery sow.taskfiles",
     ),
     7: ("operations", "sow.api"),
-    8: ("faces", "sow.cli sow.demo sow.__main__"),
+    8: ("faces", "sow.cli sow.mcp sow.demo sow.__main__"),
 }
 """The plan: a floor's name, and the modules that stand on it, each with all that is below it by name."""
 

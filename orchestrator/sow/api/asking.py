@@ -13,6 +13,7 @@ from contextlib import suppress
 from sow import report
 from sow.api import worker
 from sow.api.caller import Caller
+from sow.api.stop import Stop
 from sow.attempt import Attempts
 from sow.errors import NotFound, Refused, SowError
 from sow.runner.local import LocalRunner, Running
@@ -26,11 +27,13 @@ LOOK_SECONDS = 15.0
 
 
 def ask(
-    caller: Caller, store: Store, task_id: str | None, question: str, options: tuple[str, ...]
-) -> inbox.Answer | None:
+    caller: Caller, store: Store, task_id: str | None, question: str, options: tuple[str, ...],
+    stop: Stop | None = None,
+) -> inbox.Answer | None:  # fmt: skip
     """Pauses a task with a question and waits for the answer; None where a sandbox allows no waiting.
 
-    Raises Refused where no agent of the task is at work, or the question is taken back.
+    `stop`: ends the wait from outside, which gives None, too; the question stays. Raises Refused where no
+    agent of the task is at work, or the question is taken back.
     """
     chosen = caller.own_task(task_id)
     folder = _inbox(caller, store, chosen, own=caller.is_own(task_id))
@@ -43,9 +46,11 @@ def ask(
     try:
         if not worker.ask(caller, store, task_id, question, options):
             return None
-        answer = _heard(store, chosen, question, asking, folder)
+        answer = _heard(store, chosen, question, asking, folder, stop or Stop())
     finally:
         asking.close()
+    if answer is None:
+        return None
     with suppress(SowError, OSError):  # else the end of the attempt does it
         report.heard(store, chosen, answer.at)
     return answer
@@ -66,10 +71,12 @@ def _inbox(caller: Caller, store: Store, task_id: str, *, own: bool) -> str:
     )
 
 
-def _heard(store: Store, task_id: str, question: str, asking: inbox.Asking, folder: str) -> inbox.Answer:
-    with Watcher() as watcher:
+def _heard(
+    store: Store, task_id: str, question: str, asking: inbox.Asking, folder: str, stop: Stop
+) -> inbox.Answer | None:
+    with Watcher() as watcher, stop.heard_by(watcher):
         watcher.add_folder(folder)
-        while (answer := asking.answer()) is None:
+        while (answer := asking.answer()) is None and not stop.wishes:
             if gone := _taken_back(store, task_id, question):
                 if late := asking.close():
                     return late

@@ -90,6 +90,11 @@ class Task:
         store = self._opened.store()
         return store.description(store.task(self.id))
 
+    def notes(self) -> str:
+        """The notes of its agents, and of whoever else has noted something: the task's log.md."""
+        store = self._opened.store()
+        return store.notes(store.task(self.id))
+
     def feedback(self) -> tuple[Feedback, ...]:
         """What was to be done better, of each iteration, oldest first."""
         store = self._opened.store()
@@ -187,18 +192,29 @@ class Task:
         """Adds a note to its log: `sow agent log`."""
         worker.log(self._opened.caller, self._opened.store(), self._given, text)
 
+    def hand_in(self, message: str) -> None:
+        """Says what came of it, as its worker, and that it is to be reviewed.
+
+        The same as `set` of `result.message` and of `status`, in one change. Raises Refused, NotFound, Busy.
+        """
+        worker.hand_in(self._opened.caller, self._opened.store(), self._given, message)
+
     @overload
     def ask(self, question: str, options: Sequence[str] = ..., *, wait: Literal[False] = ...) -> None: ...
 
     @overload
-    def ask(self, question: str, options: Sequence[str] = ..., *, wait: Literal[True]) -> Answer | None: ...
+    def ask(
+        self, question: str, options: Sequence[str] = ..., *, wait: Literal[True], stop: Stop | None = ...
+    ) -> Answer | None: ...
 
-    def ask(self, question: str, options: Sequence[str] = (), *, wait: bool = False) -> Answer | None:
+    def ask(
+        self, question: str, options: Sequence[str] = (), *, wait: bool = False, stop: Stop | None = None
+    ) -> Answer | None:
         """Pauses it with a question to a person: `sow task ask`.
 
         `wait`: stays until the answer comes and gives it; None where a sandbox allows no waiting, and the
-        answer comes with the next resume. Raises Refused where it can't be paused, or the question is taken
-        back.
+        answer comes with the next resume; `stop` ends that wait, and the question stays. Raises Refused where
+        it can't be paused, or the question is taken back.
         """
         caller, store = self._opened.caller, self._opened.store()
         if not wait:
@@ -206,7 +222,7 @@ class Task:
             return None
         from sow.api import asking
 
-        return asking.ask(caller, store, self._given, question, tuple(options))
+        return asking.ask(caller, store, self._given, question, tuple(options), stop)
 
     # -- what a person decides ----------------------------------------------------------------
 

@@ -102,6 +102,16 @@ def ask(
     return True
 
 
+def hand_in(caller: "Caller", store: "Store", task_id: "str | None", message: str) -> None:
+    """Says what came of a worker's task, and that it is to be reviewed. Raises NotFound, Refused, Busy."""
+    chosen = caller.own_task(task_id)
+    reported(
+        caller,
+        lambda: report.hand_in(store, chosen, message, attempt=caller.attempt),
+        {"verb": "report", "message": message},
+    )
+
+
 def reported(caller: "Caller", say: "Callable[[], object]", laid_down: "dict[str, object]") -> bool:
     """Has a worker's report said to the state, or `laid_down` where a sandbox forbids that.
 
