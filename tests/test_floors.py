@@ -21,8 +21,8 @@ FLOORS = {
     1: ("wings", "sow_executors sow_schemas"),
     2: (
         "values",
-        "sow sow.value sow.nearest sow.errors sow.clock sow.jsonlines sow.task sow.change sow.project"
-        " sow.layout sow.logs sow.state sow.sizes sow.caps sow.pool",
+        "sow sow.value sow.nearest sow.errors sow.result sow.clock sow.jsonlines sow.task sow.change"
+        " sow.project sow.layout sow.logs sow.state sow.sizes sow.caps sow.pool",
     ),
     3: (
         "hands",

@@ -40,6 +40,7 @@ __all__ = [
     "Project",
     "ProjectRow",
     "Ran",
+    "Reading",
     "Refused",
     "Rehearsed",
     "Repository",
@@ -62,7 +63,7 @@ if TYPE_CHECKING:
     from sow.api.artifacts import Artifact, Artifacts
     from sow.api.attempts import Attempt
     from sow.api.caller import Caller
-    from sow.api.events import Event
+    from sow.api.events import Event, Reading
     from sow.api.moving_on import Rehearsed, Ways
     from sow.api.opening import open, repository
     from sow.api.phase import Phase, PhaseRow
@@ -82,7 +83,7 @@ _MODULES = {
     "sow.api.artifacts": ("Artifact", "Artifacts"),
     "sow.api.attempts": ("Attempt",),
     "sow.api.caller": ("Caller",),
-    "sow.api.events": ("Event",),
+    "sow.api.events": ("Event", "Reading"),
     "sow.api.moving_on": ("Rehearsed", "Ways"),
     "sow.api.opening": ("open", "repository"),
     "sow.api.phase": ("Phase", "PhaseRow"),

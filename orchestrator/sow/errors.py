@@ -58,6 +58,16 @@ class BadFile(Refused):
         place = ":".join(str(part) for part in (path, line, column) if part)
         super().__init__(": ".join(part for part in (place, field, what) if part), hint)
 
+    def as_json(self) -> "dict[str, object]":
+        """As `sow validate --json` prints it."""
+        return {
+            "path": self.path,
+            "line": self.line or None,
+            "field": self.field or None,
+            "message": self.what,
+            "hint": self.hint,
+        }
+
 
 class Waits(SowError):
     """Nothing can go on without a person."""

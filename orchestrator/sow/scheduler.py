@@ -77,6 +77,16 @@ class Note:
     text: str
     attempt: Attempt | None = None
 
+    def as_json(self) -> dict[str, Any]:
+        """As `sow run --json` prints it."""
+        return {
+            "kind": self.kind,
+            "task": self.task.id if self.task else None,
+            "status": self.task.status if self.task else None,
+            "attempt": self.attempt.id if self.attempt else None,
+            "text": self.text,
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:

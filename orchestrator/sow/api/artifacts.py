@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from sow import attaching, inside, report
 from sow.api import worker
-from sow.api.result import Result
 from sow.artifacts import Act, Add, Outcome, Remove, Set, Shelf
+from sow.result import Result
 
 if TYPE_CHECKING:
     from sow.api.opened import Opened
@@ -41,15 +41,22 @@ class Artifacts:
     ) -> None:
         """`owner`: the id of the task, or the name of the phase. `task_id`: as it was given, None for a
         worker's own. For the properties of `Task` and `Phase`."""
-        self._opened, self._of, self._given = opened, of, task_id
-        self.owner = owner
+        self._opened, self._of = opened, of
         self._is_own = phase is None and opened.caller.is_own(task_id)
-        self.shelf = Shelf(of=of, phase=phase) if phase is not None else Shelf(of=of, task_id=owner)
-        """Whose they are, in the words of the state."""
+        self._shelf = Shelf(of=of, phase=phase) if phase is not None else Shelf(of=of, task_id=owner)
+
+    @property
+    def owner(self) -> str:
+        """Whose they are: `phase review`, `task 010`."""
+        return self._shelf.owner
+
+    def command(self, verb: str) -> str:
+        """The command that does `verb` with one of them, without what it is to be done with."""
+        return self._shelf.command(verb)
 
     def all(self) -> list[Artifact]:
         """All of them, in their order. Raises NotFound for a task or phase that is not there."""
-        held = attaching.held(self._opened.store(), self.shelf)
+        held = attaching.held(self._opened.store(), self._shelf)
         return [Artifact(index, one) for index, one in enumerate(held)]
 
     def add(
@@ -109,11 +116,11 @@ class Artifacts:
         `said`: the act as a report that may be laid down; None where it may not.
         """
         if not self._is_own:
-            return _told(attaching.change(store, self.shelf, act))
+            return _told(attaching.change(store, self._shelf, act))
         caller, done = self._opened.caller, list[Outcome]()
 
         def say() -> None:
-            done.append(report.keep_artifact(store, self.shelf, act, attempt=caller.attempt))
+            done.append(report.keep_artifact(store, self._shelf, act, attempt=caller.attempt))
 
         if said is None:
             say()

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from sow import attempt as records
 from sow import sizes
 from sow.api.caller import Caller
-from sow.api.result import Result
 from sow.api.stop import Stop
 from sow.attempt import Attempts, seen
-from sow.config import UserConfig, executor_of
+from sow.config import executor_of
 from sow.errors import SowError
+from sow.progress import Tally, after
 from sow.readable import NAME as READABLE
 from sow.readable import words_of
+from sow.result import Result
 from sow.runner import bounds
 from sow.runner.attempt import SETUP_LOG, TERMINAL, TRANSCRIPT, setting_up_for
 from sow.runner.local import LocalRunner, Running
@@ -119,7 +120,7 @@ def readable(
         yield from Tail(f"{folder}/{READABLE}").read(final=True)
         return
     try:
-        choice = UserConfig.read(caller.environment).named(attempt.executor, f"attempt {attempt.id}")
+        choice = caller.user().named(attempt.executor, f"attempt {attempt.id}")
         reader = executor_of(choice).reader(attempt.session_id)
     except SowError as fault:
         caller.tell(f"sow: {fault}")
@@ -144,3 +145,14 @@ def raw(
             yield from tail.read()
             watcher.wait()
     yield from tail.read(final=True)
+
+
+def last_words(caller: Caller, attempts: Attempts, of: Iterable[records.Attempt]) -> str:
+    """What the agents of some attempts said last."""
+    tally = Tally()
+    for attempt in of:
+        choice = caller.user().named(attempt.executor, f"attempt {attempt.id}")
+        reader = executor_of(choice).reader(attempt.session_id)
+        for line in raw(attempts, attempt):
+            tally = after(tally, reader.read(line))
+    return tally.last_words

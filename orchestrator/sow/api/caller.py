@@ -16,6 +16,7 @@ from sow.value import TYPE_CHECKING, Value
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from sow.config import UserConfig
     from sow.git.places import Places
     from sow.layout import Layout, Plain
     from sow.removal import Removed
@@ -32,6 +33,10 @@ class Caller(Value):
     """The variables by which a worker is known, and which settings may come from."""
     listener: "Callable[[str], None] | None" = None
     """Is told, in a sentence, what is good to know but no result."""
+    by: str = ""
+    """Who answers and approves, if not the login name; a worker is known by its attempt all the same."""
+    settings: "UserConfig | None" = None
+    """Settings instead of the user's own."""
 
     # -- who ----------------------------------------------------------------------------------
 
@@ -49,7 +54,7 @@ class Caller(Value):
     def name(self) -> str:
         """Who answers and approves, as state files name them: a worker's attempt, or the login name."""
         held = self.environment
-        return self.attempt or held.get("USER") or held.get("LOGNAME") or "person"
+        return self.attempt or self.by or held.get("USER") or held.get("LOGNAME") or "person"
 
     def own_task(self, task_id: "str | None") -> str:
         """The id of the task that is meant: the one named, or a worker's own. Raises Usage for neither."""
@@ -69,6 +74,12 @@ class Caller(Value):
         """Says what is good to know, to whoever listens."""
         if self.listener:
             self.listener(text)
+
+    def user(self) -> "UserConfig":
+        """The user's settings. Raises Refused for a file that is wrong."""
+        from sow.config import UserConfig
+
+        return self.settings or UserConfig.read(self.environment)
 
     # -- where --------------------------------------------------------------------------------
 

@@ -42,15 +42,13 @@ if TYPE_CHECKING:
     from sow_schemas.documents import Actor
 
 
-def turns(
-    caller: Caller, layout: Layout, *, actor: Actor = "orchestrator", user: UserConfig | None = None
-) -> Turns:
-    """All that it takes to run agents in a project. `user`: settings instead of those of the caller."""
+def turns(caller: Caller, layout: Layout, *, actor: Actor = "orchestrator") -> Turns:
+    """All that it takes to run agents in a project."""
     variables = dict(caller.environment)
     run = variables.get("SOW_RUN_ID") or f"run-{uuid.uuid4().hex[:12]}"
     held = caller.store(layout, actor=actor, run_id=run)
     settings = RepositoryConfig.read(held.layout.main)
-    chosen = user or UserConfig.read(variables)
+    chosen = caller.user()
     return Turns(
         layout=held.layout,
         store=held,

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Generator, Iterator
+from dataclasses import dataclass, field
 from typing import Any
 
 from sow import eventlog, files
-from sow.api.result import Result
 from sow.api.stop import Stop
 from sow.clock import seconds
 from sow.errors import NotFound, Usage
+from sow.result import Result
 from sow.runner.watch import Tail, Watcher
 from sow.store import Store
 
@@ -73,7 +73,7 @@ def check_task(store: Store, task_id: str | None) -> None:
 
 @dataclass(slots=True)
 class Reading:
-    """One reading of the log, an iterator of events."""
+    """One reading of the log: an iterator of events."""
 
     store: Store
     wanted: Wanted
@@ -81,8 +81,22 @@ class Reading:
     stop: Stop | None = None
     torn: int = 0
     """How many lines were met that a kill had torn."""
+    _events: Generator[Event, None, None] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._events = self._read()
 
     def __iter__(self) -> Iterator[Event]:
+        return self
+
+    def __next__(self) -> Event:
+        return next(self._events)
+
+    def close(self) -> None:
+        """Ends the reading; what it holds of the system is given back."""
+        self._events.close()
+
+    def _read(self) -> Generator[Event, None, None]:
         for line in self._lines():
             found = eventlog.parse(line.encode())
             if found is None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sow import advancing
-from sow.api.result import Result
+from sow import advancing, statechart
 from sow.project_types import State
+from sow.result import Result
 from sow.statechart import Way
 from sow.store import Store
 
@@ -35,6 +35,11 @@ class Rehearsed(Result):
     def as_json(self) -> Any:
         """As `sow advance --dry-run --json` prints it."""
         return {"state": self.state.name, **way_as_json(self.way)}
+
+    def check(self) -> None:
+        """Raises Refused where something bars the way."""
+        if not self.way.is_open:
+            raise statechart.blocked(self.way)
 
 
 def ways(store: Store) -> Ways:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from sow import phase as phases
 from sow import statechart
-from sow.api.result import Result
 from sow.errors import SowError
+from sow.result import Result
 
 if TYPE_CHECKING:
     from sow.api.artifacts import Artifacts

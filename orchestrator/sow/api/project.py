@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from sow.api.opened import Opened
@@ -12,16 +12,24 @@ if TYPE_CHECKING:
     from sow.advancing import Advanced
     from sow.api.attempts import Attempt
     from sow.api.caller import Caller
-    from sow.api.events import Event
+    from sow.api.events import Reading
+    from sow.api.exchanging import Exchanged, Exported
     from sow.api.moving_on import Rehearsed, Ways
     from sow.api.phase import Phase, PhaseRow
     from sow.api.running import Driven, Planned, Ran, Watch
     from sow.api.status import Status
     from sow.api.stop import Stop
+    from sow.api.whole import WholeProject
+    from sow.deleting import Loss
+    from sow.finishing import Finished, How, Prospect
+    from sow.formats.merging import Side
     from sow.layout import Layout
+    from sow.recovery.repair import Repaired
+    from sow.removal import Removed
     from sow.review import Item
-    from sow.state import Tasks
-    from sow_schemas.documents import Priority, ProjectFile, ProjectState
+    from sow.state import Broken, Tasks
+    from sow.validate import Checked
+    from sow_schemas.documents import Priority, ProjectFile
 
 
 class Project:
@@ -99,14 +107,14 @@ class Project:
     def events(
         self, *, types: Sequence[str] = (), task: str | None = None, since: str | None = None,
         follow: bool = False, stop: Stop | None = None,
-    ) -> Iterator[Event]:  # fmt: skip
+    ) -> Reading:  # fmt: skip
         """What happened, from its beginning: `sow events`.
 
         `types`, `task`: only these. `since`: from this day or time on, in RFC 3339. `follow`: never ends, and
         gives what happens as it does, until `stop` ends it. Raises NotFound for a task that is not there,
         Usage for what is no time.
         """
-        return iter(self._opened.events(types=types, task=task, since=since, follow=follow, stop=stop))
+        return self._opened.events(types=types, task=task, since=since, follow=follow, stop=stop)
 
     def attempts(self, *, ended: bool = True) -> list[Attempt]:
         """The runs of agents, by id; without `ended` those alone that have no end yet. `sow agent list`."""
@@ -119,20 +127,19 @@ class Project:
         """The project's own document, without its phases and tasks."""
         return self._opened.store().project()
 
-    def whole(self, *, strict: bool = False) -> ProjectState:
+    def broken(self) -> tuple[Broken, ...]:
+        """The project's and the phases' own files that can't be taken as they are."""
+        return self._opened.store().broken_files()
+
+    def whole(self, *, strict: bool = False) -> WholeProject:
         """The whole project as one document, tasks inside of phases: `sow project show`.
 
         `strict`: only what the original program knows. Raises Refused where the project's file or that of a
         phase is broken, and with `strict` where that of a task is; else a broken task is left out.
         """
-        from sow import original
-        from sow.errors import Refused
+        from sow.api import whole
 
-        whole = self._opened.store().whole()
-        for broken in whole.tasks.broken if strict else ():
-            raise Refused(broken.message, broken.hint)
-        held: Any = original.given(whole) if strict else original.one(whole)
-        return held  # type: ignore[no-any-return]
+        return whole.of(self._opened.store(), strict=strict)
 
     def phases(self) -> list[PhaseRow]:
         """The phases, in the order of the project's type: `sow phase list`."""
@@ -209,16 +216,19 @@ class Project:
         return running.planned(turns, task)
 
     def spawn(
-        self, prompt: str, *, agent: str = "implementer", watch: Watch | None = None, stop: Stop | None = None
+        self, prompt: str, *, agent: str = "", watch: Watch | None = None, stop: Stop | None = None
     ) -> Driven:
         """Adds a task that `prompt` describes, starts its agent, and stays until its turn ends.
 
-        `watch` is called with the added task first. See `Task.spawn`.
+        `agent`: the role, implementer where empty. `watch` is called with the added task first. See
+        `Task.spawn`.
         """
         from sow.api import running
 
         opened = self._opened
-        return running.spawn_new(opened.caller, opened.layout, prompt, role=agent, watch=watch, stop=stop)
+        return running.spawn_new(
+            opened.caller, opened.layout, prompt, role=agent or running.IMPLEMENTER, watch=watch, stop=stop
+        )
 
     # -- the project itself -------------------------------------------------------------------
 
@@ -257,3 +267,143 @@ class Project:
         from sow.api import moving_on
 
         return moving_on.rehearse(self._opened.store(), event)
+
+    # -- its end ------------------------------------------------------------------------------
+
+    def prospect(
+        self, *, how: How | None = None, target: str = "", draft: bool = False, strict: bool = False,
+        pr_url: str = "",
+    ) -> Prospect:  # fmt: skip
+        """What `finish` would do, asked in the same words: `sow project finish --dry-run`.
+
+        Raises Usage where it can't be told how the work goes home, Refused, Waits or Busy for what is in the
+        way.
+        """
+        from sow.api import ending
+
+        return ending.prospect(self._opened, ending.wish(how, target, draft, strict, pr_url))
+
+    def finish(
+        self, *, how: How | None = None, target: str = "", draft: bool = False, strict: bool = False,
+        pr_url: str = "", tell: Callable[[str], None] | None = None,
+    ) -> Finished:  # fmt: skip
+        """Finishes it: checks, a pull request or a merge, and then everything is cleared up.
+
+        `how`: `pr`, `merge` or `leave`; as configured where None. `target`: the branch that the work goes to;
+        the default branch where empty. `draft`: the pull request is one. `strict`: only where every gate was
+        passed. `pr_url`: the pull request is open already, there. `tell`: is given a line about each step.
+        Done again after a failure or a kill, it goes on from where it was. Raises as `prospect`, and Failed
+        where a check or a program fails.
+        """
+        from sow.api import ending
+
+        wish = ending.wish(how, target, draft, strict, pr_url)
+        return ending.finish(self._opened, wish, tell or self._opened.caller.tell)
+
+    def loss(self) -> Loss:
+        """What goes and what stays where it is deleted. Raises Refused for work that no commit has, Busy."""
+        from sow.api import ending
+
+        return ending.loss(self._opened)
+
+    def delete(self, *, keep_branch: bool = False) -> Removed:
+        """Deletes it: its state, its worktrees, and the branches that are merged. Raises as `loss`."""
+        from sow.api import ending
+
+        return ending.delete(self._opened, keep_branch=keep_branch)
+
+    # -- other systems ------------------------------------------------------------------------
+
+    def import_tasks(
+        self, file: str, *, format: str | None = None, agent: str | None = None, phase: str | None = None,
+        fill: bool = False, dry_run: bool = False,
+    ) -> Exchanged:  # fmt: skip
+        """Takes in the tasks of another system's file: all that can be taken, or nothing. `sow import`.
+
+        `format`: told by the file where None. `agent`: who does tasks whose type has none here. `phase`:
+        where new ones go. `fill`: takes as many as there is room for. What could not be taken is listed with
+        its reason. Raises NotFound, Refused, Busy.
+        """
+        from sow.api import exchanging
+
+        pair = exchanging.exchange(self.caller, self._opened.store(), file, format, agent, phase)
+        return exchanging.taken(pair, fill=fill, dry_run=dry_run)
+
+    def import_issues(
+        self, *, labels: Sequence[str] = (), comment: bool = False, agent: str | None = None,
+        phase: str | None = None, fill: bool = False, dry_run: bool = False,
+    ) -> Exchanged:  # fmt: skip
+        """Takes in the issues that `gh` knows of; for the rest see `import_tasks`.
+
+        `labels`: only those with them. `comment`: says in each issue which task it is.
+        """
+        from sow.api import exchanging
+
+        return exchanging.issues(
+            self.caller, self._opened.store(), agent=agent, phase=phase, fill=fill, labels=labels,
+            comment=comment, dry_run=dry_run,
+        )  # fmt: skip
+
+    def sync(
+        self, file: str, *, format: str | None = None, agent: str | None = None, phase: str | None = None,
+        fill: bool = False, prefer: Side | None = None, dry_run: bool = False,
+    ) -> Exchanged:  # fmt: skip
+        """Keeps another system's file and the project in step, both ways; for the rest see `import_tasks`.
+
+        `prefer`: `file` or `project`, whose word counts where both have changed the same; where None both
+        stay, and the conflict is listed.
+        """
+        from sow.api import exchanging
+
+        pair = exchanging.exchange(self.caller, self._opened.store(), file, format, agent, phase)
+        return exchanging.synced(pair, fill=fill, prefer=prefer, dry_run=dry_run)
+
+    def export(
+        self, path: str | None = None, *, format: str | None = None, force: bool = False,
+        agent: str | None = None,
+    ) -> Exported:  # fmt: skip
+        """Gives the tasks out in another system's format, to the file `path` where there is one.
+
+        `format`: told by the file where None, or `task-list`. `force`: writes over a file that says something
+        else. Raises Refused.
+        """
+        from sow.api import exchanging
+
+        return exchanging.exported(
+            self.caller, self._opened.store(), how=format, path=path, force=force, agent=agent
+        )
+
+    # -- its health ---------------------------------------------------------------------------
+
+    def validate(self) -> Checked:
+        """All problems of all its files, and of the settings; nothing is changed. `sow validate`."""
+        from sow import validate
+
+        return validate.check(self._opened.store(), self.caller.environment)
+
+    def repair(self, *, dry_run: bool = False) -> Repaired:
+        """Mends what is broken and has one right answer; what is left is told. `sow repair`."""
+        from sow.recovery import repair
+
+        return repair.repair(self._opened.store(), self.caller.environment, dry_run=dry_run)
+
+    def orchestrator(self) -> int | None:
+        """The process that runs its agents now; None for none."""
+        from sow import lease, process
+
+        held = lease.holder(f"{self._opened.layout.locks}/orchestrator.lease")
+        return held.holder.identity.pid if held and process.fate(held.holder) != "dead" else None
+
+    def can_go_on(self) -> bool:
+        """Whether a run would find something to do, now or later."""
+        from sow.attempt import Attempts
+        from sow.ready import Ready
+
+        store = self._opened.store()
+        return bool(Attempts(store.layout).open() or Ready(store.tasks().tasks).take(float("inf")))
+
+    def checks(self) -> tuple[str, ...]:
+        """The commands that must succeed before work is merged, as configured."""
+        from sow.config import RepositoryConfig
+
+        return RepositoryConfig.read(self.main).checks

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 from sow import advancing, prompts, roles
 from sow.api.opened import Opened
-from sow.api.result import Result
 from sow.errors import NotFound
 from sow.nearest import did_you_mean
 from sow.project_types import ProjectType
+from sow.result import Result
 
 REPORT = "report"
 """The name of what every worker is told about reporting."""

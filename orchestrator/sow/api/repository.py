@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -12,15 +12,23 @@ from sow import project as projects
 from sow.api import engine
 from sow.api.caller import Caller
 from sow.api.project import Project
-from sow.api.result import Result
 from sow.api.status import standing
 from sow.errors import SowError
-from sow.layout import Layout, Plain
+from sow.layout import Layout, Plain, is_task_branch
+from sow.result import Result
 
 if TYPE_CHECKING:
+    from sow.api.checkup import Examination, Executor, Trial, Tried
+    from sow.api.exchanging import Imported
+    from sow.api.prompt import Guidance
+    from sow.api.settings import Settings
+    from sow.api.trees import Cleared, Gone, Tree
+    from sow.contract.plan import Part
     from sow.git.places import Places
     from sow.project import Plan
     from sow.project_types import ProjectType
+    from sow.removal import Removed
+    from sow.worktree import Owned, Pruned
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,3 +216,151 @@ class Repository:
         if wanted is not None:
             return project_types.named(wanted, main)
         return project_types.for_branch(branch or "", main)
+
+    # -- other systems, settings, health ------------------------------------------------------
+
+    def is_project(self, file: str, format: str | None = None) -> bool:
+        """Whether a file holds a whole project of the original program, or `format` says so."""
+        from sow.api import exchanging
+
+        return exchanging.is_project(self.caller, file, format)
+
+    def import_project(self, file: str, *, dry_run: bool = False) -> Imported:
+        """Makes the project of a document, all or nothing; nothing where it is here already, just so.
+
+        Raises Refused for a document that has a fault, or for a project that is here otherwise.
+        """
+        from sow.api import exchanging
+
+        place = self.place
+        self.caller.settle_half_made(place)
+        return exchanging.brought(self.caller, place, file, dry_run=dry_run)
+
+    def settle(self) -> list[Removed]:
+        """Completes or undoes the projects that a killed command half made or half took away.
+
+        Every operation does so. Gives those that went.
+        """
+        return self.caller.settle_half_made()
+
+    def settings(self, folder: str | None = None) -> Settings:
+        """The settings that hold here, or in another folder: `sow config`."""
+        from sow.api import settings
+
+        return settings.of(self.caller, folder)
+
+    def worktrees(self, project: str | None = None) -> list[Tree]:
+        """The worktrees of projects and tasks, or those of one project: `sow worktree list`."""
+        from sow.api import trees
+
+        return trees.listed(trees.opened(self.caller, project))
+
+    def remove_worktree(self, name: str, project: str | None = None) -> Gone:
+        """Removes a worktree, if nothing is lost by it: that of a task's id, on a branch, or at a path.
+
+        Raises NotFound, Refused while anything in it is uncommitted or unmerged, Busy while an agent is at
+        work in it.
+        """
+        from sow.api import trees
+
+        return trees.removed(self.caller, project, name)
+
+    def prune_worktrees(
+        self, project: str | None = None, *, dry_run: bool = False,
+        watch: Callable[[Pruned | str], None] | None = None,
+    ) -> Cleared:  # fmt: skip
+        """Removes every worktree that nobody needs: its task ended, all in it merged and committed.
+
+        `watch`: is given each one as it comes, and the path of each rest of a removal that was cut short.
+        """
+        from sow.api import trees
+
+        return trees.cleared(self.caller, project, dry_run=dry_run, watch=watch or (lambda each: None))
+
+    def doctor(self, project: str | None = None) -> Examination:
+        """What is wrong here, each with what mends it, as an iterator; nothing is changed. `sow doctor`.
+
+        `project`: the name or folder of one that alone is looked at.
+        """
+        from sow.api import checkup
+
+        return checkup.examination(self.caller, project)
+
+    def executors(self, project: str | None = None) -> tuple[list[Executor], list[SowError]]:
+        """The agent CLIs that can be used, and what is wrong with their settings: `sow executor list`."""
+        from sow.api import checkup
+
+        return checkup.listed(self.caller, project)
+
+    def trial(self, name: str, project: str | None = None, *, offline: bool = False) -> Trial:
+        """A check of an executor, before anything is called: what it would take. `sow executor check`.
+
+        `offline`: its model is played, which costs nothing. Raises NotFound where its program is not there,
+        Refused where it can't be checked so.
+        """
+        from sow.api import checkup
+
+        return checkup.trial(self.caller, project, name, offline=offline)
+
+    def check_executor(
+        self, trial: Trial, *, keep: bool = False, note: Callable[[Part], None] | None = None
+    ) -> Tried:
+        """Makes a check: a few short turns in a scratch folder, paid for as any other unless offline.
+
+        `keep`: keeps the scratch folder. `note`: is told of each turn before it is taken.
+        """
+        from sow.api import checkup
+
+        return checkup.tried(self.caller, trial, keep=keep, note=note or (lambda part: None))
+
+    def guidance(self, project: str | None = None) -> list[Guidance]:
+        """What there is guidance for, in words for agents: `sow prompt --list`."""
+        from sow.api import prompt
+
+        return prompt.names(self._kind(project), self._main(project))
+
+    def prompt(self, name: str, project: str | None = None) -> str:
+        """The guidance of that name, inside or outside of a project: `sow prompt NAME`. Raises NotFound."""
+        from sow.api import prompt
+
+        return prompt.named(self._kind(project), self._main(project), name)
+
+    def trees(self, project: str | None = None) -> list[Owned]:
+        """The worktrees alone, without a look into them, and whose each is; nothing is settled."""
+        from sow.api import trees
+
+        return trees.opened(self.caller, project, changes=False).all()
+
+    def branches(self) -> list[str]:
+        """The branches here, and those that remotes have; without those of tasks."""
+        from sow.git.repository import Git
+
+        git = Git(self.caller.repository().main)
+        here = git.run("for-each-ref", "--format=%(refname:lstrip=2)", "refs/heads")
+        there = git.run("for-each-ref", "--format=%(refname:lstrip=3)", "refs/remotes")
+        names = dict.fromkeys(name for name in f"{here}{there}".splitlines() if name != "HEAD")
+        return [name for name in names if not is_task_branch(name)]
+
+    def agents(self) -> tuple[str, ...]:
+        """The roles that an agent can have here."""
+        from sow import roles
+
+        return roles.known(self.main)
+
+    def _kind(self, project: str | None) -> ProjectType | None:
+        """The type of the project that is meant; None where none is, for roles are there without one."""
+        try:
+            return self.caller.store(self.caller.layout(project)).type()
+        except SowError:
+            if project:
+                raise
+            return None
+
+    def _main(self, project: str | None) -> str:
+        """The main checkout, where roles of the repository's own are; empty outside of a repository."""
+        try:
+            return self.caller.layout(project).main if project else self.place.main
+        except SowError:
+            if project:
+                raise
+            return ""

@@ -10,7 +10,6 @@ from typing import Any
 from sow import adding, roles
 from sow.api import engine
 from sow.api.caller import Caller
-from sow.api.result import Result
 from sow.api.stop import Stop
 from sow.attempt import Attempt, Attempts
 from sow.budget import Budget
@@ -18,6 +17,7 @@ from sow.errors import NotFound, Refused, Waits
 from sow.layout import Layout
 from sow.ready import Ready
 from sow.recovery.restore import Restored, take_up
+from sow.result import Result
 from sow.review import Reviewer
 from sow.runner.local import LocalRunner, Running
 from sow.runner.watch import Watcher
@@ -264,6 +264,8 @@ def _seen_through(
     stop: Stop | None,
 ) -> Driven:  # fmt: skip
     stop = stop or Stop()
+    if stop.wishes:
+        return Driven(turns.store.task(task.id), interrupted=True)
     with Watcher() as watcher, stop.heard_by(watcher):
         scheduler = Scheduler(turns, reviewer, watcher, 1, watch=watch or _unwatched, _signals=stop.wishes)
         outcome = act(scheduler)

@@ -10,12 +10,12 @@ from typing import Any
 from sow.accounts import Accounts
 from sow.api import engine
 from sow.api.caller import Caller
-from sow.api.result import Result
 from sow.attempt import Attempts, seen, summed
 from sow.clock import is_unset, stamp
-from sow.config import RepositoryConfig, UserConfig
+from sow.config import RepositoryConfig
 from sow.errors import SowError
 from sow.pool import Pool, words
+from sow.result import Result
 from sow.review import inbox
 from sow.runner.attempt import setting_up_for
 from sow.runner.local import LocalRunner, Running
@@ -164,7 +164,7 @@ def _limited(caller: Caller, store: Store, tasks: Iterable[Task]) -> set[str]:
     """The tasks whose next start waits for a limit of the account that they use."""
     variables = caller.environment
     try:
-        user, settings = UserConfig.read(variables), RepositoryConfig.read(store.layout.main)
+        user, settings = caller.user(), RepositoryConfig.read(store.layout.main)
     except SowError:
         return set()  # a run will say what is wrong with them
     allowance = engine.allowance(store.layout, user, settings, variables)

@@ -7,14 +7,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from sow.api import worker
-from sow.api.result import Result
+from sow.result import Result
 from sow.task import COMPLETED
 from sow.task import Task as TaskState
 
 if TYPE_CHECKING:
     from sow.api.artifacts import Artifacts
     from sow.api.attempts import Attempt
-    from sow.api.events import Event
+    from sow.api.checking import Checking
+    from sow.api.events import Reading
     from sow.api.opened import Opened
     from sow.api.running import Driven, Watch
     from sow.api.stop import Stop
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from sow.runner.terminal import TerminalRunner
     from sow.visit import Visit
     from sow_executors.inbox import Answer
-    from sow_schemas.documents import Question
+    from sow_schemas.documents import Denial, Question
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,9 +108,9 @@ class Task:
     def events(
         self, *, types: Sequence[str] = (), since: str | None = None, follow: bool = False,
         stop: Stop | None = None,
-    ) -> Iterator[Event]:  # fmt: skip
+    ) -> Reading:  # fmt: skip
         """What happened to it; see `Project.events`."""
-        return iter(self._opened.events(types=types, task=self.id, since=since, follow=follow, stop=stop))
+        return self._opened.events(types=types, task=self.id, since=since, follow=follow, stop=stop)
 
     def attempts(self) -> tuple[Attempt, ...]:
         """The runs of its agents, oldest first."""
@@ -146,6 +147,36 @@ class Task:
         turns = self._opened.turns()
         return turns.workspace.diff(turns.store.task(self.id))
 
+    def changes(self) -> str | None:
+        """The same as a table of files."""
+        turns = self._opened.turns()
+        return turns.workspace.stat(turns.store.task(self.id))
+
+    def denied(self) -> list[Denial]:
+        """What its agents were not allowed to do in this iteration."""
+        from sow.attempt import Attempts
+
+        store = self._opened.store()
+        now = store.task(self.id).iteration
+        mine = [one for one in Attempts(store.layout).of_task(self.id) if one.iteration == now]
+        return [denial for one in mine for denial in one.denials or ()]
+
+    def last_words(self) -> str:
+        """What its agent said last; empty where that was nothing."""
+        from sow.api import attempts
+        from sow.attempt import Attempts
+
+        records = Attempts(self._opened.store().layout)
+        return attempts.last_words(self._opened.caller, records, records.of_task(self.id)[-1:])
+
+    def is_held(self) -> bool:
+        """Whether a process of its agent lives, and waits for the answer to its question."""
+        from sow import holding
+        from sow.attempt import Attempts
+
+        store = self._opened.store()
+        return holding.waiting_for(Attempts(store.layout), store.task(self.id)) is not None
+
     # -- its fields ---------------------------------------------------------------------------
 
     def set(self, field: str, value: str, *, text: bool = False) -> None:
@@ -165,6 +196,12 @@ class Task:
         from sow import fields
 
         self._opened.store().change_task(self.id, fields.unsetting(field))
+
+    def description_file(self) -> str:
+        """The path of its description, for an editor: what people write there is left as it is."""
+        from sow import describing
+
+        return describing.file(self._opened.store(), self.id)
 
     def set_description(self, text: str) -> None:
         """Puts `text` in the place of what is to be done. Raises Refused where it is too long, or no text."""
@@ -246,7 +283,11 @@ class Task:
         `blocked` waits for files that are in the way. Raises Refused where it is not to be reviewed, Busy
         while its agent is at work.
         """
+        is_promised = self.state().approval is not None
         _, reviewer = self._opened.decisions()
+        task = self.state()
+        if is_promised and task.status == COMPLETED:
+            return reviewer.merge(task)  # what was in the way is gone, and the promise was kept just now
         return reviewer.approve(self.id, by=self._opened.caller.name)
 
     def accept(self) -> Approved:
@@ -275,6 +316,15 @@ class Task:
         turns.attempts.check_at_rest(self.id)
         held = gate.let_through(turns, turns.store.task(self.id), fresh=fresh)
         return Retried(reviewer.retry(self.id, fresh=fresh, held=held), held)
+
+    def checking(self) -> Checking:
+        """The configured checks, to be run on its work as it is now.
+
+        Raises NotFound where it has no worktree to check in.
+        """
+        from sow.api import checking
+
+        return checking.of_task(self._opened.turns(), self.id)
 
     def move(self, phase: str) -> TaskState:
         """Takes it to another phase, while no agent is at work on it."""

@@ -14,7 +14,6 @@ from click.shell_completion import CompletionItem
 
 from sow.cli import opening
 from sow.errors import SowError
-from sow.layout import is_task_branch
 from sow.store import Store
 
 if TYPE_CHECKING:
@@ -41,9 +40,7 @@ def _completing(words: Callable[[click.Context], Words]) -> Complete:
 @_completing
 def projects(ctx: click.Context) -> Words:
     """The projects of this repository, by name."""
-    from sow import find
-
-    return [(layout.name, layout.folder) for layout in find.all_projects(opening.place())]
+    return [(project.name, project.folder) for project in opening.here().projects()]
 
 
 @_completing
@@ -78,10 +75,7 @@ def tasks_to_run(ctx: click.Context) -> Words:
 @_completing
 def worktrees(ctx: click.Context) -> Words:
     """The worktrees that may be removed: tasks' by their ids, and all by their branches."""
-    from sow.cli import worktree
-
-    every = worktree.opened(ctx.find_object(dict) or {}, changes=False).all()
-    mine = [one for one in every if one.owner.kind != "project"]
+    mine = [one for one in opening.here().trees(_settings(ctx)["project"]) if one.owner.kind != "project"]
     words = [(one.owner.task.id, one.path) for one in mine if one.owner.task]
     return dict([*words, *((one.at.branch, one.path) for one in mine if one.at.branch)]).items()
 
@@ -89,9 +83,7 @@ def worktrees(ctx: click.Context) -> Words:
 @_completing
 def agents(ctx: click.Context) -> Words:
     """The roles that an agent can have here."""
-    from sow import roles
-
-    return [(role, "") for role in roles.known(opening.place().main)]
+    return [(role, "") for role in opening.here().agents()]
 
 
 @_completing
@@ -119,7 +111,6 @@ def fields(ctx: click.Context) -> Words:
 @_completing
 def values(ctx: click.Context) -> Words:
     """The values of the field that stands before, where it has a few."""
-    from sow import roles
     from sow.task import PRIORITIES, STATUSES
 
     match ctx.params.get("field"):
@@ -128,7 +119,7 @@ def values(ctx: click.Context) -> Words:
         case "priority":
             known = PRIORITIES
         case "assigned_agent":
-            known = roles.known(opening.place().main)
+            known = opening.here().agents()
         case _:
             known = ()
     return [(word, "") for word in known]
@@ -151,28 +142,20 @@ def event_types(ctx: click.Context) -> Words:
 @_completing
 def project_types(ctx: click.Context) -> Words:
     """The types that a project can have here."""
-    from sow import project_types
-
-    main = opening.place().main
-    return [(name, project_types.named(name, main).description) for name in project_types.names(main)]
+    return [(name, kind.description) for name, kind in opening.here().types().items()]
 
 
 @_completing
 def events(ctx: click.Context) -> Words:
     """The events that lead out of the project's current state."""
-    from sow import statechart
-
-    store = _store(ctx)
-    here = statechart.current(store.type(), store.whole())
-    return [(way.event, way.description) for way in here.transitions]
+    ways = opening.project(_settings(ctx)).ways().ways
+    return [(way.transition.event, way.transition.description) for way in ways]
 
 
 @_completing
 def prompts(ctx: click.Context) -> Words:
     """The names under which there is guidance for agents."""
-    from sow.cli import prompt
-
-    return prompt.names((ctx.find_object(dict) or {}).get("project"))
+    return [(each.name, each.about) for each in opening.here().guidance(_settings(ctx)["project"])]
 
 
 @_completing
@@ -261,13 +244,7 @@ def artifact_values(of: str) -> Complete:
 @_completing
 def branches(ctx: click.Context) -> Words:
     """The branches of this repository, and those that its remotes have."""
-    from sow.git.repository import Git
-
-    git = Git(opening.repository().main)
-    here = git.run("for-each-ref", "--format=%(refname:lstrip=2)", "refs/heads")
-    there = git.run("for-each-ref", "--format=%(refname:lstrip=3)", "refs/remotes")
-    names = dict.fromkeys(name for name in f"{here}{there}".splitlines() if name != "HEAD")
-    return [(name, "") for name in names if not is_task_branch(name)]
+    return [(name, "") for name in opening.here().branches()]
 
 
 @_completing
@@ -286,9 +263,14 @@ def schemas(ctx: click.Context) -> Words:
     return [(name, "") for name in sow_schemas.names()]
 
 
+def _settings(ctx: click.Context) -> dict[str, Any]:
+    """What the line so far has said of the project that is meant."""
+    return {"project": None, **(ctx.find_object(dict) or {})}
+
+
 def _store(ctx: click.Context) -> Store:
     """The state of the project that the line so far means."""
-    return opening.store((ctx.find_object(dict) or {}).get("project"))
+    return opening.store(_settings(ctx)["project"])
 
 
 def _phase(ctx: click.Context) -> Phase:
@@ -314,7 +296,7 @@ def _types(ctx: click.Context, of: str) -> tuple[str, ...]:
 def _artifacts(ctx: click.Context, of: str) -> list[dict[str, Any]]:
     store = _store(ctx)
     if _is_of_task(ctx):
-        return list(getattr(store.task(opening.own_task(ctx.params.get("owner"))), of))
+        return list(getattr(store.task(opening.caller().own_task(ctx.params.get("owner"))), of))
     held: Any = store.phase(_phase_name(ctx, store))
     return list(held[of])
 

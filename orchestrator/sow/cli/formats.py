@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -12,16 +12,15 @@ import click
 from sow.cli import completion, opening
 from sow.cli.text import plain
 from sow.cli.words import aside, counted
-from sow.errors import Refused, Usage, Waits
+from sow.errors import Usage
 
 if TYPE_CHECKING:
+    from sow.api.exchanging import Exchanged
     from sow.formats import Raw
-    from sow.formats.planning import Options, Plan
-    from sow.intake import Exchange, Source
-    from sow.store import Store
+    from sow.formats.planning import Plan
 
-ORIGINAL = "original"
-"""The format of whole projects, which has no records."""
+GITHUB = "github"
+"""The format that needs no file."""
 
 _FORMAT = click.option(
     "--format", "named", metavar="F", help="The format. [default: told by the file]",
@@ -69,51 +68,28 @@ def import_(
               sow import TODO.md --agent implementer --dry-run
               sow import --format github --label sow --comment
     """
-    from sow.formats.planning import Options
-
-    options = Options("import", fill=fill)
     if file is None:
-        return _import_issues(settings, named, agent, phase, options, labels, comment, dry_run, as_json)
+        if named != GITHUB:
+            raise Usage("FILE is missing", "see `sow import --help`")
+        done = opening.project(settings).import_issues(
+            labels=labels, comment=comment, agent=agent, phase=phase, fill=fill, dry_run=dry_run
+        )
+        _tell(done, as_json, "import")
+        if done.told:
+            aside(settings, f"told {counted(len(done.told), 'issue')} which task it is")
+        return done.exit_code
     if labels or comment:
         raise Usage("--label and --comment are for issues, not for a file", "leave FILE out, or them")
-    if _is_project(file, named):
+    if opening.here().is_project(file, named):
         if agent is not None or phase is not None or fill:
             raise Usage("a whole project has its agents and phases", "leave --agent, --phase and --fill out")
         _bring(settings, file, as_json, dry_run)
         return 0
-    exchange = _exchange(settings, file, named, agent, phase)
-    done = exchange.look(options) if dry_run else exchange.take(options)
-    _tell(done, exchange.source, as_json, dry_run, "import")
-    return _code(done)
-
-
-def _code(done: Plan) -> int:
-    """The exit code of an import."""
-    if done.conflicts:
-        return Waits.exit_code
-    return Refused.exit_code if done.rejected and not (done.adds or done.changes) else 0
-
-
-def _import_issues(
-    settings: dict[str, Any], named: str | None, agent: str | None, phase: str | None, options: Options,
-    labels: tuple[str, ...], comment: bool, dry_run: bool, as_json: bool,
-) -> int:  # fmt: skip
-    """Takes in the issues that `gh` knows of."""
-    from sow.formats import github
-
-    if named != github.NAME:
-        raise Usage("FILE is missing", "see `sow import --help`")
-    from sow import intake, issues
-
-    store = opening.store(settings["project"])
-    asked = issues.Issues(store, labels)
-    routed = intake.routes(store.layout.main, agent)
-    exchange = intake.Exchange(store, asked.source, routed, phase=phase, neighbours=_neighbours(store))
-    done = exchange.look(options) if dry_run else exchange.take(options)
-    _tell(done, asked.source, as_json, dry_run, "import")
-    if comment and not dry_run and (told := asked.tell(done)):
-        aside(settings, f"told {counted(len(told), 'issue')} which task it is")
-    return _code(done)
+    done = opening.project(settings).import_tasks(
+        file, format=named, agent=agent, phase=phase, fill=fill, dry_run=dry_run
+    )
+    _tell(done, as_json, "import")
+    return done.exit_code
 
 
 @click.command()
@@ -143,15 +119,11 @@ def sync(
     Example:  sow sync runtime/task_list.json
               sow sync runtime/task_list.json --prefer project
     """
-    from sow.formats.planning import Options
-
-    exchange = _exchange(settings, file, named, agent, phase)
-    options = Options("sync", fill=fill, prefer=prefer)
-    done = exchange.look(options) if dry_run else exchange.sync(options)
-    _tell(done, exchange.source, as_json, dry_run, "sync")
-    if done.conflicts:
-        return Waits.exit_code
-    return Refused.exit_code if done.rejected and not (done.adds or done.changes or done.give) else 0
+    done = opening.project(settings).sync(
+        file, format=named, agent=agent, phase=phase, fill=fill, prefer=prefer, dry_run=dry_run
+    )
+    _tell(done, as_json, "sync")
+    return done.exit_code
 
 
 @click.command()
@@ -176,137 +148,47 @@ def export(
     Example:  sow export --format task-list
               sow export --output master_task_list.json
     """
-    from sow import bringing, intake
-    from sow.formats import known
-
-    path = _path(output) if output else ""
-    there = intake.text_of(path) if path and os.path.lexists(path) else ""
-    if named == bringing.NAME or (named is None and bringing.fits(there)):
-        _export_project(settings, path, there, force)
-        return
-    how = known.named(named) if named is not None else known.for_export(path, there)
-    store = opening.store(settings["project"])
-    raws = intake.exported(store, how, intake.routes(store.layout.main, agent))
-    if not path:
-        click.echo(how.written("", raws), nl=False)
-        return
-    if there and how.in_place:
-        raws = intake.done_in(raws, how, intake.shown_path(path, store.layout), there)
-    text = how.written(there, raws)
-    _write(path, there, text, force or how.in_place, f"keep it in step: `sow sync {output}`")
-    aside(settings, f"Exported {counted(len(raws), 'task')} to {output} ({how.name})")
-
-
-def _exchange(
-    settings: dict[str, Any], file: str, named: str | None, agent: str | None, phase: str | None
-) -> Exchange:
-    """A file and the project that it is exchanged with."""
-    from sow import intake
-    from sow.formats import known
-
-    if not file:
-        raise Usage("FILE is empty", "name a file: `sow import master_task_list.json`")
-    path = _path(file)
-    if _is_project(file, named):
-        raise Refused(
-            f"{file} is a whole project, which is not kept in step",
-            f"take it in or give it out: `sow import {file}`, `sow export --format {ORIGINAL}`",
-        )
-    how = known.named(named) if named is not None else known.of(path, intake.text_of(path))
-    store = opening.store(settings["project"])
-    return intake.Exchange(
-        store,
-        intake.Source(path, how),
-        intake.routes(store.layout.main, agent),
-        phase=phase,
-        neighbours=_neighbours(store),
-    )
-
-
-def _neighbours(store: Store) -> Iterable[Store]:
-    """The other projects of the repository."""
-    from sow import find
-
-    others = [one for one in find.all_projects(opening.place()) if one.name != store.layout.name]
-    return map(opening.store_of, others)
-
-
-def _path(file: str) -> str:
-    return os.path.realpath(os.path.join(opening.folder(), file))
-
-
-# -- whole projects --------------------------------------------------------------------------------
-
-
-def _is_project(file: str, named: str | None) -> bool:
-    """Whether a whole project is meant: by the format's name, or by what stands in the file."""
-    from sow import bringing, intake
-
-    if named is not None:
-        return named == bringing.NAME
-    return bool(file) and bringing.fits(intake.text_of(_path(file)))
+    done = opening.project(settings).export(output, format=named, force=force, agent=agent)
+    if not done.path:
+        click.echo(done.text, nl=False)
+    elif done.project:
+        aside(settings, f"Exported project {done.project} to {os.path.basename(done.path)} ({done.format})")
+    else:
+        aside(settings, f"Exported {counted(done.tasks, 'task')} to {output} ({done.format})")
 
 
 def _bring(settings: dict[str, Any], file: str, as_json: bool, dry_run: bool) -> None:
-    from sow import bringing, intake
-
-    path = _path(file)
-    places = opening.place(settings["project"])
-    opening.settle_half_made(places)
-    done = bringing.bring(places, path, intake.text_of(path), store_of=opening.store_of, dry_run=dry_run)
-    name, folder = done.plan.name, done.layout.folder
+    """Takes in a whole project."""
+    done = opening.repository(settings).import_project(opening.caller().path(file), dry_run=dry_run)
     if as_json:
-        told = {"project": name, "branch": done.plan.branch, "tasks": done.tasks, "new": done.is_new}
-        click.echo(json.dumps({"file": path, "format": bringing.NAME, "dry_run": dry_run, **told}))
+        click.echo(json.dumps(done.as_json()))
         return
-    for note in done.notes:
+    held = done.brought
+    name = held.plan.name
+    for note in held.notes:
         aside(settings, note)
-    what = f"project {name} with {counted(done.tasks, 'task')} on branch {done.plan.branch}"
-    if not done.is_new:
-        click.echo(f"Project {name} is here already, as {os.path.basename(path)} has it")
+    what = f"project {name} with {counted(held.tasks, 'task')} on branch {held.plan.branch}"
+    if not held.is_new:
+        click.echo(f"Project {name} is here already, as {os.path.basename(done.path)} has it")
     elif dry_run:
         click.echo(f"Would import {what}")
     else:
-        click.echo(f"Imported {what}\nWorktree: {folder}")
-
-
-def _export_project(settings: dict[str, Any], path: str, there: str, force: bool) -> None:
-    from sow import original
-
-    whole = opening.store(settings["project"]).whole()
-    for broken in whole.tasks.broken:
-        raise Refused(broken.message, broken.hint)
-    text = original.text(original.given(whole))
-    if not path:
-        click.echo(text, nl=False)
-        return
-    _write(path, there, text, force, "export it to another file")
-    aside(settings, f"Exported project {whole.project['name']} to {os.path.basename(path)} ({ORIGINAL})")
-
-
-def _write(path: str, there: str, text: str, force: bool, instead: str) -> None:
-    """Writes a file. Raises Refused where it is there and says something else."""
-    from sow import files
-
-    name = os.path.basename(path)
-    if there and text != there and not force:
-        raise Refused(f"{name} is there and says something else", f"{instead}; or write over it: --force")
-    if text != there:
-        files.write(path, text)
+        click.echo(f"Imported {what}\nWorktree: {held.layout.folder}")
 
 
 # -- words -----------------------------------------------------------------------------------------
 
 
-def _tell(done: Plan, source: Source, as_json: bool, dry_run: bool, verb: str) -> None:
+def _tell(done: Exchanged, as_json: bool, verb: str) -> None:
     """Prints what was done, or would be."""
     if as_json:
-        click.echo(json.dumps(_document(done, source, dry_run)))
+        click.echo(json.dumps(done.as_json()))
         return
-    for line in _lines(done):
+    for line in _lines(done.plan):
         click.echo(plain(f"  {line}"))
-    head = {"import": "Imported", "sync": "Synced"}[verb] if not dry_run else f"Would {verb}"
-    click.echo(plain(f"{head} {os.path.basename(source.path)} ({source.how.name}): {_summary(done)}"))
+    head = f"Would {verb}" if done.dry_run else {"import": "Imported", "sync": "Synced"}[verb]
+    name = f"{os.path.basename(done.source.path)} ({done.source.how.name})"
+    click.echo(plain(f"{head} {name}: {_summary(done.plan)}"))
 
 
 def _lines(done: Plan) -> Iterable[str]:
@@ -364,31 +246,3 @@ def _summary(done: Plan) -> str:
         "no longer in the file": len(done.gone),
     }
     return ", ".join(f"{count} {what}" for what, count in counts.items() if count) or "nothing to do"
-
-
-def _document(done: Plan, source: Source, dry_run: bool) -> Mapping[str, Any]:
-    return {
-        "file": source.path,
-        "format": source.how.name,
-        "dry_run": dry_run,
-        "added": [{"id": record.id, "task": task.id} for record, task, _ in done.adds],
-        "updated": [
-            {"id": record.id, "task": change.task.id, "keys": list(keys)}
-            for record, change, keys in done.changes
-        ],
-        "same": [{"id": record.id, "task": task_id} for record, task_id in done.same],
-        "given": list(done.give),
-        "conflicts": [
-            {"id": one.id, "task": one.task_id, "place": one.place, "keys": list(one.keys)}
-            for one in done.conflicts
-        ],
-        "rejected": [
-            {"id": one.id, "place": one.place, "reason": one.reason, "hint": one.hint}
-            for one in done.rejected
-        ],
-        "elsewhere": [
-            {"id": record.id, "place": record.place, "project": name} for record, name in done.elsewhere
-        ],
-        "left": [{"id": record.id, "place": record.place} for record in done.left],
-        "gone": [{"id": name, "task": task_id} for name, task_id in done.gone],
-    }

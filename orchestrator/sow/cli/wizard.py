@@ -9,12 +9,12 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
 from sow import project, project_types
-from sow.cli import complain, opening, terminal
+from sow.cli import complain, terminal
 from sow.cli.text import plain, styled
 from sow.cli.words import columns
 from sow.errors import Refused, SowError
@@ -23,6 +23,9 @@ from sow.git.repository import Git
 from sow.layout import Plain, project_worktree
 from sow.project import Plan
 from sow.project_types import ProjectType
+
+if TYPE_CHECKING:
+    from sow.api.repository import Repository
 
 Answer = TypeVar("Answer")
 
@@ -43,18 +46,22 @@ class _Left(Exception):
     """The person thought better of it."""
 
 
-def ask(places: Places | Plain, given: Given) -> tuple[Plan, str | None] | None:
+def ask(repository: Repository, given: Given) -> tuple[Plan, str | None] | None:
     """The project that the person describes, and where its branch starts; None where they leave."""
     try:
-        return _Wizard(places, given).plan()
+        return _Wizard(repository, given).plan()
     except _Left:
         return None
 
 
 @dataclass(frozen=True, slots=True)
 class _Wizard:
-    places: Places | Plain
+    repository: Repository
     given: Given
+
+    @property
+    def places(self) -> Places | Plain:
+        return self.repository.place
 
     def plan(self) -> tuple[Plan, str | None]:
         click.echo(
@@ -103,7 +110,7 @@ class _Wizard:
 
         slug = project.slug(description) or "project"
         plan = chosen(self.given.name) if self.given.name else _line(f"Name [{slug}]: ", chosen, slug)
-        opening.check_new(self.places, plan, start=self.given.start)
+        self.repository.check_new(plan, start=self.given.start)
         return plan, None
 
     def _place(self, kind: ProjectType, description: str, git: Git) -> tuple[Plan, str | None]:
@@ -119,7 +126,7 @@ class _Wizard:
             try:
                 plan = project.plan(description, branch=branch, name=name, type=kind.name, prefix=prefix)
                 begins = None if git.branch_exists(branch) or start == _default(git) else start
-                opening.check_new(self.places, plan, start=begins, worktree=self.given.worktree)
+                self.repository.check_new(plan, start=begins, worktree=self.given.worktree)
                 return plan, begins
             except SowError as fault:
                 if self.given.branch:
