@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from typing import Any
 
 import click
 
-from sow import find, logs
-from sow.api.caller import Caller
+from sow import logs
+from sow.cli import opening
 from sow.errors import Refused
 
 
@@ -38,9 +37,5 @@ def mcp(settings: dict[str, Any], worker: bool) -> None:
     from sow.mcp.desk import Desk
 
     logs.set_up(verbose=settings["verbose"])
-    caller = Caller(folder=find.here(), environment=dict(os.environ), listener=_tell)
-    anyio.run(server.serve, Desk.of(caller, settings["project"], as_worker=worker))
-
-
-def _tell(text: str) -> None:
-    sys.stderr.write(f"{text}\n")
+    desk = Desk.of(opening.caller(), settings["project"], as_worker=worker)
+    anyio.run(server.serve, desk)

@@ -5,16 +5,18 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from sow import logs
 from sow.api.stop import Stop
 from sow.errors import SowError
-from sow.scheduler import Note
+
+if TYPE_CHECKING:
+    from sow.scheduler import Note
 
 T = TypeVar("T")
 
-Act = Callable[[Callable[[Note], None], Stop], T]
+Act = Callable[[Callable[["Note"], None], Stop], T]
 """Something that lasts: is given whom to tell what happens, and what ends it."""
 
 

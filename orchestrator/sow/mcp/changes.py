@@ -13,8 +13,6 @@ import anyio
 import anyio.from_thread
 import anyio.to_thread
 from anyio.abc import TaskGroup
-from mcp.server.session import ServerSession
-from mcp.server.subscriptions import InMemorySubscriptionBus, ResourcesListChanged, ResourceUpdated
 
 from sow import logs
 from sow.api.events import Event
@@ -23,6 +21,12 @@ from sow.clock import stamp
 from sow.errors import SowError
 from sow.mcp import resources
 from sow.mcp.desk import Desk
+from sow.mcp.library import (
+    InMemorySubscriptionBus,
+    ResourcesListChanged,
+    ResourceUpdated,
+    ServerSession,
+)
 
 _CHANGES_LIST = ("task.created", "task.removed")
 

@@ -16,11 +16,6 @@ import anyio
 import anyio.from_thread
 import anyio.to_thread
 import mcp_types as types
-from mcp.server.context import ServerRequestContext
-from mcp.server.lowlevel.server import NotificationOptions, Server
-from mcp.server.stdio import stdio_server
-from mcp.server.subscriptions import ListenHandler
-from mcp.shared.exceptions import MCPError
 
 from sow import __version__
 from sow.errors import NotFound, SowError, Usage
@@ -29,6 +24,14 @@ from sow.mcp.calls import Call
 from sow.mcp.changes import Changes
 from sow.mcp.desk import Desk
 from sow.mcp.kit import Told, Tool, refusal
+from sow.mcp.library import (
+    ListenHandler,
+    MCPError,
+    NotificationOptions,
+    Server,
+    ServerRequestContext,
+    stdio_server,
+)
 
 P = ParamSpec("P")
 T = TypeVar("T")
