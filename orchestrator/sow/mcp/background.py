@@ -33,8 +33,9 @@ class Background:
 
         Gives the note of that start, or how it ended where that came before. Raises what it then raises.
         """
-        stop, began, ended = Stop(), Future[Note](), Future[T]()
-        first = threading.Event()
+        stop, first = Stop(), threading.Event()
+        began: Future[Note] = Future()
+        ended: Future[T] = Future()
 
         def watch(note: Note) -> None:
             if note.kind == "started" and not began.done():

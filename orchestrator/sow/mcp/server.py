@@ -126,16 +126,11 @@ class Service:
         if tool is None:
             there = ", ".join(self._tools)
             return _result(Told(f"there is no tool {params.name}\nthere are: {there}", refused=True))
-        try:
-            return _result(await self._called(ctx, tool, params.arguments or {}))
-        except Exception as fault:
-            traceback.print_exc()
-            words = f"{tool.name} met a fault of sow's own, {type(fault).__name__}: {fault}"
-            return _result(Told(f"{words}\nits traceback is in the log of the server", refused=True))
+        return _result(await self._called(ctx, tool, params.arguments or {}))
 
     async def _called(self, ctx: Context, tool: Tool, arguments: dict[str, Any]) -> Told:
         if not tool.manner.lasts:
-            return await self._answer(tool.call, arguments)
+            return await self._answer(_called, tool, arguments)
         told = 0
 
         async def progress(text: str) -> None:
@@ -152,7 +147,7 @@ class Service:
 
         def act() -> Told:
             calls.begin(call)
-            return tool.call(arguments)
+            return _called(tool, arguments)
 
         async with anyio.create_task_group() as beside:
             beside.start_soon(stay_alive)
@@ -246,6 +241,16 @@ class Service:
         except SowError as fault:
             code = types.INVALID_PARAMS if isinstance(fault, NotFound | Usage) else types.INTERNAL_ERROR
             raise MCPError(code, refusal(fault).text) from fault
+
+
+def _called(tool: Tool, arguments: dict[str, Any]) -> Told:
+    """What a call gives; a fault of sow's own is told, too, and its traceback goes to the log."""
+    try:
+        return tool.call(arguments)
+    except Exception as fault:
+        traceback.print_exc()
+        words = f"{tool.name} met a fault of sow's own, {type(fault).__name__}: {fault}"
+        return Told(f"{words}\nits traceback is in the log of the server", refused=True)
 
 
 def _tool(tool: Tool) -> types.Tool:
