@@ -37,13 +37,17 @@ class Desk:
         """The desk of whoever has started the server. `as_worker`: it is to be a worker's.
 
         A worker is known by its variables, or where it was not given them by the worktree that it stands in;
-        nothing that it says makes more of it. Raises Usage for a worker of no task.
+        nothing that it says makes more of it. Raises Usage for a worker of no task, NotFound for a named project
+        that is not there.
         """
         try:
             own: str | None = caller.own_task(None)
         except Usage:
             if as_worker:
                 raise
+            # One that is not named is looked for with each call: it may be begun later.
+            if wanted is not None:
+                caller.layout(wanted)
             return cls(caller, wanted)
         found = cls(caller, own=own, drives=False)
         return found if as_worker else replace(found, drives=found._is_orchestrator())
