@@ -37,8 +37,8 @@ class Desk:
         """The desk of whoever has started the server. `as_worker`: it is to be a worker's.
 
         A worker is known by its variables, or where it was not given them by the worktree that it stands in;
-        nothing that it says makes more of it. Raises Usage for a worker of no task, NotFound for a named project
-        that is not there.
+        nothing that it says makes more of it. Raises Usage for a worker without a task, and
+        NotFound for a project that is named and not there.
         """
         try:
             own: str | None = caller.own_task(None)
