@@ -225,6 +225,12 @@ class Repository:
 
         return exchanging.is_project(self.caller, file, format)
 
+    def check_tasks(self, file: str, format: str | None = None) -> None:
+        """Raises Refused for a file that holds a whole project, which has no tasks to be exchanged."""
+        from sow.api import exchanging
+
+        exchanging.check_tasks(self.caller, file, format)
+
     def import_project(self, file: str, *, dry_run: bool = False) -> Imported:
         """Makes the project of a document, all or nothing; nothing where it is here already, just so.
 
