@@ -7,7 +7,7 @@ against the plan below. A module stands on the floor of the longest prefix.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -61,6 +61,8 @@ class Arrow(NamedTuple):
     place: str
     at_once: bool
     """Whether it is followed when the module is loaded, and not later by one of its functions."""
+    for_types: bool
+    """Whether it is there for a type checker alone."""
 
 
 @cache
@@ -81,16 +83,19 @@ def arrows() -> tuple[Arrow, ...]:
 
 def arrows_of(name: str, path: Path) -> Iterator[Arrow]:
     tree = ast.parse(path.read_text())
-    later = {
-        id(inner)
-        for node in ast.walk(tree)
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) or is_for_types(node)
-        for inner in ast.walk(node)
-    }
+    functions = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
+    later = below(node for node in ast.walk(tree) if isinstance(node, functions))
+    typed = below(node for node in ast.walk(tree) if is_for_types(node))
     for node in ast.walk(tree):
         for goal in goals(name, path, node):
             if goal != name:
-                yield Arrow(name, goal, f"{path.relative_to(ROOT)}:{node.lineno}", id(node) not in later)  # type: ignore[attr-defined]
+                place = f"{path.relative_to(ROOT)}:{node.lineno}"  # type: ignore[attr-defined]
+                yield Arrow(name, goal, place, id(node) not in later | typed, id(node) in typed)
+
+
+def below(nodes: Iterable[ast.AST]) -> set[int]:
+    """The identities of all nodes in some trees."""
+    return {id(inner) for node in nodes for inner in ast.walk(node)}
 
 
 def is_for_types(node: ast.AST) -> bool:
@@ -139,12 +144,51 @@ def test_no_arrow_goes_up() -> None:
     up = [
         f"{place}: {source} ({floor_of(source)} {FLOORS[floor_of(source)][0]}) imports"
         f" {goal} ({floor_of(goal)} {FLOORS[floor_of(goal)][0]})"
-        for source, goal, place, at_once in arrows()
+        for source, goal, place, at_once, _ in arrows()
         if prefix_of(source) and prefix_of(goal) and floor_of(goal) > floor_of(source)
         # `sow` itself is the sign at the door: it names what is upstairs, and loads it when it is asked for.
         if source != "sow" or at_once
     ]
     assert up == [], "\n".join(up)
+
+
+DOES_ITSELF = {
+    ("sow.cli.completion", "sow.fields"): "which fields of a task nobody sets",
+    ("sow.cli.completion", "sow.phase"): "which fields of a project nobody sets",
+    ("sow.cli.completion", "sow.formats.known"): "the names of the formats",
+    ("sow.cli.config", "sow.document.canonical"): "a value is shown as it would stand in the file",
+    ("sow.cli.words", "sow.document.canonical"): "a value is shown as it stands in a file",
+    ("sow.cli.words", "sow.dotted"): "a field is shown by its path",
+    ("sow.cli.pairs", "sow.dotted"): "K=V is read, before it is known what for",
+    ("sow.cli.formats", "sow.formats.texts"): "the headline of a record",
+    ("sow.cli.demo", "sow.config"): "the demo hands in settings of its own",
+    ("sow.cli.demo", "sow.git.repository"): "it proves the result by git, and not by what sow says",
+    ("sow.cli.demo", "sow.roles"): "it says which variables it sets",
+    **dict.fromkeys(
+        [(f"sow.cli.{face}", "sow.taskfiles") for face in ("completion", "run", "sophia", "task_files")],
+        "task files have operations of their own: TaskLoader, TaskRunner, EventWriter",
+    ),
+}
+"""What commands still load of the floors below the operations, each with the reason. It may only shrink."""
+
+
+def test_commands_are_written_on_the_operations() -> None:
+    below_operations = range(3, floor_of("sow.api"))
+    used = {
+        (arrow.source, arrow.goal): arrow.place
+        for arrow in arrows()
+        if arrow.source.startswith("sow.cli")
+        and not arrow.for_types
+        and floor_of(arrow.goal) in below_operations
+    }
+    known = {
+        (source, goal): next(
+            (one for one in DOES_ITSELF if one[0] == source and goal.startswith(one[1])), None
+        )
+        for source, goal in used
+    }
+    assert [used[arrow] for arrow, reason in known.items() if reason is None] == []
+    assert DOES_ITSELF.keys() == set(known.values()), "what is no longer so goes from the list"
 
 
 def test_the_package_itself_loads_nothing() -> None:

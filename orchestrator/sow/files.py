@@ -11,7 +11,7 @@ import errno
 import os
 import stat
 import time
-from itertools import count
+from _thread import get_ident
 
 from sow.errors import BadFile, Busy, Failed
 from sow.value import TYPE_CHECKING
@@ -25,7 +25,7 @@ LOCK_SECONDS = 60.0
 TEXT_BYTES = 16 * 1024 * 1024
 """The most bytes that a text of a task's may have: a description, feedback."""
 
-_numbers = count(1)
+_written = 0
 
 
 class Unreadable(BadFile):
@@ -119,8 +119,10 @@ def append(path: str, data: bytes, roots: "tuple[str, ...]" = ()) -> None:
 
 def create(path: str, text: str) -> bool:
     """Makes the file at `path`, whole or not at all, unless there is one; whether it did. Raises Failed."""
+    global _written
+    _written += 1
     folder, name = os.path.split(path)
-    beside = f"{folder}/.{name}.{os.getpid()}.{next(_numbers)}.tmp"
+    beside = f"{folder}/.{name}.{os.getpid()}.{get_ident()}.{_written}.tmp"
     try:
         _write_through(beside, text.encode("utf-8", "replace"), 0o644, True)
         try:
@@ -269,9 +271,11 @@ def write(path: str, text: str, *, mode: int = 0o644, flushed: bool = True) -> N
     An existing file keeps its mode. `flushed`: whether it is to survive a power
     cut, and not only any kill. Raises Failed where the disk refuses.
     """
+    global _written
+    _written += 1
     folder, name = os.path.split(path)
-    # Every writer has a name of its own, so that two that got past the lock can't mix their bytes.
-    beside = f"{folder}/.{name}.{os.getpid()}.{next(_numbers)}.tmp"
+    # Every writer, a thread too, has a name of its own, so that two that got past the lock can't mix their bytes.
+    beside = f"{folder}/.{name}.{os.getpid()}.{get_ident()}.{_written}.tmp"
     try:
         try:
             mode = os.stat(path).st_mode & 0o777

@@ -34,6 +34,11 @@ class Visit:
     """What was done to the branches of others, each in words."""
 
     @property
+    def lines(self) -> list[str]:
+        """What a person is told of it, a line each; none where nothing changed."""
+        return list(lines(self))
+
+    @property
     def wrong(self) -> list[str]:
         """What was done meanwhile that should not have been, each in words."""
         back = [edits.put_back_words(each.path, each.kept, each.changes) for each in self.put_back]

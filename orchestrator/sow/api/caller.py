@@ -38,6 +38,11 @@ class Caller(Value):
     settings: "UserConfig | None" = None
     """Settings instead of the user's own."""
 
+    @classmethod
+    def here(cls, *, listener: "Callable[[str], None] | None" = None) -> "Caller":
+        """Whoever started this process, in its folder. Raises NotFound where that is gone."""
+        return cls(folder=find.here(), environment=os.environ, listener=listener)
+
     # -- who ----------------------------------------------------------------------------------
 
     @property
@@ -150,6 +155,10 @@ class Caller(Value):
             except BadFile:
                 pass  # an intent that nobody can read: whoever changes what it is about is told
         return held
+
+    def meant(self, wanted: "str | None" = None) -> Store:
+        """The state of the project that is meant; for the rest see `layout`."""
+        return self.store(self.layout(wanted))
 
     def _tell_split(self, old: "Old") -> None:
         """Says what became of an old project, and sees to it that git ignores what it has now."""

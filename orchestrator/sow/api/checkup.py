@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from sow import __version__
+from sow import __version__, roles
 from sow.api.caller import Caller
 from sow.config import UserConfig
 from sow.contract import checking, leftovers
@@ -71,6 +71,11 @@ class Executor(Result):
 
     subject: Subject
     seen: Seen
+
+    @property
+    def plays_all(self) -> bool:
+        """Whether it plays every role that sow has itself."""
+        return set(roles.BUILT_IN) <= set(self.subject.roles)
 
     def as_json(self) -> Any:
         """A row of what `sow executor list --json` prints."""

@@ -116,15 +116,20 @@ def exchange(
     caller: Caller, store: Store, file: str, how: str | None, agent: str | None, phase: str | None
 ) -> Exchange:
     """A file, and the project that it is exchanged with. `how`: the format; told by the file where None."""
+    check_tasks(caller, file, how)
     path = _path(caller, file)
+    chosen = known.named(how) if how is not None else known.of(path, intake.text_of(path))
+    routed = intake.routes(store.layout.main, agent)
+    return Exchange(store, Source(path, chosen), routed, phase=phase, neighbours=_neighbours(caller, store))
+
+
+def check_tasks(caller: Caller, file: str, how: str | None) -> None:
+    """Raises Refused for a file that holds a whole project, NotFound for none."""
     if is_project(caller, file, how):
         raise Refused(
             f"{file} is a whole project, which is not kept in step",
             f"take it in or give it out: `sow import {file}`, `sow export --format {ORIGINAL}`",
         )
-    chosen = known.named(how) if how is not None else known.of(path, intake.text_of(path))
-    routed = intake.routes(store.layout.main, agent)
-    return Exchange(store, Source(path, chosen), routed, phase=phase, neighbours=_neighbours(caller, store))
 
 
 def taken(exchange: Exchange, *, fill: bool, dry_run: bool) -> Exchanged:

@@ -14,6 +14,7 @@ from sow.result import Result
 if TYPE_CHECKING:
     from sow.api.artifacts import Artifacts
     from sow.api.opened import Opened
+    from sow.project_types import Phase as PhaseType
     from sow.store import Store
     from sow_schemas.documents import PhaseFile
 
@@ -50,6 +51,10 @@ class Phase:
     def document(self) -> PhaseFile:
         """The phase as its file has it now, without its tasks. Raises NotFound, Refused."""
         return self._opened.store().phase(self.name)
+
+    def type(self) -> PhaseType:
+        """What the project's type says of it: its statuses, its artifacts, its metadata."""
+        return phases.of(self._opened.store().type(), self.name)
 
     def set(self, field: str, value: str, *, text: bool = False) -> PhaseFile:
         """Sets `status`, `enabled` or a field of `metadata`, as the project's type allows: `sow phase set`.

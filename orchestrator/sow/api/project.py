@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from sow.finishing import Finished, How, Prospect
     from sow.formats.merging import Side
     from sow.layout import Layout
+    from sow.project_types import ProjectType
     from sow.recovery.repair import Repaired
     from sow.removal import Removed
     from sow.review import Item
@@ -122,6 +123,10 @@ class Project:
         from sow.attempt import Attempts
 
         return attempts.listed(Attempts(self._opened.store().layout), ended=ended)
+
+    def type(self) -> ProjectType:
+        """Its type, as it was when the project began. Raises Refused where that can't be read."""
+        return self._opened.store().type()
 
     def document(self) -> ProjectFile:
         """The project's own document, without its phases and tasks."""

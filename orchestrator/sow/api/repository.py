@@ -115,6 +115,11 @@ class Repository:
         """The main checkout, or outside of git the folder that holds `.sow/`."""
         return self.place.main
 
+    @property
+    def in_git(self) -> bool:
+        """Whether there is git, with branches and worktrees."""
+        return not isinstance(self.place, Plain)
+
     # -- beginning ----------------------------------------------------------------------------
 
     def init(self) -> Prepared:
@@ -138,8 +143,7 @@ class Repository:
         starts; the default branch where None. `inputs`: files that its first phase takes in. `worktree`:
         False to work in the main checkout. Raises Refused or NotFound for whatever is in the way.
         """
-        place = self.place
-        kind = self._type(place.main, type, branch)
+        kind = self.type(type, branch)
         prefix = next(iter(kind.branch_prefixes), "feat/")
         files = tuple(os.path.normpath(self.caller.path(path)) for path in inputs)
         plan = projects.plan(
@@ -200,6 +204,14 @@ class Repository:
         main = self.place.main
         return {name: project_types.named(name, main) for name in project_types.names(main)}
 
+    def type(self, name: str | None = None, branch: str | None = None) -> ProjectType:
+        """The type of that name, or that of projects on such a branch. Raises NotFound."""
+        from sow import project_types
+
+        if name is not None:
+            return project_types.named(name, self.main)
+        return project_types.for_branch(branch or "", self.main)
+
     def _row(self, layout: Layout) -> ProjectRow:
         store = self.caller.store_of(layout)
         try:
@@ -209,14 +221,6 @@ class Repository:
         branch, state = standing(store)
         return ProjectRow(layout.name, branch, state, tasks, layout.folder, layout.outside)
 
-    def _type(self, main: str, wanted: str | None, branch: str | None) -> ProjectType:
-        """The type that was asked for by name, else by the branch's prefix."""
-        from sow import project_types
-
-        if wanted is not None:
-            return project_types.named(wanted, main)
-        return project_types.for_branch(branch or "", main)
-
     # -- other systems, settings, health ------------------------------------------------------
 
     def is_project(self, file: str, format: str | None = None) -> bool:
@@ -224,6 +228,12 @@ class Repository:
         from sow.api import exchanging
 
         return exchanging.is_project(self.caller, file, format)
+
+    def check_tasks(self, file: str, format: str | None = None) -> None:
+        """Raises Refused for a file that holds a whole project, which has no tasks to be exchanged."""
+        from sow.api import exchanging
+
+        exchanging.check_tasks(self.caller, file, format)
 
     def import_project(self, file: str, *, dry_run: bool = False) -> Imported:
         """Makes the project of a document, all or nothing; nothing where it is here already, just so.
@@ -341,6 +351,21 @@ class Repository:
         names = dict.fromkeys(name for name in f"{here}{there}".splitlines() if name != "HEAD")
         return [name for name in names if not is_task_branch(name)]
 
+    def has_branch(self, name: str) -> bool:
+        """Whether there is such a branch here."""
+        from sow.git.repository import Git
+
+        return Git(self.caller.repository().main).branch_exists(name)
+
+    def default_branch(self) -> str:
+        """The branch that a new one starts from; HEAD where git can't tell."""
+        from sow.git.repository import Git
+
+        try:
+            return Git(self.caller.repository().main).default_branch()
+        except SowError:
+            return "HEAD"
+
     def agents(self) -> tuple[str, ...]:
         """The roles that an agent can have here."""
         from sow import roles
@@ -350,7 +375,7 @@ class Repository:
     def _kind(self, project: str | None) -> ProjectType | None:
         """The type of the project that is meant; None where none is, for roles are there without one."""
         try:
-            return self.caller.store(self.caller.layout(project)).type()
+            return self.caller.meant(project).type()
         except SowError:
             if project:
                 raise

@@ -165,6 +165,14 @@ class Settings:
 
         return check.user_text(held, draft.path, self._roles)
 
+    def executors(self) -> dict[str, str]:
+        """The names by which an executor can be chosen, each with its type: the user's own, and the types."""
+        from sow.config.user import names, type_by_name
+
+        configured = UserConfig.read(self._caller.environment).executors
+        kinds = {name: str(held["type"]) for name, held in configured.items()}
+        return {name: kinds.get(name) or type_by_name(name) for name in names(configured)}
+
     @property
     def _roles(self) -> tuple[str, ...]:
         return roles.known(self._main) if self._main else roles.BUILT_IN

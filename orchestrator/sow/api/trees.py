@@ -97,7 +97,7 @@ def listed(trees: Worktrees) -> list[Tree]:
 def removed(caller: Caller, project: str | None, name: str) -> Gone:
     """Removes a worktree, if nothing is lost by it: that of a task's id, on a branch, or at a path."""
     is_id = len(name) == 3 and name.isdecimal()
-    store = caller.store(caller.layout(project)) if is_id else None
+    store = caller.meant(project) if is_id else None
     trees = opened(caller, project)
     one = trees.named(name, store)
     return Gone(one, trees.remove(one))

@@ -15,7 +15,6 @@ from sow.cli.text import given, plain
 from sow.cli.watching import face
 from sow.cli.words import age, aside, columns, resources_of
 from sow.errors import Usage
-from sow.visit import lines
 
 if TYPE_CHECKING:
     from sow.api.attempts import Attempt
@@ -133,7 +132,7 @@ def attach(settings: dict[str, Any], task_id: str) -> int:
     """
     visit = opening.project(settings).task(task_id).attach()
     click.echo(f"Back from the session of task {task_id}, which is {visit.after.status}.")
-    for line in lines(visit):
+    for line in visit.lines:
         click.echo(plain(f"  {line}"))
     for words in visit.wrong:
         click.echo(plain(f"! {words}"))

@@ -14,10 +14,12 @@ from click.shell_completion import CompletionItem
 
 from sow.cli import opening
 from sow.errors import SowError
-from sow.store import Store
 
 if TYPE_CHECKING:
-    from sow.project_types import Phase
+    from sow.api.artifacts import Artifact
+    from sow.api.phase import Phase
+    from sow.api.project import Project
+    from sow.project_types import Phase as PhaseType
 
 Words = Iterable[tuple[str, str]]
 """Words, each with a line that tells what it stands for."""
@@ -46,30 +48,28 @@ def projects(ctx: click.Context) -> Words:
 @_completing
 def tasks(ctx: click.Context) -> Words:
     """The ids of the project's tasks."""
-    return [(task.id, f"{task.name} ({task.status})") for task in _store(ctx).tasks().tasks]
+    return [(task.id, f"{task.name} ({task.status})") for task in _project(ctx).tasks().tasks]
 
 
 @_completing
 def task_files(ctx: click.Context) -> Words:
     """The ids of the tasks in the workspace of task files that the line so far means."""
-    from sow import find
     from sow.cli import task_files
     from sow.taskfiles import workspace
 
-    return task_files.ids(workspace.named(find.here(), ctx.params.get("folder")).folder)
+    return task_files.ids(workspace.named(opening.caller().folder, ctx.params.get("folder")).folder)
 
 
 @_completing
 def tasks_to_run(ctx: click.Context) -> Words:
     """The ids of the project's tasks, or where there is a workspace of task files instead, of those."""
-    from sow import find
     from sow.taskfiles import workspace
 
-    if folder := workspace.here(find.here()):
+    if folder := workspace.here(opening.caller().folder):
         from sow.cli import task_files
 
         return task_files.ids(folder)
-    return [(task.id, f"{task.name} ({task.status})") for task in _store(ctx).tasks().tasks]
+    return [(task.id, f"{task.name} ({task.status})") for task in _project(ctx).tasks().tasks]
 
 
 @_completing
@@ -89,14 +89,7 @@ def agents(ctx: click.Context) -> Words:
 @_completing
 def executors(ctx: click.Context) -> Words:
     """The names by which an executor can be chosen: the user's own, and the types'."""
-    import os
-
-    from sow.config import UserConfig
-    from sow.config.user import names, type_by_name
-
-    configured = UserConfig.read(os.environ).executors
-    kinds = {name: held["type"] for name, held in configured.items()}
-    return [(name, kinds.get(name) or type_by_name(name)) for name in names(configured)]
+    return opening.here().settings().executors().items()
 
 
 @_completing
@@ -128,15 +121,7 @@ def values(ctx: click.Context) -> Words:
 @_completing
 def event_types(ctx: click.Context) -> Words:
     """The types of events that this project's log has."""
-    from sow import eventlog
-
-    seen: dict[str, str] = {}
-    for path in _store(ctx).log.files():
-        with open(path, "rb") as file:
-            for line in file:
-                if event := eventlog.parse(line):
-                    seen.setdefault(str(event["type"]), "")
-    return sorted(seen.items())
+    return [(name, "") for name in sorted({event.type for event in _project(ctx).events()})]
 
 
 @_completing
@@ -148,7 +133,7 @@ def project_types(ctx: click.Context) -> Words:
 @_completing
 def events(ctx: click.Context) -> Words:
     """The events that lead out of the project's current state."""
-    ways = opening.project(_settings(ctx)).ways().ways
+    ways = _project(ctx).ways().ways
     return [(way.transition.event, way.transition.description) for way in ways]
 
 
@@ -161,13 +146,13 @@ def prompts(ctx: click.Context) -> Words:
 @_completing
 def phases(ctx: click.Context) -> Words:
     """The phases of the project."""
-    return [(name, "") for name in _store(ctx).phases()]
+    return [(row.name, "") for row in _project(ctx).phases()]
 
 
 @_completing
 def phases_with_tasks(ctx: click.Context) -> Words:
     """The phases that may have tasks."""
-    return [(name, "") for name in _store(ctx).type().with_tasks()]
+    return [(name, "") for name in _project(ctx).type().with_tasks()]
 
 
 @_completing
@@ -213,9 +198,8 @@ def artifact_indices(of: str) -> Complete:
 
     @_completing
     def indices(ctx: click.Context) -> Words:
-        return [
-            (str(index), f"{one['type']}: {one['path']}") for index, one in enumerate(_artifacts(ctx, of))
-        ]
+        held = ((one.index, one.document) for one in _artifacts(ctx, of))
+        return [(str(index), f"{one['type']}: {one['path']}") for index, one in held]
 
     return indices
 
@@ -268,24 +252,18 @@ def _settings(ctx: click.Context) -> dict[str, Any]:
     return {"project": None, **(ctx.find_object(dict) or {})}
 
 
-def _store(ctx: click.Context) -> Store:
-    """The state of the project that the line so far means."""
-    return opening.store(_settings(ctx)["project"])
+def _project(ctx: click.Context) -> Project:
+    """The project that the line so far means."""
+    return opening.project(_settings(ctx))
 
 
-def _phase(ctx: click.Context) -> Phase:
+def _phase(ctx: click.Context) -> PhaseType:
     """What the project's type says of the phase that the line so far means."""
-    from sow import phase
-
-    store = _store(ctx)
-    return phase.of(store.type(), _phase_name(ctx, store))
+    return _named_phase(ctx).type()
 
 
-def _phase_name(ctx: click.Context, store: Store) -> str:
-    from sow import statechart
-
-    named = ctx.params.get("name") or ctx.params.get("owner")
-    return named or statechart.current_phase(store.type(), store.project())
+def _named_phase(ctx: click.Context) -> Phase:
+    return _project(ctx).phase(ctx.params.get("name") or ctx.params.get("owner"))
 
 
 def _types(ctx: click.Context, of: str) -> tuple[str, ...]:
@@ -293,12 +271,10 @@ def _types(ctx: click.Context, of: str) -> tuple[str, ...]:
     return found
 
 
-def _artifacts(ctx: click.Context, of: str) -> list[dict[str, Any]]:
-    store = _store(ctx)
-    if _is_of_task(ctx):
-        return list(getattr(store.task(opening.caller().own_task(ctx.params.get("owner"))), of))
-    held: Any = store.phase(_phase_name(ctx, store))
-    return list(held[of])
+def _artifacts(ctx: click.Context, of: str) -> list[Artifact]:
+    owner = ctx.params.get("owner")
+    whose = _project(ctx).task(owner) if _is_of_task(ctx) else _named_phase(ctx)
+    return (whose.inputs if of == "inputs" else whose.outputs).all()
 
 
 def _is_of_task(ctx: click.Context) -> bool:

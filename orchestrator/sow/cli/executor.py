@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sow import logs, roles
+from sow import logs
 from sow.cli import complain, completion, opening, terminal
 from sow.cli.commands import Group
 from sow.cli.text import plain, styled
@@ -121,15 +121,13 @@ def _cells(found: Executor) -> list[str]:
         subject.choice.type,
         seen.version or "-",
         _login(seen),
-        _roles(subject.roles),
+        "all" if found.plays_all else _roles(subject.roles),
         " ".join(filter(None, (seen.program, f"({seen.wrong})" if seen.wrong else ""))),
     ]
 
 
 def _roles(played: tuple[str, ...]) -> str:
-    """The roles in a word or a few; all of them are for --json."""
-    if set(roles.BUILT_IN) <= set(played):
-        return "all"
+    """The roles in a few words; all of them are for --json."""
     return f"{', '.join(played[:3])}{' …' if len(played) > 3 else ''}" or "-"
 
 

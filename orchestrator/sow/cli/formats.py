@@ -119,6 +119,7 @@ def sync(
     Example:  sow sync runtime/task_list.json
               sow sync runtime/task_list.json --prefer project
     """
+    opening.here().check_tasks(file, named)
     done = opening.project(settings).sync(
         file, format=named, agent=agent, phase=phase, fill=fill, prefer=prefer, dry_run=dry_run
     )

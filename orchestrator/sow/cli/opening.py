@@ -3,9 +3,6 @@
 What can be done with it is in `sow.api`.
 """
 
-import os
-
-from sow import find
 from sow.api.caller import Caller
 from sow.value import TYPE_CHECKING
 
@@ -14,12 +11,11 @@ if TYPE_CHECKING:
 
     from sow.api.project import Project
     from sow.api.repository import Repository
-    from sow.store import Store
 
 
 def caller() -> Caller:
     """Whoever typed the command, in the folder that they stand in. Raises NotFound where that is gone."""
-    return Caller(folder=find.here(), environment=os.environ, listener=_aside)
+    return Caller.here(listener=_aside)
 
 
 def project(settings: "dict[str, Any]", name: "str | None" = None) -> "Project":
@@ -44,12 +40,6 @@ def here() -> "Repository":
     from sow.api.repository import Repository
 
     return Repository(caller())
-
-
-def store(wanted: "str | None" = None) -> "Store":
-    """The state of the project that is meant, for a word that is completed or an editor."""
-    who = caller()
-    return who.store(who.layout(wanted))
 
 
 def _aside(text: str) -> None:

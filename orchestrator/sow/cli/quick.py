@@ -48,8 +48,14 @@ def _log(words: "list[str]") -> "int | None":
 
 def _opened(task_id: "str | None") -> "tuple[Caller, Store]":
     """Who calls, and the state of the project that is meant; which task is meant is asked first."""
-    from sow.cli import opening
+    from sow.api.caller import Caller
 
-    caller = opening.caller()
+    caller = Caller.here(listener=_aside)
     caller.own_task(task_id)
-    return caller, caller.store(caller.layout())
+    return caller, caller.meant()
+
+
+def _aside(text: str) -> None:
+    from sow.cli.words import aside
+
+    aside({"quiet": False}, text)

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sow import find
 from sow.api.stop import Stop
 from sow.cli import completion, opening
 from sow.cli.text import plain
@@ -95,7 +94,7 @@ def _task_files() -> str:
 
     In a worker's environment, and where `.sow/` is, nothing is looked for.
     """
-    start = find.here()
+    start = opening.caller().folder
     if "SOW_PROJECT_DIR" in os.environ or os.path.lexists(f"{start}/.sow"):
         return ""
     folders = (f"{start}/tasks", f"{start}/workspace/tasks")

@@ -10,12 +10,13 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self
 
 from sow.cli.text import plain
-from sow.scheduler import Note
 from sow.task import COMPLETED, IN_PROGRESS, NEEDS_REVIEW, PAUSED, Task
 
 if TYPE_CHECKING:
     from rich.console import Group
     from rich.table import Table
+
+    from sow.scheduler import Note
 
 STYLES = {
     "pending": "dim",
