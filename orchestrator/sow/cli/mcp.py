@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from typing import Any
 
@@ -38,4 +39,6 @@ def mcp(settings: dict[str, Any], worker: bool) -> None:
 
     logs.set_up(verbose=settings["verbose"])
     desk = Desk.of(opening.caller(), settings["project"], as_worker=worker)
+    # A kill loses nothing, and a gentle end would wait for a line that its client may never write.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     anyio.run(server.serve, desk)
