@@ -58,6 +58,27 @@ __all__ = [
     "repository",
 ]
 
+_MODULES = {
+    "sow.api.artifacts": ("Artifact", "Artifacts"),
+    "sow.api.attempts": ("Attempt",),
+    "sow.api.caller": ("Caller",),
+    "sow.api.events": ("Event", "Reading"),
+    "sow.api.moving_on": ("Rehearsed", "Ways"),
+    "sow.api.opening": ("open", "repository"),
+    "sow.api.phase": ("Phase", "PhaseRow"),
+    "sow.api.project": ("Project",),
+    "sow.api.repository": ("Begun", "Continued", "Prepared", "ProjectRow", "Repository"),
+    "sow.api.running": ("Driven", "Planned", "Ran"),
+    "sow.api.status": ("Status",),
+    "sow.api.stop": ("Stop",),
+    "sow.api.task": ("Feedback", "Retried", "Task", "TaskPage", "TaskState"),
+    "sow.errors": ("BadFile", "Busy", "Failed", "NotFound", "Refused", "SowError", "Usage", "Waits"),
+    "sow.review": ("Answered", "Approved", "Item"),
+    "sow.scheduler": ("Note",),
+    "sow_executors.inbox": ("Answer",),
+}
+"""Where each name is, at run time: what the imports below say to a type checker."""
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from sow.api.artifacts import Artifact, Artifacts
@@ -78,39 +99,18 @@ if TYPE_CHECKING:
     from sow.scheduler import Note
     from sow.task import Task as TaskState
     from sow_executors.inbox import Answer
+else:
 
-_MODULES = {
-    "sow.api.artifacts": ("Artifact", "Artifacts"),
-    "sow.api.attempts": ("Attempt",),
-    "sow.api.caller": ("Caller",),
-    "sow.api.events": ("Event", "Reading"),
-    "sow.api.moving_on": ("Rehearsed", "Ways"),
-    "sow.api.opening": ("open", "repository"),
-    "sow.api.phase": ("Phase", "PhaseRow"),
-    "sow.api.project": ("Project",),
-    "sow.api.repository": ("Begun", "Continued", "Prepared", "ProjectRow", "Repository"),
-    "sow.api.running": ("Driven", "Planned", "Ran"),
-    "sow.api.status": ("Status",),
-    "sow.api.stop": ("Stop",),
-    "sow.api.task": ("Feedback", "Retried", "Task", "TaskPage", "TaskState"),
-    "sow.errors": ("BadFile", "Busy", "Failed", "NotFound", "Refused", "SowError", "Usage", "Waits"),
-    "sow.review": ("Answered", "Approved", "Item"),
-    "sow.scheduler": ("Note",),
-    "sow_executors.inbox": ("Answer",),
-}
-"""Where each name is, at run time: what the imports above say to a type checker."""
+    def __getattr__(name: str) -> object:
+        """Imports what is asked for, the first time."""
+        if name in __all__:
+            from importlib import import_module
 
-
-def __getattr__(name: str) -> object:
-    """Imports what is asked for, the first time."""
-    if name in __all__:
-        from importlib import import_module
-
-        where = next(module for module, names in _MODULES.items() if name in names)
-        found = globals()[name] = getattr(import_module(where), name)
-        return found
-    # Also asked for each `from sow import module`, before that is looked for.
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+            where = next(module for module, names in _MODULES.items() if name in names)
+            found = globals()[name] = getattr(import_module(where), name)
+            return found
+        # Also asked for each `from sow import module`, before that is looked for.
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> "list[str]":
