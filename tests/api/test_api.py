@@ -31,10 +31,19 @@ def desk(tmp_path: Path) -> Desk:
     return Desk(tmp_path)
 
 
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Person:
+    """Somebody whose project is only looked at."""
+    who = with_project(tmp_path_factory.mktemp("shared"))
+    who.done("task", "add", "It", "--agent", "implementer", "--param", "files=[1, 2]")
+    who.done("task", "output", "add", "--type", "text", "--path", "it.txt", "--id", "010")
+    return who
+
+
 # -- a life ----------------------------------------------------------------------------------------
 
 
-def test_a_project_lives_from_its_first_task_to_its_end(desk: Desk) -> None:
+def test_a_task_lives_from_its_first_start_to_its_merge(desk: Desk) -> None:
     project = opened(desk)
     desk.task(
         "door",
@@ -42,9 +51,7 @@ def test_a_project_lives_from_its_first_task_to_its_end(desk: Desk) -> None:
         writes("door.txt", "red\n"),
         writes("door.txt", "blue\n"),
     )
-    desk.task("wall", writes("wall.txt", "white\n"))
-    door, wall = project.task("010"), project.task("020")
-    wall.set("depends_on", "[010]")
+    door = project.task("010")
     notes: list[Note] = []
 
     assert [planned.id for planned in project.planned()] == ["010"]
@@ -68,17 +75,11 @@ def test_a_project_lives_from_its_first_task_to_its_end(desk: Desk) -> None:
     assert (approved.how, approved.task.status) == ("merged", "completed")
     assert desk.merged("door.txt") == "blue"
 
-    assert project.run(task="020").waits == ("020",)
-    assert wall.approve().how == "merged"
-    assert [attempt.task for attempt in project.attempts()] == ["010", "010", "010", "020"]
+    assert [attempt.task for attempt in project.attempts()] == ["010", "010", "010"]
     assert any("door.txt" in line for line in door.transcript())
     assert [event.type for event in door.events(types=["task.feedback"])] == ["task.feedback"]
 
     assert project.prospect(how="merge").commits > 0
-    done = project.finish(how="merge")
-    assert desk.git("show", "main:wall.txt") == "white"
-    assert done.removed.removal.name == "paint"
-    assert sow.repository(desk.main, environment=desk.env).projects() == []
 
 
 def test_what_is_there_is_changed_and_read_by_its_handles(tmp_path: Path) -> None:
@@ -267,18 +268,16 @@ FAULTS: dict[str, tuple[Callable[[Project], object], type[sow.SowError], int, st
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_fault_is_raised_with_what_to_do_and_changes_nothing(fault: str, tmp_path: Path) -> None:
+def test_a_fault_is_raised_with_what_to_do_and_changes_nothing(fault: str, shared: Person) -> None:
     act, kind, code, words = FAULTS[fault]
-    who = with_project(tmp_path)
-    project = sow.open(who.folder, environment=who.environment)
-    project.add("It", agent="implementer")
-    before = everything(who.folder)
+    project = sow.open(shared.folder, environment=shared.environment)
+    before = everything(shared.folder)
     with pytest.raises(kind) as met:
         act(project)
     assert words in met.value.message
     assert met.value.hint
     assert met.value.exit_code == code
-    assert changed(before, everything(who.folder)) == []
+    assert changed(before, everything(shared.folder)) == []
 
 
 def test_an_agent_has_no_say_about_its_own_work(tmp_path: Path) -> None:
@@ -326,15 +325,6 @@ SAME: dict[str, tuple[tuple[str, ...], Callable[[Project, sow.Repository], Any]]
         lambda p, r: [each.as_json() for each in p.task("010").outputs.all()],
     ),
 }  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Person:
-    """Somebody whose project is only looked at."""
-    who = with_project(tmp_path_factory.mktemp("shared"))
-    who.done("task", "add", "It", "--agent", "implementer", "--param", "files=[1, 2]")
-    who.done("task", "output", "add", "--type", "text", "--path", "it.txt", "--id", "010")
-    return who
 
 
 @pytest.mark.parametrize("command", SAME)
