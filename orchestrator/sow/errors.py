@@ -1,6 +1,6 @@
 """What can go wrong, said once: the words, what to do next, the exit code.
 
-Only `sow.cli` turns these into output; everything else raises them. Whatever
+Only faces such as `sow.cli` turn these into output; everything else raises them. Whatever
 is not a `SowError` is a bug in sow and is reported as one.
 """
 

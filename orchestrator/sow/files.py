@@ -274,7 +274,7 @@ def write(path: str, text: str, *, mode: int = 0o644, flushed: bool = True) -> N
     global _written
     _written += 1
     folder, name = os.path.split(path)
-    # Every writer, a thread too, has a name of its own, so that two that got past the lock can't mix their bytes.
+    # Every writer, each thread, has a name of its own: two that got past the lock can't mix their bytes.
     beside = f"{folder}/.{name}.{os.getpid()}.{get_ident()}.{_written}.tmp"
     try:
         try:
