@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 import pytest
+from hypothesis import settings
+from tests import pages
 
 from sow import process
 
@@ -26,6 +28,10 @@ def pytest_configure() -> None:
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", IN_MEMORY)
 
 
+settings.register_profile("sow", max_examples=60)
+settings.load_profile("sow")
+
+
 def pytest_xdist_auto_num_workers() -> int:
     """One more than there are cores: many tests wait for a process, or for a file."""
     return len(os.sched_getaffinity(0)) + 1
@@ -37,8 +43,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Spares each collection of garbage, here and in forks, a look at all tests and modules."""
+    """Spares collections of garbage a look at all tests and modules, and forks the pages that they lie in."""
     gc.freeze()
+    with suppress(OSError):
+        pages.join()
 
 
 @pytest.fixture(scope="session", autouse=True)

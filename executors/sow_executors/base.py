@@ -16,36 +16,7 @@ from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from sow_executors.deferral import Verdict
-
-Kind = Literal[
-    "rate_limit",
-    "usage_limit",
-    "billing_exhausted",
-    "overloaded",
-    "server_error",
-    "network",
-    "auth_invalid",
-    "access_denied",
-    "model_not_found",
-    "context_overflow",
-    "output_limit",
-    "invalid_request",
-    "content_filter",
-    "session_not_found",
-    "session_conflict",
-    "tool_permission_denied",
-    "missing_tool",
-    "setup_failed",
-    "config_invalid",
-    "max_turns",
-    "budget_exceeded",
-    "timeout",
-    "out_of_memory",
-    "interrupted",
-    "crash_signal",
-    "unknown",
-]
-"""A class of failure, by the names that policies use."""
+from sow_executors.kinds import Kind as Kind
 
 SessionIds = Literal["ours", "theirs", "none"]
 """Who chooses a session's id: sow (before the start), the CLI (told in its output), nobody."""

@@ -10,13 +10,12 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import TypeVar, get_args
 
 import yaml
 
-from sow_executors.base import Kind
+from sow_executors.kinds import Kind
 
 MAX_BYTES = 1024 * 1024
 MAX_STEPS = 10_000
@@ -236,6 +235,8 @@ def fill(text: str, values: Mapping[str, str], quote: Callable[[str], str] = str
 
 def nearest(word: str, known: tuple[str, ...]) -> str:
     """Words that lead from an unknown `word` to the nearest known one, or to all of them."""
+    from difflib import get_close_matches  # most scripts are right
+
     close = get_close_matches(word, known, n=1)
     return f"did you mean `{close[0]}`?" if close else f"known: {', '.join(known)}"
 

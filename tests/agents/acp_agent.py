@@ -21,8 +21,15 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-from acp import RequestError, run_agent, schema
-from acp.helpers import (
+import pydantic
+from pydantic._internal import _fields
+
+# Half of this program's time would go into models of messages that it never sees, and into their docstrings.
+pydantic.BaseModel.model_config["defer_build"] = True
+_fields.extract_docstrings_from_cls = lambda *_, **__: {}  # type: ignore[attr-defined]
+
+from acp import RequestError, run_agent, schema  # noqa: E402
+from acp.helpers import (  # noqa: E402
     start_tool_call,
     text_block,
     tool_content,

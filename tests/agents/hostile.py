@@ -131,8 +131,7 @@ def lingering() -> None:
 
 def torrent() -> None:
     """Prints a gigabyte of lines."""
-    lines = b"x" * 999 + b"\n"
-    chunk = lines * 1000
+    chunk = (b"x" * 9_999 + b"\n") * 100
     for _ in range(1000):
         left = memoryview(chunk)
         while left:

@@ -208,7 +208,7 @@ def test_killed_anywhere_all_of_it_is_there_afterwards_or_nothing(home: Home) ->
     there.done("init")
     folder = there.folder / ".sow/worktrees" / BRANCH
     outcomes = set()
-    for place in kill_everywhere(there, *CONTINUE, fewest=10, every=3):
+    for place in kill_everywhere(there, *CONTINUE, fewest=10, every=5):
         listed = json.loads(there.done("project", "list", "--json"))
         outcomes.add(len(listed))
         assert left_over(there.folder) == [], place

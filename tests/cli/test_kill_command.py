@@ -112,9 +112,7 @@ def test_an_approval_merges_once_wherever_it_is_killed(tmp_path: Path) -> None:
         before = status(who)
         outcomes.add(before)
         # An approval that was stored is a promise: whoever comes next keeps it, unasked.
-        assert who.sow("run").code == (5 if before == ("needs_review", False) else 0), place
-        if before == ("needs_review", False):
-            who.done("task", "approve", "010")
+        who.done(*(("task", "approve", "010") if before == ("needs_review", False) else ("run",)))
         assert status(who) == ("completed", False), place
         merges = branch.git("log", "--format=%H", "--grep=Sow-Task: add-login/010/1")
         assert len(merges.splitlines()) == 1, place
@@ -146,7 +144,7 @@ def test_a_decision_is_made_or_not_wherever_it_is_killed(
     assert who.sow("run").code == 5
     outcomes = set()
     # Whatever lies between the steps of a merge is looked at above.
-    for place in kill_everywhere(who, *words, fewest=4, every=3 if after[0] == "completed" else 1):
+    for place in kill_everywhere(who, *words, fewest=4, every=6 if after[0] == "completed" else 1):
         found = status(who)
         outcomes.add(found)
         assert who.done("validate"), place

@@ -543,7 +543,7 @@ def test_the_end_is_completed_wherever_it_is_killed(who: Person, how: str) -> No
     who.done("task", "add", "Work", "--agent", "implementer")
     who.done("task", "set", "status", "completed", "--id", "010")
     outcomes = set()
-    for place in kill_everywhere(who, "project", how, "--yes", fewest=15, every=2):
+    for place in kill_everywhere(who, "project", how, "--yes", fewest=15, every=4):
         left = json.loads(who.done("project", "list", "--json"))
         outcomes.add(len(left))
         if left:

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -113,7 +114,8 @@ def test_a_broken_state_file_comes_back_and_what_was_there_is_kept(
 ) -> None:
     path = project(worn) / STATE[kind]
     whole = path.read_bytes()
-    for mutant in mutants(kind, mutation):
+    tried_most = KINDS[list(MUTATIONS).index(mutation) % len(KINDS)]
+    for mutant in islice(mutants(kind, mutation), None if kind == tried_most else 1):
         path.write_bytes(mutant.data)
         found = repaired(worn)
         assert [(each["path"], each["what"]) for each in found["mended"]] == [

@@ -249,7 +249,7 @@ def test_what_stands_in_a_file_plays_no_tricks_on_the_terminal(who: Person) -> N
 NODES = [f"{number:03d}" for number in range(10, 80, 10)]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.fixed_dictionaries({node: st.lists(st.sampled_from(NODES), unique=True) for node in NODES}))
 def test_circles_are_found_exactly_where_there_are_some(needs: dict[str, list[str]]) -> None:
     found = list(_circles(needs))

@@ -278,7 +278,7 @@ def outcome(who: Person, words: list[str], *, quickly: bool) -> tuple[object, ..
     return code, said.replace(str(who.folder), ""), state, told
 
 
-@settings(max_examples=120, deadline=None, derandomize=True)
+@settings(max_examples=60, deadline=None, derandomize=True)
 @given(words=ARGUMENTS)
 def test_task_set_does_the_same_by_the_quick_way_and_by_the_long_one(
     twins: tuple[Person, Person], words: list[str]

@@ -178,7 +178,7 @@ ACTS = st.one_of(
 )  # fmt: skip
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.lists(ACTS, max_size=8))
 def test_after_any_acts_each_artifact_has_its_iteration_and_nobody_else_s_is_touched(acts: list[Any]) -> None:
     held: list[Any] = []

@@ -131,7 +131,7 @@ COMMANDS: st.SearchStrategy[Command] = st.one_of(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(st.lists(COMMANDS, min_size=1, max_size=6))
 def test_any_sequence_of_commands_keeps_every_comment_and_every_line_that_it_did_not_set(
     commands: list[Command],

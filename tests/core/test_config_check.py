@@ -224,7 +224,7 @@ NAMES = st.sampled_from(["a", "b", "claude", "cursor", "command", "zzz"])
 BINDINGS = st.dictionaries(st.sampled_from(roles.BUILT_IN), NAMES, max_size=3)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(executors=EXECUTORS, bindings=BINDINGS)
 def test_what_passes_the_check_can_be_started_for_every_role(
     executors: dict[str, Any], bindings: dict[str, str]
@@ -247,7 +247,7 @@ def test_what_passes_the_check_can_be_started_for_every_role(
         assert executor.resume(turn).argv
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(value=damaged("user_config"))
 def test_a_check_never_fails_itself_and_finds_something_wherever_reading_does(value: Any) -> None:
     text = json.dumps(value)

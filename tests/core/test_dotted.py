@@ -155,7 +155,7 @@ TREES: st.SearchStrategy[Any] = st.recursive(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.dictionaries(NAMES, TREES, max_size=3), st.lists(NAMES, min_size=1, max_size=4), LEAVES)
 def test_what_was_put_is_found_all_else_is_as_before_and_removing_takes_it_away(
     held: dict[str, Any], steps: list[str], leaf: Any

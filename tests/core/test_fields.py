@@ -169,7 +169,7 @@ def test_a_change_is_told_once_and_no_change_not_at_all(store: Store) -> None:
     assert told == [{"fields": ["metadata.n"]}] * 2
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.lists(st.sampled_from(["metadata", "params", "result", "a", "b", "0", "1", "message", "data", "name"]),
              min_size=1, max_size=4).map(".".join),

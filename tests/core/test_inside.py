@@ -128,7 +128,7 @@ STEPS = st.sampled_from(
 )
 
 
-@settings(max_examples=500, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(STEPS, max_size=7), st.booleans(), st.sampled_from(["", "docs", ".sow/project/phases"]))
 def test_no_path_that_is_kept_leads_out_and_keeping_it_again_changes_nothing(
     layout: Layout, steps: list[str], absolute: bool, start: str

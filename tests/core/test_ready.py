@@ -55,7 +55,7 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.lists(TASKS, max_size=6, unique_by=lambda task: task.id), STEPS)
 def test_it_takes_what_a_look_at_all_tasks_would_take(begin: list[Task], steps: list[Any]) -> None:
     held, now = Ready(begin), NOW
@@ -151,7 +151,7 @@ def test_a_dependency_that_can_never_be_met_is_refused(
     assert refused.value.hint
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(
     st.dictionaries(st.sampled_from(IDS), st.lists(st.sampled_from(IDS), max_size=3)),
     st.sampled_from(IDS),

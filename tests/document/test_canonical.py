@@ -105,7 +105,7 @@ def _spoilt(draw: st.DrawFn) -> str:
     return text
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(_spoilt())
 def test_a_text_that_is_taken_means_the_same_to_the_strict_reader(text: str) -> None:
     value = read(text)

@@ -250,7 +250,7 @@ def _changed(draw: st.DrawFn, value: Any) -> Any:
     return draw(inner)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=75, deadline=None)
 @given(st.data())
 def test_any_sequence_of_edits_holds_the_value_and_leaves_other_fields_alone(data: st.DataObject) -> None:
     text = data.draw(_styled())
@@ -286,7 +286,7 @@ def _lines_of_others(text: str, key: str) -> list[str]:
     return lines
 
 
-@settings(max_examples=250)
+@settings(max_examples=100)
 @given(DOCUMENTS, KEYS, VALUES, st.booleans())
 def test_an_edit_of_a_canonical_text_changes_one_line(
     value: dict[str, Any], key: str, held: Any, commented: bool

@@ -82,7 +82,7 @@ PIECES = st.sampled_from(
 )
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(pieces=st.lists(PIECES, min_size=1, max_size=9))
 def test_no_shell_runs_anything_else_of_what_is_allowed(tmp_path: Path, pieces: list[str]) -> None:
     command = "sow " + "".join(pieces)

@@ -89,7 +89,7 @@ def check_reports(candidate: Candidate, lines: list[str], exit_code: int | None,
 
 
 @candidates
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(lines=st.lists(st.text() | json_values.map(json.dumps), max_size=4), stderr=st.text())
 def test_a_reader_never_raises_on_foreign_output(candidate: Candidate, lines: list[str], stderr: str) -> None:
     for exit_code in (0, 1, 127, 255, -9, None):
@@ -97,7 +97,7 @@ def test_a_reader_never_raises_on_foreign_output(candidate: Candidate, lines: li
 
 
 @candidates
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(lines=st.lists(events.map(json.dumps), min_size=1, max_size=6))
 def test_a_reader_never_raises_on_events_of_a_wrong_shape(candidate: Candidate, lines: list[str]) -> None:
     check_reports(candidate, lines, 1, "")
@@ -235,7 +235,7 @@ def test_questions_are_asked_of_the_program_that_was_found(candidate: Candidate)
 
 
 @examined
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(out=st.text() | json_values.map(json.dumps) | events.map(json.dumps), err=st.text())
 def test_no_answer_is_too_odd_and_none_of_it_is_repeated(candidate: Candidate, out: str, err: str) -> None:
     executor, answer = examiner(candidate), Answer(out, err, 1)

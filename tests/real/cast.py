@@ -77,12 +77,16 @@ class Desk:
         for each in (self.home, self.tree, self.scratch, folder / "bin"):
             each.mkdir()
         subprocess.run(["git", "init", "-q", str(self.tree)], check=True)
-        sow = folder / "bin" / "sow"
-        sow.write_text(f'#!/bin/sh\necho "$@" >> {folder}/calls\necho heard\n')
-        sow.chmod(0o755)
         self.calls = folder / "calls"
+        self.sow_does("")
         self.session: str | None = str(uuid.uuid4()) if cli.executor.ids == "ours" else None
         self._runs = 0
+
+    def sow_does(self, more: str) -> None:
+        """What the stand-in for `sow` does besides: lines of shell."""
+        sow = self.folder / "bin" / "sow"
+        sow.write_text(f'#!/bin/sh\necho "$@" >> {self.calls}\necho heard\n{more}\n')
+        sow.chmod(0o755)
 
     def turn(self, prompt: str = "Do the task.", **settings: object) -> Turn:
         entry = self.cli.configured(**settings)

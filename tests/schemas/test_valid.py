@@ -53,7 +53,7 @@ def test_a_document_of_a_schema_is_valid(name: str, data: st.DataObject) -> None
 
 
 @pytest.mark.parametrize("name", sow_schemas.names())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(data=st.data())
 def test_the_generated_check_agrees_with_jsonschema(name: str, data: st.DataObject) -> None:
     value = data.draw(damaged(name))

@@ -105,6 +105,9 @@ _HINTS = (
 
 _GRACE_SECONDS = 10.0
 
+_KNOWN: set[str] = set()
+"""Folders for which git told this process who commits there: most commands want to know it several times."""
+
 
 class GitFailed(Failed):
     """A git command ended badly: `.command`, `.code` and the whole `.stderr`."""
@@ -233,12 +236,17 @@ class Git:
     def identity(self) -> dict[str, str]:
         """Environment for a command that commits: empty where git knows who commits, else sow's own name."""
         if self._identity is None:
-            known = all(
-                self.ask("-c", "user.useConfigOnly=true", "var", kind).code == 0
-                for kind in ("GIT_AUTHOR_IDENT", "GIT_COMMITTER_IDENT")
-            )
-            self._identity = {} if known else dict(_NOBODY)
+            self._identity = {} if self._is_known() else dict(_NOBODY)
         return self._identity
+
+    def _is_known(self) -> bool:
+        """Whether git knows who commits here; once it does, it is not asked again."""
+        if self.folder not in _KNOWN and all(
+            self.ask("-c", "user.useConfigOnly=true", "var", kind).code == 0
+            for kind in ("GIT_AUTHOR_IDENT", "GIT_COMMITTER_IDENT")
+        ):
+            _KNOWN.add(self.folder)
+        return self.folder in _KNOWN
 
     # Branches and commits
 
@@ -279,11 +287,17 @@ class Git:
     def default_branch(self) -> str:
         """The branch that work goes to in the end: origin's, or `main`, `master`, or the configured
         first branch, or the one checked out in the main checkout; raises NotFound."""
-        remote = self.ask("symbolic-ref", "--quiet", "--short", "refs/remotes/origin/HEAD").out.strip()
         configured = self.ask("config", "--get", "init.defaultBranch").out.strip()
-        for name in (remote.removeprefix("origin/"), configured, "main", "master"):
-            if name and self.branch_exists(name):
-                return name
+        local = [f"refs/heads/{name}" for name in (configured, "main", "master") if name]
+        origin = "refs/remotes/origin/"
+        found = self.run("for-each-ref", "--format=%(refname) %(symref)", *local, f"{origin}HEAD")
+        refs = dict(line.split(" ", 1) for line in found.splitlines())
+        theirs = refs.pop(f"{origin}HEAD", "").removeprefix(origin)
+        if theirs and self.branch_exists(theirs):
+            return theirs
+        for ref in local:
+            if ref in refs:
+                return ref.removeprefix("refs/heads/")
         main = self if self.places.bare else Git(self.places.main, self.seconds)
         current = main.current_branch()
         if current is None:
