@@ -93,8 +93,10 @@ WRITTEN_ON = {
     "prompt": "Project.prompt Repository.prompt Repository.guidance",
     "demo": "Repository.init Repository.begin Project.add Project.run Task.answer Task.approve",
     "schema": "",
+    "mcp": "",
 }
-"""Every command, and the operations that it calls. None for `schema`: it prints a file of sow_schemas."""
+"""Every command, and the operations that it calls. None for `schema`, which prints a file of sow_schemas, and
+for `mcp`, whose tools call them (`sow.mcp`)."""
 
 
 def commands(command: click.Command, path: str = "") -> Iterator[tuple[str, click.Command]]:

@@ -10,6 +10,7 @@ from tests.mcp.parts import Agent, caller, worker
 
 from sow.errors import Usage
 from sow.mcp.desk import Desk
+from sow.mcp.kit import LONGEST
 
 OWN = {"feedback_read", "task_ask", "task_log", "task_report", "task_show"}
 
@@ -161,6 +162,17 @@ def test_a_fault_of_sow_s_own_is_told_without_its_traceback_and_the_server_goes_
     assert agent.refused("status")[0] == "status met a fault of sow's own, ZeroDivisionError: by zero"
     assert "Traceback" in capsys.readouterr().err
     assert agent.told("project_list")
+
+
+def test_what_is_no_text_is_carried_and_what_is_too_long_says_that_it_is_cut(
+    agent: Agent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sow.api.task.Task.diff", lambda self: "+\udcff\n")
+    assert agent.told("task_diff", id="010") == "+?\n"
+    monkeypatch.setattr("sow.api.task.Task.diff", lambda self: "ab" * LONGEST)
+    told = agent.told("task_diff", id="010")
+    assert len(told) < LONGEST + 100
+    assert f"[... {LONGEST} characters are left out here ...]" in told
 
 
 def test_a_project_goes_from_its_beginning_to_a_merge_by_tools_alone(tmp_path: Path) -> None:

@@ -17,6 +17,9 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 _MARK = "_sow_tool"
 
+LONGEST = 1 << 18
+"""The most characters of plain words: a client would cut them, too, and not say where."""
+
 
 @dataclass(frozen=True, slots=True)
 class Manner:
@@ -86,22 +89,39 @@ class Tool:
         try:
             given = self._arguments.validate_python(ArgsKwargs((), dict(arguments)))
         except ValidationError as fault:
-            return Told(f"{self.name}: {'; '.join(map(_complaint, fault.errors()))}", refused=True)
+            complaints = "; ".join(map(_complaint, fault.errors()))
+            return Told(sayable(f"{self.name}: {complaints}"), refused=True)
         except SowError as fault:
             return refusal(fault)
         if self.gives is None:
-            return Told(str(given))
+            return Told(cut(sayable(given)))
         document = self._result.dump_python(given, mode="json")
         if not isinstance(document, dict):
             document = {"result": document}
-        return Told(json.dumps(document, ensure_ascii=False), document)
+        text = json.dumps(document, ensure_ascii=False)
+        said = sayable(text)
+        return Told(said, document if said == text else json.loads(said))
+
+
+def sayable(text: str) -> str:
+    """A text as the protocol can carry it: what is no character, as in a file that is no text, is a `?`."""
+    return text.encode("utf-8", "replace").decode()
+
+
+def cut(text: str) -> str:
+    """A text of bearable length; of a longer one the middle goes, and it says so."""
+    over = len(text) - LONGEST
+    if over <= 0:
+        return text
+    half = LONGEST // 2
+    return f"{text[:half]}\n[... {over} characters are left out here ...]\n{text[-half:]}"
 
 
 def refusal(fault: SowError) -> Told:
     """What is wrong, and what to do next."""
     # The one option of the command line that is an argument here.
     hint = fault.hint.replace("--project NAME", "the argument `project`")
-    return Told(f"{fault}\n{hint}".rstrip(), refused=True)
+    return Told(sayable(f"{fault}\n{hint}".rstrip()), refused=True)
 
 
 def _complaint(error: Mapping[str, Any]) -> str:

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING
 
 from sow.api import prompt
 from sow.errors import NotFound
+from sow.mcp.kit import sayable
 
 if TYPE_CHECKING:
     from sow.api.task import Task
@@ -89,6 +90,11 @@ def of_task(task_id: str, part: str = "") -> str:
 
 def read(desk: Desk, address: str) -> tuple[str, str]:
     """What stands at an address: its media type, and it. Raises NotFound, or Refused where it is broken."""
+    kind, text = _read(desk, address)
+    return kind, sayable(text)
+
+
+def _read(desk: Desk, address: str) -> tuple[str, str]:
     project = desk.project()
     match address.removeprefix(ROOT).split("/") if address.startswith(ROOT) else []:
         case ["project"] if desk.drives:
