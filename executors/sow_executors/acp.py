@@ -9,6 +9,7 @@ which runs the agent. What is read here is what the bridge tells, a line a happe
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 import time
@@ -16,7 +17,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from sow_executors import acp_agents, codex_limits, ends, resets, settings
+from sow_executors import acp_agents, codex_limits, ends, offered, resets, settings
 from sow_executors.acp_rules import command, detail
 from sow_executors.base import (
     Answered,
@@ -104,6 +105,10 @@ class Acp:
     def behind(self, settings: Mapping[str, object]) -> str:
         return acp_agents.kind(_command(settings))
 
+    def offers_tools(self, settings: Mapping[str, object], env: Mapping[str, str]) -> bool:
+        """Always: the protocol names servers when a session is opened, beside those of the agent's own."""
+        return True
+
     def offline(self, settings: Mapping[str, object], home: str, url: str) -> Offline | None:
         """For the agents that are known by their programs; None for any other."""
         from sow_executors.model_server.acp import offline
@@ -128,6 +133,8 @@ class Acp:
         argv += [
             f"--{key}={value}" for key in ("mode", "model", "auth") if (value := settings.word(given, key))
         ]
+        if turn.tools:
+            argv.append(f"--server={json.dumps(offered.over_acp(turn.tools))}")
         settings.strings(given, "attach_argv")
         return Command(
             (*argv, "--command", *_command(given), *turn.custom_args), turn.folder, stdin=turn.prompt

@@ -86,6 +86,8 @@ class Options:
     rules: Rules
     late: tuple[str, ...] = ()
     """Inboxes with answers that came too late for those who had asked."""
+    servers: tuple[dict[str, Any], ...] = ()
+    """Servers of tools that the agent is told of, as the protocol has them."""
 
 
 @dataclass(slots=True)
@@ -231,7 +233,7 @@ class Bridge:
         self, connection: Connection, able: Mapping[str, Any], logins: Sequence[str]
     ) -> dict[str, Any]:
         """A new session, or the one to go on with, by what the agent can."""
-        where: dict[str, Any] = {"cwd": os.getcwd(), "mcpServers": []}
+        where: dict[str, Any] = {"cwd": os.getcwd(), "mcpServers": list(self.options.servers)}
         sessions = table(able.get("sessionCapabilities"))
         if self.options.rules.writable and sessions.get("additionalDirectories") is not None:
             where["additionalDirectories"] = list(self.options.rules.writable)
@@ -360,7 +362,8 @@ class Bridge:
         if self._agent in SAYS_IT_IN_THE_TITLE and call.get("kind") == "execute" and not call.get("rawInput"):
             call["rawInput"] = {"command": call.get("title")}
         tool, what = words(call.get("kind")) or "tool", acp_rules.detail(call)
-        reason = "" if self.options.yolo else acp_rules.against(call, self.options.rules)
+        is_free = self.options.yolo or self._is_offered(call)
+        reason = "" if is_free else acp_rules.against(call, self.options.rules)
         if self.over.is_set():
             return acp_choice.outcome(None)
         if acp_choice.is_question(options):
@@ -377,6 +380,11 @@ class Bridge:
             self._refuse(f"{tool}: {what} ({reason})")
             self._tell(type="denied", tool=tool, detail=what, reason=reason)
         return acp_choice.outcome(choice.option)
+
+    def _is_offered(self, call: Mapping[str, Any]) -> bool:
+        """Whether it calls a tool of a server that sow itself has offered."""
+        name = acp_agents.server(acp_agents.kind(self.options.command), call)
+        return any(server["name"] == name for server in self.options.servers)
 
     async def _ask_person(
         self, tool: str, call: Mapping[str, Any], options: Sequence[Mapping[str, Any]]
@@ -584,6 +592,7 @@ def _options(argv: Sequence[str]) -> Options:
     parser.add_argument("--late", action="append", default=[], metavar="INBOX")
     parser.add_argument("--writable", action="append", default=[], metavar="FOLDER")
     parser.add_argument("--allow", action="append", default=[], metavar="COMMAND")
+    parser.add_argument("--server", action="append", default=[], type=json.loads, metavar="JSON")
     for name in ("--mode", "--model", "--auth"):
         parser.add_argument(name, default="")
     at = [*argv, "--command"].index("--command")
@@ -601,7 +610,7 @@ def _options(argv: Sequence[str]) -> Options:
     )
     return Options(
         scratch, command, given.resume, given.yolo, given.ask, given.wait, given.grace,
-        given.mode, given.model, given.auth, rules, tuple(given.late),
+        given.mode, given.model, given.auth, rules, tuple(given.late), tuple(given.server),
     )  # fmt: skip
 
 

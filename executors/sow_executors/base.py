@@ -23,6 +23,18 @@ SessionIds = Literal["ours", "theirs", "none"]
 
 
 @dataclass(frozen=True, slots=True)
+class Tools:
+    """A server of tools (Model Context Protocol, on its standard streams) that is offered to the agent."""
+
+    name: str
+    """What it is called by the CLI, and the names of its tools begin with."""
+    argv: tuple[str, ...]
+    """The server's program, by its absolute path, and its arguments."""
+    env: Mapping[str, str] = field(default_factory=dict)
+    """All that the server needs to know: not every CLI passes its own environment on."""
+
+
+@dataclass(frozen=True, slots=True)
 class Turn:
     """One prompt for one agent in one folder: all that an executor may know of the work."""
 
@@ -55,6 +67,8 @@ class Turn:
     late_answers: tuple[str, ...] = ()
     """Inboxes (see `inbox`) with answers about permissions that came when those who had asked were gone.
     Each holds for the next request like it, once."""
+    tools: Tools | None = None
+    """A server whose tools the agent may call without being asked; only for who `extras.OffersTools`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from sow_executors import claude_permissions, deferral, ends, settings
+from sow_executors import claude_permissions, deferral, ends, offered, settings
 from sow_executors.base import (
     Asked,
     Command,
@@ -114,7 +114,7 @@ class Claude:
 
     def attach(self, turn: Turn) -> Command:
         argv = (_program(turn.settings), "--resume", _session(turn), *_options(turn))
-        return Command(argv, turn.folder)
+        return Command(argv, turn.folder, files=offered.files(turn))
 
     def reader(self, session_id: str | None) -> ClaudeReader:
         return ClaudeReader(session_id)
@@ -157,6 +157,10 @@ class Claude:
         """Whoever has logged in below the configuration's folder, unless a variable says who it is."""
         return (_config_folder(env), *(f"{name}={env[name]}" for name in _WHOSE if env.get(name)))
 
+    def offers_tools(self, settings: Mapping[str, object], env: Mapping[str, str]) -> bool:
+        """Always: what is named on its command line comes to what its files name."""
+        return True
+
     def open_in(self, session_id: str, env: Mapping[str, str]) -> tuple[Opened, ...]:
         """By the register that `claude agents` prints, where each process has a file, a killed one too."""
         from sow_executors.claude_sessions import opened
@@ -174,7 +178,7 @@ class Claude:
         # A shell command left in the background would hold the process for minutes after its result.
         env = {"CLAUDE_CODE_DISABLE_BACKGROUND_TASKS": "1"}
         files = claude_permissions.files(turn) if asks else {}
-        return Command(argv, turn.folder, stdin=turn.prompt, env=env, files=files)
+        return Command(argv, turn.folder, stdin=turn.prompt, env=env, files={**files, **offered.files(turn)})
 
 
 _WHOSE = (
@@ -215,6 +219,10 @@ def _options(turn: Turn, *, asks: bool = False) -> tuple[str, ...]:
         else:
             options.append("--permission-prompts=none")
         options += [f"--allowedTools=Bash({command}:*)" for command in turn.allowed_commands]
+        if turn.tools:
+            options.append(f"--allowedTools=mcp__{turn.tools.name}")
+    if turn.tools:
+        options.append(f"--mcp-config={offered.path(turn)}")
     if model := settings.word(given, "model"):
         options.append(f"--model={model}")
     if turns := settings.number(given, "max_turns", whole=True):

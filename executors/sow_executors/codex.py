@@ -18,7 +18,7 @@ from glob import escape
 from pathlib import Path
 from typing import Any
 
-from sow_executors import codex_limits, ends, resets, settings
+from sow_executors import codex_limits, ends, offered, resets, settings
 from sow_executors.base import (
     Command,
     Denied,
@@ -149,6 +149,10 @@ class Codex:
         keys = (f"{name}={env[name]}" for name in said if env.get(name))
         return (home, _profile(settings) or "", *keys)
 
+    def offers_tools(self, settings: Mapping[str, object], env: Mapping[str, str]) -> bool:
+        """Always: what is named on its command line comes to what its files name."""
+        return True
+
     def _headless(self, turn: Turn, *how: str) -> Command:
         argv = (_program(turn.settings), "exec", "--json", "--skip-git-repo-check", *_options(turn), *how)
         return Command(argv, turn.folder, stdin=turn.prompt)
@@ -181,6 +185,8 @@ def _options(turn: Turn) -> tuple[str, ...]:
     else:
         options = ["--sandbox=workspace-write", *(f"--add-dir={folder}" for folder in turn.writable)]
     options += _UNPROFILED
+    if turn.tools:
+        options += ["-c", f"mcp_servers.{turn.tools.name}={offered.codex(turn.tools)}"]
     if model := settings.word(given, "model"):
         options.append(f"--model={model}")
     if profile := _profile(given):

@@ -129,6 +129,18 @@ class RefusesCommands(Protocol):
 
 
 @runtime_checkable
+class OffersTools(Protocol):
+    """Its CLI can be told, for one process of it, of a server of tools beside those of the user's own."""
+
+    def offers_tools(self, settings: Mapping[str, object], env: Mapping[str, str]) -> bool:
+        """Whether it hands `Turn.tools` on under these settings; `env` as above.
+
+        Not where it would have to take the place of something that the user has set.
+        """
+        ...
+
+
+@runtime_checkable
 class KeepsCaps(Protocol):
     """Its CLI ends a turn by itself at some caps, which come to it as settings of a turn."""
 

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from pathlib import PurePath
 from typing import Any
 
-from sow_executors import ends, settings
+from sow_executors import ends, offered, settings
 from sow_executors.base import (
     BadSettings,
     Command,
@@ -41,6 +41,9 @@ _VERSION = re.compile(r"^\d+\.\d+\.\d+\S*$", re.MULTILINE)
 _LISTED = re.compile(r"\b(\d{1,4}) (?:credential|environment variable)s?\b")
 
 _QUIET = {"OPENCODE_DISABLE_AUTOUPDATE": "1"}
+
+_CONFIG = "OPENCODE_CONFIG_CONTENT"
+"""Holds settings that come to those of all files."""
 
 _SETTINGS = ("yolo_mode", "model", "program")
 
@@ -119,7 +122,7 @@ class Opencode:
 
     def attach(self, turn: Turn) -> Command:
         argv = (_program(turn.settings), "--session", _session(turn), *_options(turn))
-        return Command(argv, turn.folder, env=_rules(turn))
+        return Command(argv, turn.folder, env=_environment(turn))
 
     def reader(self, session_id: str | None) -> OpencodeReader:
         return OpencodeReader(session_id)
@@ -156,11 +159,15 @@ class Opencode:
 
         return offline(settings, home, url)
 
+    def offers_tools(self, settings: Mapping[str, object], env: Mapping[str, str]) -> bool:
+        """Unless the user has settings in that variable: ours would take their place."""
+        return not env.get(_CONFIG)
+
     def _headless(self, turn: Turn, *opening: str) -> Command:
         # Of a fault of its own, as an unknown model is one, it tells a number, and its log the words.
         how = ("run", "--format=json", "--print-logs", "--log-level=ERROR")
         argv = (_program(turn.settings), *how, *opening, *_options(turn))
-        return Command(argv, turn.folder, stdin=turn.prompt, env={**_QUIET, **_rules(turn)})
+        return Command(argv, turn.folder, stdin=turn.prompt, env={**_QUIET, **_environment(turn)})
 
 
 def _program(given: Mapping[str, object]) -> str:
@@ -189,6 +196,11 @@ def _options(turn: Turn) -> tuple[str, ...]:
     return (*options, *settings.spare("opencode", turn.custom_args, _OURS))
 
 
+def _environment(turn: Turn) -> dict[str, str]:
+    held = {_CONFIG: json.dumps(offered.opencode(turn.tools))} if turn.tools else {}
+    return {**_rules(turn), **held}
+
+
 def _rules(turn: Turn) -> dict[str, str]:
     """What the agent may do, over the user's own rules; of two that match, opencode takes the last."""
     if turn.settings.get("yolo_mode") is True:
@@ -198,7 +210,8 @@ def _rules(turn: Turn) -> dict[str, str]:
         shell |= {command: "allow", f"{command} *": "allow"}
     outside = {"*": "deny", **{f"{folder}/*": "allow" for folder in turn.writable}}
     rules = {"*": "deny", **dict.fromkeys(_FREE, "allow"), "bash": shell, "external_directory": outside}
-    return {"OPENCODE_PERMISSION": json.dumps(rules)}
+    tools = {f"{turn.tools.name}_*": "allow"} if turn.tools else {}
+    return {"OPENCODE_PERMISSION": json.dumps({**rules, **tools})}
 
 
 class OpencodeReader:

@@ -1,8 +1,7 @@
 """Adding a task: everything that can be wrong with it is said before anything is written."""
 
-from sow import fields, phase, roles
+from sow import describing, fields, phase, roles
 from sow.errors import Refused
-from sow.files import TEXT_BYTES
 from sow.ready import check_dependencies
 from sow.store import Store
 from sow.task import PENDING, Task
@@ -52,13 +51,8 @@ def add(store: Store, wish: Wish, *, check: "Callable[[Task], None]" = lambda ta
     `check`: may refuse the task as it would be; nothing is written of it by then, and nobody sees it.
     """
     name = fields.checked_name(wish.name)
-    for what, text in (("the type of the task", wish.task_type), ("the description", wish.description)):
-        fields.check_text(what, text or "")
-    if (size := len(wish.description.encode())) > TEXT_BYTES:
-        raise Refused(
-            f"the description is {size:,} bytes long; it may have {TEXT_BYTES:,}",
-            "keep what is long in a file of the repository, and name that file",
-        )
+    fields.check_text("the type of the task", wish.task_type or "")
+    describing.check(wish.description)
     roles.check(wish.agent, store.layout.main)
     goal = phase_for(store, wish.phase)
 

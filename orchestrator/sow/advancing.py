@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from sow import statechart
 from sow.project_types import State, Transition
@@ -20,6 +21,11 @@ class Advanced:
     taken: Transition
     state: State
     """The state that the project is in now."""
+
+    def as_json(self) -> dict[str, Any]:
+        """As `sow advance --json` prints it."""
+        held = {"event": self.taken.event, "source": self.source, "target": self.state.name}
+        return {**held, "prompt": self.state.prompt}
 
 
 def advance(store: Store, event: str | None) -> Advanced:

@@ -1,6 +1,6 @@
 """What can go wrong, said once: the words, what to do next, the exit code.
 
-Only `sow.cli` turns these into output; everything else raises them. Whatever
+Only faces such as `sow.cli` turn these into output; everything else raises them. Whatever
 is not a `SowError` is a bug in sow and is reported as one.
 """
 
@@ -15,6 +15,11 @@ class SowError(Exception):
         super().__init__(message)
         if hint:
             self.hint = hint
+
+    @property
+    def message(self) -> str:
+        """What is wrong, with the value and the place."""
+        return str(self)
 
 
 class Failed(SowError):
@@ -52,6 +57,16 @@ class BadFile(Refused):
         """From 1; 0 where the problem has no place in the text."""
         place = ":".join(str(part) for part in (path, line, column) if part)
         super().__init__(": ".join(part for part in (place, field, what) if part), hint)
+
+    def as_json(self) -> "dict[str, object]":
+        """As `sow validate --json` prints it."""
+        return {
+            "path": self.path,
+            "line": self.line or None,
+            "field": self.field or None,
+            "message": self.what,
+            "hint": self.hint,
+        }
 
 
 class Waits(SowError):

@@ -11,6 +11,7 @@ import errno
 import os
 import stat
 import time
+from _thread import get_ident
 
 from sow.errors import BadFile, Busy, Failed
 from sow.value import TYPE_CHECKING
@@ -121,7 +122,7 @@ def create(path: str, text: str) -> bool:
     global _written
     _written += 1
     folder, name = os.path.split(path)
-    beside = f"{folder}/.{name}.{os.getpid()}.{_written}.tmp"
+    beside = f"{folder}/.{name}.{os.getpid()}.{get_ident()}.{_written}.tmp"
     try:
         _write_through(beside, text.encode("utf-8", "replace"), 0o644, True)
         try:
@@ -273,8 +274,8 @@ def write(path: str, text: str, *, mode: int = 0o644, flushed: bool = True) -> N
     global _written
     _written += 1
     folder, name = os.path.split(path)
-    # Every writer has a name of its own, so that two that got past the lock can't mix their bytes.
-    beside = f"{folder}/.{name}.{os.getpid()}.{_written}.tmp"
+    # Every writer, each thread, has a name of its own: two that got past the lock can't mix their bytes.
+    beside = f"{folder}/.{name}.{os.getpid()}.{get_ident()}.{_written}.tmp"
     try:
         try:
             mode = os.stat(path).st_mode & 0o777

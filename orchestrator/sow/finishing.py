@@ -78,6 +78,23 @@ class Prospect:
     """How many commits of the project's branch the target has not."""
     outside: str = ""
     """The folder that its work stays in, of a project that was begun outside of git; else empty."""
+    checks: tuple[str, ...] = ()
+    """The commands that must succeed before."""
+
+    def as_json(self) -> dict[str, Any]:
+        """As `sow project finish --dry-run --json` prints it."""
+        return {
+            "name": self.name,
+            "branch": self.branch,
+            "how": self.how,
+            "target": self.target,
+            "commits": self.commits,
+            "checks": list(self.checks),
+            "title": self.title,
+            "body": self.body,
+            "gates": [gate.text for gate in self.gates],
+            "stays": list(self.stays),
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +108,16 @@ class Finished:
     commit: str | None = None
     """The merge."""
     pull_request: PullRequest | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """As `sow project finish --json` prints it."""
+        number = self.pull_request.number if self.pull_request else None
+        return {
+            "event": self.removed.removal.event,
+            "state": self.state,
+            **({"number": number} if number else {}),
+            **self.removed.as_json(),
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +197,7 @@ class Finisher:
             title=pull_request.title(whole),
             body=body(self.layout, self.store, whole),
             gates=course.to_the_end(kind, whole, at=now).gates,
+            checks=self.settings.checks,
             stays=tuple(
                 name for name in removal.own_branches(git, branch) if removal.unmerged(git, name, branch)
             ),

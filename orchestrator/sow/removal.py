@@ -80,6 +80,15 @@ class Removed:
     gone: tuple[str, ...] = ()
     kept: tuple[Kept, ...] = ()
 
+    def as_json(self) -> dict[str, Any]:
+        """As `sow project delete --json` prints it."""
+        return {
+            **self.removal.payload,
+            "gone": list(self.gone),
+            "kept": [{"what": kept.what, "why": kept.why} for kept in self.kept],
+            "final": self.final,
+        }
+
 
 def remove(
     store: Store, places: Places | Plain, removal: Removal, check: Callable[[], None], texts: dict[str, str]

@@ -10,7 +10,7 @@ from sow import fields
 from sow.change import Change, Event
 from sow.errors import Failed, NotFound, Refused
 from sow.store import Store
-from sow.task import Task
+from sow.task import NEEDS_REVIEW, Task
 from sow.value import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -43,6 +43,22 @@ def set_field(store: Store, task_id: str, path: str, value: str, *, attempt: str
         return outcome
 
     return store.change_dependencies(task_id, without_circle)
+
+
+def hand_in(store: Store, task_id: str, message: str, *, attempt: str) -> Task:
+    """Says what came of the task, and that its work is to be reviewed, as one change."""
+    if not message.strip():
+        raise Refused("the message is empty", "say in two or three sentences what you did")
+    says = fields.setting("result.message", message, now=store.now(), worker=True, text=True)
+    moves = fields.setting("status", NEEDS_REVIEW, now=store.now(), worker=True)
+
+    def change(task: Task) -> Change:
+        _check_turn(task, attempt)
+        said = says(task)
+        moved = moves(said.task)
+        return Change(task=moved.task, events=(*said.events, *moved.events))
+
+    return store.change_task(task_id, change)
 
 
 def ask(store: Store, task_id: str, question: str, options: "tuple[str, ...]", *, attempt: str) -> Task:
@@ -144,6 +160,8 @@ def _apply(store: Store, report: "dict[str, Any]", task_id: str, attempt: str, a
             asked = store.task(task_id).question
             if asked is None or asked["text"] != question:  # else: asked before a kill
                 ask(store, task_id, question, tuple(map(str, options)), attempt=attempt)
+        case {"verb": "report", "message": str(message)}:
+            hand_in(store, task_id, message, attempt=attempt)
         case {"verb": "log", "text": str(text)}:
             note(store, task_id, text, at=at)
         case {"verb": "artifact", "of": "inputs" | "outputs" as side, "do": dict(act)}:
@@ -152,7 +170,9 @@ def _apply(store: Store, report: "dict[str, Any]", task_id: str, attempt: str, a
             shelf = Shelf(of=side, task_id=task_id)
             keep_artifact(store, shelf, _asked_for(act), attempt=attempt, at=at)
         case _:
-            raise Refused(f"no report: {report}", "a worker sets a field, asks, logs or names an artifact")
+            raise Refused(
+                f"no report: {report}", "a worker sets a field, reports, asks, logs or names an artifact"
+            )
 
 
 def _asked_for(report: "dict[str, Any]") -> "Act":

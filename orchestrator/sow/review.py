@@ -10,7 +10,7 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from sow import deferring, fields, holding, ports, prompts
 from sow.attempt import Attempt, Attempts
@@ -38,6 +38,23 @@ class Item:
     text: str
     since: str | None
     """RFC 3339: when it began to wait; None where its file does not tell."""
+
+    def as_json(self) -> dict[str, Any]:
+        """As `sow review --json` prints it."""
+        task = self.task
+        return {
+            "id": task.id,
+            "name": task.name,
+            "kind": self.kind,
+            "text": self.text,
+            "options": task.options,
+            "since": self.since,
+            "iteration": task.iteration,
+            "agent": task.assigned_agent,
+            "executor": task.executor,
+            "branch": task.branch,
+            "worktree": task.worktree,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +86,7 @@ class Answered:
     """The attempt whose process waited for it, and goes on; None where a resume brings it."""
 
 
-def inbox(tasks: tuple[Task, ...]) -> list[Item]:
+def waiting(tasks: tuple[Task, ...]) -> list[Item]:
     """What waits for a person, the longest wait first; questions before reviews."""
     items = [item for task in tasks if (item := _item(task))]
     return sorted(

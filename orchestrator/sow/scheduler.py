@@ -79,6 +79,16 @@ class Note:
     text: str
     attempt: Attempt | None = None
 
+    def as_json(self) -> dict[str, Any]:
+        """As `sow run --json` prints it."""
+        return {
+            "kind": self.kind,
+            "task": self.task.id if self.task else None,
+            "status": self.task.status if self.task else None,
+            "attempt": self.attempt.id if self.attempt else None,
+            "text": self.text,
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
@@ -151,6 +161,9 @@ class Scheduler:
                     break
                 self._wait()
             return self._end()
+        except BaseException:
+            self._let_go_of_the_rest()
+            raise
         finally:
             held.release()
 
@@ -184,10 +197,12 @@ class Scheduler:
         return self._see_through(attempt.task_id)
 
     def _see_through(self, task_id: str) -> Outcome:
-        while self._at_work() and not self._signals:
-            self._wait()
-        self._stop_all()
-        self._let_go_of_the_rest()
+        try:
+            while self._at_work() and not self._signals:
+                self._wait()
+            self._stop_all()
+        finally:
+            self._let_go_of_the_rest()
         self._scan()
         tasks = tuple(t for t in self._ready.tasks.values() if t.id == task_id)
         return Outcome(tasks, bool(self._signals), bool(self.live))

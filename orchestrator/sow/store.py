@@ -248,6 +248,10 @@ class Store:
         """What the task's description.md says; empty where there is none. Raises Refused."""
         return self._text(f"{self._folder(task)}/description.md")
 
+    def notes(self, task: Task) -> str:
+        """What the task's log.md says; empty where there is none. Raises Refused."""
+        return self._text(f"{self._folder(task)}/log.md")
+
     def feedback(self, task: Task) -> "list[tuple[str, str]]":
         """The task's feedback files, oldest first: (file name, text). Raises Refused."""
         folder = f"{self._folder(task)}/feedback"

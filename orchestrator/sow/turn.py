@@ -35,6 +35,7 @@ from sow import (
     record,
     roles,
     shim,
+    toolbox,
 )
 from sow.allowance import Allowance
 from sow.attempt import Attempt, Attempts, spent_in
@@ -274,10 +275,13 @@ class Turns:
         carried = deferring.carried(self.attempts, task)
 
         attempt_id = self.attempts.reserve(task.id, task.iteration)
+        variables = self._environment(task, attempt_id, executor, block)
+        tools = self._tools(executor, choice, variables)
         reason = reason or self._reason(task, action)
         turn = base.Turn(
             prompt=(prompt or self._prompt(task, action, reason, carried))
             + (f"\n\n{prompts.own_ports(block.count)}" if block and action == "spawn" else "")
+            + (f"\n\n{prompts.OWN_TOOLS}" if tools and action == "spawn" else "")
             + self._by_file(executor, choice, attempt_id),
             folder=folder,
             scratch=self.attempts.folder(attempt_id),
@@ -293,6 +297,7 @@ class Turns:
             verdict=carried.verdict_for(action) if carried else None,
             granted=deferring.granted(self.attempts, task),
             late_answers=holding.late_answers(self.attempts, task),
+            tools=tools,
         )
         command = self._made_ready(self._command(executor, turn, action), turn)
         # Before the record: one without a living driver is taken for a killed one's.
@@ -321,7 +326,7 @@ class Turns:
                 command,
                 attempt_id,
                 self.attempts.folder(attempt_id),
-                self._environment(task, attempt_id, executor, block),
+                variables,
             )
         except SowError as fault:
             self._close(attempt, leases, outcome="failed", message=str(fault))
@@ -637,6 +642,16 @@ class Turns:
             self.environment, (*executor.environment, *self.repository.environment), mine
         )
 
+    def _tools(
+        self, executor: base.Executor, choice: ExecutorChoice, variables: Mapping[str, str]
+    ) -> base.Tools | None:
+        """sow's own tools for an agent with these variables; None where it can't be offered any."""
+        if not (
+            self.repository.mcp and toolbox.is_offered(executor, choice.settings, self._passed(executor))
+        ):
+            return None
+        return toolbox.tools(f"{shim.folder(self.layout.main)}/sow", variables)
+
     def _ports(self, task: Task) -> Block | None:
         """The ports that the task has to itself; None where the settings ask for none."""
         count = self.repository.worktree.ports
@@ -742,6 +757,7 @@ class Turns:
         block = self._ports(task)
         attempt_id = self.attempts.reserve(task.id, task.iteration)
         scratch = self.attempts.folder(attempt_id)
+        variables = self._environment(task, attempt_id, executor, block)
         turn = base.Turn(
             prompt="",
             folder=folder,
@@ -752,6 +768,7 @@ class Turns:
             settings=choice.settings,
             custom_args=choice.custom_args,
             params=task.params or {},
+            tools=self._tools(executor, choice, variables),
         )
         command = self._made_ready(self._command(executor, turn, "attach"), turn)
         leases = self._leases(task.id, task.session_id, attempt_id)
@@ -773,7 +790,6 @@ class Turns:
             )
         )
         status = None
-        variables = self._environment(task, attempt_id, executor, block)
         try:
             self._prepare_terminal(executor, folder, {**variables, **command.env})
             status = terminal.run(command, attempt_id, scratch, variables)

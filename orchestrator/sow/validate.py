@@ -41,6 +41,16 @@ class Checked:
         """How many files have a problem."""
         return len({problem.path for problem in self.problems})
 
+    def as_json(self) -> dict[str, Any]:
+        """As `sow validate --json` prints it."""
+        return {
+            "valid": not self.problems,
+            "phases": self.phases,
+            "tasks": self.tasks,
+            "problems": [problem.as_json() for problem in self.problems],
+            "torn_lines": self.torn_lines,
+        }
+
 
 def check(store: Store, environment: Mapping[str, str]) -> Checked:
     """Everything of a project, and the settings that hold for it. `environment`: where the user's lie."""

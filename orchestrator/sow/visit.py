@@ -33,6 +33,17 @@ class Visit:
     moved: tuple[str, ...] = ()
     """What was done to the branches of others, each in words."""
 
+    @property
+    def lines(self) -> list[str]:
+        """What a person is told of it, a line each; none where nothing changed."""
+        return list(lines(self))
+
+    @property
+    def wrong(self) -> list[str]:
+        """What was done meanwhile that should not have been, each in words."""
+        back = [edits.put_back_words(each.path, each.kept, each.changes) for each in self.put_back]
+        return [*back, *self.moved]
+
 
 def lines(visit: Visit) -> Iterator[str]:
     """What a person is told of it, a line each; none where nothing changed."""

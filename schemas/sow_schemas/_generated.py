@@ -92,7 +92,7 @@ _KEYS_83 = frozenset(('all', 'at_least', 'completed', 'phase'))
 _KEYS_84 = frozenset(('type',))
 _KEYS_85 = frozenset(('approved', 'metadata', 'of', 'phase', 'this_iteration', 'type', 'which'))
 _KEYS_86 = frozenset(('equals', 'field', 'phase', 'statuses'))
-_KEYS_87 = frozenset(('caps', 'checks', 'environment', 'finish', 'formats', 'grace_seconds', 'isolation', 'jobs', 'requires', 'silence_seconds', 'stages', 'state', 'task_types', 'transcript_bytes', 'worktree'))
+_KEYS_87 = frozenset(('caps', 'checks', 'environment', 'finish', 'formats', 'grace_seconds', 'isolation', 'jobs', 'mcp', 'requires', 'silence_seconds', 'stages', 'state', 'task_types', 'transcript_bytes', 'worktree'))
 _KEYS_88 = frozenset(('commit',))
 _KEYS_89 = frozenset(('ports', 'setup', 'setup_seconds', 'teardown', 'teardown_seconds'))
 _KEYS_90 = frozenset(('forge', 'push', 'target'))
@@ -2120,158 +2120,162 @@ def repository_config(v: object) -> bool:
                 return False
             if len(v7i) < 1:
                 return False
-    if 'task_types' in v:
-        v8 = v['task_types']
-        if not isinstance(v8, dict):
+    if 'mcp' in v:
+        v8 = v['mcp']
+        if not isinstance(v8, bool):
             return False
-        for v8v in v8.values():
-            if not isinstance(v8v, dict):
-                return False
-            if not v8v.keys() >= _KEYS_91:
-                return False
-            if not v8v.keys() <= _KEYS_92:
-                return False
-            v8v0 = v8v['agent']
-            if not isinstance(v8v0, str):
-                return False
-            if len(v8v0) < 1:
-                return False
-            if 'params' in v8v:
-                v8v1 = v8v['params']
-                if not isinstance(v8v1, dict):
-                    return False
-    if 'formats' in v:
-        v9 = v['formats']
+    if 'task_types' in v:
+        v9 = v['task_types']
         if not isinstance(v9, dict):
             return False
-        if not v9.keys() <= _KEYS_93:
-            return False
-        if 'agent' in v9:
-            v90 = v9['agent']
-            if not isinstance(v90, str):
+        for v9v in v9.values():
+            if not isinstance(v9v, dict):
                 return False
-            if len(v90) < 1:
+            if not v9v.keys() >= _KEYS_91:
                 return False
-        if 'agents' in v9:
-            v91 = v9['agents']
-            if not isinstance(v91, dict):
+            if not v9v.keys() <= _KEYS_92:
                 return False
-            for v91v in v91.values():
-                if not isinstance(v91v, str):
+            v9v0 = v9v['agent']
+            if not isinstance(v9v0, str):
+                return False
+            if len(v9v0) < 1:
+                return False
+            if 'params' in v9v:
+                v9v1 = v9v['params']
+                if not isinstance(v9v1, dict):
                     return False
-                if len(v91v) < 1:
+    if 'formats' in v:
+        v10 = v['formats']
+        if not isinstance(v10, dict):
+            return False
+        if not v10.keys() <= _KEYS_93:
+            return False
+        if 'agent' in v10:
+            v100 = v10['agent']
+            if not isinstance(v100, str):
+                return False
+            if len(v100) < 1:
+                return False
+        if 'agents' in v10:
+            v101 = v10['agents']
+            if not isinstance(v101, dict):
+                return False
+            for v101v in v101.values():
+                if not isinstance(v101v, str):
+                    return False
+                if len(v101v) < 1:
                     return False
     if 'grace_seconds' in v:
-        v10 = v['grace_seconds']
-        if not (isinstance(v10, (int, float)) and not isinstance(v10, bool)):
-            return False
-        if v10 <= 0:
-            return False
-    if 'silence_seconds' in v:
-        v11 = v['silence_seconds']
+        v11 = v['grace_seconds']
         if not (isinstance(v11, (int, float)) and not isinstance(v11, bool)):
             return False
-        if v11 < 0:
+        if v11 <= 0:
+            return False
+    if 'silence_seconds' in v:
+        v12 = v['silence_seconds']
+        if not (isinstance(v12, (int, float)) and not isinstance(v12, bool)):
+            return False
+        if v12 < 0:
             return False
     if 'transcript_bytes' in v:
-        v12 = v['transcript_bytes']
-        if not ((isinstance(v12, int) and not isinstance(v12, bool)) or isinstance(v12, str)):
+        v13 = v['transcript_bytes']
+        if not ((isinstance(v13, int) and not isinstance(v13, bool)) or isinstance(v13, str)):
             return False
-        if isinstance(v12, str):
-            if not is_size(v12):
+        if isinstance(v13, str):
+            if not is_size(v13):
                 return False
-        if (isinstance(v12, (int, float)) and not isinstance(v12, bool)):
-            if v12 < 1:
+        if (isinstance(v13, (int, float)) and not isinstance(v13, bool)):
+            if v13 < 1:
                 return False
     if 'caps' in v:
-        v13 = v['caps']
-        if not isinstance(v13, dict):
-            return False
-        if not v13.keys() <= _KEYS_94:
-            return False
-        if 'max_turns' in v13:
-            v130 = v13['max_turns']
-            if not (isinstance(v130, int) and not isinstance(v130, bool)):
-                return False
-            if v130 < 1:
-                return False
-        if 'max_seconds' in v13:
-            v131 = v13['max_seconds']
-            if not (isinstance(v131, (int, float)) and not isinstance(v131, bool)):
-                return False
-            if v131 <= 0:
-                return False
-        if 'max_budget_usd' in v13:
-            v132 = v13['max_budget_usd']
-            if not (isinstance(v132, (int, float)) and not isinstance(v132, bool)):
-                return False
-            if v132 <= 0:
-                return False
-        if 'max_tokens' in v13:
-            v133 = v13['max_tokens']
-            if not (isinstance(v133, int) and not isinstance(v133, bool)):
-                return False
-            if v133 < 1:
-                return False
-        if 'max_memory' in v13:
-            v134 = v13['max_memory']
-            if not ((isinstance(v134, int) and not isinstance(v134, bool)) or isinstance(v134, str)):
-                return False
-            if isinstance(v134, str):
-                if not is_size(v134):
-                    return False
-            if (isinstance(v134, (int, float)) and not isinstance(v134, bool)):
-                if v134 < 1:
-                    return False
-        if 'roles' in v13:
-            v135 = v13['roles']
-            if not isinstance(v135, dict):
-                return False
-            for v135v in v135.values():
-                if not isinstance(v135v, dict):
-                    return False
-                if not v135v.keys() <= _KEYS_95:
-                    return False
-                if 'max_turns' in v135v:
-                    v135v0 = v135v['max_turns']
-                    if not (isinstance(v135v0, int) and not isinstance(v135v0, bool)):
-                        return False
-                    if v135v0 < 1:
-                        return False
-                if 'max_seconds' in v135v:
-                    v135v1 = v135v['max_seconds']
-                    if not (isinstance(v135v1, (int, float)) and not isinstance(v135v1, bool)):
-                        return False
-                    if v135v1 <= 0:
-                        return False
-                if 'max_budget_usd' in v135v:
-                    v135v2 = v135v['max_budget_usd']
-                    if not (isinstance(v135v2, (int, float)) and not isinstance(v135v2, bool)):
-                        return False
-                    if v135v2 <= 0:
-                        return False
-                if 'max_tokens' in v135v:
-                    v135v3 = v135v['max_tokens']
-                    if not (isinstance(v135v3, int) and not isinstance(v135v3, bool)):
-                        return False
-                    if v135v3 < 1:
-                        return False
-                if 'max_memory' in v135v:
-                    v135v4 = v135v['max_memory']
-                    if not ((isinstance(v135v4, int) and not isinstance(v135v4, bool)) or isinstance(v135v4, str)):
-                        return False
-                    if isinstance(v135v4, str):
-                        if not is_size(v135v4):
-                            return False
-                    if (isinstance(v135v4, (int, float)) and not isinstance(v135v4, bool)):
-                        if v135v4 < 1:
-                            return False
-    if 'stages' in v:
-        v14 = v['stages']
+        v14 = v['caps']
         if not isinstance(v14, dict):
             return False
-        for v14v in v14.values():
-            if not stage(v14v):
+        if not v14.keys() <= _KEYS_94:
+            return False
+        if 'max_turns' in v14:
+            v140 = v14['max_turns']
+            if not (isinstance(v140, int) and not isinstance(v140, bool)):
+                return False
+            if v140 < 1:
+                return False
+        if 'max_seconds' in v14:
+            v141 = v14['max_seconds']
+            if not (isinstance(v141, (int, float)) and not isinstance(v141, bool)):
+                return False
+            if v141 <= 0:
+                return False
+        if 'max_budget_usd' in v14:
+            v142 = v14['max_budget_usd']
+            if not (isinstance(v142, (int, float)) and not isinstance(v142, bool)):
+                return False
+            if v142 <= 0:
+                return False
+        if 'max_tokens' in v14:
+            v143 = v14['max_tokens']
+            if not (isinstance(v143, int) and not isinstance(v143, bool)):
+                return False
+            if v143 < 1:
+                return False
+        if 'max_memory' in v14:
+            v144 = v14['max_memory']
+            if not ((isinstance(v144, int) and not isinstance(v144, bool)) or isinstance(v144, str)):
+                return False
+            if isinstance(v144, str):
+                if not is_size(v144):
+                    return False
+            if (isinstance(v144, (int, float)) and not isinstance(v144, bool)):
+                if v144 < 1:
+                    return False
+        if 'roles' in v14:
+            v145 = v14['roles']
+            if not isinstance(v145, dict):
+                return False
+            for v145v in v145.values():
+                if not isinstance(v145v, dict):
+                    return False
+                if not v145v.keys() <= _KEYS_95:
+                    return False
+                if 'max_turns' in v145v:
+                    v145v0 = v145v['max_turns']
+                    if not (isinstance(v145v0, int) and not isinstance(v145v0, bool)):
+                        return False
+                    if v145v0 < 1:
+                        return False
+                if 'max_seconds' in v145v:
+                    v145v1 = v145v['max_seconds']
+                    if not (isinstance(v145v1, (int, float)) and not isinstance(v145v1, bool)):
+                        return False
+                    if v145v1 <= 0:
+                        return False
+                if 'max_budget_usd' in v145v:
+                    v145v2 = v145v['max_budget_usd']
+                    if not (isinstance(v145v2, (int, float)) and not isinstance(v145v2, bool)):
+                        return False
+                    if v145v2 <= 0:
+                        return False
+                if 'max_tokens' in v145v:
+                    v145v3 = v145v['max_tokens']
+                    if not (isinstance(v145v3, int) and not isinstance(v145v3, bool)):
+                        return False
+                    if v145v3 < 1:
+                        return False
+                if 'max_memory' in v145v:
+                    v145v4 = v145v['max_memory']
+                    if not ((isinstance(v145v4, int) and not isinstance(v145v4, bool)) or isinstance(v145v4, str)):
+                        return False
+                    if isinstance(v145v4, str):
+                        if not is_size(v145v4):
+                            return False
+                    if (isinstance(v145v4, (int, float)) and not isinstance(v145v4, bool)):
+                        if v145v4 < 1:
+                            return False
+    if 'stages' in v:
+        v15 = v['stages']
+        if not isinstance(v15, dict):
+            return False
+        for v15v in v15.values():
+            if not stage(v15v):
                 return False
     return True
 

@@ -1739,6 +1739,10 @@ class RepositoryConfig(TypedDict):
     """Names of variables that agents get from the user's environment, as glob patterns (AWS_*). Set by a
     person; none beyond sow's own where it is absent."""
 
+    mcp: NotRequired[bool]
+    """Whether agents are offered sow's own tools, by a server of the Model Context Protocol (`sow mcp`). Set
+    by a person; true where it is absent."""
+
     task_types: NotRequired[dict[str, TaskTypeConfig]]
     """Types of tasks of other systems, by the type's name: who does them, and what their parameters are like.
     Set by a person; none where it is absent."""

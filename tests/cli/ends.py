@@ -79,7 +79,7 @@ class Home:
         with self.who.inside():
             from sow.cli import opening
 
-            opening.store("add-login").change_task(task_id, change)
+            opening.caller().meant("add-login").change_task(task_id, change)
 
     def own_branch(self, task_id: str, **files: str) -> Path:
         """A worktree of a task with a commit of its own; gives its folder."""

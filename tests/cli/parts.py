@@ -139,7 +139,7 @@ class Person:
     def store(self) -> Store:
         """The project's state, by sow's own door."""
         with self.inside():
-            return opening.store()
+            return opening.caller().meant()
 
     def settings(self, text: str) -> None:
         """The person's own settings."""

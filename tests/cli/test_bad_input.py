@@ -26,6 +26,17 @@ from sow.roles import BUILT_IN
 
 MISUSED = [
     ("validate --jsn", "no such option: --jsn", "did you mean `--json`?"),
+    ("mcp --worke", "no such option: --worke", "did you mean `--worker`?"),
+    (
+        "mcp --worker",
+        "which task? this is no task's worktree",
+        "name it by its id; see them: `sow task list`",
+    ),
+    (
+        "mcp claude",
+        "got unexpected extra argument (claude)",
+        "put quotes around words that belong together; see `sow mcp --help`",
+    ),
     ("import", "FILE is missing", "see `sow import --help`"),
     ("import ''", "FILE is empty", "name a file: `sow import master_task_list.json`"),
     (

@@ -137,6 +137,7 @@ def test_what_a_schema_calls_a_default_is_what_holds(who: Person) -> None:
     assert ours == {
         "requires": None,
         "jobs": held.jobs,
+        "mcp": held.mcp,
         **dict.fromkeys(("finish.forge", "finish.push", "finish.target")),  # git tells
         "state.commit": "auto" if held.commit_state else "never",
         "isolation": held.isolation,

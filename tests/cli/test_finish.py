@@ -569,7 +569,7 @@ def test_what_is_decided_abandoned_and_reviewed_stands_in_the_text(ready: Home) 
         from sow.cli import opening
 
         asked: Any = {"question": "Which database?", "kind": "question"}
-        opening.store("add-login").tell(Event(type="task.paused", task_id="020", payload=asked))
+        opening.caller().meant("add-login").tell(Event(type="task.paused", task_id="020", payload=asked))
     ready.who.done("task", "answer", "020", "sqlite")
     ready.who.done("task", "abandon", "020", "--reason", "too early")
     review = ready.folder / PROJECT / "phases/review/review.md"

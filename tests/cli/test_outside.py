@@ -478,7 +478,7 @@ def test_a_bare_new_asks_for_no_branch(who: Person) -> None:
         terminal.sees("Initialized project which-database")
         assert terminal.ends() == 0
     with who.inside():
-        assert opening.store().project()["branch"] == "explore/which-database"
+        assert opening.caller().meant().project()["branch"] == "explore/which-database"
 
 
 def test_a_bare_new_beside_a_project_is_refused_and_asks_no_more(who: Person) -> None:

@@ -70,6 +70,7 @@ def test_a_question_from_the_outbox_pauses_the_task(store: Store, outbox: Path) 
     [
         {"verb": "set", "field": "metadata.n", "value": "5"},
         {"verb": "set", "field": "status", "value": "needs_review"},
+        {"verb": "report", "message": "it works"},
         {"verb": "ask", "question": "which?", "options": []},
         {"verb": "log", "text": "began"},
     ],

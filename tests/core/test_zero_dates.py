@@ -13,7 +13,7 @@ from sow.cli.words import details
 from sow.clock import is_unset, moment
 from sow.project_types import Effect
 from sow.ready import Ready
-from sow.review import inbox
+from sow.review import waiting
 from sow_schemas.documents import PhaseFile
 
 ZERO = "0001-01-01T00:00:00Z"
@@ -43,7 +43,7 @@ def test_a_task_is_shown_without_zero_dates_and_with_the_others() -> None:
 def test_who_waits_since_an_unknown_time_comes_first_and_nobody_says_since_when() -> None:
     paused = in_status("paused").replace(id="020")
     old = paused.replace(id="010", question=None, updated_at=ZERO)
-    assert [(item.task.id, item.since) for item in inbox((paused, old))] == [("010", None), ("020", AT)]
+    assert [(item.task.id, item.since) for item in waiting((paused, old))] == [("010", None), ("020", AT)]
 
 
 def test_a_completion_is_told_as_if_it_had_just_begun() -> None:

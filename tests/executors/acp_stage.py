@@ -116,8 +116,10 @@ class AcpStage:
         for each in ("inbox", "outbox"):
             (scratch / each).mkdir(parents=True)
         grace, late = settings.pop("grace_seconds", 8.0), tuple(settings.pop("late", ()))
+        tools = settings.pop("tools", None)
         turn = Turn(
             prompt, str(self.folder), str(scratch), session, grace_seconds=grace, late_answers=late,
+            tools=tools,
             settings={"command": [sys.executable, str(AGENT), str(self.script)], **settings},
         )  # fmt: skip
         executor = Acp(turn.settings)

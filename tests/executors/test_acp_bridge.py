@@ -17,7 +17,19 @@ from tests.executors.acp_stage import AGENT, AcpStage, acp_stage, session_of, un
 from sow import process
 from sow_executors import acp_choice, inbox
 from sow_executors.acp_choice import Choice, chosen
-from sow_executors.base import Answered, Asked, Denied, Failed, Finished, Report, Said, Spent, Started, Used
+from sow_executors.base import (
+    Answered,
+    Asked,
+    Denied,
+    Failed,
+    Finished,
+    Report,
+    Said,
+    Spent,
+    Started,
+    Tools,
+    Used,
+)
 
 pytestmark = pytest.mark.slow
 
@@ -33,6 +45,19 @@ def of(kind: Any, reports: list[Report]) -> list[Any]:
 
 
 TOUCH = {"run": {"command": "touch evil", "permit": True}}
+
+
+def test_the_agent_is_told_of_the_server_that_is_offered_it(stage: AcpStage) -> None:
+    stage.play([{"say": "Done."}])
+    tools = Tools("sow", ("/opt/sow", "mcp"), {"SOW_TASK_ID": "010"})
+    bridged = stage.start(tools=tools)
+    bridged.end()
+    sent = (line[2:] for line in (bridged.scratch / "traffic.log").read_text().splitlines() if line[0] == ">")
+    (opened,) = (held for held in map(json.loads, sent) if held.get("method") == "session/new")
+    env = [{"name": "SOW_TASK_ID", "value": "010"}]
+    assert opened["params"]["mcpServers"] == [
+        {"name": "sow", "command": "/opt/sow", "args": ["mcp"], "env": env}
+    ]
 
 
 def test_a_turn_is_told_as_it_goes_and_only_what_the_rules_allow_is_done(stage: AcpStage) -> None:

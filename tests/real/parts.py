@@ -59,6 +59,7 @@ class Bench:
         self._git("add", "-A")
         self._git("-c", "user.name=Ada", "-c", "user.email=ada@example.org", "commit", "-qm", "begin")
         self.sow("init")
+        self.offer_tools(False)  # a server a start, which takes a second: for the tests that are about it
         self.sow("project", "new", "Greet better", "--branch", "feat/greet", "--name", "greet")
         self.sow("task", "add", "Greet", "--agent", "implementer", "--description", "Write a greeting.")
 
@@ -106,6 +107,12 @@ class Bench:
             ["git", *words], cwd=self.repo, env=self.env, capture_output=True, text=True, check=True
         )
         return ran.stdout
+
+    def offer_tools(self, offered: bool) -> None:
+        """Whether agents are offered sow's own tools."""
+        settings = self.repo / ".sow" / "config.yaml"
+        others = [line for line in settings.read_text().splitlines() if not line.startswith("mcp:")]
+        settings.write_text("\n".join([*others, f"mcp: {str(offered).lower()}"]) + "\n")
 
     # -- what is true -------------------------------------------------------------------------
 

@@ -47,7 +47,7 @@ class Responses:
             str(body.get("model")),
             bool(body.get("stream")),
             str(body.get("prompt_cache_key") or ""),
-            tuple(tool["name"] for tool in body.get("tools") or [] if "name" in tool),
+            tuple(_names(body.get("tools") or [])),
             tuple(
                 (item["role"], part["text"])
                 for item in items
@@ -117,11 +117,21 @@ def _items(reply: Told) -> list[dict[str, Any]]:
         "type": "function_call",
         "id": f"fc_{number:06d}",
         "call_id": f"call_{number:06d}",
-        "name": reply.tool,
+        **dict(zip(("name", "namespace"), reversed(reply.tool.split(".")), strict=False)),
         "arguments": json.dumps(dict(reply.input)),
         "status": "completed",
     }
     return [_message(reply.say), call] if reply.say else [call]
+
+
+def _names(tools: list[Mapping[str, Any]]) -> Iterator[str]:
+    """The names of the tools; one in a namespace, as each server of tools has one, behind that and a dot."""
+    for tool in tools:
+        inner = tool.get("tools")
+        if inner is None:
+            yield from [tool["name"]] if "name" in tool else []
+        else:
+            yield from (f"{tool['name']}.{name}" for name in _names(inner))
 
 
 def _message(text: str) -> dict[str, Any]:

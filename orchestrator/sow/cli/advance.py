@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from sow import advancing, statechart
 from sow.cli import completion, opening
 from sow.cli.text import plain
 from sow.errors import Usage
-from sow.statechart import Way
-from sow.store import Store
+
+if TYPE_CHECKING:
+    from sow.api.project import Project
+    from sow.statechart import Way
 
 
 @click.command()
@@ -34,20 +35,19 @@ def advance(settings: dict[str, Any], event: str | None, listed: bool, dry_run: 
     """
     if listed and (event is not None or dry_run):
         raise Usage("--list takes no EVENT and no --dry-run", "`sow advance --list`")
-    store = opening.store(settings["project"])
+    project = opening.project(settings)
     if listed:
-        _list(store, as_json)
+        _list(project, as_json)
     elif dry_run:
-        _rehearse(store, event, as_json)
+        _rehearse(project, event, as_json)
     else:
-        _advance(store, event, as_json)
+        _advance(project, event, as_json)
 
 
-def _advance(store: Store, event: str | None, as_json: bool) -> None:
-    done = advancing.advance(store, event)
+def _advance(project: Project, event: str | None, as_json: bool) -> None:
+    done = project.advance(event)
     if as_json:
-        held = {"event": done.taken.event, "source": done.source, "target": done.state.name}
-        click.echo(json.dumps({**held, "prompt": done.state.prompt}))
+        click.echo(json.dumps(done.as_json()))
         return
     click.echo(f"Current state: {done.source}")
     click.echo(f"Advanced to: {done.state.name}")
@@ -55,29 +55,18 @@ def _advance(store: Store, event: str | None, as_json: bool) -> None:
         click.echo(f"\n{plain(done.state.prompt).rstrip()}")
 
 
-def _list(store: Store, as_json: bool) -> None:
-    here, ways = advancing.ways(store)
+def _list(project: Project, as_json: bool) -> None:
+    held = project.ways()
     if as_json:
-        click.echo(json.dumps({"state": here.name, "transitions": [_row(way) for way in ways]}))
+        click.echo(json.dumps(held.as_json()))
         return
-    click.echo(f"Current state: {here.name}\n")
-    if not ways:
+    click.echo(f"Current state: {held.state.name}\n")
+    if not held.ways:
         click.echo("Available transitions: none, the project has come to its end")
         return
     click.echo("Available transitions:")
-    for way in ways:
+    for way in held.ways:
         click.echo(plain("\n".join(_lines(way))))
-
-
-def _row(way: Way) -> dict[str, Any]:
-    return {
-        "event": way.transition.event,
-        "target": way.transition.target,
-        "description": way.transition.description,
-        "blocked": not way.is_open,
-        "requires": [guard.text for guard in way.transition.guards],
-        "unmet": [{"guard": u.text, "detail": u.detail, "remedy": u.remedy} for u in way.unmet],
-    }
 
 
 def _lines(way: Way) -> list[str]:
@@ -91,15 +80,15 @@ def _lines(way: Way) -> list[str]:
     return lines
 
 
-def _rehearse(store: Store, event: str | None, as_json: bool) -> None:
-    here, way = advancing.rehearse(store, event)
+def _rehearse(project: Project, event: str | None, as_json: bool) -> None:
+    held = project.rehearse(event)
+    taken = held.way.transition
     if as_json:
-        click.echo(json.dumps({"state": here.name, **_row(way)}))
+        click.echo(json.dumps(held.as_json()))
     else:
-        click.echo(f"Validating transition: {here.name} -> {way.transition.event}")
-    if not way.is_open:
-        raise statechart.blocked(way)
+        click.echo(f"Validating transition: {held.state.name} -> {taken.event}")
+    held.check()
     if not as_json:
         click.echo("Transition is valid and can be executed")
-        click.echo(f"Target state: {way.transition.target}")
-        click.echo(f"To execute: sow advance {way.transition.event}")
+        click.echo(f"Target state: {taken.target}")
+        click.echo(f"To execute: sow advance {taken.event}")

@@ -6,21 +6,18 @@ The four groups are one, made four times: for inputs and outputs, of phases and 
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import click
 
-from sow import find
-from sow.cli import completion, opening, pairs, quick
+from sow.cli import completion, opening, pairs
 from sow.cli.commands import Group
+from sow.cli.text import plain
+from sow.cli.words import artifacts, aside, check_value, set_told
 
 if TYPE_CHECKING:
-    from sow.artifacts import Act, Outcome, Shelf
-    from sow.store import Store
-
-# What only these commands need is imported by them: `task show` shall not pay for it.
+    from sow.api.artifacts import Artifact, Artifacts
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -80,14 +77,11 @@ class _Commands:
             settings: dict[str, Any], kind: str, path: str, approved: bool, metadata: tuple[str, ...],
             owner: str | None, as_json: bool,
         ) -> None:  # fmt: skip
-            from sow.artifacts import Add
-
             given = pairs.read("--metadata", metadata)
-            store, shelf = self._open(settings, owner)
-            act = Add(type=kind, path=self._kept(store, path), approved=approved, metadata=given)
-            said = {"add": kind, "path": act.path, "approved": approved, "metadata": given}
-            done = self._do(store, shelf, act, owner, said)
-            self._note(settings, store, path, act.path)
+            shelf = self._open(settings, owner)
+            done = shelf.add(kind, path, approved=approved, metadata=given)
+            if note := shelf.note(path):
+                aside(settings, note)
             self._tell(settings, done, as_json, f"Added {self.word}", f"to {shelf.owner}")
 
         return add
@@ -116,20 +110,14 @@ class _Commands:
             settings: dict[str, Any], index: int, field: str, value: str | None, owner: str | None,
             text: bool, unset: bool, as_json: bool,
         ) -> None:  # fmt: skip
-            from sow.artifacts import Set
-            from sow.cli.phase import check_value, told
-
             check_value(f"{self.name} set --index {index}", field, value, unset)
-            store, shelf = self._open(settings, owner)
-            kept = self._kept(store, value) if field == "path" and value is not None else value
-            act = Set(index=index, field=field, value=kept, text=text)
-            said = {"set": field, "index": index, "value": kept, "text": text}
-            done = self._do(store, shelf, act, owner, said)
-            if field == "path":
-                self._note(settings, store, str(value), str(kept))
+            shelf = self._open(settings, owner)
+            done = shelf.unset(index, field) if value is None else shelf.set(index, field, value, text=text)
+            if field == "path" and (note := shelf.note(str(value))):
+                aside(settings, note)
             if done and not as_json:
                 where = f"{self.word.capitalize()} [{index}] of {shelf.owner}"
-                click.echo(told(where, done.artifact, field))
+                click.echo(set_told(where, done.document, field))
             else:
                 self._tell(settings, done, as_json, "", "")
 
@@ -149,10 +137,8 @@ class _Commands:
         @_json_option
         @click.pass_obj
         def remove(settings: dict[str, Any], index: int, owner: str | None, as_json: bool) -> None:
-            from sow.artifacts import Remove
-
-            store, shelf = self._open(settings, owner)
-            done = self._do(store, shelf, Remove(index=index), owner, None)
+            shelf = self._open(settings, owner)
+            done = shelf.remove(index)
             self._tell(settings, done, as_json, f"Removed {self.word}", f"from {shelf.owner}")
 
         return remove
@@ -170,18 +156,15 @@ class _Commands:
         @_json_option
         @click.pass_obj
         def list_(settings: dict[str, Any], owner: str | None, as_json: bool) -> None:
-            from sow import attaching
-            from sow.cli import words
-
-            store, shelf = self._open(settings, owner)
-            held = attaching.held(store, shelf)
+            shelf = self._open(settings, owner)
+            held = shelf.all()
             if as_json:
-                click.echo(json.dumps([{"index": index, **one} for index, one in enumerate(held)]))
+                click.echo(json.dumps([one.as_json() for one in held]))
             elif held:
-                click.echo(words.artifacts(held))
+                click.echo(artifacts([one.document for one in held]))
             else:
                 add = f"`{shelf.command('add')} --type TYPE --path PATH`"
-                words.aside(settings, f"no {self.of} in {shelf.owner}; add one: {add}")
+                aside(settings, f"no {self.of} in {shelf.owner}; add one: {add}")
 
         return list_
 
@@ -204,68 +187,21 @@ class _Commands:
             shell_complete=completion.artifact_indices(self.of),
         )(command)  # fmt: skip
 
-    def _open(self, settings: dict[str, Any], owner: str | None) -> tuple[Store, Shelf]:
-        """The state of the project, and whose artifacts are meant."""
-        from sow.artifacts import Shelf
-        from sow.cli.phase import of
-
-        task_id = opening.own_task(owner) if self.of_task else None
-        store = opening.store(settings["project"])
-        if task_id is not None:
-            return store, Shelf(of=self.of, task_id=task_id)
-        return store, Shelf(of=self.of, phase=of(store, owner))
-
-    def _do(
-        self, store: Store, shelf: Shelf, act: Act, owner: str | None, said: dict[str, Any] | None
-    ) -> Outcome | None:
-        """Does an act; a worker's about its own task is reported, and None where only laid down.
-
-        `said`: the act as a report that may be laid down; None where it may not.
-        """
-        from sow import attaching, report
-
-        if not (self.of_task and opening.is_own(owner)):
-            return attaching.change(store, shelf, act)
-        done: list[Outcome] = []
-
-        def say() -> None:
-            done.append(report.keep_artifact(store, shelf, act, attempt=quick.attempt()))
-
-        if said is None:
-            say()
-        else:
-            quick.reported(say, {"verb": "artifact", "of": self.of, "do": said})
-        return done[0] if done else None
-
-    def _kept(self, store: Store, path: str) -> str:
-        from sow import inside
-
-        return inside.kept(path, store.layout, find.here())
-
-    def _note(self, settings: dict[str, Any], store: Store, given: str, path: str) -> None:
-        """Says where a path names nothing yet, and what was meant instead, maybe."""
-        from sow import inside
-        from sow.cli.words import aside
-
-        if inside.is_there(path, store.layout):
-            return
-        other = inside.meant(given, store.layout, find.here())
-        where = os.path.normpath(os.path.join(store.layout.project, path))
-        meant = f"; if you mean the file where you stand, that is {other}" if other else ""
-        aside(settings, f"note: there is no {where} yet{meant}")
+    def _open(self, settings: dict[str, Any], owner: str | None) -> Artifacts:
+        """The artifacts that are meant."""
+        project = opening.project(settings)
+        whose = project.task(owner) if self.of_task else project.phase(owner)
+        return whose.inputs if self.of == "inputs" else whose.outputs
 
     def _tell(
-        self, settings: dict[str, Any], done: Outcome | None, as_json: bool, what: str, where: str
+        self, settings: dict[str, Any], done: Artifact | None, as_json: bool, what: str, where: str
     ) -> None:
-        from sow.cli.text import plain
-        from sow.cli.words import aside
-
         if done is None:
             aside(settings, "note: your report lies in the outbox, and is taken in when you have ended")
         elif as_json:
-            click.echo(json.dumps({"index": done.index, **done.artifact}))
+            click.echo(json.dumps(done.as_json()))
         else:
-            one = done.artifact
+            one = done.document
             click.echo(plain(f"{what} [{done.index}] {one['type']}: {one['path']} {where}"))
 
 

@@ -14,11 +14,12 @@ from click.shell_completion import CompletionItem
 
 from sow.cli import opening
 from sow.errors import SowError
-from sow.layout import is_task_branch
-from sow.store import Store
 
 if TYPE_CHECKING:
-    from sow.project_types import Phase
+    from sow.api.artifacts import Artifact
+    from sow.api.phase import Phase
+    from sow.api.project import Project
+    from sow.project_types import Phase as PhaseType
 
 Words = Iterable[tuple[str, str]]
 """Words, each with a line that tells what it stands for."""
@@ -41,47 +42,40 @@ def _completing(words: Callable[[click.Context], Words]) -> Complete:
 @_completing
 def projects(ctx: click.Context) -> Words:
     """The projects of this repository, by name."""
-    from sow import find
-
-    return [(layout.name, layout.folder) for layout in find.all_projects(opening.place())]
+    return [(project.name, project.folder) for project in opening.here().projects()]
 
 
 @_completing
 def tasks(ctx: click.Context) -> Words:
     """The ids of the project's tasks."""
-    return [(task.id, f"{task.name} ({task.status})") for task in _store(ctx).tasks().tasks]
+    return [(task.id, f"{task.name} ({task.status})") for task in _project(ctx).tasks().tasks]
 
 
 @_completing
 def task_files(ctx: click.Context) -> Words:
     """The ids of the tasks in the workspace of task files that the line so far means."""
-    from sow import find
     from sow.cli import task_files
     from sow.taskfiles import workspace
 
-    return task_files.ids(workspace.named(find.here(), ctx.params.get("folder")).folder)
+    return task_files.ids(workspace.named(opening.caller().folder, ctx.params.get("folder")).folder)
 
 
 @_completing
 def tasks_to_run(ctx: click.Context) -> Words:
     """The ids of the project's tasks, or where there is a workspace of task files instead, of those."""
-    from sow import find
     from sow.taskfiles import workspace
 
-    if folder := workspace.here(find.here()):
+    if folder := workspace.here(opening.caller().folder):
         from sow.cli import task_files
 
         return task_files.ids(folder)
-    return [(task.id, f"{task.name} ({task.status})") for task in _store(ctx).tasks().tasks]
+    return [(task.id, f"{task.name} ({task.status})") for task in _project(ctx).tasks().tasks]
 
 
 @_completing
 def worktrees(ctx: click.Context) -> Words:
     """The worktrees that may be removed: tasks' by their ids, and all by their branches."""
-    from sow.cli import worktree
-
-    every = worktree.opened(ctx.find_object(dict) or {}, changes=False).all()
-    mine = [one for one in every if one.owner.kind != "project"]
+    mine = [one for one in opening.here().trees(_settings(ctx)["project"]) if one.owner.kind != "project"]
     words = [(one.owner.task.id, one.path) for one in mine if one.owner.task]
     return dict([*words, *((one.at.branch, one.path) for one in mine if one.at.branch)]).items()
 
@@ -89,22 +83,13 @@ def worktrees(ctx: click.Context) -> Words:
 @_completing
 def agents(ctx: click.Context) -> Words:
     """The roles that an agent can have here."""
-    from sow import roles
-
-    return [(role, "") for role in roles.known(opening.place().main)]
+    return [(role, "") for role in opening.here().agents()]
 
 
 @_completing
 def executors(ctx: click.Context) -> Words:
     """The names by which an executor can be chosen: the user's own, and the types'."""
-    import os
-
-    from sow.config import UserConfig
-    from sow.config.user import names, type_by_name
-
-    configured = UserConfig.read(os.environ).executors
-    kinds = {name: held["type"] for name, held in configured.items()}
-    return [(name, kinds.get(name) or type_by_name(name)) for name in names(configured)]
+    return opening.here().settings().executors().items()
 
 
 @_completing
@@ -119,7 +104,6 @@ def fields(ctx: click.Context) -> Words:
 @_completing
 def values(ctx: click.Context) -> Words:
     """The values of the field that stands before, where it has a few."""
-    from sow import roles
     from sow.task import PRIORITIES, STATUSES
 
     match ctx.params.get("field"):
@@ -128,7 +112,7 @@ def values(ctx: click.Context) -> Words:
         case "priority":
             known = PRIORITIES
         case "assigned_agent":
-            known = roles.known(opening.place().main)
+            known = opening.here().agents()
         case _:
             known = ()
     return [(word, "") for word in known]
@@ -137,54 +121,38 @@ def values(ctx: click.Context) -> Words:
 @_completing
 def event_types(ctx: click.Context) -> Words:
     """The types of events that this project's log has."""
-    from sow import eventlog
-
-    seen: dict[str, str] = {}
-    for path in _store(ctx).log.files():
-        with open(path, "rb") as file:
-            for line in file:
-                if event := eventlog.parse(line):
-                    seen.setdefault(str(event["type"]), "")
-    return sorted(seen.items())
+    return [(name, "") for name in sorted({event.type for event in _project(ctx).events()})]
 
 
 @_completing
 def project_types(ctx: click.Context) -> Words:
     """The types that a project can have here."""
-    from sow import project_types
-
-    main = opening.place().main
-    return [(name, project_types.named(name, main).description) for name in project_types.names(main)]
+    return [(name, kind.description) for name, kind in opening.here().types().items()]
 
 
 @_completing
 def events(ctx: click.Context) -> Words:
     """The events that lead out of the project's current state."""
-    from sow import statechart
-
-    store = _store(ctx)
-    here = statechart.current(store.type(), store.whole())
-    return [(way.event, way.description) for way in here.transitions]
+    ways = _project(ctx).ways().ways
+    return [(way.transition.event, way.transition.description) for way in ways]
 
 
 @_completing
 def prompts(ctx: click.Context) -> Words:
     """The names under which there is guidance for agents."""
-    from sow.cli import prompt
-
-    return prompt.names((ctx.find_object(dict) or {}).get("project"))
+    return [(each.name, each.about) for each in opening.here().guidance(_settings(ctx)["project"])]
 
 
 @_completing
 def phases(ctx: click.Context) -> Words:
     """The phases of the project."""
-    return [(name, "") for name in _store(ctx).phases()]
+    return [(row.name, "") for row in _project(ctx).phases()]
 
 
 @_completing
 def phases_with_tasks(ctx: click.Context) -> Words:
     """The phases that may have tasks."""
-    return [(name, "") for name in _store(ctx).type().with_tasks()]
+    return [(name, "") for name in _project(ctx).type().with_tasks()]
 
 
 @_completing
@@ -230,9 +198,8 @@ def artifact_indices(of: str) -> Complete:
 
     @_completing
     def indices(ctx: click.Context) -> Words:
-        return [
-            (str(index), f"{one['type']}: {one['path']}") for index, one in enumerate(_artifacts(ctx, of))
-        ]
+        held = ((one.index, one.document) for one in _artifacts(ctx, of))
+        return [(str(index), f"{one['type']}: {one['path']}") for index, one in held]
 
     return indices
 
@@ -261,13 +228,7 @@ def artifact_values(of: str) -> Complete:
 @_completing
 def branches(ctx: click.Context) -> Words:
     """The branches of this repository, and those that its remotes have."""
-    from sow.git.repository import Git
-
-    git = Git(opening.repository().main)
-    here = git.run("for-each-ref", "--format=%(refname:lstrip=2)", "refs/heads")
-    there = git.run("for-each-ref", "--format=%(refname:lstrip=3)", "refs/remotes")
-    names = dict.fromkeys(name for name in f"{here}{there}".splitlines() if name != "HEAD")
-    return [(name, "") for name in names if not is_task_branch(name)]
+    return [(name, "") for name in opening.here().branches()]
 
 
 @_completing
@@ -286,24 +247,23 @@ def schemas(ctx: click.Context) -> Words:
     return [(name, "") for name in sow_schemas.names()]
 
 
-def _store(ctx: click.Context) -> Store:
-    """The state of the project that the line so far means."""
-    return opening.store((ctx.find_object(dict) or {}).get("project"))
+def _settings(ctx: click.Context) -> dict[str, Any]:
+    """What the line so far has said of the project that is meant."""
+    return {"project": None, **(ctx.find_object(dict) or {})}
 
 
-def _phase(ctx: click.Context) -> Phase:
+def _project(ctx: click.Context) -> Project:
+    """The project that the line so far means."""
+    return opening.project(_settings(ctx))
+
+
+def _phase(ctx: click.Context) -> PhaseType:
     """What the project's type says of the phase that the line so far means."""
-    from sow import phase
-
-    store = _store(ctx)
-    return phase.of(store.type(), _phase_name(ctx, store))
+    return _named_phase(ctx).type()
 
 
-def _phase_name(ctx: click.Context, store: Store) -> str:
-    from sow import statechart
-
-    named = ctx.params.get("name") or ctx.params.get("owner")
-    return named or statechart.current_phase(store.type(), store.project())
+def _named_phase(ctx: click.Context) -> Phase:
+    return _project(ctx).phase(ctx.params.get("name") or ctx.params.get("owner"))
 
 
 def _types(ctx: click.Context, of: str) -> tuple[str, ...]:
@@ -311,12 +271,10 @@ def _types(ctx: click.Context, of: str) -> tuple[str, ...]:
     return found
 
 
-def _artifacts(ctx: click.Context, of: str) -> list[dict[str, Any]]:
-    store = _store(ctx)
-    if _is_of_task(ctx):
-        return list(getattr(store.task(opening.own_task(ctx.params.get("owner"))), of))
-    held: Any = store.phase(_phase_name(ctx, store))
-    return list(held[of])
+def _artifacts(ctx: click.Context, of: str) -> list[Artifact]:
+    owner = ctx.params.get("owner")
+    whose = _project(ctx).task(owner) if _is_of_task(ctx) else _named_phase(ctx)
+    return (whose.inputs if of == "inputs" else whose.outputs).all()
 
 
 def _is_of_task(ctx: click.Context) -> bool:

@@ -5,29 +5,22 @@ from __future__ import annotations
 import json
 import os
 import sys
-import time
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from sow import caps, find, roles
 from sow.cli import opening, terminal
 from sow.cli.commands import Group
 from sow.cli.text import plain
 from sow.cli.words import aside, columns, counted
-from sow.config import UserConfig, user_path
-from sow.config.reading import Source
-from sow.config.repository import repository_path
-from sow.errors import Failed, Refused, SowError, Usage
-from sow_executors import catalog
+from sow.errors import Failed, Refused, Usage
 
 if TYPE_CHECKING:
+    from sow.api.settings import Settings
     from sow.config.check import Finding
     from sow.config.file import Draft
     from sow.config.settings import Setting
-
-# What only some verbs need is imported by them: `config path` shall not pay for `config validate`.
 
 
 @click.group(cls=Group)
@@ -43,22 +36,19 @@ def init(settings: dict[str, Any]) -> None:
     \b
     Example:  sow config init
     """
-    from sow.config import file
-
-    target = user_path(os.environ)
-    file.begin(target)
-    click.echo(f"Wrote {target}")
+    click.echo(f"Wrote {_settings(settings).init()}")
     aside(settings, "Next: make it yours by `sow config edit`; `sow config show` tells what holds")
 
 
 @config.command()
-def path() -> None:
+@click.pass_obj
+def path(settings: dict[str, Any]) -> None:
     """Print where your settings lie.
 
     \b
     Example:  $EDITOR "$(sow config path)"
     """
-    click.echo(user_path(os.environ))
+    click.echo(opening.here().settings().path)
 
 
 @config.command()
@@ -74,30 +64,18 @@ def show(settings: dict[str, Any], as_json: bool) -> None:
     Example:  sow config show
               SOW_AGENTS_REVIEWER=cursor sow config show --json
     """
-    from sow.config import settings as every
-
-    main = _main(settings)
-    user = UserConfig.read(os.environ)
-    known = roles.known(main) if main else roles.BUILT_IN
-    mine = every.of_user(user, known, os.environ)
-    shared = every.of_repository(main) if main else []
-    cast = [_played(user, role) for role in known]
-    faults = [fault for _, fault in cast if fault]
+    held = _settings(settings).show()
     if as_json:
-        document = {
-            "user": _shown_file(user.path, mine),
-            "repository": _shown_file(repository_path(main), shared) if main else None,
-            "roles": [row for row, _ in cast],
-            "types": list(catalog.names()),
-        }
-        click.echo(json.dumps(document))
+        click.echo(json.dumps(held.as_json()))
     else:
-        click.echo(_page("Yours", user.path, mine, "write one: `sow config init`"))
-        if main:
-            click.echo(_page("The repository's", repository_path(main), shared, "write one: `sow init`"))
-        click.echo(f"Types of executors: {', '.join(catalog.names())}")
-    if faults:
-        raise faults[0]
+        click.echo(_page("Yours", held.path, held.user, "write one: `sow config init`"))
+        if held.repository_path:
+            shared = held.repository_path
+            click.echo(_page("The repository's", shared, held.repository, "write one: `sow init`"))
+        click.echo(f"Types of executors: {', '.join(held.types)}")
+    for role in held.roles:
+        if role.fault:
+            raise role.fault
 
 
 @config.command()
@@ -112,21 +90,16 @@ def validate(settings: dict[str, Any], as_json: bool) -> None:
     \b
     Example:  sow config validate
     """
-    from sow.config import check
-
-    main = _main(settings)
-    found = check.everything(os.environ, main)
-    wrong = [finding for finding in found if not finding.is_note]
-    paths = [user_path(os.environ), *([repository_path(main)] if main else [])]
+    found = _settings(settings).validate()
     if as_json:
-        click.echo(json.dumps({"valid": not wrong, "files": paths, "findings": [*map(_row, found)]}))
+        click.echo(json.dumps(found.as_json()))
     else:
-        for line in _lines(found):
+        for line in _lines(found.findings):
             click.echo(line)
-    if wrong:
-        raise Refused(f"{counted(len(wrong), 'setting')} not valid", "mend what is named above")
+    if found.wrong:
+        raise Refused(f"{counted(len(found.wrong), 'setting')} not valid", "mend what is named above")
     if not as_json:
-        for each in paths:
+        for each in found.files:
             click.echo(f"Valid: {each}" if os.path.exists(each) else f"Not there: {each}; the defaults hold")
 
 
@@ -146,30 +119,26 @@ def edit(settings: dict[str, Any], kept: str | None) -> None:
     \b
     Example:  sow config edit
     """
-    from sow.config import check
-    from sow.config.file import Draft, drafts
-
     if not terminal.is_there() and not terminal.has_editor():
         raise Usage("there is no terminal for an editor", "name one that needs none: VISUAL or EDITOR")
-    target, main = user_path(os.environ), _main(settings)
-    known = roles.known(main) if main else roles.BUILT_IN
-    for earlier in [] if kept else drafts(target):
+    mine = _settings(settings)
+    for earlier in [] if kept else mine.drafts():
         aside(settings, f"An earlier draft was kept: {earlier}")
-    draft = Draft.again(target, kept) if kept else Draft.begin(target)
+    draft = mine.draft(kept)
     while True:
         held = _edited(draft)
         if not draft.is_new(held):
             draft.drop()
             aside(settings, "Nothing was changed")
             return
-        found = check.user_text(held, draft.path, known)
+        found = mine.check(draft, held)
         for line in _lines(found):
             click.echo(line, err=True)
         if all(finding.is_note for finding in found):
             _put(draft, held)
             return
         if not (terminal.is_there() and _wants_to_go_on(draft)):
-            raise Refused(f"{target} stays as it is, for the draft is not valid", _kept(draft))
+            raise Refused(f"{mine.path} stays as it is, for the draft is not valid", _kept(draft))
 
 
 @config.command()
@@ -182,14 +151,13 @@ def reset(settings: dict[str, Any], agreed: bool, as_json: bool) -> None:
     \b
     Example:  sow config reset --yes
     """
-    from sow.config import file
-
     if not agreed and not terminal.is_there():
         raise Usage("there is no terminal to ask at", "agree beforehand: `sow config reset --yes`")
-    target = user_path(os.environ)
+    mine = opening.here().settings()
+    target = mine.path
     if os.path.lexists(target) and not (agreed or terminal.yes(f"Set {target} aside?")):
         raise Refused(f"{target} stays as it is", "see what holds: `sow config show`")
-    kept = file.set_aside(target, time.time())
+    kept = mine.reset()
     if as_json:
         click.echo(json.dumps({"path": target, "kept": kept}))
     elif kept:
@@ -201,28 +169,9 @@ def reset(settings: dict[str, Any], agreed: bool, as_json: bool) -> None:
 # -- showing -------------------------------------------------------------------------------------
 
 
-def _main(settings: dict[str, Any]) -> str | None:
-    """The folder whose `.sow/` is meant, such as a main checkout; None where there is none."""
-    if wanted := settings["project"]:
-        return opening.place(wanted).main
-    found = find.maybe_place(find.here())
-    return found.main if found else None
-
-
-def _played(user: UserConfig, role: str) -> tuple[dict[str, Any], SowError | None]:
-    """Who plays a role; with the complaint where nobody can."""
-    name, source = user.bound(role, os.environ)
-    row: dict[str, Any] = {"role": role, "executor": name, "source": _where(source)}
-    try:
-        choice = user.named(name, str(source))
-    except SowError as fault:
-        return {**row, "type": None, "settings": {}, "custom_args": [], "error": str(fault)}, fault
-    more = {
-        "settings": {**choice.settings, **caps.settings(choice.caps)},
-        "custom_args": list(choice.custom_args),
-        "error": None,
-    }
-    return {**row, "type": choice.type, **more}, None
+def _settings(settings: dict[str, Any]) -> Settings:
+    """The settings that hold in the folder that is meant."""
+    return opening.here().settings(settings["project"])
 
 
 def _page(whose: str, path: str, shown: Sequence[Setting], how: str) -> str:
@@ -244,20 +193,6 @@ def _value(value: Any) -> str:
         return repr(value)
 
 
-def _shown_file(path: str, shown: Iterable[Setting]) -> dict[str, Any]:
-    rows = [{"key": each.key, "value": each.value, "source": _where(each.source)} for each in shown]
-    return {"path": path, "exists": os.path.exists(path), "settings": rows}
-
-
-def _where(source: Source) -> dict[str, Any]:
-    """A source for programs."""
-    if source.variable:
-        return {"kind": "environment", "variable": source.variable}
-    if source.file:
-        return {"kind": "file", "path": source.file, "line": source.line or None}
-    return {"kind": "default"}
-
-
 def _lines(found: Iterable[Finding]) -> list[str]:
     """What a check found, each in two lines."""
     lines = []
@@ -266,18 +201,6 @@ def _lines(found: Iterable[Finding]) -> list[str]:
         lines.append(plain(f"{place}{'note: ' if finding.is_note else ''}{finding.message}"))
         lines.append(plain(f"    {finding.hint}"))
     return lines
-
-
-def _row(finding: Finding) -> dict[str, Any]:
-    """One thing that a check found, for programs."""
-    return {
-        "severity": "note" if finding.is_note else "error",
-        "source": _where(finding.source),
-        "field": finding.field or None,
-        "value": finding.value,
-        "message": finding.message,
-        "hint": finding.hint,
-    }
 
 
 # -- editing -------------------------------------------------------------------------------------

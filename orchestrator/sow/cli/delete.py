@@ -34,24 +34,23 @@ def delete(settings: dict[str, Any], name: str | None, keep_branch: bool, yes: b
               sow project delete add-login --keep-branch --yes
     """
     wanted = name or settings["project"]
-    if completed := [one for one in opening.settle_half_made() if wanted in (None, one.removal.name)]:
+    if completed := [one for one in opening.here().settle() if wanted in (None, one.removal.name)]:
         for removed in completed:
             _tell(settings, removed, as_json)
         return
-    turns, _ = opening.decisions(wanted, verbose=settings["verbose"])
-    deleter = opening.deleter(turns)
-    loss = deleter.look()
+    project = opening.project(settings, name)
+    loss = project.loss()
     if not yes:
         if as_json or not terminal.is_there():
             raise Usage(
                 f"nobody can be asked here whether to delete the project {loss.name}",
                 f"say --yes: `sow project delete {loss.name} --yes`",
             )
-        click.echo(_plan(loss, not turns.layout.outside))
+        click.echo(_plan(loss, not project.outside))
         if not terminal.yes("Delete it?"):
             click.echo("Nothing was done.", err=True)
             raise click.exceptions.Exit(1)
-    _tell(settings, deleter.delete(keep_branch=keep_branch), as_json)
+    _tell(settings, project.delete(keep_branch=keep_branch), as_json)
 
 
 def _plan(loss: Loss, in_git: bool) -> str:
@@ -63,7 +62,7 @@ def _plan(loss: Loss, in_git: bool) -> str:
 
 def _tell(settings: dict[str, Any], removed: Removed, as_json: bool) -> None:
     if as_json:
-        click.echo(json.dumps({**removed.removal.payload, **finish.rest(removed)}))
+        click.echo(json.dumps(removed.as_json()))
         return
     click.echo(f"Deleted project {removed.removal.name}")
     finish.tell_rest(settings, removed)

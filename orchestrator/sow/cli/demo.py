@@ -18,9 +18,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sow import adding, find, roles, setup
 from sow import demo as scratch
-from sow.cli import INTERRUPTED, opening, terminal
+from sow import roles
+from sow.api.caller import Caller
+from sow.api.repository import Repository
+from sow.cli import INTERRUPTED, terminal
 from sow.cli import run as running
 from sow.cli.review import Session
 from sow.cli.task import tell_approved
@@ -28,18 +30,13 @@ from sow.cli.text import styled, wrapped
 from sow.cli.watching import face
 from sow.config import UserConfig
 from sow.errors import Failed, SowError, Waits
-from sow.eventlog import EventLog
 from sow.git.repository import Git
-from sow.layout import Layout
-from sow.review import Item, Reviewer, inbox
-from sow.runner.watch import Watcher
-from sow.scheduler import Outcome, Scheduler
-from sow.store import Store
 from sow.task import COMPLETED
-from sow.turn import Turns
 
 if TYPE_CHECKING:
-    from sow_schemas.documents import Actor
+    from sow.api.project import Project
+    from sow.api.running import Ran
+    from sow.review import Item
 
 
 @click.command()
@@ -79,34 +76,40 @@ class Show:
         self.answers = dict(example.answers)
         self.reviews = {task: iter(given) for task, given in example.reviews.items()}
         self.roles = tuple(dict.fromkeys(part.wish.agent for part in example.parts))
-        self.environment = scratch.environment(os.environ, self.roles)
-        self.layout: Layout | None = None
+        self.caller = Caller(
+            folder=str(folder),
+            environment=scratch.environment(os.environ, self.roles),
+            by="the example" if alone else "",
+            # None of the user's own: the agents are played.
+            settings=UserConfig("the demo's settings"),
+        )
+        self.project: Project | None = None
 
     def play(self) -> int:
         """Makes the repository and the project, lets agents and person take turns, proves the result."""
-        layout = self._begin()
-        self._show_tests(layout, should_pass=False)
-        self._add_tasks(layout)
+        project = self._begin()
+        self._show_tests(project, should_pass=False)
+        self._add_tasks(project)
         for command in self._exports():
             self._typed(command)
         click.echo("The agents of this project are played from files.")
         while True:
-            outcome = self._run(layout)
-            if outcome.interrupted:
+            ran = self._run(project)
+            if ran.interrupted:
                 self.tell_how_to_go_on()
                 return INTERRUPTED
-            if outcome.done:
+            if ran.done:
                 break
-            if not outcome.waits:
+            if not ran.waits:
                 raise Failed("the run ended, and nothing waits for a person", "see `sow status` there")
-            if not self._review(layout):
+            if not self._review(project):
                 self.tell_how_to_go_on()
                 return Waits.exit_code
-        return self._prove(layout)
+        return self._prove(project)
 
     def tell_how_to_go_on(self) -> None:
         """Says what stands, and by which commands it goes on."""
-        if self.layout is None:
+        if self.project is None:
             click.echo(f"The project was not begun yet; {self.folder} can be removed. Begin again: sow demo")
             return
         click.echo(f"The scratch repository stays in {self.folder}. Go on there by hand:")
@@ -116,62 +119,61 @@ class Show:
 
     # -- the steps ----------------------------------------------------------------------------
 
-    def _begin(self) -> Layout:
+    def _begin(self) -> Project:
         plan = self.example.plan
         click.echo(f"A small package with failing tests, and scripts for its agents, copied to {self.folder}")
         self._typed(f"cd {shlex.quote(str(self.folder))}")
         message = shlex.quote(scratch.first_commit(self.example))
         self._typed(f"git init -b main && git add -A && git commit -m {message}")
         scratch.lay_out(self.example, self.folder)
-        places = find.repository(str(self.folder))
+        repository = Repository(self.caller)
         self._typed("sow init")
-        for line in setup.prepare(places):
+        for line in repository.init().made:
             click.echo(line)
         self._typed(
             f"sow project new {shlex.quote(plan.description)} --branch {plan.branch} --name {plan.name}"
         )
-        made = setup.new_project(places, plan, start=None, worktree=True, store_of=_store)
-        self.layout = made.layout
+        made = repository.begin(plan)
+        self.project = made.project
         for line in made.notes:
             click.echo(line)
         click.echo(f"Initialized project {plan.name} on branch {plan.branch}")
-        return made.layout
+        return made.project
 
-    def _add_tasks(self, layout: Layout) -> None:
-        store = _store(layout)
+    def _add_tasks(self, project: Project) -> None:
         for part in self.example.parts:
             self._typed(_adding(part))
-            added = adding.add(store, scratch.wish(part, self.folder))
-            click.echo(f"Added task [{added.id}] {added.name}")
+            wish = scratch.wish(part, self.folder)
+            added = project.add(
+                wish.name, agent=wish.agent, description=wish.description, id=wish.task_id, phase=wish.phase,
+                depends_on=wish.depends_on, priority=wish.priority, type=wish.task_type, params=wish.params,
+            )  # fmt: skip
+            click.echo(f"Added task [{added.id}] {wish.name}")
 
-    def _run(self, layout: Layout) -> Outcome:
+    def _run(self, project: Project) -> Ran:
         self._typed("sow run")
-        turns, reviewer = self._parts(layout, "orchestrator")
-        tasks = list(turns.store.tasks().tasks)
-        with Watcher() as watcher, face(tasks, as_json=False, quiet=False) as shown:
-            scheduler = Scheduler(turns, reviewer, watcher, turns.jobs, watch=shown.note)
-            with running.heard_signals(scheduler):
-                outcome = scheduler.run()
-        running.tell(outcome, as_json=False, quiet=False)
-        return outcome
+        shown = face(project.tasks().tasks, as_json=False, quiet=False)
+        with shown, running.heard_signals() as stop:
+            ran = project.run(watch=shown.note, stop=stop)
+        running.tell(ran, as_json=False, quiet=False)
+        return ran
 
-    def _review(self, layout: Layout) -> bool:
+    def _review(self, project: Project) -> bool:
         """Lets the person decide, or decides as the example says; False where nothing was decided."""
-        turns, reviewer = self._parts(layout, "person")
         if self.alone:
-            items = inbox(turns.store.tasks().tasks)
+            items = project.waiting()
             for item in items:
-                self._decide(item, reviewer)
+                self._decide(item, project)
             return bool(items)
-        self._hint(turns)
+        self._hint(project)
         self._typed("sow review")
-        session = Session(turns, reviewer, by=opening.person())
+        session = Session(project)
         session.go_through()
         return session.decided > 0
 
-    def _hint(self, turns: Turns) -> None:
+    def _hint(self, project: Project) -> None:
         """Says what the example sends back: the flaw passes all tests, and is easily passed over."""
-        for item in inbox(turns.store.tasks().tasks):
+        for item in project.waiting():
             if item.kind == "review" and (feedback := self._next_feedback(item.task.id)):
                 click.echo(f"\nThe example sends [{item.task.id}] back at this point, in these words:\n")
                 click.echo(wrapped(feedback))
@@ -179,34 +181,34 @@ class Show:
     def _next_feedback(self, task_id: str) -> str | None:
         return next(self.reviews.get(task_id, iter(())), None)
 
-    def _decide(self, item: Item, reviewer: Reviewer) -> None:
-        own, by = item.task.id, "the example"
+    def _decide(self, item: Item, project: Project) -> None:
+        own, task = item.task.id, project.task(item.task.id)
         if item.kind == "question" and (answer := self.answers.pop(own, None)):
             self._typed(f"sow task answer {own} {shlex.quote(answer)}")
-            reviewer.answer(own, answer, by=by)
+            task.answer(answer)
             click.echo(f"Answered task {own}")
         elif item.kind == "review" and (feedback := self._next_feedback(own)):
             self._typed(f"sow task feedback {own} {shlex.quote(feedback.rstrip())}")
-            back = reviewer.send_back(own, feedback, by=by)
+            back = task.send_back(feedback)
             click.echo(f"Sent task {own} back: iteration {back.iteration}")
         elif item.kind == "review":
             self._typed(f"sow task approve {own}")
-            tell_approved(reviewer.approve(own, by=by))
+            tell_approved(task.approve())
         else:
             raise Failed(
                 f"task {own} waits, and the example has no answer ({item.kind}): {item.text}",
                 f"decide it there yourself: `sow review {own}`",
             )
 
-    def _prove(self, layout: Layout) -> int:
+    def _prove(self, project: Project) -> int:
         """Holds the end against git and the package's own tests, and says where to look."""
-        plan, git = self.example.plan, Git(layout.folder)
-        tasks = _store(layout).tasks().tasks
+        plan, git = self.example.plan, Git(project.folder)
+        tasks = project.tasks().tasks
         merged = [
             task for task in tasks
             if task.status == COMPLETED and task.commit and git.is_ancestor(task.commit, plan.branch)
         ]  # fmt: skip
-        passed = self._show_tests(layout, should_pass=True)
+        passed = self._show_tests(project, should_pass=True)
         if len(merged) < len(self.example.parts):
             raise Failed(
                 f"{len(merged)} of {len(self.example.parts)} tasks are completed and merged on {plan.branch}",
@@ -220,24 +222,24 @@ class Show:
             f"cd {where} && sow status",
             f"git -C {where} log --graph --oneline {plan.branch}",
             f"git -C {where} diff main...{plan.branch} -- . ':!.sow'",
-            f"cd {shlex.quote(layout.folder)} && python3 -m tally trip.txt",
+            f"cd {shlex.quote(project.folder)} && python3 -m tally trip.txt",
         ):
             click.echo(f"  {line}")
         click.echo(f"It stays until you remove it: rm -r {where}")
         return 0
 
-    def _show_tests(self, layout: Layout, *, should_pass: bool) -> str:
+    def _show_tests(self, project: Project, *, should_pass: bool) -> str:
         """Runs the package's own tests on the project's branch; gives what they said.
 
         Raises Failed where they do not do as they should.
         """
-        place = os.path.relpath(layout.folder, self.folder)
+        place = os.path.relpath(project.folder, self.folder)
         self._typed(f"(cd {place} && {shlex.join(scratch.test_command())})")
-        tested = scratch.run_tests(layout.folder)
+        tested = scratch.run_tests(project.folder)
         said = f"its {tested.count} tests {'pass' if tested.passed else 'do not pass'}"
         click.echo(f"Ran {tested.count} tests: {tested.last_line}")
         if tested.passed != should_pass:
-            raise Failed(f"on {self.example.plan.branch} {said}", f"see for yourself in {layout.folder}")
+            raise Failed(f"on {self.example.plan.branch} {said}", f"see for yourself in {project.folder}")
         return said
 
     # -- helpers ------------------------------------------------------------------------------
@@ -249,13 +251,6 @@ class Show:
         for role in self.roles:
             yield f"export {roles.variable(role)}=script"
 
-    def _parts(self, layout: Layout, actor: Actor) -> tuple[Turns, Reviewer]:
-        """The engine for this project: with the demo's environment, and none of the user's own settings."""
-        turns = opening.turns(
-            layout.folder, actor=actor, user=UserConfig("the demo's settings"), environment=self.environment
-        )
-        return turns, opening.reviewer(turns)
-
 
 def _adding(part: scratch.Part) -> str:
     """The command that adds the task of a part, typed at the top of the scratch repository."""
@@ -266,10 +261,6 @@ def _adding(part: scratch.Part) -> str:
     if wish.priority:
         words += ["--priority", wish.priority]
     return f'{shlex.join(words)} --param script="$PWD/{files}.yaml" --description - < {files}.md'
-
-
-def _store(layout: Layout) -> Store:
-    return Store(layout, EventLog(layout.events, run_id=None, actor="person"))
 
 
 def _on_the_path() -> list[str]:

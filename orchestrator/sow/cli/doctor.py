@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import json
-import os
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from sow import __version__, find, logs
+from sow import logs
+from sow.cli import opening
 from sow.cli.text import plain, styled
 from sow.cli.words import counted
-from sow.doctor import scene
-from sow.doctor.examination import Entry, examine
-from sow.doctor.finding import Level
 from sow.errors import Failed
+
+if TYPE_CHECKING:
+    from sow.api.checkup import Examination
+    from sow.doctor.finding import Level
 
 _STYLES: dict[Level, dict[str, Any]] = {
     "ok": {"fg": "green"},
@@ -41,13 +41,15 @@ def doctor(settings: dict[str, Any], as_json: bool) -> None:
               sow doctor --json
     """
     logs.set_up(verbose=settings["verbose"])
-    seen = scene.look(find.here(), os.environ, settings["project"])
-    entries = list(examine(seen)) if as_json else list(_shown(examine(seen)))
-    levels = Counter(entry.finding.level for entry in entries)
+    seen = opening.here().doctor(settings["project"])
     if as_json:
-        click.echo(json.dumps(_document(seen, entries, levels)))
+        for _ in seen:
+            pass
+        click.echo(json.dumps(seen.as_json()))
     else:
-        click.echo(f"\n{_summary(levels)}")
+        _show(seen)
+        click.echo(f"\n{_summary(seen.levels)}")
+    levels = seen.levels
     if levels["error"]:
         raise Failed(
             f"{counted(levels['error'], 'thing')} must be mended",
@@ -55,10 +57,10 @@ def doctor(settings: dict[str, Any], as_json: bool) -> None:
         )
 
 
-def _shown(entries: Iterable[Entry]) -> Iterator[Entry]:
-    """Prints each entry as it comes."""
+def _show(seen: Examination) -> None:
+    """Prints each finding as it is made."""
     room = ""
-    for entry in entries:
+    for entry in seen:
         if entry.room != room:
             click.echo(f"{chr(10) if room else ''}{plain(entry.room)}")
             room = entry.room
@@ -66,31 +68,8 @@ def _shown(entries: Iterable[Entry]) -> Iterator[Entry]:
         click.echo(f"  {styled(f'{level:<7}', **_STYLES[level])}  {plain(entry.finding.text)}")
         if entry.finding.mend:
             click.echo(f"  {'':<7}  {plain(entry.finding.mend)}")
-        yield entry
 
 
 def _summary(levels: Counter[Level]) -> str:
     told = [counted(levels[level], level) for level in ("error", "warning", "note") if levels[level]]
     return ", ".join(told) if told else "Nothing to mend"
-
-
-def _document(seen: scene.Scene, entries: list[Entry], levels: Counter[Level]) -> dict[str, Any]:
-    return {
-        "sow": __version__,
-        "folder": seen.folder,
-        "repository": seen.main,
-        "ok": not levels["error"],
-        "errors": levels["error"],
-        "warnings": levels["warning"],
-        "findings": [
-            {
-                "room": entry.room,
-                "check": entry.check,
-                "level": entry.finding.level,
-                "text": entry.finding.text,
-                "mend": entry.finding.mend or None,
-                "facts": dict(entry.finding.facts),
-            }
-            for entry in entries
-        ],
-    }

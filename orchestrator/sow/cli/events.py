@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from sow import eventlog, files
 from sow.cli import completion, opening
 from sow.cli.text import plain
 from sow.cli.words import counted
-from sow.clock import seconds
-from sow.errors import NotFound, Usage
-from sow.runner.watch import Tail, Watcher
+
+if TYPE_CHECKING:
+    from sow.api.events import Event
 
 
 @click.command()
@@ -44,54 +42,18 @@ def events(
     Example:  sow events --task 020
               sow events -f --type task.paused --json
     """
-    store = opening.store(settings["project"])
-    after = _moment(since) if since else 0.0
-    if task_id is not None and not any(path.split("/")[-2] == task_id for path in store.task_files()):
-        raise NotFound(f"task not found: {task_id}", "see the tasks there are: `sow task list`")
-    torn = 0
-    for line in _lines(store.log, store.layout.events, follow):
-        event = eventlog.parse(line.encode())
-        if event is None:
-            torn += bool(line.strip())
-            continue
-        if (kinds and event["type"] not in kinds) or (task_id and event.get("task_id") != task_id):
-            continue
-        if after and seconds(event["ts"]) < after:
-            continue
-        print(line if as_json else sentence(event), flush=follow)
-    if torn:
-        sys.stderr.write(f"sow: {counted(torn, 'line')} of the log, torn by a kill, left out\n")
+    reading = opening.project(settings).events(types=kinds, task=task_id, since=since, follow=follow)
+    for event in reading:
+        print(event.line if as_json else sentence(event), flush=follow)
+    if reading.torn:
+        sys.stderr.write(f"sow: {counted(reading.torn, 'line')} of the log, torn by a kill, left out\n")
 
 
-def sentence(event: dict[str, Any]) -> str:
+def sentence(event: Event) -> str:
     """An event as one line for a person."""
-    task = f"[{event['task_id']}]" if event.get("task_id") else "-"
-    said = ", ".join(f"{key}={_short(value)}" for key, value in (event.get("payload") or {}).items())
-    return f"{event['ts']}  {task:<6} {event['type']:<20} {said}"
-
-
-def _lines(log: eventlog.EventLog, folder: str, follow: bool) -> Iterator[str]:
-    tails = {path: Tail(path) for path in log.files()}
-    for tail in tails.values():
-        yield from tail.read()
-    if not follow:
-        return
-    files.make_folder(folder)
-    with Watcher() as watcher:
-        watcher.add_folder(folder)
-        while True:
-            for path in log.files():
-                yield from tails.setdefault(path, Tail(path)).read()
-            watcher.wait()
-
-
-def _moment(since: str) -> float:
-    try:
-        return seconds(since)
-    except ValueError:
-        raise Usage(
-            f"--since {since}: that is no time", "such as 2026-11-20 or 2026-11-20T18:30:00Z"
-        ) from None
+    task = f"[{event.task_id}]" if event.task_id else "-"
+    said = ", ".join(f"{key}={_short(value)}" for key, value in event.payload.items())
+    return f"{event.ts}  {task:<6} {event.type:<20} {said}"
 
 
 def _short(value: object) -> str:

@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import json
-import os
 from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from sow import __version__, find, logs, roles
-from sow.cli import complain, completion, terminal
+from sow import logs
+from sow.cli import complain, completion, opening, terminal
 from sow.cli.commands import Group
 from sow.cli.text import plain, styled
 from sow.cli.words import aside, columns, counted
-from sow.errors import Failed, NotFound, Refused, SowError, Usage
+from sow.errors import Failed, Usage
 
 if TYPE_CHECKING:
-    from sow.contract.checking import Check, Checked
+    from sow.api.checkup import Executor, Trial
     from sow.contract.judging import Holds, Row
-    from sow.doctor.executors import Seen, Subject
-    from sow.doctor.scene import Scene
+    from sow.doctor.executors import Seen
 
 _STYLES: dict[Holds, dict[str, Any]] = {
     "holds": {"fg": "green"},
@@ -56,19 +54,14 @@ def list_(settings: dict[str, Any], as_json: bool) -> None:
     Example:  sow executor list
               sow executor list --json
     """
-    from sow.doctor import executors
-
-    scene = _scene(settings)
-    assert not isinstance(scene.user, SowError)
-    found = executors.listed(scene.user, scene)
+    found, faults = opening.here().executors(settings["project"])
     if as_json:
-        click.echo(json.dumps([_facts(subject, seen) for subject, seen in found]))
+        click.echo(json.dumps([each.as_json() for each in found]))
         return
     head = ("executor", "type", "version", "login", "roles", "program")
-    click.echo(columns([head, *(_cells(subject, seen) for subject, seen in found)]))
-    for finding in executors.settings(scene):
-        if finding.level == "error":
-            complain(finding.text, finding.mend)
+    click.echo(columns([head, *map(_cells, found)]))
+    for fault in faults:
+        complain(str(fault), fault.hint)
 
 
 @executor.command()
@@ -96,29 +89,15 @@ def check(settings: dict[str, Any], name: str, offline: bool, yes: bool, keep: b
     Example:  sow executor check claude-code --offline
               sow executor check codex --yes
     """
-    from sow.contract import checking, leftovers
-    from sow.doctor import executors
-
     logs.set_up(verbose=settings["verbose"])
-    scene = _scene(settings)
-    assert not isinstance(scene.user, SowError)
-    choice = scene.user.named(name, "the command line")
-    made = checking.made(choice, offline=offline)
-    seen = executors.examined(executors.Subject(choice), scene)
-    seen = _there(seen, name, calls=not made.is_free)
-    if not made.is_free:
-        _ask(settings, seen, made, yes=yes, as_json=as_json)
-    for left in leftovers.clear():
-        aside(settings, f"removed what a check left that was killed: {left}")
-    checked = checking.taken(
-        made,
-        scene.environment,
-        patterns=executors.passed(scene),
-        keep=keep,
-        note=lambda part: aside(settings, f"{part.about} ..."),
-    )
+    repository = opening.here()
+    trial = repository.trial(name, settings["project"], offline=offline)
+    if not trial.made.is_free:
+        _ask(settings, trial, yes=yes, as_json=as_json)
+    done = repository.check_executor(trial, keep=keep, note=lambda part: aside(settings, f"{part.about} ..."))
+    checked = done.checked
     if as_json:
-        click.echo(json.dumps(_document(seen, made, checked)))
+        click.echo(json.dumps(done.as_json()))
     else:
         click.echo(_table(checked.rows))
         click.echo(f"\n{_summary(checked.rows)}")
@@ -127,53 +106,28 @@ def check(settings: dict[str, Any], name: str, offline: bool, yes: bool, keep: b
     if checked.fails:
         again = f"sow executor check {name}{' --offline' if offline else ''} --keep"
         raise Failed(
-            f"executor {name} ({_what(seen)}): {', '.join(checked.fails)}: not as sow counts on",
+            f"executor {name} ({trial.program}): {', '.join(checked.fails)}: not as sow counts on",
             "read what it printed there" if keep else f"see what it printed: `{again}`",
         )
-
-
-def _scene(settings: dict[str, Any]) -> Scene:
-    """Where the command was called. Raises what keeps the user's settings from being read."""
-    from sow.doctor import scene
-
-    found = scene.look(find.here(), os.environ, settings["project"])
-    if isinstance(found.user, SowError):
-        raise found.user
-    return found
 
 
 # -- list ------------------------------------------------------------------------------------------
 
 
-def _facts(subject: Subject, seen: Seen) -> dict[str, Any]:
-    return {
-        "name": subject.choice.name,
-        "type": subject.choice.type,
-        "roles": list(subject.roles),
-        "tasks": list(subject.tasks),
-        "program": seen.program,
-        "version": seen.version or None,
-        "logged_in": seen.login.there if seen.login else None,
-        "login": (seen.login.by or None) if seen.login else None,
-        "problem": seen.wrong or seen.unsure or None,
-    }
-
-
-def _cells(subject: Subject, seen: Seen) -> list[str]:
+def _cells(found: Executor) -> list[str]:
+    subject, seen = found.subject, found.seen
     return [
         subject.choice.name,
         subject.choice.type,
         seen.version or "-",
         _login(seen),
-        _roles(subject.roles),
+        "all" if found.plays_all else _roles(subject.roles),
         " ".join(filter(None, (seen.program, f"({seen.wrong})" if seen.wrong else ""))),
     ]
 
 
 def _roles(played: tuple[str, ...]) -> str:
-    """The roles in a word or a few; all of them are for --json."""
-    if set(roles.BUILT_IN) <= set(played):
-        return "all"
+    """The roles in a few words; all of them are for --json."""
     return f"{', '.join(played[:3])}{' …' if len(played) > 3 else ''}" or "-"
 
 
@@ -189,21 +143,11 @@ def _login(seen: Seen) -> str:
 # -- check -----------------------------------------------------------------------------------------
 
 
-def _there(seen: Seen, name: str, *, calls: bool) -> Seen:
-    """`seen`, once the program is there; where its own model is called, somebody must be logged in."""
-    if seen.program is None:
-        raise NotFound(f"executor {name}: {seen.wrong}", seen.mend)
-    if seen.wrong:
-        raise Refused(f"executor {name}: {seen.wrong}", seen.mend)
-    if calls and seen.login and seen.login.there is False:
-        raise Refused(f"executor {name}: nobody is logged in to {seen.program}", seen.mend)
-    return seen
-
-
-def _ask(settings: dict[str, Any], seen: Seen, made: Check, *, yes: bool, as_json: bool) -> None:
+def _ask(settings: dict[str, Any], trial: Trial, *, yes: bool, as_json: bool) -> None:
     """Goes on only once somebody said that the model may be called."""
+    made = trial.made
     model = f"model {made.model}" if made.model else "the model that it takes by itself"
-    told = f"{counted(len(made.plan.parts), 'short turn')} of {_what(seen)} on {model}"
+    told = f"{counted(len(made.plan.parts), 'short turn')} of {trial.program} on {model}"
     if yes:
         aside(settings, f"{told}; they are paid for as any other")
         return
@@ -217,11 +161,6 @@ def _ask(settings: dict[str, Any], seen: Seen, made: Check, *, yes: bool, as_jso
     if not terminal.yes("Take them?"):
         click.echo("Nothing was done.", err=True)
         raise click.exceptions.Exit(1)
-
-
-def _what(seen: Seen) -> str:
-    """The program and its version."""
-    return f"{os.path.basename(seen.program or '')} {seen.version}".strip()
 
 
 def _table(rows: Sequence[Row]) -> str:
@@ -239,18 +178,3 @@ def _summary(rows: Sequence[Row]) -> str:
     many = {"holds": "hold", "fails": "do not hold"}
     told = ((numbers[holds], word, many.get(holds, word)) for holds, word in _WORDS.items())
     return ", ".join(f"{number} {word if number == 1 else words}" for number, word, words in told if number)
-
-
-def _document(seen: Seen, made: Check, checked: Checked) -> dict[str, Any]:
-    return {
-        "sow": __version__,
-        "executor": made.choice.name,
-        "type": made.choice.type,
-        "program": seen.program,
-        "version": seen.version or None,
-        "offline": made.is_free,
-        "model": checked.model or made.model or None,
-        "ok": not checked.fails,
-        "rows": [{"what": row.what, "holds": row.holds, "seen": row.seen} for row in checked.rows],
-        "kept": checked.kept,
-    }

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import click
 
@@ -15,12 +14,19 @@ from sow.cli.words import aside, counted
 from sow.errors import Usage
 
 if TYPE_CHECKING:
-    from sow.finishing import Finished, How, Prospect, Wish
-    from sow.finishing import Finisher as InGit
-    from sow.outside.ending import Finisher as Outside
+    from sow.api.project import Project
+    from sow.finishing import Finished, How, Prospect
     from sow.removal import Removed
 
-    Finisher = InGit | Outside
+
+class _Wish(TypedDict):
+    """How the project is to be finished, in the words of the API."""
+
+    how: How | None
+    target: str
+    draft: bool
+    strict: bool
+    pr_url: str
 
 
 @click.command()
@@ -55,22 +61,24 @@ def finish(
               sow project finish --dry-run --pr
               sow project finish --merge --target develop --yes
     """
-    from sow.finishing import Wish
-
-    wish = Wish(_how(pr, merge, leave, pr_url), target or "", draft, strict, pr_url or "")
-    _check_draft(wish)
+    wish: _Wish = {
+        "how": _how(pr, merge, leave, pr_url),
+        "target": target or "",
+        "draft": draft,
+        "strict": strict,
+        "pr_url": pr_url or "",
+    }
     wanted = name or settings["project"]
-    if completed := [one for one in opening.settle_half_made() if wanted in (None, one.removal.name)]:
+    if completed := [one for one in opening.here().settle() if wanted in (None, one.removal.name)]:
         # What a kill cut off is done now; whatever else there is, nobody has meant.
         for removed in completed:
             _tell(settings, removed, as_json)
         return
-    turns, _ = opening.decisions(wanted, verbose=settings["verbose"])
-    finisher = opening.finisher(turns, lambda line: aside(settings, plain(line)))
+    project = opening.project(settings, name)
     asks = terminal.is_there() and not yes and not as_json
-    wish, prospect = _look(finisher, wish, asks)
+    wish, prospect = _look(project, wish, asks)
     if dry_run:
-        _show(finisher, prospect, as_json)
+        _show(prospect, as_json)
         return
     if not yes:
         if not asks:
@@ -78,11 +86,11 @@ def finish(
                 "nobody can be asked here whether to finish the project",
                 "say --yes; to look first: `sow project finish --dry-run`",
             )
-        click.echo(_plan(finisher, prospect))
+        click.echo(_plan(prospect))
         if not terminal.yes("Finish it?"):
             click.echo("Nothing was done.", err=True)
             raise click.exceptions.Exit(1)
-    done = finisher.finish(wish)
+    done = project.finish(**wish, tell=lambda line: aside(settings, plain(line)))
     _tell(settings, done.removed, as_json, done, shown=not yes)
 
 
@@ -91,55 +99,39 @@ def _how(pr: bool, merge: bool, leave: bool, pr_url: str | None) -> How | None:
     chosen = [how for how, wanted in ways.items() if wanted]
     if len(chosen) > 1:
         raise Usage(f"--{chosen[0]} and --{chosen[1]} at once", "say one of --pr, --merge and --leave")
-    if pr_url is not None and not pr_url.startswith(("http://", "https://")):
-        raise Usage(
-            f"--pr-url {pr_url}: that is no address", "such as --pr-url https://github.com/me/it/pull/7"
-        )
     return chosen[0] if chosen else None
 
 
-def _check_draft(wish: Wish) -> None:
-    if wish.draft and wish.how not in (None, "pr"):
-        raise Usage(f"--draft is for a pull request, not for --{wish.how}", "leave it out, or say --pr")
-
-
-def _look(finisher: Finisher, wish: Wish, asks: bool) -> tuple[Wish, Prospect]:
+def _look(project: Project, wish: _Wish, asks: bool) -> tuple[_Wish, Prospect]:
     """What would be done; a person who has not said how is asked where that can't be told."""
     try:
-        prospect = finisher.look(wish)
+        prospect = project.prospect(**wish)
     except Usage:
-        if not asks:
+        if not asks or wish["how"]:
             raise
         keys: dict[str | None, How] = {"m": "merge", "p": "pr", "l": "leave"}
         pressed = terminal.key("How does the work go home? [m]erge, [p]ull request, [l]eave the branch: ")
         if pressed not in keys:
             click.echo("Nothing was done.", err=True)
             raise click.exceptions.Exit(1) from None
-        wish = replace(wish, how=keys[pressed])
-        _check_draft(wish)
-        prospect = finisher.look(wish)
-    return replace(wish, how=prospect.how), prospect
+        wish["how"] = keys[pressed]
+        prospect = project.prospect(**wish)
+    return {**wish, "how": prospect.how}, prospect
 
 
 # -- words -----------------------------------------------------------------------------------------
 
 
-def _show(finisher: Finisher, prospect: Prospect, as_json: bool) -> None:
+def _show(prospect: Prospect, as_json: bool) -> None:
     if as_json:
-        held = {
-            "name": prospect.name, "branch": prospect.branch, "how": prospect.how, "target": prospect.target,
-            "commits": prospect.commits, "checks": list(finisher.settings.checks),
-            "title": prospect.title, "body": prospect.body,
-            "gates": [gate.text for gate in prospect.gates], "stays": list(prospect.stays),
-        }  # fmt: skip
-        click.echo(json.dumps(held))
+        click.echo(json.dumps(prospect.as_json()))
         return
-    click.echo(_plan(finisher, prospect))
+    click.echo(_plan(prospect))
     if prospect.how == "pr":
         click.echo(f"\nTitle: {plain(prospect.title)}\n\n{plain(prospect.body).rstrip()}")
 
 
-def _plan(finisher: Finisher, prospect: Prospect) -> str:
+def _plan(prospect: Prospect) -> str:
     """What will be done, in a few lines."""
     work = counted(prospect.commits, "commit")
     match prospect.how:
@@ -153,7 +145,7 @@ def _plan(finisher: Finisher, prospect: Prospect) -> str:
         case "leave":
             way = f"nothing but a last commit: its work stays on branch {prospect.branch}"
     lines = [styled(f"Project {prospect.name}", bold=True) + f": {plain(prospect.title)}", f"  By {way}"]
-    lines += [f"  Check: {check}" for check in finisher.settings.checks]
+    lines += [f"  Check: {check}" for check in prospect.checks]
     lines += [f"  {words}" for words in _gates([gate.text for gate in prospect.gates])]
     lines += [f"  Stays, for it is not merged: {branch}" for branch in prospect.stays]
     return "\n".join(lines)
@@ -165,17 +157,12 @@ def _tell(
 ) -> None:  # fmt: skip
     """Says what became of a project. `done`: what is known only to the one that did it; `shown`: whether
     the person has seen the plan of it."""
-    told = removed.removal.payload
     if as_json:
-        number = done.pull_request.number if done and done.pull_request else None
-        held = {
-            **told, "event": removed.removal.event, **({"number": number} if number else {}),
-            **({"state": done.state} if done else {}), **rest(removed),
-        }  # fmt: skip
-        click.echo(json.dumps(held))
+        told = done.as_json() if done else {"event": removed.removal.event, **removed.as_json()}
+        click.echo(json.dumps(told))
         return
     click.echo(_outcome(removed))
-    for words in _gates(told.get("gates", [])) if not shown else ():
+    for words in _gates(removed.removal.payload.get("gates", [])) if not shown else ():
         aside(settings, words)
     tell_rest(settings, removed)
     if done and done.commit and done.prospect.remote:
@@ -203,15 +190,6 @@ def _outcome(removed: Removed) -> str:
         case "leave":
             return f"Finished project {name}: its work is on branch {branch}"
     return f"Deleted project {name}"
-
-
-def rest(removed: Removed) -> dict[str, Any]:
-    """What went, what stays and where the final state is, for programs."""
-    return {
-        "gone": list(removed.gone),
-        "kept": [{"what": kept.what, "why": kept.why} for kept in removed.kept],
-        "final": removed.final,
-    }
 
 
 def tell_rest(settings: dict[str, Any], removed: Removed) -> None:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,17 +12,17 @@ import click
 from sow.cli import completion, opening
 from sow.cli.text import plain
 from sow.cli.words import aside, counted
-from sow.errors import Refused, Usage, Waits
+from sow.errors import Usage
 
 if TYPE_CHECKING:
+    from sow.api.exchanging import Exchanged
+    from sow.api.inbox import Looked
     from sow.catching_up import Update
     from sow.formats import Raw
-    from sow.formats.planning import Options, Plan
-    from sow.intake import Exchange, Source
-    from sow.store import Store
+    from sow.formats.planning import Plan
 
-ORIGINAL = "original"
-"""The format of whole projects, which has no records."""
+GITHUB = "github"
+"""The format that needs no file."""
 
 _FORMAT = click.option(
     "--format", "named", metavar="F", help="The format. [default: told by the file]",
@@ -75,64 +74,27 @@ def import_(
               sow import TODO.md --agent implementer --dry-run
               sow import --format github --label sow --comment
     """
-    from sow.formats.planning import Options
-
-    options = Options("import", fill=fill)
     if file is None:
-        said = _Said(labels, comment=comment, close=False)
-        return _exchange_issues(settings, named, agent, phase, options, said, dry_run, as_json)
+        if named != GITHUB:
+            raise Usage("FILE is missing", "see `sow import --help`")
+        done = opening.project(settings).import_issues(
+            labels=labels, comment=comment, agent=agent, phase=phase, fill=fill, dry_run=dry_run
+        )
+        _tell(done, as_json, "import")
+        if done.told:
+            aside(settings, f"told {counted(len(done.told), 'issue')} which task it is")
+        return done.exit_code
     if labels or comment:
         raise Usage("--label and --comment are for issues, not for a file", "leave FILE out, or them")
-    if _is_project(file, named):
+    if opening.here().is_project(file, named):
         if agent is not None or phase is not None or fill:
             raise Usage("a whole project has its agents and phases", "leave --agent, --phase and --fill out")
         return _bring(settings, file, as_json, dry_run)
-    exchange_with = _exchange(settings, file, named, agent, phase, inbox=not dry_run)
-    return max(map(_code, _exchanged(settings, exchange_with, options, as_json, dry_run)))
-
-
-def _code(done: Plan) -> int:
-    """The exit code of an import or a sync."""
-    if done.conflicts:
-        return Waits.exit_code
-    return Refused.exit_code if done.rejected and not (done.adds or done.changes or done.give) else 0
-
-
-@dataclass(frozen=True, slots=True)
-class _Said:
-    """Which issues are meant, and what they are told."""
-
-    labels: tuple[str, ...]
-    comment: bool
-    close: bool
-
-
-def _exchange_issues(
-    settings: dict[str, Any], named: str | None, agent: str | None, phase: str | None, options: Options,
-    said: _Said, dry_run: bool, as_json: bool,
-) -> int:  # fmt: skip
-    """Takes in the issues that `gh` knows of, and tells them what is wished."""
-    from sow.formats import github
-
-    if named != github.NAME:
-        raise Usage("FILE is missing", f"see `sow {options.mode} --help`")
-    from sow import intake, issues
-
-    store = opening.store(settings["project"])
-    asked = issues.Issues(store, said.labels)
-    routed = intake.routes(store.layout.main, agent)
-    exchange = intake.Exchange(
-        store, asked.source, routed, phase=phase, neighbours=opening.neighbours(store, opening.place())
+    done = opening.project(settings).import_tasks(
+        file, format=named, agent=agent, phase=phase, fill=fill, dry_run=dry_run
     )
-    done = exchange.look(options) if dry_run else exchange.take(options)
-    if not said.close:
-        done.give.clear()
-    _tell(done, asked.source, as_json, dry_run, options.mode)
-    if said.comment and not dry_run and (told := asked.tell(done)):
-        aside(settings, f"told {counted(len(told), 'issue')} which task it is")
-    if said.close and not dry_run and (closed := asked.close(done)):
-        aside(settings, f"closed {counted(len(closed), 'issue')}")
-    return _code(done)
+    _tell(done, as_json, "import")
+    return done.exit_code
 
 
 @click.command()
@@ -168,23 +130,30 @@ def sync(
               sow sync
               sow sync --format github --label sow --close
     """
-    from sow.formats.planning import Options
-
     if file is not None and (labels or close):
         raise Usage("--label and --close are for issues, not for a file", "leave FILE out, or them")
     if file is None and (named or close):
-        options = Options("sync", fill=fill, prefer=prefer, dropped=True)
-        said = _Said(labels, comment=False, close=close)
-        return _exchange_issues(settings, named, agent, phase, options, said, dry_run, as_json)
+        if named != GITHUB:
+            raise Usage("FILE is missing", "see `sow sync --help`")
+        done = opening.project(settings).sync_issues(
+            labels=labels, close=close, agent=agent, phase=phase, fill=fill, prefer=prefer, dry_run=dry_run
+        )
+        _tell(done, as_json, "sync")
+        if done.closed:
+            aside(settings, f"closed {counted(len(done.closed), 'issue')}")
+        return done.exit_code
     if file is None:
         if agent or phase or fill or prefer or labels:
             raise Usage(
                 "FILE is missing", "name a file, or leave the options out: `sow sync` is of the inbox folder"
             )
-        return _sync_inbox(settings, as_json=as_json, dry_run=dry_run)
-    exchange_with = _exchange(settings, file, named, agent, phase, inbox=not dry_run)
-    options = Options("sync", fill=fill, prefer=prefer)
-    return max(map(_code, _exchanged(settings, exchange_with, options, as_json, dry_run)))
+        return _tell_inbox(opening.project(settings).sync_inbox(dry_run=dry_run), as_json, dry_run)
+    opening.here().check_tasks(file, named)
+    done = opening.project(settings).sync(
+        file, format=named, agent=agent, phase=phase, fill=fill, prefer=prefer, dry_run=dry_run
+    )
+    _tell(done, as_json, "sync")
+    return done.exit_code
 
 
 @click.command()
@@ -209,233 +178,94 @@ def export(
     Example:  sow export --format task-list
               sow export --output master_task_list.json
     """
-    from sow import bringing, intake
-    from sow.formats import known
-
-    path = _path(output) if output else ""
-    there = intake.text_of(path) if path and os.path.lexists(path) else ""
-    if named == bringing.NAME or (named is None and bringing.fits(there)):
-        _export_project(settings, path, there, force)
-        return
-    how = known.named(named) if named is not None else known.for_export(path, there)
-    store = opening.store(settings["project"])
-    raws = intake.exported(store, how, intake.routes(store.layout.main, agent))
-    if not path:
-        click.echo(how.written("", raws), nl=False)
-        return
-    if there and how.in_place:
-        raws = intake.done_in(raws, how, intake.shown_path(path, store.layout), there)
-    text = how.written(there, raws)
-    _write(path, there, text, force or how.in_place, f"keep it in step: `sow sync {output}`")
-    aside(settings, f"Exported {counted(len(raws), 'task')} to {output} ({how.name})")
+    done = opening.project(settings).export(output, format=named, force=force, agent=agent)
+    if not done.path:
+        click.echo(done.text, nl=False)
+    elif done.project:
+        aside(settings, f"Exported project {done.project} to {os.path.basename(done.path)} ({done.format})")
+    else:
+        aside(settings, f"Exported {counted(done.tasks, 'task')} to {output} ({done.format})")
 
 
-def _sync_inbox(settings: dict[str, Any], *, as_json: bool, dry_run: bool) -> int:
-    """Does what `sow run` does all the time: takes in what lies in the inbox folder, and tells it."""
+def _tell_inbox(looked: Looked, as_json: bool, dry_run: bool) -> int:
+    """Says what was done about the files in the inbox folder; the exit code."""
     from sow import dropped
 
-    store = opening.store(settings["project"])
-    told = [] if dry_run else opening.inbox_of(store).look(patient=True)
-    there = [one for one in opening.dropped(store) if one.project in ("", store.layout.name)]
-    bad = [one for one in there if one.reason]
     if as_json:
-        done = [{"kind": one.kind, "file": one.name, "text": one.text, "tasks": [*one.tasks]} for one in told]
-        click.echo(json.dumps({"done": done, "files": [dropped.document(seen) for seen in there]}))
-    else:
-        for one in told:
-            if one.kind != "refused":
-                click.echo(plain(f"  {one.text}"))
-        for seen in bad:
-            click.echo(plain(f"  {seen.state}: {seen.name}: {seen.reason}\n    {seen.hint}"))
-        head = "Would look into" if dry_run else "Looked into"
-        click.echo(f"{head} the inbox folder: {dropped.counted(there)}")
-    return Refused.exit_code if bad else 0
-
-
-def _exchanged(
-    settings: dict[str, Any], exchange_with: Callable[[Store], Exchange], options: Options, as_json: bool,
-    dry_run: bool,
-) -> list[Plan]:  # fmt: skip
-    """Exchanges a file with the project, and what there is no room for with others; says what was done."""
-    from dataclasses import replace
-
-    from sow import spreading
-
-    store = opening.store(settings["project"])
-    first = exchange_with(store)
-    if dry_run:
-        done = first.look(options if options.fill else replace(options, fill=True, spread=True))
-        _tell(done, first.source, as_json, dry_run, options.mode)
-        return [done]
-    if options.fill:
-        done = first.sync(options) if options.mode == "sync" else first.take(options)
-        _tell(done, first.source, as_json, dry_run, options.mode)
-        return [done]
-    here = opening.place(store.layout.folder)
-    places = spreading.Places(
-        lambda: opening.neighbours(store, here), exchange_with, opening.begin_project(here)
-    )
-    parts = spreading.spread(first, places, options)
-    if as_json:
-        further = [
-            {"project": part.name, **_document(part.plan, first.source, dry_run)} for part in parts[1:]
-        ]
-        told = dict(_document(parts[0].plan, first.source, dry_run))
-        click.echo(json.dumps({**told, "further": further} if further else told))
-        return [part.plan for part in parts]
-    for part in parts:
-        if part is not parts[0]:
-            click.echo(f"In project {part.name}:")
-        _tell(part.plan, first.source, as_json, dry_run, options.mode)
-    return [part.plan for part in parts]
-
-
-def _exchange(
-    settings: dict[str, Any], file: str, named: str | None, agent: str | None, phase: str | None,
-    *, inbox: bool,
-) -> Callable[[Store], Exchange]:  # fmt: skip
-    """What exchanges a file with a project; `inbox`: what lies there is taken in before."""
-    from sow import intake
-    from sow.formats import known
-
-    if not file:
-        raise Usage("FILE is empty", "name a file: `sow import master_task_list.json`")
-    path = _path(file)
-    if _is_project(file, named):
-        raise Refused(
-            f"{file} is a whole project, which is not kept in step",
-            f"take it in or give it out: `sow import {file}`, `sow export --format {ORIGINAL}`",
-        )
-    how = known.named(named) if named is not None else known.of(path, intake.text_of(path))
-    store = opening.store(settings["project"])
-    routed = intake.routes(store.layout.main, agent)
-    if inbox and not intake.is_dropped(path, store.layout):
-        for told in opening.look_into_inbox(store):
-            aside(settings, f"inbox: {told.text}")
-    here = opening.place(store.layout.folder)
-
-    def exchange_with(other: Store) -> Exchange:
-        return intake.Exchange(
-            other,
-            intake.Source(path, how),
-            routed,
-            phase=phase if other.layout.name == store.layout.name else None,
-            neighbours=opening.neighbours(other, here),
-            # A person vouches for what they name; an agent does not.
-            doubt=True if os.environ.get("SOW_ATTEMPT_ID") else None,
-        )
-
-    return exchange_with
-
-
-def _path(file: str) -> str:
-    return os.path.realpath(os.path.join(opening.folder(), file))
-
-
-# -- whole projects --------------------------------------------------------------------------------
-
-
-def _is_project(file: str, named: str | None) -> bool:
-    """Whether a whole project is meant: by the format's name, or by what stands in the file."""
-    from sow import bringing, intake
-
-    if named is not None:
-        return named == bringing.NAME
-    return bool(file) and bringing.fits(intake.text_of(_path(file)))
+        click.echo(json.dumps(looked.as_json()))
+        return looked.exit_code
+    for told in looked.done:
+        if told.kind != "refused":
+            click.echo(plain(f"  {told.text}"))
+    for seen in looked.bad:
+        click.echo(plain(f"  {seen.state}: {seen.name}: {seen.reason}\n    {seen.hint}"))
+    head = "Would look into" if dry_run else "Looked into"
+    click.echo(f"{head} the inbox folder: {dropped.counted(looked.files)}")
+    return looked.exit_code
 
 
 def _bring(settings: dict[str, Any], file: str, as_json: bool, dry_run: bool) -> int:
-    from sow import bringing, intake
-
-    path = _path(file)
-    places = opening.place(settings["project"])
-    opening.settle_half_made(places)
-    done = bringing.bring(places, path, intake.text_of(path), store_of=opening.store_of, dry_run=dry_run)
-    name, folder = done.plan.name, done.layout.folder
+    """Takes in a whole project."""
+    done = opening.repository(settings).import_project(opening.caller().path(file), dry_run=dry_run)
     if as_json:
-        told = {"project": name, "branch": done.plan.branch, "tasks": done.tasks, "new": done.is_new}
-        changed = {"update": asdict(done.update)} if done.update else {}
-        click.echo(json.dumps({"file": path, "format": bringing.NAME, "dry_run": dry_run, **told, **changed}))
-        return _code_of(done.update)
-    for note in done.notes:
+        click.echo(json.dumps(done.as_json()))
+        return done.exit_code
+    held = done.brought
+    name = held.plan.name
+    for note in held.notes:
         aside(settings, note)
-    if done.update and done.update != type(done.update)():
-        _tell_update(done.update)
+    if held.update and held.update != type(held.update)():
+        for line in _news(held.update):
+            click.echo(plain(f"  {line}"))
         verb = "Would take in" if dry_run else "Took in"
-        click.echo(f"{verb} what {os.path.basename(path)} has changed of project {name}")
-        return _code_of(done.update)
-    what = f"project {name} with {counted(done.tasks, 'task')} on branch {done.plan.branch}"
-    if not done.is_new:
-        click.echo(f"Project {name} is here already, as {os.path.basename(path)} has it")
+        click.echo(f"{verb} what {os.path.basename(done.path)} has changed of project {name}")
+        return done.exit_code
+    what = f"project {name} with {counted(held.tasks, 'task')} on branch {held.plan.branch}"
+    if not held.is_new:
+        click.echo(f"Project {name} is here already, as {os.path.basename(done.path)} has it")
     elif dry_run:
         click.echo(f"Would import {what}")
     else:
-        click.echo(f"Imported {what}\nWorktree: {folder}")
+        click.echo(f"Imported {what}\nWorktree: {held.layout.folder}")
     return 0
-
-
-def _code_of(update: Update | None) -> int:
-    if update is None:
-        return 0
-    if update.conflicts:
-        return Waits.exit_code
-    return Refused.exit_code if update.rejected and not (update.added or update.changed) else 0
-
-
-def _tell_update(update: Update) -> None:
-    for task_id in update.added:
-        click.echo(f"  [{task_id}] added")
-    for name, keys in update.changed.items():
-        click.echo(plain(f"  {name} updated: {', '.join(keys)}"))
-    for name, keys in update.conflicts.items():
-        click.echo(
-            plain(f"  {name} in conflict: {', '.join(keys)}: both have changed it; make it the same in both")
-        )
-    for name, reason in update.rejected.items():
-        click.echo(plain(f"  {name} rejected: {reason}"))
-    for name in update.gone:
-        click.echo(plain(f"  {name} is no longer in the document, and stays here"))
-
-
-def _export_project(settings: dict[str, Any], path: str, there: str, force: bool) -> None:
-    from sow import original
-
-    whole = opening.store(settings["project"]).whole()
-    for broken in whole.tasks.broken:
-        raise Refused(broken.message, broken.hint)
-    text = original.text(original.given(whole))
-    if not path:
-        click.echo(text, nl=False)
-        return
-    _write(path, there, text, force, "export it to another file")
-    aside(settings, f"Exported project {whole.project['name']} to {os.path.basename(path)} ({ORIGINAL})")
-
-
-def _write(path: str, there: str, text: str, force: bool, instead: str) -> None:
-    """Writes a file. Raises Refused where it is there and says something else."""
-    from sow import files
-
-    name = os.path.basename(path)
-    if there and text != there and not force:
-        raise Refused(f"{name} is there and says something else", f"{instead}; or write over it: --force")
-    if text != there:
-        files.write(path, text)
 
 
 # -- words -----------------------------------------------------------------------------------------
 
 
-def _tell(done: Plan, source: Source, as_json: bool, dry_run: bool, verb: str) -> None:
+def _tell(done: Exchanged, as_json: bool, verb: str) -> None:
     """Prints what was done, or would be."""
+    if as_json:
+        click.echo(json.dumps(done.as_json()))
+        return
+    _tell_plan(done, done.plan, verb)
+    for further in done.further:
+        click.echo(f"In project {further.project}:")
+        _tell_plan(done, further.plan, verb)
+
+
+def _tell_plan(done: Exchanged, plan: Plan, verb: str) -> None:
     from sow.formats.planning import summary
 
-    if as_json:
-        click.echo(json.dumps(_document(done, source, dry_run)))
-        return
-    for line in _lines(done):
+    for line in _lines(plan):
         click.echo(plain(f"  {line}"))
-    head = {"import": "Imported", "sync": "Synced"}[verb] if not dry_run else f"Would {verb}"
-    click.echo(plain(f"{head} {os.path.basename(source.path)} ({source.how.name}): {summary(done)}"))
+    head = f"Would {verb}" if done.dry_run else {"import": "Imported", "sync": "Synced"}[verb]
+    name = f"{os.path.basename(done.source.path)} ({done.source.how.name})"
+    click.echo(plain(f"{head} {name}: {summary(plan)}"))
+
+
+def _news(update: Update) -> Iterable[str]:
+    """What a document has changed of a project."""
+    for task_id in update.added:
+        yield f"[{task_id}] added"
+    for name, keys in update.changed.items():
+        yield f"{name} updated: {', '.join(keys)}"
+    for name, keys in update.conflicts.items():
+        yield f"{name} in conflict: {', '.join(keys)}: both have changed it; make it the same in both"
+    for name, reason in update.rejected.items():
+        yield f"{name} rejected: {reason}"
+    for name in update.gone:
+        yield f"{name} is no longer in the document, and stays here"
 
 
 def _lines(done: Plan) -> Iterable[str]:
@@ -478,31 +308,3 @@ def _status(raw: Raw) -> str:
     if "done" in raw:
         return " (done)" if raw["done"] else " (open)"
     return f" ({raw['status']})" if "status" in raw else ""
-
-
-def _document(done: Plan, source: Source, dry_run: bool) -> Mapping[str, Any]:
-    return {
-        "file": source.path,
-        "format": source.how.name,
-        "dry_run": dry_run,
-        "added": [{"id": record.id, "task": task.id} for record, task, _ in done.adds],
-        "updated": [
-            {"id": record.id, "task": change.task.id, "keys": list(keys)}
-            for record, change, keys in done.changes
-        ],
-        "same": [{"id": record.id, "task": task_id} for record, task_id in done.same],
-        "given": list(done.give),
-        "conflicts": [
-            {"id": one.id, "task": one.task_id, "place": one.place, "keys": list(one.keys)}
-            for one in done.conflicts
-        ],
-        "rejected": [
-            {"id": one.id, "place": one.place, "reason": one.reason, "hint": one.hint}
-            for one in done.rejected
-        ],
-        "elsewhere": [
-            {"id": record.id, "place": record.place, "project": name} for record, name in done.elsewhere
-        ],
-        "left": [{"id": record.id, "place": record.place} for record in done.left],
-        "gone": [{"id": name, "task": task_id} for name, task_id in done.gone],
-    }

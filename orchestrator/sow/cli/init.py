@@ -7,10 +7,8 @@ from typing import Any
 
 import click
 
-from sow import find
 from sow.cli import opening
 from sow.cli.words import aside
-from sow.layout import Plain
 
 
 @click.command()
@@ -30,25 +28,25 @@ def init(settings: dict[str, Any]) -> None:
     \b
     Example:  sow init
     """
-    start = opening.folder(settings["project"])
-    places = find.maybe_place(start) or Plain(main=os.path.realpath(start))
-    done = opening.prepare(places)
-    for line in done:
+    repository = opening.repository(settings)
+    done = repository.init()
+    for line in done.made:
         click.echo(line)
     click.echo(
-        f"Initialized sow in {places.main}/.sow" if done else f"{places.main}/.sow is complete already"
+        f"Initialized sow in {done.main}/.sow" if done.made else f"{done.main}/.sow is complete already"
     )
-    projects = find.all_projects(places)
-    if isinstance(places, Plain):
-        aside(settings, "There is no git here: agents work in the folder itself, and nothing is merged")
-        if places.main != os.path.realpath(start):
-            aside(settings, f"For a .sow of its own in {start}: `mkdir {start}/.sow`, then `sow init` there")
-    else:
-        for name in (layout.name for layout in projects if layout.outside):
+    projects = repository.projects()
+    if done.in_git:
+        for name in (project.name for project in projects if project.outside):
             aside(
                 settings,
                 f"Project {name} was begun outside of git and goes on so, in the folder itself;"
                 " those that begin from now on have branches",
             )
+    else:
+        aside(settings, "There is no git here: agents work in the folder itself, and nothing is merged")
+        start = repository.caller.folder
+        if done.main != os.path.realpath(start):
+            aside(settings, f"For a .sow of its own in {start}: `mkdir {start}/.sow`, then `sow init` there")
     if not projects:
         aside(settings, 'Next: `sow project new "what you want to get done"`')

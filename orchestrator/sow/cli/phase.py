@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from sow import dotted, statechart
-from sow import phase as phases
 from sow.cli import completion, opening
 from sow.cli.commands import Group
-from sow.cli.text import plain
-from sow.cli.words import aside, columns, counted, shown
-from sow.errors import SowError, Usage
-from sow.store import Store
+from sow.cli.words import aside, check_value, columns, counted, set_told
+
+if TYPE_CHECKING:
+    from sow.api.phase import PhaseRow
 
 
 @click.group(cls=Group)
@@ -31,9 +29,9 @@ def list_(settings: dict[str, Any], as_json: bool) -> None:
     \b
     Example:  sow phase list
     """
-    rows = _rows(opening.store(settings["project"]))
+    rows = opening.project(settings).phases()
     if as_json:
-        click.echo(json.dumps(rows))
+        click.echo(json.dumps([row.as_json() for row in rows]))
     elif rows:
         click.echo(columns([_cells(row) for row in rows]))
     else:
@@ -65,61 +63,18 @@ def set_(
               sow phase set status skipped --phase review
     """
     check_value("sow phase set", field, value, unset)
-    store = opening.store(settings["project"])
-    chosen = of(store, name)
-    if value is None:
-        after = store.change_phase(chosen, phases.unsetting(chosen, field))
-    else:
-        known = phases.of(store.type(), chosen)
-        change = phases.setting(known, field, value, at=store.now(), text=text)
-        after = store.change_phase(chosen, change)
-    click.echo(json.dumps({"name": chosen, **after}) if as_json else told(f"Phase {chosen}", after, field))
+    phase = opening.project(settings).phase(name)
+    after = phase.unset(field) if value is None else phase.set(field, value, text=text)
+    told = {"name": phase.name, **after}
+    click.echo(json.dumps(told) if as_json else set_told(f"Phase {phase.name}", after, field))
 
 
-def of(store: Store, wanted: str | None) -> str:
-    """The phase that a command means: the one named, or that of the project's state."""
-    return wanted if wanted is not None else statechart.current_phase(store.type(), store.project())
-
-
-def check_value(command: str, field: str, value: str | None, unset: bool) -> None:
-    """Raises Usage where there is neither a VALUE nor --unset, or both."""
-    if unset and value is not None:
-        raise Usage("--unset takes no VALUE", f"`{command} {field} --unset`")
-    if not unset and value is None:
-        raise Usage(f"{field}: the VALUE is missing", f"`{command} {field} VALUE`, or --unset to remove it")
-
-
-def told(what: str, document: Any, field: str) -> str:
-    """What a field is after it was set, in a line."""
-    value = dotted.at(document, field)
-    return plain(f"{what}: {field} is {'not set' if value is None else shown(value)}")
-
-
-def _rows(store: Store) -> list[dict[str, Any]]:
-    kind = store.type()
-    here = kind.state(store.project()["statechart"]["current_state"]).phase
-    tasks = store.tasks()
-    rows = []
-    for name in store.phases():
-        row = {
-            "name": name,
-            "current": name == here,
-            "tasks": len(tasks.of(name)) + len(tasks.broken_in(name)),
-        }
-        try:
-            rows.append({**row, **store.phase(name)})
-        except SowError as fault:
-            rows.append({**row, "broken": str(fault)})
-    order = list(kind.phases)
-    return sorted(rows, key=lambda row: order.index(row["name"]) if row["name"] in order else len(order))
-
-
-def _cells(row: dict[str, Any]) -> list[object]:
-    mark = "*" if row["current"] else " "
-    if "broken" in row:
-        return [mark, row["name"], "broken", row["broken"]]
-    facts = [counted(row["tasks"], "task")] if row["tasks"] else []
-    facts += [counted(len(row[of]), of[:-1]) for of in ("inputs", "outputs") if row[of]]
-    facts += [f"iteration {row['iteration']}"] if row.get("iteration", 1) > 1 else []
-    facts += [] if row["enabled"] else ["not enabled"]
-    return [mark, row["name"], row["status"], ", ".join(facts)]
+def _cells(row: PhaseRow) -> list[object]:
+    mark, held = "*" if row.current else " ", row.document
+    if held is None:
+        return [mark, row.name, "broken", row.broken]
+    facts = [counted(row.tasks, "task")] if row.tasks else []
+    facts += [counted(len(held[of]), of[:-1]) for of in ("inputs", "outputs") if held[of]]
+    facts += [f"iteration {held['iteration']}"] if held.get("iteration", 1) > 1 else []
+    facts += [] if held["enabled"] else ["not enabled"]
+    return [mark, row.name, held["status"], ", ".join(facts)]

@@ -8,22 +8,26 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sow import continuing, find, original, project_types, setup
-from sow import project as projects
 from sow.cli import completion, opening, terminal, wizard
 from sow.cli.commands import Group
 from sow.cli.delete import delete
 from sow.cli.finish import finish
 from sow.cli.wizard import Given
-from sow.cli.words import aside, columns, counted, overview, standing, tell_broken, tell_unknown
-from sow.errors import Refused, SowError, Usage
-from sow.git.places import Places
-from sow.layout import Layout, Plain
-from sow.project import Plan
-from sow.project_types import ProjectType
+from sow.cli.words import (
+    aside,
+    check_value,
+    columns,
+    counted,
+    overview,
+    set_told,
+    tell_broken,
+    tell_unknown,
+)
+from sow.errors import Usage
 
 if TYPE_CHECKING:
-    pass
+    from sow.api.repository import ProjectRow, Repository
+    from sow.project import Plan
 
 
 @click.group(cls=Group)
@@ -73,34 +77,27 @@ def new(
               sow project new "Which database?" --type exploration --input notes.md
               sow project new
     """
-    places = opening.place(settings["project"])
-    files = tuple(os.path.abspath(path) for path in inputs)
-    words = " ".join(description)
+    repository, files = opening.repository(settings), tuple(os.path.abspath(path) for path in inputs)
     if description:
-        chosen = _type(kind, branch, places.main)
-        prefix = next(iter(chosen.branch_prefixes), "feat/")
-        plan = projects.plan(words, branch=branch, name=name, type=chosen.name, prefix=prefix, inputs=files)
+        made = repository.new(
+            " ".join(description), branch=branch, type=kind, name=name, start=start, inputs=files,
+            worktree=not no_worktree,
+        )  # fmt: skip
     else:
-        plan, start = _asked(places, Given(kind, branch, name, start, files, not no_worktree), as_json)
-    made = opening.begin(places, plan, start=start, worktree=not no_worktree)
+        given = Given(kind, branch, name, start, files, not no_worktree)
+        plan, start = _asked(repository, given, as_json)
+        made = repository.begin(plan, start=start, worktree=not no_worktree)
     if as_json:
-        held = {
-            "name": plan.name,
-            "type": plan.type,
-            "branch": plan.branch,
-            "folder": made.layout.folder,
-            "notes": list(made.notes),
-        }
-        click.echo(json.dumps(held))
+        click.echo(json.dumps(made.as_json()))
         return
     for note in made.notes:
         aside(settings, note)
-    if made.layout.outside:
-        click.echo(f"Initialized project {plan.name}\nFolder: {made.layout.folder}")
+    if made.project.outside:
+        click.echo(f"Initialized project {made.plan.name}\nFolder: {made.project.folder}")
     else:
-        click.echo(f"Initialized project {plan.name} on branch {plan.branch}")
-        click.echo(f"Worktree: {made.layout.folder}")
-    aside(settings, f"Type: {plan.type}; what it wants of you first: `sow prompt`")
+        click.echo(f"Initialized project {made.plan.name} on branch {made.plan.branch}")
+        click.echo(f"Worktree: {made.project.folder}")
+    aside(settings, f"Type: {made.plan.type}; what it wants of you first: `sow prompt`")
     aside(settings, 'Next: `sow task add "..." --agent implementer`')
 
 
@@ -113,14 +110,13 @@ def list_(settings: dict[str, Any], as_json: bool) -> None:
     \b
     Example:  sow project list
     """
-    places = opening.place(settings["project"])
-    opening.settle_half_made(places)
-    rows = [_row(layout) for layout in find.all_projects(places)]
-    tell_unknown(find.broken_projects(places).values())
+    repository = opening.repository(settings)
+    rows = repository.listed()
+    tell_unknown(repository.broken().values())
     if as_json:
-        click.echo(json.dumps(rows))
+        click.echo(json.dumps([row.as_json() for row in rows]))
     elif rows:
-        click.echo(columns([[r["name"], _branch(r), r["state"], counted(r["tasks"], "task")] for r in rows]))
+        click.echo(columns([[r.name, _branch(r), r.state, counted(r.tasks, "task")] for r in rows]))
     else:
         aside(settings, "no project here; begin one: `sow project new DESCRIPTION`")
 
@@ -139,14 +135,11 @@ def show(settings: dict[str, Any], form: str, strict: bool) -> None:
     Example:  sow project show -o json
               sow project show --strict > state.yaml
     """
-    whole = opening.store(settings["project"]).whole()
-    for broken in whole.tasks.broken:
-        if strict:
-            raise Refused(broken.message, broken.hint)
+    project = opening.project(settings)
+    whole = project.whole(strict=strict)
+    for broken in () if strict else whole.broken:
         click.echo(f"broken: {broken.message}\n        {broken.hint}", err=True)
-    document = original.given(whole) if strict else original.one(whole)
-    text = original.text(document) if form == "yaml" else json.dumps(document, indent=2) + "\n"
-    click.echo(text, nl=False)
+    click.echo(whole.yaml() if form == "yaml" else json.dumps(whole.as_json(), indent=2) + "\n", nl=False)
 
 
 @project.command()
@@ -158,18 +151,18 @@ def status(settings: dict[str, Any], as_json: bool) -> None:
     \b
     Example:  sow project status
     """
-    store = opening.store(settings["project"])
+    project = opening.project(settings)
     if as_json:
-        whole = store.whole()
-        tell_broken(whole.tasks)
-        click.echo(json.dumps(original.one(whole)))
+        whole = project.whole()
+        tell_broken(whole.broken)
+        click.echo(json.dumps(whole.as_json()))
         return
-    held = store.project()
-    branch = "no git" if store.layout.outside else f"branch {held['branch']}"
+    held = project.document()
+    branch = "no git" if project.outside else f"branch {held['branch']}"
     click.echo(f"Project: {held['name']} ({branch}, type {held['type']})")
     click.echo(f"Current state: {held['statechart']['current_state']}")
-    tasks = store.tasks()
-    click.echo(overview(tasks.replace(broken=(*store.broken_files(), *tasks.broken))))
+    tasks = project.tasks()
+    click.echo(overview(tasks.replace(broken=(*project.broken(), *tasks.broken))))
 
 
 @project.command("set")
@@ -187,15 +180,10 @@ def set_(
     \b
     Example:  sow project set description "Log in by OAuth, without passwords"
     """
-    from sow import phase
-    from sow.cli.phase import check_value, told
-
     check_value("sow project set", field, value, unset)
-    change = (
-        phase.project_unsetting(field) if value is None else phase.project_setting(field, value, text=text)
-    )
-    after = opening.store(settings["project"]).change_project(change)
-    click.echo(json.dumps(after) if as_json else told(f"Project {after['name']}", after, field))
+    project = opening.project(settings)
+    after = project.unset(field) if value is None else project.set(field, value, text=text)
+    click.echo(json.dumps(after) if as_json else set_told(f"Project {after['name']}", after, field))
 
 
 @project.command("continue")
@@ -214,62 +202,34 @@ def continue_(settings: dict[str, Any], branch: str, as_json: bool) -> None:
     
     Example:  sow project continue --branch feat/add-login
     """
-    places = opening.place(settings["project"])
-    opening.settle_half_made(places)
-    here, made = continuing.here(places, branch), None
-    if here is None:
-        made = setup.continue_project(
-            opening.repository(settings["project"]), branch, store_of=opening.store_of
-        )
-    layout = made.layout if made else here
-    assert layout
-    notes = list(made.notes) if made else []
+    done = opening.repository(settings).continue_(branch)
     if as_json:
-        held = {"name": layout.name, "branch": branch, "folder": layout.folder, "made": made is not None}
-        click.echo(json.dumps({**held, "notes": notes}))
+        click.echo(json.dumps(done.as_json()))
         return
-    for note in notes:
+    for note in done.notes:
         aside(settings, note)
-    click.echo(f"Project {layout.name} is here already" if here else f"Continuing project {layout.name}")
-    click.echo(f"{'Folder' if layout.outside else 'Worktree'}: {layout.folder}")
+    name, project = done.project.name, done.project
+    click.echo(f"Continuing project {name}" if done.made else f"Project {name} is here already")
+    click.echo(f"{'Folder' if project.outside else 'Worktree'}: {project.folder}")
 
 
 project.add_command(finish)
 project.add_command(delete)
 
 
-def _asked(places: Places | Plain, given: Given, as_json: bool) -> tuple[Plan, str | None]:
+def _asked(repository: Repository, given: Given, as_json: bool) -> tuple[Plan, str | None]:
     """The project that a person describes on their terminal, and where its branch starts."""
     if as_json or not terminal.is_there():
         raise Usage(
             "DESCRIPTION is missing",
             "`sow project new DESCRIPTION`; with --type, --branch, --name, --from, --input as you like",
         )
-    asked = wizard.ask(places, given)
+    asked = wizard.ask(repository, given)
     if asked is None:
         click.echo("Nothing was made.", err=True)
         raise click.exceptions.Exit(1)
     return asked
 
 
-def _type(wanted: str | None, branch: str | None, main: str) -> ProjectType:
-    """The type that was asked for by name, else by the branch's prefix."""
-    if wanted is not None:
-        return project_types.named(wanted, main)
-    return project_types.for_branch(branch or "", main)
-
-
-def _row(layout: Layout) -> dict[str, Any]:
-    store = opening.store_of(layout)
-    try:
-        tasks = len(store.task_files())
-    except SowError:
-        tasks = 0
-    return {
-        "name": layout.name, **standing(store), "tasks": tasks, "folder": layout.folder,
-        "outside": layout.outside,
-    }  # fmt: skip
-
-
-def _branch(row: dict[str, Any]) -> str:
-    return "(no git)" if row["outside"] else str(row["branch"])
+def _branch(row: ProjectRow) -> str:
+    return "(no git)" if row.outside else row.branch

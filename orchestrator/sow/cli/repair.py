@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import json
-import os
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from sow.cli import opening
 from sow.cli.text import plain
-from sow.cli.validate import row, told
+from sow.cli.validate import told
 from sow.cli.words import counted
 from sow.errors import Refused
-from sow.recovery import repair as repairing
-from sow.recovery.repair import Mended, Repaired
+
+if TYPE_CHECKING:
+    from sow.recovery.repair import Mended, Repaired
 
 
 @click.command()
@@ -32,8 +32,8 @@ def repair(settings: dict[str, Any], dry_run: bool, as_json: bool) -> None:
     Example:  sow repair --dry-run
               sow repair
     """
-    done = repairing.repair(opening.store(settings["project"]), os.environ, dry_run=dry_run)
-    click.echo(json.dumps(_document(done, dry_run)) if as_json else _text(done, dry_run))
+    done = opening.project(settings).repair(dry_run=dry_run)
+    click.echo(json.dumps(done.as_json()) if as_json else _text(done))
     if done.left:
         raise Refused(
             f"{counted(len(done.left), 'problem')} left that nobody but you can mend",
@@ -41,8 +41,8 @@ def repair(settings: dict[str, Any], dry_run: bool, as_json: bool) -> None:
         )
 
 
-def _text(done: Repaired, dry_run: bool) -> str:
-    lines = [_line(mended, dry_run) for mended in done.mended]
+def _text(done: Repaired) -> str:
+    lines = [_line(mended, done.dry_run) for mended in done.mended]
     if done.left:
         lines += ["Left for you:", *map(told, done.left)]
     return "\n".join(lines) if lines else "Nothing to mend"
@@ -51,14 +51,3 @@ def _text(done: Repaired, dry_run: bool) -> str:
 def _line(mended: Mended, dry_run: bool) -> str:
     kept = f"; what was there is kept as {mended.kept}" if mended.kept else ""
     return plain(f"{'Would mend' if dry_run else 'Mended'} {mended.step.path}: {mended.step.what}{kept}")
-
-
-def _document(done: Repaired, dry_run: bool) -> dict[str, Any]:
-    return {
-        "dry_run": dry_run,
-        "mended": [
-            {"path": each.step.path, "what": each.step.what, "kept": each.kept or None}
-            for each in done.mended
-        ],
-        "left": [row(problem) for problem in done.left],
-    }

@@ -11,30 +11,26 @@ nothing is decided about a task that is no longer as it was shown.
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from sow import gate, holding, lease, process
-from sow.attempt import Attempt
-from sow.cli import agent, complain, opening, terminal
+from sow.cli import complain, opening, terminal
 from sow.cli.task import tell_approved
 from sow.cli.text import coloured, plain, styled, wrapped
-from sow.cli.words import age
+from sow.cli.words import age, counted
 from sow.clock import seconds
-from sow.config import executor_of
-from sow.errors import NotFound, SowError, Waits
-from sow.progress import Tally, after
-from sow.ready import Ready
-from sow.review import Approved, Item, Reviewer, inbox, run_checks
-from sow.runner.watch import Tail
-from sow.store import Store
-from sow.task import NEEDS_REVIEW, Task
-from sow.turn import Turns
-from sow_executors import base
+from sow.errors import SowError, Waits
+from sow.task import NEEDS_REVIEW
+
+if TYPE_CHECKING:
+    import sow
+    from sow.api.project import Project
+    from sow.review import Approved, Item
+    from sow.state import Tasks
 
 LOOKS = {
     "d": ("[d]iff", "what the task changed, against the project's branch"),
@@ -85,12 +81,12 @@ def review(settings: dict[str, Any], task_id: str | None, as_json: bool) -> int:
     Example:  sow review
               sow review 030
     """
-    if as_json or not terminal.is_there():
-        return _list(opening.store(settings["project"]), task_id, as_json)
-    turns, reviewer = opening.decisions(settings["project"], verbose=settings["verbose"])
+    project = opening.project(settings)
     if task_id:
-        turns.store.task(task_id)
-    session = Session(turns, reviewer, by=opening.person(), only=task_id)
+        project.task(task_id).state()
+    if as_json or not terminal.is_there():
+        return _list(project, task_id, as_json)
+    session = Session(project, only=task_id)
     session.go_through()
     return session.tell_rest()
 
@@ -98,39 +94,23 @@ def review(settings: dict[str, Any], task_id: str | None, as_json: bool) -> int:
 # -- without a person ------------------------------------------------------------------------------
 
 
-def _list(store: Store, task_id: str | None, as_json: bool) -> int:
-    if task_id:
-        store.task(task_id)
-    held = store.tasks()
-    items = [item for item in inbox(held.tasks) if task_id in (None, item.task.id)]
+def _list(project: Project, task_id: str | None, as_json: bool) -> int:
+    items = [item for item in project.waiting() if task_id in (None, item.task.id)]
     if as_json:
-        click.echo(json.dumps([_row(item) for item in items]))
+        click.echo(json.dumps([item.as_json() for item in items]))
     else:
         for item in items:
-            click.echo("\n".join([_title(item), _circumstances(item, store.clock()), _question(item)]))
+            click.echo("\n".join([_title(item), _circumstances(item, time.time()), _question(item)]))
             click.echo(f"  decide: {_verbs(item)}\n")
         if not items:
             click.echo("Nothing waits for you.", err=True)
-    for broken in held.broken:
-        click.echo(f"broken: {broken.message}\n        {broken.hint}", err=True)
+    _tell_broken(project.tasks())
     return Waits.exit_code if items else 0
 
 
-def _row(item: Item) -> dict[str, Any]:
-    task = item.task
-    return {
-        "id": task.id,
-        "name": task.name,
-        "kind": item.kind,
-        "text": item.text,
-        "options": task.options,
-        "since": item.since,
-        "iteration": task.iteration,
-        "agent": task.assigned_agent,
-        "executor": task.executor,
-        "branch": task.branch,
-        "worktree": task.worktree,
-    }
+def _tell_broken(held: Tasks) -> None:
+    for broken in held.broken:
+        click.echo(f"broken: {broken.message}\n        {broken.hint}", err=True)
 
 
 def _verbs(item: Item) -> str:
@@ -171,9 +151,7 @@ def _question(item: Item) -> str:
 class Session:
     """A person going through what waits in one project."""
 
-    turns: Turns
-    reviewer: Reviewer
-    by: str
+    project: Project
     only: str | None = None
     """The one task that it is about; all that wait where None."""
     decided: int = 0
@@ -182,48 +160,46 @@ class Session:
 
     def go_through(self) -> None:
         """Shows item after item, until each is decided or skipped or the person leaves."""
-        while items := [item for item in self._inbox() if item not in self._skipped]:
+        while items := [item for item in self._waiting() if item not in self._skipped]:
             if not self._take_up(items[0], len(items)):
                 return
 
     def tell_rest(self) -> int:
         """Says what is left and what comes next; gives the exit code."""
-        store = self.turns.store
-        held = store.tasks()
-        left = inbox(held.tasks)
-        for broken in held.broken:
-            click.echo(f"broken: {broken.message}\n        {broken.hint}", err=True)
+        left = self.project.waiting()
+        _tell_broken(self.project.tasks())
         if self.only and not self.decided and not any(item.task.id == self.only for item in left):
-            click.echo(f"Task {self.only} is {store.task(self.only).status}: nothing of it waits for you.")
+            status = self.project.task(self.only).state().status
+            click.echo(f"Task {self.only} is {status}: nothing of it waits for you.")
         if left:
             click.echo(f"Still waiting for you: {', '.join(f'[{i.task.id}] {i.kind}' for i in left)}")
         elif not self.only:
             click.echo("Nothing waits for you." if not self.decided else "Nothing else waits for you.")
-        if following := self._next_step(held.tasks, bool(left)):
-            click.echo(following)
+        click.echo(self._next_step(bool(left)))
         return Waits.exit_code if left else 0
 
-    def _next_step(self, tasks: tuple[Task, ...], waits: bool) -> str:
-        running = lease.holder(f"{self.turns.layout.locks}/orchestrator.lease")
-        if running and process.fate(running.holder) != "dead":
-            return f"`sow run` is at work (process {running.holder.identity.pid}) and goes on by itself."
-        if self.turns.attempts.open() or Ready(tasks).take(float("inf")):
+    def _next_step(self, waits: bool) -> str:
+        if pid := self.project.orchestrator():
+            return f"`sow run` is at work (process {pid}) and goes on by itself."
+        if self.project.can_go_on():
             return "Next: sow run"
         return "Next: sow review" if waits else "Next: sow status"
 
-    def _inbox(self) -> list[Item]:
-        items = inbox(self.turns.store.tasks().tasks)
-        return [item for item in items if self.only in (None, item.task.id)]
+    def _waiting(self) -> list[Item]:
+        return [item for item in self.project.waiting() if self.only in (None, item.task.id)]
 
     def _is_as_shown(self, item: Item) -> bool:
-        return item in self._inbox()
+        return item in self._waiting()
+
+    def _task(self, item: Item) -> sow.Task:
+        return self.project.task(item.task.id)
 
     # -- one item -----------------------------------------------------------------------------
 
     def _take_up(self, item: Item, count: int) -> bool:
         """Shows an item and heeds keys until it is settled; False where the person leaves."""
         handed_in = item.kind in ("review", "merge")
-        is_held = holding.waiting_for(self.turns.attempts, item.task) is not None
+        is_held = self._task(item).is_held()
         self._show(item, count, is_held=is_held)
         decisions = HANDED_IN if handed_in else HELD if is_held else ASKED
         options = [] if handed_in else item.task.options
@@ -252,85 +228,57 @@ class Session:
         task = item.task
         more = f"   ({count} wait)" if count > 1 else ""
         click.echo(f"\n{styled(_title(item), bold=True)}{more}")
-        click.echo(_circumstances(item, self.turns.clock()))
+        click.echo(_circumstances(item, time.time()))
         click.echo(_question(item), nl=False)
         if is_held:
             click.echo(f"\n  Its agent waits for the answer; to end it: `sow agent stop {task.id}`")
         if task.status == NEEDS_REVIEW:
-            if not item.text.strip() and (words := self._last_words(task)):
+            if not item.text.strip() and (words := self._task(item).last_words()):
                 click.echo(f"\n{wrapped(plain(words))}")
-            click.echo(f"\n{self._changes(task)}")
-        for tool, detail in self._denied(task):
-            click.echo(f"  denied: {plain(f'{tool} {detail}'.rstrip())}")
+            click.echo(f"\n{self._changes(item)}")
+        for denial in self._task(item).denied():
+            told = f"{denial['tool']} {denial['detail']}".rstrip()
+            click.echo(f"  denied: {plain(told)}")
 
-    def _changes(self, task: Task) -> str:
+    def _changes(self, item: Item) -> str:
         """What a task changed, as far as that can be told."""
-        stat = self.turns.workspace.stat(task)
+        stat = self._task(item).changes()
         if stat is None:
-            return f"  It works in {task.worktree or self.turns.layout.folder} beside all others."
+            return f"  It works in {item.task.worktree or self.project.folder} beside all others."
         return plain(stat).rstrip() if stat.strip() else "  It changes no file."
-
-    def _denied(self, task: Task) -> Iterator[tuple[str, str]]:
-        for attempt in self.turns.attempts.of_task(task.id):
-            if attempt.iteration == task.iteration:
-                for denial in attempt.denials or ():
-                    yield denial["tool"], denial["detail"]
-
-    def _last_words(self, task: Task) -> str:
-        """What its agent said last, for those that hand in without a summary."""
-        tally = Tally()
-        for attempt in self.turns.attempts.of_task(task.id)[-1:]:
-            tally = after(tally, self._reports(attempt))
-        return tally.last_words
 
     # -- looks --------------------------------------------------------------------------------
 
     def _look(self, item: Item, pressed: str) -> None:
-        task = item.task
         match pressed:
             case "d":
-                diff = self.turns.workspace.diff(task, color=False)
+                diff = self._task(item).diff()
                 if diff is None:
-                    click.echo(f"Its changes can't be told from those of others.\n{self._changes(task)}")
+                    click.echo(f"Its changes can't be told from those of others.\n{self._changes(item)}")
                 elif diff.strip():
                     terminal.page(coloured(diff))
                 else:
                     click.echo("It changes no file.")
             case "l":
-                terminal.page("\n".join(self._log(task)) or "No agent has worked on it yet.")
+                terminal.page("\n".join(self._log(item)) or "No agent has worked on it yet.")
             case "c":
-                self._check(task)
+                self._check(item)
             case _:
-                layout = self.turns.layout
-                self.turns.store.split()  # else the task may have no folder
-                terminal.edit(f"{layout.task(task.phase, task.id)}/description.md")
+                terminal.edit(self._task(item).description_file())
 
-    def _log(self, task: Task) -> Iterator[str]:
-        attempts = self.turns.attempts
-        for attempt in attempts.of_task(task.id):
-            yield styled(agent.head(attempts, attempt), bold=True)
-            yield from map(plain, agent.readable_lines(attempts, attempt))
+    def _log(self, item: Item) -> Iterator[str]:
+        for line in self._task(item).transcript():
+            yield styled(plain(line), bold=True) if line.startswith("--- ") else plain(line)
 
-    def _reports(self, attempt: Attempt) -> Iterator[base.Report]:
-        choice = self.turns.user.named(attempt.executor, f"attempt {attempt.id}")
-        reader = executor_of(choice).reader(attempt.session_id)
-        for line in Tail(f"{self.turns.attempts.folder(attempt.id)}/transcript.jsonl").read(final=True):
-            yield from reader.read(line)
-
-    def _check(self, task: Task) -> None:
-        checks, folder = self.reviewer.checks, task.worktree or ""
-        if self.turns.workspace.shared and not task.branch:
-            folder = self.turns.layout.folder
-        if not checks:
+    def _check(self, item: Item) -> None:
+        checking = self._task(item).checking()
+        if not checking.commands:
             click.echo("No checks are configured: name them in .sow/config.yaml, `checks: [...]`.")
             return
-        if not Path(folder).is_dir():
-            raise NotFound(f"task {task.id} has no worktree to check in", "look at its diff instead")
-        environment = self.reviewer.environment_of(task)
-        for check in checks:
+        for check in checking.commands:
             click.echo(f"$ {check}")
             try:
-                failed = run_checks((check,), folder, environment)
+                failed = checking.run(check)
             except KeyboardInterrupt:
                 click.echo("\nStopped.")
                 return
@@ -338,7 +286,8 @@ class Session:
                 click.echo(plain(failed.output))
                 click.echo(styled("It fails.", fg="red"))
                 return
-        click.echo(styled(f"{_counted(len(checks), 'check')} passed in {folder}", fg="green"))
+        told = f"{counted(len(checking.commands), 'check')} passed in {checking.folder}"
+        click.echo(styled(told, fg="green"))
 
     # -- decisions ----------------------------------------------------------------------------
 
@@ -361,7 +310,7 @@ class Session:
         handed_in = item.kind in ("review", "merge")
         match pressed:
             case "a" if handed_in:
-                return lambda: _tell(self.reviewer.approve(item.task.id, by=self.by))
+                return lambda: _tell(self._task(item).approve())
             case "f":
                 return self._feedback(item)
             case "a":
@@ -369,11 +318,11 @@ class Session:
             case number if number.isdigit():
                 return self._answered(item, _option(number, item.task.options))
             case "t":
-                return lambda: _tell(self.reviewer.accept(item.task.id, by=self.by))
+                return lambda: _tell(self._task(item).accept())
             case "r":
-                return self._retry(item.task)
+                return self._retry(item)
             case _:
-                return self._abandon(item.task)
+                return self._abandon(item)
 
     def _answer(self, item: Item) -> Callable[[], None] | None:
         options = item.task.options
@@ -388,7 +337,7 @@ class Session:
 
     def _answered(self, item: Item, text: str) -> Callable[[], None]:
         def act() -> None:
-            done = self.reviewer.answer(item.task.id, text, by=self.by)
+            done = self._task(item).answer(text)
             waited = " (its agent waited for it, and goes on)" if done.reached else ""
             click.echo(f"Answered task {item.task.id}: {plain(_first_line(text))}{waited}")
 
@@ -399,34 +348,34 @@ class Session:
         if typed is None:
             return None
         text = typed.strip() or terminal.written(
-            f"your feedback.\n\n{_title(item)}\n{_question(item)}\n{self._changes(item.task)}"
+            f"your feedback.\n\n{_title(item)}\n{_question(item)}\n{self._changes(item)}"
         )
         if not text:
             return None
 
         def act() -> None:
-            back = self.reviewer.send_back(item.task.id, text, by=self.by)
+            back = self._task(item).send_back(text)
             click.echo(f"Sent task {back.id} back with your feedback: iteration {back.iteration}")
 
         return act
 
-    def _retry(self, task: Task) -> Callable[[], None]:
-        fresh = bool(task.session_id) and terminal.yes("In a fresh session?")
+    def _retry(self, item: Item) -> Callable[[], None]:
+        fresh = bool(item.task.session_id) and terminal.yes("In a fresh session?")
 
         def act() -> None:
-            gate.let_through(self.turns, task, fresh=fresh)
-            self.reviewer.retry(task.id, fresh=fresh)
-            click.echo(f"Task {task.id} is pending again" + (", in a fresh session" if fresh else ""))
+            self._task(item).retry(fresh=fresh)
+            click.echo(f"Task {item.task.id} is pending again" + (", in a fresh session" if fresh else ""))
 
         return act
 
-    def _abandon(self, task: Task) -> Callable[[], None] | None:
+    def _abandon(self, item: Item) -> Callable[[], None] | None:
+        task = item.task
         stays = "Its branch and worktree stay" if task.branch else "What it wrote stays"
         if not terminal.yes(f"Abandon task {task.id}? {stays}."):
             return None
 
         def act() -> None:
-            self.reviewer.abandon(task.id, reason=f"by {self.by}, in a review")
+            self._task(item).abandon(f"by {self.project.caller.name}, in a review")
             click.echo(f"Abandoned task {task.id}; take it up again with `sow task retry {task.id}`")
 
         return act
@@ -456,10 +405,6 @@ def _is_option(typed: str, options: list[str]) -> bool:
 def _first_line(text: str) -> str:
     first, _, more = text.partition("\n")
     return f"{first} …" if more.strip() else first
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}{'s' * (number != 1)}"
 
 
 def _help(keys: dict[str, tuple[str, str]]) -> None:

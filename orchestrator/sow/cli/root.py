@@ -38,6 +38,7 @@ COMMANDS = {
     "import": ("sow.cli.formats:import_", "Take in the tasks of another system."),
     "export": ("sow.cli.formats:export", "Give the tasks out in another system's format."),
     "sync": ("sow.cli.formats:sync", "Keep another system's file and the project in step."),
+    "mcp": ("sow.cli.mcp:mcp", "Serve sow's tools to an agent."),
     "config": ("sow.cli.config:config", "See, check and change your settings."),
     "validate": ("sow.cli.validate:validate", "Check every file of the project and its settings."),
     "repair": ("sow.cli.repair:repair", "Mend what has one right answer, and explain the rest."),

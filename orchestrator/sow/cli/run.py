@@ -5,26 +5,22 @@ from __future__ import annotations
 import json
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from sow import find
-from sow.budget import Budget
-from sow.cli import INTERRUPTED, completion, opening
+from sow.api.stop import Stop
+from sow.cli import completion, opening
 from sow.cli.text import plain
 from sow.cli.watching import face
-from sow.errors import Usage, Waits
-from sow.ready import Ready
-from sow.runner.watch import Watcher
-from sow.scheduler import Outcome, Scheduler
-from sow.task import NEEDS_REVIEW, PAUSED, Task
-from sow.turn import Turns
+from sow.errors import Usage
+from sow.task import COMPLETED, NEEDS_REVIEW, PAUSED
 
-WAITS = Waits.exit_code
+if TYPE_CHECKING:
+    from sow.api.running import Planned, Ran
 
 
 def _dollars(ctx: click.Context, param: click.Parameter, given: str | None) -> float | None:
@@ -85,20 +81,13 @@ def run(
         return task_files.run(
             settings, folder, task=task_id, jobs=jobs, stay=stay, dry_run=dry_run, as_json=as_json
         )
-    turns = opening.turns(settings["project"], verbose=settings["verbose"])
-    if task_id is not None:
-        turns.store.task(task_id)
+    project = opening.project(settings)
     if dry_run:
-        return _tell_plan(turns, task_id, as_json)
-    tasks = list(turns.store.tasks().tasks)
-    with Watcher() as watcher, face(tasks, as_json=as_json, quiet=settings["quiet"]) as shown:
-        scheduler = Scheduler(
-            turns, opening.reviewer(turns), watcher, jobs or turns.jobs, task_id, shown.note,
-            budget=Budget(budget), inbox=opening.inbox(turns),
-        )  # fmt: skip
-        with heard_signals(scheduler):
-            outcome = scheduler.run(stay=stay)
-    return tell(outcome, as_json=as_json, quiet=settings["quiet"])
+        return _tell_plan(project.planned(task_id), as_json)
+    shown = face(project.tasks().tasks, as_json=as_json, quiet=settings["quiet"])
+    with shown, heard_signals() as stop:
+        ran = project.run(task=task_id, jobs=jobs, stay=stay, budget=budget, watch=shown.note, stop=stop)
+    return tell(ran, as_json=as_json, quiet=settings["quiet"])
 
 
 def _task_files() -> str:
@@ -106,7 +95,7 @@ def _task_files() -> str:
 
     In a worker's environment, and where `.sow/` is, nothing is looked for.
     """
-    start = find.here()
+    start = opening.caller().folder
     if "SOW_PROJECT_DIR" in os.environ or os.path.lexists(f"{start}/.sow"):
         return ""
     folders = (f"{start}/tasks", f"{start}/workspace/tasks")
@@ -117,76 +106,61 @@ def _task_files() -> str:
     return workspace.here(start)
 
 
-def tell(outcome: Outcome, *, as_json: bool, quiet: bool) -> int:
+def tell(ran: Ran, *, as_json: bool, quiet: bool) -> int:
     """Says how a run ended and what it waits for; gives the exit code."""
-    code = INTERRUPTED if outcome.interrupted else WAITS if outcome.waits or outcome.held_back else 0
     if as_json:
-        waits = [task.id for task in outcome.waits]
-        told = {"kind": "ended", "done": outcome.done, "waits": waits, "exit_code": code}
-        if outcome.budget.usd is not None:
-            told |= {"spent_usd": round(outcome.budget.settled, 6), "budget_usd": outcome.budget.usd}
-        print(json.dumps(told), flush=True)
-        return code
-    if quiet:
-        return code
-    if outcome.interrupted:
-        left = "the agents go on by themselves" if outcome.left_running else "the agents were ended"
-        click.echo(f"Interrupted; {left}. `sow run` goes on from here.")
-        return code
-    if not outcome.tasks:
-        click.echo('There is no task yet: sow task add "..." --agent implementer')
-        return code
-    if outcome.done:
-        completed = len(outcome.of("completed"))
-        click.echo(f"Done: {completed} of {len(outcome.tasks)} tasks completed.")
-        return code
-    if outcome.held_back:
-        spent = f"${outcome.budget.settled:.2f} of ${outcome.budget.usd:.2f}"
-        click.echo(f"The budget of this run is spent ({spent}). With more: sow run --budget USD")
-    if outcome.waits:
-        asks, reviews = len(outcome.of(PAUSED)), len(outcome.of(NEEDS_REVIEW))
+        print(json.dumps(ran.as_json()), flush=True)
+    elif not quiet:
+        for line in _ending(ran):
+            click.echo(line)
+    return ran.exit_code
+
+
+def _ending(ran: Ran) -> Iterator[str]:
+    """How a run ended, for a person."""
+    if ran.interrupted:
+        left = "the agents go on by themselves" if ran.left_running else "the agents were ended"
+        yield f"Interrupted; {left}. `sow run` goes on from here."
+        return
+    if not ran.tasks:
+        yield 'There is no task yet: sow task add "..." --agent implementer'
+        return
+    if ran.done:
+        yield f"Done: {len(ran.of(COMPLETED))} of {len(ran.tasks)} tasks completed."
+        return
+    if ran.held_back:
+        spent = f"${ran.spent_usd:.2f} of ${ran.budget_usd:.2f}"
+        yield f"The budget of this run is spent ({spent}). With more: sow run --budget USD"
+    if ran.waits:
+        asks, reviews = len(ran.of(PAUSED)), len(ran.of(NEEDS_REVIEW))
         parts = [f"{asks} to answer"] * bool(asks) + [f"{reviews} to review"] * bool(reviews)
-        held = "; an agent stays, and waits for its answer" if outcome.left_running else ""
-        click.echo(f"Waiting for you: {', '.join(parts)}{held}. Go through them: sow review")
-    elif not outcome.held_back:
-        click.echo("Nothing can start now: see `sow status`")
-    return code
+        held = "; an agent stays, and waits for its answer" if ran.left_running else ""
+        yield f"Waiting for you: {', '.join(parts)}{held}. Go through them: sow review"
+    elif not ran.held_back:
+        yield "Nothing can start now: see `sow status`"
 
 
-def _plan(turns: Turns, task_id: str | None) -> list[Task]:
-    """The tasks that would start now, in their order."""
-    ready, now, order = Ready(turns.store.tasks().tasks), turns.clock(), []
-    running = {attempt.task_id for attempt in turns.attempts.open()}
-    while task := ready.take(now, running):
-        running.add(task.id)
-        if task_id in (None, task.id):
-            order.append(task)
-    return order
-
-
-def _tell_plan(turns: Turns, task_id: str | None, as_json: bool) -> int:
-    order = []
-    for task in _plan(turns, task_id):
-        choice = turns.choice(task)
-        order.append(
-            {"id": task.id, "name": task.name, "agent": task.assigned_agent, "executor": choice.name}
-        )
+def _tell_plan(order: Sequence[Planned], as_json: bool) -> int:
     if as_json:
-        click.echo(json.dumps(order))
+        click.echo(json.dumps([row.as_json() for row in order]))
         return 0
     for row in order:
-        click.echo(f"would start [{row['id']}] {plain(row['name'])} — {row['agent']} on {row['executor']}")
+        click.echo(f"would start [{row.id}] {plain(row.name)} — {row.agent} on {row.executor}")
     if not order:
         click.echo("nothing would start")
     return 0
 
 
 @contextmanager
-def heard_signals(scheduler: Scheduler) -> Iterator[None]:
-    """Ctrl-C, a kill and a lost terminal end the run through its one wait, never in mid-write."""
+def heard_signals() -> Iterator[Stop]:
+    """Ctrl-C, a kill and a lost terminal end what heeds the Stop through its one wait, never in mid-write."""
+    stop = Stop()
 
     def hear(number: int, frame: FrameType | None) -> None:
-        scheduler.interrupt(signal.Signals(number).name)
+        if number == signal.SIGHUP:
+            stop.leave()
+        else:
+            stop.end(signal.Signals(number).name)
         if os.isatty(2):
             # Past Python's streams: a live display may be in the midst of writing to them.
             os.write(2, b"\r\nEnding the agents; once more to leave them running.\r\n")
@@ -195,7 +169,7 @@ def heard_signals(scheduler: Scheduler) -> Iterator[None]:
         number: signal.signal(number, hear) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     }
     try:
-        yield
+        yield stop
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

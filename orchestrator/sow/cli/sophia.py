@@ -6,8 +6,8 @@ from typing import Any
 
 import click
 
-from sow import __version__, find
-from sow.cli import completion
+from sow import __version__
+from sow.cli import completion, opening
 from sow.cli.commands import Group
 from sow.taskfiles import workspace
 
@@ -57,7 +57,7 @@ def run(
     """
     from sow.cli import task_files
 
-    found = workspace.named(find.here(), folder)
+    found = workspace.named(opening.caller().folder, folder)
     settings: dict[str, Any] = {"quiet": quiet}
     return task_files.run(
         settings, found.folder, task=task, jobs=jobs, stay=stay, dry_run=dry_run, as_json=as_json

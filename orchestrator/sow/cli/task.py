@@ -8,21 +8,17 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from sow import fields
-from sow.change import Change
-from sow.cli import artifact, completion, opening, pairs, quick
+from sow.cli import artifact, completion, opening, pairs
 from sow.cli.commands import Group
 from sow.cli.text import given
-from sow.cli.words import details, overview, spent, tell_broken
+from sow.cli.words import check_value, details, overview, spent, tell_broken
 from sow.errors import Failed, Refused, Usage, Waits
-from sow.store import Store
-from sow.task import COMPLETED, PRIORITIES, Task
+from sow.task import PRIORITIES
 
 if TYPE_CHECKING:
+    from sow.api.task import Task
     from sow.review import Answered, Approved
     from sow_schemas.documents import Priority
-
-# What only some verbs need is imported by them: `task show` shall not pay for `task approve`.
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -89,13 +85,11 @@ def add(
     Example:  sow task add "JWT middleware" --agent implementer --depends-on 010 --priority high
               sow task add "Fix login" --agent implementer --description - < description.md
     """
-    from sow import adding
-
-    wish = adding.Wish(
-        name=name, agent=agent, description=given(description) or "", task_id=task_id, phase=phase,
-        depends_on=depends_on, priority=priority, task_type=task_type, params=pairs.read("--param", params),
-    )  # fmt: skip
-    added = adding.add(opening.store(settings["project"]), wish)
+    project = opening.project(settings)
+    added = project.add(
+        name, agent=agent, description=given(description) or "", id=task_id, phase=phase,
+        depends_on=depends_on, priority=priority, type=task_type, params=pairs.read("--param", params),
+    ).state()  # fmt: skip
     click.echo(json.dumps(added.document()) if as_json else f"Added task [{added.id}] {added.name}")
 
 
@@ -118,28 +112,12 @@ def set_(
     Example:  sow task set priority high --id 020
               sow task set metadata.complexity.level 3 --id 020
     """
-    store = opening.store(settings["project"])
-    if unset:
-        if value is not None:
-            raise Usage("--unset takes no VALUE", f"`sow task set {field} --unset`")
-        store.change_task(opening.own_task(task_id), fields.unsetting(field))
-        return
+    check_value("sow task set", field, value, unset)
+    chosen = opening.project(settings).task(task_id)
     if value is None:
-        raise Usage(
-            f"{field}: the VALUE is missing", f"`sow task set {field} VALUE`, or --unset to remove it"
-        )
-    if field == "status" and value == COMPLETED and not opening.is_own(task_id):
-        _, reviewer = opening.decisions(settings["project"])
-        reviewer.complete(opening.own_task(task_id), by=opening.person())
-        return
-    if field == "assigned_agent":
-        from sow import roles
-
-        roles.check(value, store.layout.main)
-    if field == "depends_on":
-        _set_dependencies(store, opening.own_task(task_id), value)
-        return
-    quick.set_field(field, value, task_id, text=text, wanted=settings["project"])
+        chosen.unset(field)
+    else:
+        chosen.set(field, value, text=text)
 
 
 @task.command("list")
@@ -151,36 +129,26 @@ def list_(settings: dict[str, Any], as_json: bool) -> None:
     \b
     Example:  sow task list --json
     """
-    held = opening.store(settings["project"]).tasks()
+    held = opening.project(settings).tasks()
     if as_json:
-        tell_broken(held)
+        tell_broken(held.broken)
         click.echo(json.dumps([t.shown() for t in held.tasks]))
     else:
         click.echo(overview(held))
 
 
 def _show(settings: dict[str, Any], task_id: str | None, as_json: bool) -> None:
-    store = opening.store(settings["project"])
-    shown = store.task(opening.own_task(task_id))
-    used = _used(store, shown)
+    page = opening.project(settings).task(task_id).page()
     if as_json:
-        click.echo(json.dumps({**shown.shown(), "description": store.description(shown), "used": used}))
+        click.echo(json.dumps(page.as_json()))
         return
-    click.echo(details(shown))
-    if words := spent(used):
+    click.echo(details(page.state))
+    if words := spent(page.used):
         click.echo(f"Used: {words}")
-    if text := store.description(shown).strip():
+    if text := page.description.strip():
         click.echo(f"\n{text}")
-    for name, words in store.feedback(shown):
-        click.echo(f"\nFeedback {name}:\n{words.rstrip()}")
-
-
-def _used(store: Store, task: Task) -> dict[str, Any]:
-    """What the task's attempts used, those that run included."""
-    from sow.attempt import Attempts, seen, summed
-
-    mine, now = seen(Attempts(store.layout).of_task(task.id))
-    return {**summed(mine), "memory": sum(sample.memory for sample in now.values()) or None}
+    for each in page.feedback:
+        click.echo(f"\nFeedback {each.name}:\n{each.text.rstrip()}")
 
 
 @task.command()
@@ -230,32 +198,32 @@ def ask(
     Example:  sow task ask "Which database?" --option sqlite --option postgres
               sow task ask "Which port?" --wait
     """
+    asking = opening.project(settings).task(task_id)
     if wait:
-        return _ask_and_wait(settings, question, options, task_id, as_json)
-    asked = quick.ask(question, options, task_id, wanted=settings["project"])
+        return _ask_and_wait(asking, question, options, task_id, as_json)
+    asking.ask(question, options)
     if as_json:
-        click.echo(json.dumps({"id": asked, "question": question, "options": list(options)}))
+        click.echo(json.dumps({"id": asking.id, "question": question, "options": list(options)}))
     else:
-        click.echo(f"Task {asked} is paused with your question.{_stop(task_id)}")
+        click.echo(f"Task {asking.id} is paused with your question.{_stop(task_id)}")
     return 0
 
 
 def _ask_and_wait(
-    settings: dict[str, Any], question: str, options: tuple[str, ...], task_id: str | None, as_json: bool
+    asking: Task, question: str, options: tuple[str, ...], task_id: str | None, as_json: bool
 ) -> int:
-    from sow.cli import waiting
-
-    answer = waiting.ask(question, options, task_id, wanted=settings["project"])
+    answer = asking.ask(question, options, wait=True)
     if answer is None:
         click.echo(f"The sandbox allows no waiting: the question stands.{_stop(None)}", err=True)
         return Waits.exit_code
-    told = {"id": opening.own_task(task_id), "answer": answer.text, "by": answer.by, "at": answer.at}
+    told = {"id": asking.id, "answer": answer.text, "by": answer.by, "at": answer.at}
     click.echo(json.dumps(told) if as_json else answer.text)
     return 0
 
 
 def _stop(task_id: str | None) -> str:
-    return " Stop now: the answer comes in this session." if opening.is_own(task_id) else ""
+    own = opening.caller().is_own(task_id)
+    return " Stop now: the answer comes in this session." if own else ""
 
 
 @task.command()
@@ -271,8 +239,7 @@ def answer(settings: dict[str, Any], task_id: str, text: str) -> None:
     \b
     Example:  sow task answer 020 "Use sqlite"
     """
-    _, reviewer = opening.decisions(settings["project"])
-    click.echo(answered(reviewer.answer(task_id, given(text) or "", by=opening.person())))
+    click.echo(answered(opening.project(settings).task(task_id).answer(given(text) or "")))
 
 
 @task.command()
@@ -294,8 +261,7 @@ def feedback(settings: dict[str, Any], task_id: str, text: str | None, file: str
             "give the feedback as TEXT or as --file, one of them", f"`sow task feedback {task_id} TEXT`"
         )
     words = given(text) if file is None else _file(file)
-    _, reviewer = opening.decisions(settings["project"])
-    back = reviewer.send_back(task_id, words or "", by=opening.person())
+    back = opening.project(settings).task(task_id).send_back(words or "")
     click.echo(f"Sent task {task_id} back: iteration {back.iteration} begins with the next `sow run`")
 
 
@@ -308,8 +274,7 @@ def approve(settings: dict[str, Any], task_id: str) -> None:
     \b
     Example:  sow task approve 010
     """
-    _, reviewer = opening.decisions(settings["project"])
-    tell_approved(reviewer.approve(task_id, by=opening.person()))
+    tell_approved(opening.project(settings).task(task_id).approve())
 
 
 @task.command()
@@ -321,8 +286,7 @@ def accept(settings: dict[str, Any], task_id: str) -> None:
     \b
     Example:  sow task accept 020
     """
-    _, reviewer = opening.decisions(settings["project"])
-    tell_approved(reviewer.accept(task_id, by=opening.person()))
+    tell_approved(opening.project(settings).task(task_id).accept())
 
 
 @task.command()
@@ -335,8 +299,7 @@ def abandon(settings: dict[str, Any], task_id: str, reason: str) -> None:
     \b
     Example:  sow task abandon 040 --reason "no longer needed"
     """
-    _, reviewer = opening.decisions(settings["project"])
-    reviewer.abandon(task_id, reason=reason)
+    opening.project(settings).task(task_id).abandon(reason)
     click.echo(f"Abandoned task {task_id}; take it up again with `sow task retry {task_id}`")
 
 
@@ -352,13 +315,8 @@ def retry(settings: dict[str, Any], task_id: str, fresh: bool) -> None:
     \b
     Example:  sow task retry 020 --fresh
     """
-    from sow import gate
-
-    turns, reviewer = opening.decisions(settings["project"])
-    turns.attempts.check_at_rest(task_id)
-    held = gate.let_through(turns, turns.store.task(task_id), fresh=fresh)
-    reviewer.retry(task_id, fresh=fresh, held=held)
-    spite = ", in spite of its account's limit" if held else ""
+    again = opening.project(settings).task(task_id).retry(fresh=fresh)
+    spite = ", in spite of its account's limit" if again.in_spite else ""
     click.echo(f"Task {task_id} is pending: it starts with the next `sow run`{spite}")
 
 
@@ -375,10 +333,7 @@ def move(settings: dict[str, Any], task_id: str, phase: str, as_json: bool) -> N
     \b
     Example:  sow task move 020 --phase finalization
     """
-    from sow import moving
-
-    turns, _ = opening.decisions(settings["project"])
-    moved = moving.move(turns, task_id, phase)
+    moved = opening.project(settings).task(task_id).move(phase)
     click.echo(json.dumps(moved.document()) if as_json else f"Task [{moved.id}] is in phase {moved.phase}")
 
 
@@ -395,10 +350,7 @@ def remove(settings: dict[str, Any], task_id: str, as_json: bool) -> None:
     \b
     Example:  sow task remove 040
     """
-    from sow import moving
-
-    turns, _ = opening.decisions(settings["project"])
-    kept = moving.remove(turns, task_id)
+    kept = opening.project(settings).task(task_id).remove()
     click.echo(
         json.dumps({"id": task_id, "kept": kept})
         if as_json
@@ -415,13 +367,9 @@ def edit(settings: dict[str, Any], task_id: str | None) -> None:
     \b
     Example:  sow task edit 020
     """
-    store = opening.store(settings["project"])
-    edited = store.task(opening.own_task(task_id))
     from sow.cli import terminal
 
-    store.split()  # else the task may have no folder
-    store.description(edited)  # refused where it is no text file of the repository's
-    terminal.edit(f"{store.layout.task(edited.phase, edited.id)}/description.md")
+    terminal.edit(opening.project(settings).task(task_id).description_file())
 
 
 task.add_command(artifact.group("inputs", of_task=True))
@@ -462,17 +410,6 @@ def tell_approved(done: Approved) -> None:
                 f"task {task_id} is approved, and its merge waits: {done.detail} ({', '.join(done.files)})",
                 f"commit or stash these files there, then `sow task approve {task_id}`",
             )
-
-
-def _set_dependencies(store: Store, task_id: str, value: str) -> None:
-    from sow import ready
-
-    def change(current: Task) -> Change:
-        outcome = fields.setting("depends_on", value, now=store.now(), worker=False)(current)
-        ready.check_dependencies(task_id, outcome.task.depends_on or (), store.tasks().tasks)
-        return outcome
-
-    store.change_dependencies(task_id, change)
 
 
 def _file(path: str) -> str:

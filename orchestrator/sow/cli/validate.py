@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import json
-import os
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from sow import validate as validation
 from sow.cli import opening
 from sow.cli.text import plain
 from sow.cli.words import counted
 from sow.errors import BadFile, Refused
-from sow.validate import Checked
+
+if TYPE_CHECKING:
+    from sow.validate import Checked
 
 
 @click.command()
@@ -29,8 +29,8 @@ def validate(settings: dict[str, Any], as_json: bool) -> None:
     Example:  sow validate
               sow validate --json
     """
-    found = validation.check(opening.store(settings["project"]), os.environ)
-    click.echo(json.dumps(_document(found)) if as_json else _text(found))
+    found = opening.project(settings).validate()
+    click.echo(json.dumps(found.as_json()) if as_json else _text(found))
     if found.problems:
         raise Refused(
             f"{counted(len(found.problems), 'problem')} in {counted(found.files, 'file')}",
@@ -52,24 +52,3 @@ def _text(found: Checked) -> str:
 def told(problem: BadFile) -> str:
     """A problem for a person: its place and what is wrong, and below it what to do."""
     return plain(f"{problem}\n    {problem.hint}")
-
-
-def row(problem: BadFile) -> dict[str, Any]:
-    """A problem for a program."""
-    return {
-        "path": problem.path,
-        "line": problem.line or None,
-        "field": problem.field or None,
-        "message": problem.what,
-        "hint": problem.hint,
-    }
-
-
-def _document(found: Checked) -> dict[str, Any]:
-    return {
-        "valid": not found.problems,
-        "phases": found.phases,
-        "tasks": found.tasks,
-        "problems": [row(problem) for problem in found.problems],
-        "torn_lines": found.torn_lines,
-    }

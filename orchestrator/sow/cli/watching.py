@@ -5,17 +5,18 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self
 
 from sow.cli.text import plain
-from sow.scheduler import Note
 from sow.task import COMPLETED, IN_PROGRESS, NEEDS_REVIEW, PAUSED, Task
 
 if TYPE_CHECKING:
     from rich.console import Group
     from rich.table import Table
+
+    from sow.scheduler import Note
 
 STYLES = {
     "pending": "dim",
@@ -66,28 +67,20 @@ class JsonFace(PlainFace):
     def note(self, note: Note) -> None:
         if note.kind == "usage":
             return
-        self._write(
-            json.dumps(
-                {
-                    "kind": note.kind,
-                    "task": note.task.id if note.task else None,
-                    "status": note.task.status if note.task else None,
-                    "attempt": note.attempt.id if note.attempt else None,
-                    "text": note.text,
-                }
-            )
-        )
+        self._write(json.dumps(note.as_json()))
 
 
 class LiveFace:
     """A table that stays in place while lines scroll above it."""
 
-    def __init__(self, tasks: list[Task]) -> None:
+    def __init__(self, tasks: Sequence[Task] | None) -> None:
+        """`tasks`: None where they are not known before something happens; then it is there from then on."""
         from rich.console import Console
         from rich.live import Live
 
         self._console = Console()
-        self._tasks = {task.id: task for task in tasks}
+        self._at_once = tasks is not None
+        self._tasks = {task.id: task for task in tasks or ()}
         self._doing: dict[str, str] = {}
         self._began: dict[str, float] = {}
         self._memory: dict[str, str] = {}
@@ -96,6 +89,7 @@ class LiveFace:
         )
 
     def note(self, note: Note) -> None:
+        self._live.start()
         if note.task:
             self._tasks[note.task.id] = note.task
             match note.kind:
@@ -152,7 +146,8 @@ class LiveFace:
         return table
 
     def __enter__(self) -> Self:
-        self._live.start()
+        if self._at_once:
+            self._live.start()
         return self
 
     def __exit__(
@@ -161,8 +156,8 @@ class LiveFace:
         self._live.stop()
 
 
-def face(tasks: list[Task], *, as_json: bool, quiet: bool) -> Face:
-    """The face that fits where standard output goes."""
+def face(tasks: Sequence[Task] | None, *, as_json: bool, quiet: bool) -> Face:
+    """The face that fits where standard output goes. `tasks`: those that it begins with, if known."""
     if as_json:
         return JsonFace()
     if quiet:

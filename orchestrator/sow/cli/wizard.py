@@ -9,20 +9,21 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
-from sow import project, project_types
-from sow.cli import complain, opening, terminal
+from sow import project
+from sow.cli import complain, terminal
 from sow.cli.text import plain, styled
 from sow.cli.words import columns
 from sow.errors import Refused, SowError
-from sow.git.places import Places
-from sow.git.repository import Git
-from sow.layout import Plain, project_worktree
+from sow.layout import project_worktree
 from sow.project import Plan
-from sow.project_types import ProjectType
+
+if TYPE_CHECKING:
+    from sow.api.repository import Repository
+    from sow.project_types import ProjectType
 
 Answer = TypeVar("Answer")
 
@@ -43,17 +44,17 @@ class _Left(Exception):
     """The person thought better of it."""
 
 
-def ask(places: Places | Plain, given: Given) -> tuple[Plan, str | None] | None:
+def ask(repository: Repository, given: Given) -> tuple[Plan, str | None] | None:
     """The project that the person describes, and where its branch starts; None where they leave."""
     try:
-        return _Wizard(places, given).plan()
+        return _Wizard(repository, given).plan()
     except _Left:
         return None
 
 
 @dataclass(frozen=True, slots=True)
 class _Wizard:
-    places: Places | Plain
+    repository: Repository
     given: Given
 
     def plan(self) -> tuple[Plan, str | None]:
@@ -62,8 +63,8 @@ class _Wizard:
         )
         kind = self._type()
         description = _line("What is to be done? ", _described)
-        git = self._git
-        plan, start = self._place(kind, description, git) if git else self._named(kind, description)
+        place = self._place if self.repository.in_git else self._named
+        plan, start = place(kind, description)
         plan = plan.replace(inputs=self.given.inputs or self._inputs(kind))
         click.echo(f"\n{self._summary(plan, start)}")
         if not terminal.yes("Make it?"):
@@ -71,13 +72,9 @@ class _Wizard:
         return plan, start
 
     def _type(self) -> ProjectType:
-        main = self.places.main
-        if self.given.kind is not None:
-            return project_types.named(self.given.kind, main)
-        if self.given.branch is not None:
-            return project_types.for_branch(self.given.branch, main)
-        names = project_types.names(main)
-        kinds = [project_types.named(name, main) for name in names]
+        if self.given.kind is not None or self.given.branch is not None:
+            return self.repository.type(self.given.kind, self.given.branch)
+        kinds = list(self.repository.types().values())
         click.echo("Its type:")
         rows = [[f"  {n}", kind.name, kind.description] for n, kind in enumerate(kinds, 1)]
         click.echo(columns(rows))
@@ -85,13 +82,9 @@ class _Wizard:
         def chosen(typed: str) -> ProjectType:
             if typed.isascii() and typed.isdecimal() and 1 <= int(typed) <= len(kinds):
                 return kinds[int(typed) - 1]
-            return project_types.named(typed, main)
+            return self.repository.type(typed)
 
         return _line("Number or name [1]: ", chosen, "1")
-
-    @property
-    def _git(self) -> Git | None:
-        return None if isinstance(self.places, Plain) else Git(self.places.main)
 
     def _named(self, kind: ProjectType, description: str) -> tuple[Plan, str | None]:
         """A project outside of git: its name alone is asked."""
@@ -103,10 +96,10 @@ class _Wizard:
 
         slug = project.slug(description) or "project"
         plan = chosen(self.given.name) if self.given.name else _line(f"Name [{slug}]: ", chosen, slug)
-        opening.check_new(self.places, plan, start=self.given.start)
+        self.repository.check_new(plan, start=self.given.start)
         return plan, None
 
-    def _place(self, kind: ProjectType, description: str, git: Git) -> tuple[Plan, str | None]:
+    def _place(self, kind: ProjectType, description: str) -> tuple[Plan, str | None]:
         """Branch, name and start: asked together again where they don't fit what there is."""
         prefix = next(iter(kind.branch_prefixes), "feat/")
         branch, name, start = self.given.branch, self.given.name, self.given.start
@@ -114,12 +107,13 @@ class _Wizard:
         while True:
             branch = self.given.branch or _word("Branch", branch or f"{prefix}{slug}")
             name = self.given.name or _word("Name", name or slug)
-            if self.given.start is None and not git.branch_exists(branch):
-                start = _word("Starts from", start or _default(git))
+            if self.given.start is None and not self.repository.has_branch(branch):
+                start = _word("Starts from", start or self.repository.default_branch())
             try:
                 plan = project.plan(description, branch=branch, name=name, type=kind.name, prefix=prefix)
-                begins = None if git.branch_exists(branch) or start == _default(git) else start
-                opening.check_new(self.places, plan, start=begins, worktree=self.given.worktree)
+                is_usual = self.repository.has_branch(branch) or start == self.repository.default_branch()
+                begins = None if is_usual else start
+                self.repository.check_new(plan, start=begins, worktree=self.given.worktree)
                 return plan, begins
             except SowError as fault:
                 if self.given.branch:
@@ -142,11 +136,11 @@ class _Wizard:
         return tuple(found)
 
     def _summary(self, plan: Plan, start: str | None) -> str:
-        git = self._git
-        folder = self.places.main
+        folder = self.repository.main
         where = [["  Folder", f"{folder} (no git here, so no branch)"]]
-        if git:
-            begins = "is there" if git.branch_exists(plan.branch) else f"new, from {start or _default(git)}"
+        if self.repository.in_git:
+            new = f"new, from {start or self.repository.default_branch()}"
+            begins = "is there" if self.repository.has_branch(plan.branch) else new
             folder = project_worktree(folder, plan.branch) if self.given.worktree else folder
             where = [["  Branch", f"{plan.branch} ({begins})"], ["  Worktree", folder]]
         rows = [
@@ -179,11 +173,3 @@ def _described(typed: str) -> str:
     if not typed:
         raise Refused("the description is empty", "say in a few words what is to be done")
     return " ".join(typed.split())
-
-
-def _default(git: Git) -> str:
-    """The branch that a new one starts from; HEAD where git can't tell."""
-    try:
-        return git.default_branch()
-    except SowError:
-        return "HEAD"

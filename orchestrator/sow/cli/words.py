@@ -6,14 +6,13 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sow import sizes
+from sow import dotted, sizes
 from sow.cli import complain
 from sow.cli.text import plain
 from sow.clock import is_unset
 from sow.document.canonical import as_json
-from sow.errors import SowError
-from sow.state import Tasks
-from sow.store import Store
+from sow.errors import SowError, Usage
+from sow.state import Broken, Tasks
 from sow.task import Task
 
 
@@ -24,19 +23,9 @@ def overview(held: Tasks) -> str:
     return plain("\n".join([*lines, f"{len(held.tasks)} total tasks"]))
 
 
-def standing(store: Store) -> dict[str, str]:
-    """A project's branch and state, as far as they can be told where its file is broken."""
-    try:
-        project = store.project()
-    except SowError:
-        good = store.good_copy("project")
-        return {"branch": str(good.value["branch"]) if good else "", "state": "broken"}
-    return {"branch": project["branch"], "state": project["statechart"]["current_state"]}
-
-
-def tell_broken(held: Tasks) -> None:
+def tell_broken(left_out: Iterable[Broken]) -> None:
     """Says on standard error what is broken and so left out of a result that has no place for it."""
-    for broken in held.broken:
+    for broken in left_out:
         complain(f"left out: {broken.message}", broken.hint)
 
 
@@ -83,7 +72,7 @@ def details(task: Task) -> str:
     return plain("\n".join(lines))
 
 
-def artifacts(held: Sequence[dict[str, Any]]) -> str:
+def artifacts(held: Sequence[Mapping[str, Any]]) -> str:
     """The artifacts of a list, each with its index and its fields; scripts rely on these words."""
     lines = []
     for index, one in enumerate(held):
@@ -130,6 +119,20 @@ def spent(used: Mapping[str, Any]) -> str:
     parts = [f"${used['usd']:.2f}"] if used["usd"] else []
     parts += [f"{tokens:,} tokens"] if tokens else []
     return ", ".join(filter(None, [*parts, resources_of(used)]))
+
+
+def check_value(command: str, field: str, value: str | None, unset: bool) -> None:
+    """Raises Usage where there is neither a VALUE nor --unset, or both."""
+    if unset and value is not None:
+        raise Usage("--unset takes no VALUE", f"`{command} {field} --unset`")
+    if not unset and value is None:
+        raise Usage(f"{field}: the VALUE is missing", f"`{command} {field} VALUE`, or --unset to remove it")
+
+
+def set_told(what: str, document: Any, field: str) -> str:
+    """What a field is after it was set, in a line."""
+    value = dotted.at(document, field)
+    return plain(f"{what}: {field} is {'not set' if value is None else shown(value)}")
 
 
 def counted(number: int, thing: str) -> str:

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from sow import find
 from sow.cli import completion, opening
 from sow.cli.commands import Group
 from sow.cli.text import plain
 from sow.cli.words import aside, columns
-from sow.git import worktrees
-from sow.worktree import Owned, Pruned, Standing, Worktrees
+
+if TYPE_CHECKING:
+    from sow.api.trees import Tree
+    from sow.worktree import Owned, Pruned
 
 
 @click.group(cls=Group)
@@ -34,12 +35,11 @@ def list_(settings: dict[str, Any], as_json: bool) -> None:
     Example:  sow worktree list
               sow worktree list --json
     """
-    trees = opened(settings)
-    rows = [(one, trees.standing(one)) for one in trees.all()]
+    rows = opening.here().worktrees(settings["project"])
     if as_json:
-        click.echo(json.dumps([_row(one, standing) for one, standing in rows]))
+        click.echo(json.dumps([row.as_json() for row in rows]))
     elif rows:
-        click.echo(columns([_cells(one, standing) for one, standing in rows]))
+        click.echo(columns([_cells(row) for row in rows]))
     else:
         aside(settings, "no worktree of sow's here; a project makes one: `sow project new DESCRIPTION`")
 
@@ -58,12 +58,9 @@ def remove(settings: dict[str, Any], name: str) -> None:
     Example:  sow worktree remove 030
               sow worktree remove feat/add-login--030
     """
-    is_id = len(name) == 3 and name.isdecimal()
-    store = opening.store(settings["project"]) if is_id else None
-    trees = opened(settings)
-    one = trees.named(name, store)
-    deleted = trees.remove(one)
-    click.echo(plain(f"Removed {one.path}{_and_branch(one, deleted)}"))
+    gone = opening.here().remove_worktree(name, settings["project"])
+    one = gone.owned
+    click.echo(plain(f"Removed {one.path}{_and_branch(one, gone.branch_deleted)}"))
     if one.owner.needs_it:
         aside(settings, f"{one.owner.name} has not ended: its next start makes the worktree again")
 
@@ -80,67 +77,28 @@ def prune(settings: dict[str, Any], dry_run: bool, as_json: bool) -> None:
     \b
     Example:  sow worktree prune --dry-run
     """
-    trees = opened(settings, changes=not dry_run)
-    rests = worktrees.half_removed(trees.above)
-    pruned = []
-    for rest in rests:
-        if not dry_run:
-            worktrees.remove_rest(rest)
-        if not as_json:
-            click.echo(plain(f"{_went(dry_run)} {rest}, the rest of a removal that was cut short"))
-    for each in trees.prune(dry_run=dry_run):
-        pruned.append(each)
+
+    def show(each: Pruned | str) -> None:
         if not as_json:
             click.echo(plain(_told(each, dry_run)))
+
+    done = opening.here().prune_worktrees(settings["project"], dry_run=dry_run, watch=show)
     if as_json:
-        click.echo(json.dumps(_document(pruned, rests, dry_run)))
-    elif not pruned and not rests:
+        click.echo(json.dumps(done.as_json()))
+    elif not done.looked_at and not done.rests:
         aside(settings, "no worktree of a task here: nothing to remove")
 
 
-def opened(settings: dict[str, Any], *, changes: bool = True) -> Worktrees:
-    """The worktrees that a command means: of `--project`, else of the whole repository.
-
-    `changes`: whether what a killed `sow project new` left may be settled.
-    """
-    wanted = settings.get("project")
-    here = find.project(find.here(), {}, wanted) if wanted else None
-    places = find.repository(here.folder) if here else opening.repository()
-    if changes:
-        opening.settle_half_made(places)
-    stores = tuple(opening.store(layout.folder) for layout in find.all_projects(places))
-    return Worktrees(places, stores, only=here.name if here else None)
-
-
-def _row(one: Owned, standing: Standing) -> dict[str, Any]:
-    owner = one.owner
-    return {
-        "path": one.path,
-        "branch": one.at.branch,
-        "kind": owner.kind,
-        "project": owner.project or None,
-        "task": owner.task.id if owner.task else None,
-        "status": owner.task.status if owner.task else None,
-        "gone": one.at.gone,
-        "locked": one.at.locked is not None,
-        "uncommitted": None if one.at.gone or standing.fault else len(standing.uncommitted),
-        "ahead": standing.ahead,
-        "of": owner.into,
-        "unfinished": standing.unfinished,
-        "at_work": standing.at_work or None,
-        "problem": owner.unknown or standing.fault or None,
-    }
-
-
-def _cells(one: Owned, standing: Standing) -> list[object]:
-    owner = one.owner
+def _cells(row: Tree) -> list[object]:
+    one, owner = row.owned, row.owned.owner
     status = owner.task.status if owner.task else ("broken" if owner.unknown else owner.kind)
     name = f"[{owner.task.id}]" if owner.task else owner.project or "-"
-    return [name, status, one.at.branch or "(detached)", ", ".join(_words(one, standing)), one.path]
+    return [name, status, one.at.branch or "(detached)", ", ".join(_words(row)), one.path]
 
 
-def _words(one: Owned, standing: Standing) -> Iterable[str]:
+def _words(row: Tree) -> Iterable[str]:
     """How it stands, in a few words."""
+    one, standing = row.owned, row.standing
     if one.at.gone:
         yield "gone"
         return
@@ -158,10 +116,13 @@ def _words(one: Owned, standing: Standing) -> Iterable[str]:
         yield "locked"
 
 
-def _told(pruned: Pruned, dry_run: bool) -> str:
-    if pruned.why is not None:
-        return f"{'Would stay' if dry_run else 'Stays'}: {pruned.one.path}: {pruned.why}"
-    return f"{_went(dry_run)} {pruned.one.path}{_and_branch(pruned.one, pruned.branch_deleted)}"
+def _told(each: Pruned | str, dry_run: bool) -> str:
+    """What became of a worktree, or of a rest at a path."""
+    if isinstance(each, str):
+        return f"{_went(dry_run)} {each}, the rest of a removal that was cut short"
+    if each.why is not None:
+        return f"{'Would stay' if dry_run else 'Stays'}: {each.one.path}: {each.why}"
+    return f"{_went(dry_run)} {each.one.path}{_and_branch(each.one, each.branch_deleted)}"
 
 
 def _went(dry_run: bool) -> str:
@@ -170,18 +131,3 @@ def _went(dry_run: bool) -> str:
 
 def _and_branch(one: Owned, deleted: bool) -> str:
     return f" and its merged branch {one.at.branch}" if deleted else ""
-
-
-def _document(pruned: list[Pruned], rests: list[str], dry_run: bool) -> dict[str, Any]:
-    def facts(each: Pruned) -> dict[str, Any]:
-        task = each.one.owner.task
-        return {"path": each.one.path, "branch": each.one.at.branch, "task": task.id if task else None}
-
-    return {
-        "dry_run": dry_run,
-        "removed": [
-            {**facts(each), "branch_deleted": each.branch_deleted} for each in pruned if each.why is None
-        ],
-        "kept": [{**facts(each), "why": each.why} for each in pruned if each.why is not None],
-        "rests": rests,
-    }

@@ -99,6 +99,8 @@ class RepositoryConfig:
     """How stages of task files are done, by name."""
     formats: FormatsConfig = FormatsConfig()
     task_types: Mapping[str, documents.TaskTypeConfig] = field(default_factory=dict)
+    mcp: bool = True
+    """Whether agents are offered sow's own tools."""
 
     @classmethod
     def read(cls, main: str) -> RepositoryConfig:
@@ -129,4 +131,5 @@ class RepositoryConfig:
             stages=held.get("stages", {}),
             formats=FormatsConfig(**held.get("formats", {})),
             task_types=held.get("task_types", {}),
+            mcp=held.get("mcp", default.mcp),
         )

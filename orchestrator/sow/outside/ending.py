@@ -50,7 +50,7 @@ class Finisher:
             draft=False, pr_url="", title=pull_request.title(whole),
             body=finishing.body(self.layout, self.store, whole),
             gates=course.to_the_end(kind, whole, at=now).gates, stays=(), commits=0,
-            outside=self.layout.folder,
+            outside=self.layout.folder, checks=self.settings.checks,
         )  # fmt: skip
 
     def _check_way(self, wish: Wish) -> None:

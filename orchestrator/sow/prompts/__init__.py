@@ -31,6 +31,12 @@ Work only in this folder. You need not commit: what you leave uncommitted is com
 Never edit anything below `.sow/`: use the `sow` commands.
 """
 
+OWN_TOOLS = """\
+Where you have the tools of the server `sow`, they do the same as these commands: `task_report`, `task_ask`,
+`task_log`, and `task_show` and `feedback_read` to read your task again.
+"""
+"""What an agent is told that is offered them, when it opens a session."""
+
 _OWN = "You need not commit: what you leave uncommitted is committed for you."
 _SHARED = """\
 Other tasks are done in it, too: change nothing that yours does not ask for.

@@ -14,7 +14,7 @@ import os
 import stat
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import sow_schemas
 from sow import document, files, lease, process
@@ -109,6 +109,19 @@ class Repaired:
 
     mended: tuple[Mended, ...]
     left: tuple[BadFile, ...]
+    dry_run: bool = False
+    """Whether it was only looked at."""
+
+    def as_json(self) -> dict[str, Any]:
+        """As `sow repair --json` prints it."""
+        return {
+            "dry_run": self.dry_run,
+            "mended": [
+                {"path": each.step.path, "what": each.step.what, "kept": each.kept or None}
+                for each in self.mended
+            ],
+            "left": [problem.as_json() for problem in self.left],
+        }
 
 
 def repair(store: Store, environment: Mapping[str, str], *, dry_run: bool = False) -> Repaired:
@@ -131,7 +144,7 @@ def repair(store: Store, environment: Mapping[str, str], *, dry_run: bool = Fals
     left = [problem for problem in _still_wrong(store, environment) if problem.path not in would]
     for problem in left:
         failed.pop(problem.path, None)
-    return Repaired(tuple(mended), (*failed.values(), *left))
+    return Repaired(tuple(mended), (*failed.values(), *left), dry_run)
 
 
 def bring_back_texts(store: Store, task_id: str) -> None:

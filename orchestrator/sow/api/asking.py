@@ -1,4 +1,4 @@
-"""`sow task ask --wait`: a worker's command that stays until its question is answered.
+"""A question that is waited for: whoever asks stays until it is answered.
 
 It waits in the inbox of its attempt, so the answer goes to it and no second
 process is started. Killed, it leaves a question like any other.
@@ -11,8 +11,10 @@ import time
 from contextlib import suppress
 
 from sow import report
+from sow.api import worker
+from sow.api.caller import Caller
+from sow.api.stop import Stop
 from sow.attempt import Attempts
-from sow.cli import opening, quick
 from sow.errors import NotFound, Refused, SowError
 from sow.runner.local import LocalRunner, Running
 from sow.runner.watch import Watcher
@@ -25,36 +27,39 @@ LOOK_SECONDS = 15.0
 
 
 def ask(
-    question: str, options: tuple[str, ...], task_id: str | None, *, wanted: str | None = None
-) -> inbox.Answer | None:
-    """Pauses the task with a question and waits for the answer; None where a sandbox allows no waiting.
+    caller: Caller, store: Store, task_id: str | None, question: str, options: tuple[str, ...],
+    stop: Stop | None = None,
+) -> inbox.Answer | None:  # fmt: skip
+    """Pauses a task with a question and waits for the answer; None where a sandbox allows no waiting.
 
-    Raises Refused where no agent of the task is at work, or the question is taken back.
+    `stop`: ends the wait from outside, which gives None, too; the question stays. Raises Refused where no
+    agent of the task is at work, or the question is taken back.
     """
-    chosen = opening.own_task(task_id)
-    store = opening.store(wanted)
-    folder = _inbox(store, chosen, own=opening.is_own(task_id))
+    chosen = caller.own_task(task_id)
+    folder = _inbox(caller, store, chosen, own=caller.is_own(task_id))
     name = f"ask-{time.time_ns()}-{os.getpid()}"
     try:
         asking = inbox.Asking(folder, inbox.Question(name, question, options))
     except OSError:
-        quick.ask(question, options, task_id, wanted=wanted)
+        worker.ask(caller, store, task_id, question, options)
         return None
     try:
-        if not quick.put_question(store, chosen, question, options, own=opening.is_own(task_id)):
+        if not worker.ask(caller, store, task_id, question, options):
             return None
-        answer = _heard(store, chosen, question, asking, folder)
+        answer = _heard(store, chosen, question, asking, folder, stop or Stop())
     finally:
         asking.close()
+    if answer is None:
+        return None
     with suppress(SowError, OSError):  # else the end of the attempt does it
         report.heard(store, chosen, answer.at)
     return answer
 
 
-def _inbox(store: Store, task_id: str, *, own: bool) -> str:
+def _inbox(caller: Caller, store: Store, task_id: str, *, own: bool) -> str:
     attempts = Attempts(store.layout)
-    if own and (mine := quick.attempt()):
-        return attempts.inbox(mine)
+    if own and caller.attempt:
+        return attempts.inbox(caller.attempt)
     runner = LocalRunner(base_env={})
     for attempt in reversed(attempts.of_task(task_id)):
         if not attempt.ended and isinstance(runner.look(attempts.folder(attempt.id)), Running):
@@ -66,10 +71,12 @@ def _inbox(store: Store, task_id: str, *, own: bool) -> str:
     )
 
 
-def _heard(store: Store, task_id: str, question: str, asking: inbox.Asking, folder: str) -> inbox.Answer:
-    with Watcher() as watcher:
+def _heard(
+    store: Store, task_id: str, question: str, asking: inbox.Asking, folder: str, stop: Stop
+) -> inbox.Answer | None:
+    with Watcher() as watcher, stop.heard_by(watcher):
         watcher.add_folder(folder)
-        while (answer := asking.answer()) is None:
+        while (answer := asking.answer()) is None and not stop.wishes:
             if gone := _taken_back(store, task_id, question):
                 if late := asking.close():
                     return late

@@ -1,0 +1,175 @@
+"""The reference of the Python API, made of the docstrings in its sources.
+
+python -m sow.api.reference > docs/reference/python.md
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+import sys
+from collections.abc import Iterator
+from functools import cache
+from importlib import import_module
+from typing import NamedTuple
+
+import sow
+
+HEAD = """\
+# The Python API
+
+<!-- Made by scripts/docs from the docstrings: change them, not this page. -->
+
+`import sow` gives everything that can be done at the command line, as operations with types; the command
+line is written on it. [How to drive sow from Python](../howto/drive-sow-from-python.md) shows it at work.
+
+Nothing prints or ends the process, and nothing looks at the folder that the process stands in, but for the
+default of `sow.open` and `sow.repository`. Locks, checks, refusals and events are those of the command line,
+and so is what holds after a kill. Two projects may be open in one process, and threads may share one.
+"""
+
+WIDTH = 96
+
+IN = ("open", "repository")
+HANDLES = ("Project", "Task", "Phase", "Artifacts", "Repository", "Settings", "Stop")
+ERRORS = ("SowError", "Failed", "Usage", "NotFound", "Refused", "BadFile", "Waits", "Busy")
+ABOUT = {
+    "The two ways in": "",
+    "What is held": "A handle holds no state: what is asked is read anew, and what is done is stored.",
+    "What is given": """\
+Values are frozen. What a command prints with `--json` is `as_json()` of one of them. Documents inside of
+them, such as `Question`, are typed dicts of `sow_schemas.documents`: see [fields](fields.md).""",
+    "What is raised": "Each has `.message` and `.hint`, the two lines of the command line, and `.exit_code`.",
+}
+
+
+class Field(NamedTuple):
+    """A field of a value, or a property."""
+
+    name: str
+    type: str
+    about: str
+
+
+def page() -> str:
+    """The whole reference, in Markdown."""
+    taken = {*IN, *HANDLES, *ERRORS}
+    values = [name for name in sow.__all__ if name not in taken]
+    parts = [HEAD]
+    for (title, about), names in zip(ABOUT.items(), (IN, HANDLES, values, ERRORS), strict=True):
+        parts.append(f"## {title}\n" + (f"\n{about}\n" if about else ""))
+        parts += ["\n".join(_entry(name)) for name in names]
+    return "\n".join(parts)
+
+
+def _entry(name: str) -> Iterator[str]:
+    held = getattr(sow, name)
+    node = _definition(held)
+    yield f"### sow.{name}\n"
+    if isinstance(node, ast.FunctionDef):
+        yield from _call(f"sow.{name}", node)
+        return
+    yield f"{_doc(node)}\n"
+    if issubclass(held, sow.SowError):
+        yield f"Exit code {held.exit_code}.\n"
+        return
+    for field in _fields(node):
+        kind = field.type.replace("documents.", "")
+        if getattr(import_module(held.__module__), "Task", None) is sow.TaskState:
+            kind = re.sub(r"\bTask\b", "TaskState", kind)
+        said = f" — {field.about}" if field.about else ""
+        yield f"- `{field.name}`: `{kind}`{said}"
+    yield ""
+    # Whatever else a value of the engine can do is the engine's own affair.
+    for method in _methods(node) if name in HANDLES else ():
+        yield f"#### {name}.{method.name}\n"
+        yield from _call(method.name, method)
+
+
+def _call(name: str, node: ast.FunctionDef) -> Iterator[str]:
+    yield f"```python\n{_signature(name, node)}\n```\n"
+    yield f"{_doc(node)}\n"
+
+
+def _fields(node: ast.ClassDef) -> Iterator[Field]:
+    """What a value has, and the properties, each with what is said of it."""
+    for at, each in enumerate(node.body):
+        match each:
+            case ast.AnnAssign(target=ast.Name(name), annotation=kind) if not name.startswith("_"):
+                yield Field(name, _type(kind), _said(node.body[at + 1 : at + 2]))
+            case ast.FunctionDef(name=name, returns=kind) if _is_property(each) and name[0] != "_":
+                yield Field(name, _type(kind), " ".join(_doc(each).split()))
+
+
+def _methods(node: ast.ClassDef) -> Iterator[ast.FunctionDef]:
+    """What can be called, each once."""
+    for each in node.body:
+        if isinstance(each, ast.FunctionDef) and not each.name.startswith("_"):
+            decorators = {ast.unparse(one) for one in each.decorator_list}
+            if not decorators & {"property", "overload"}:
+                yield each
+
+
+def _is_property(node: ast.FunctionDef) -> bool:
+    return any(ast.unparse(one) == "property" for one in node.decorator_list)
+
+
+def _said(after: list[ast.stmt]) -> str:
+    match after:
+        case [ast.Expr(ast.Constant(str(text)))]:
+            return " ".join(text.split())
+    return ""
+
+
+def _signature(name: str, node: ast.FunctionDef) -> str:
+    """How it is called, in lines that fit."""
+    arguments = node.args
+    every = [*arguments.posonlyargs, *arguments.args]
+    defaults = [None] * (len(every) - len(arguments.defaults)) + list(arguments.defaults)
+    words = [_argument(one, value) for one, value in zip(every, defaults, strict=True)]
+    words = [word for word in words if word not in ("self", "cls")]
+    if arguments.kwonlyargs:
+        words.append("*")
+        pairs = zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)
+        words += [_argument(one, value) for one, value in pairs]
+    end = f") -> {_type(node.returns)}"
+    line = f"{name}({', '.join(words)}{end}"
+    if len(line) <= WIDTH:
+        return line
+    return "\n".join([f"{name}(", *(f"    {word}," for word in words), end])
+
+
+def _argument(one: ast.arg, value: ast.expr | None) -> str:
+    typed = f"{one.arg}: {_type(one.annotation)}" if one.annotation else one.arg
+    return typed if value is None else f"{typed} = {ast.unparse(value)}"
+
+
+def _type(node: ast.expr | None) -> str:
+    match node:
+        case None:
+            return "None"
+        case ast.Constant(str(text)):
+            return text
+    return ast.unparse(node)
+
+
+def _doc(node: ast.FunctionDef | ast.ClassDef) -> str:
+    return ast.get_docstring(node) or ""
+
+
+def _definition(held: type) -> ast.FunctionDef | ast.ClassDef:
+    """Where it is made, in the source of its module."""
+    for node in _tree(held.__module__).body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef) and node.name == held.__name__:
+            return node
+    raise LookupError(held)
+
+
+@cache
+def _tree(module: str) -> ast.Module:
+    return ast.parse(inspect.getsource(import_module(module)))
+
+
+if __name__ == "__main__":
+    sys.stdout.write(page())
