@@ -138,6 +138,8 @@ class Scheduler:
     _offsets: dict[str, int] = field(default_factory=dict)
     _held_back: set[str] = field(default_factory=set)
     _signals: list[str] = field(default_factory=list)
+    """Who asked for the end, in their order: the first ends the agents gently, `leave` leaves them running.
+    Whoever adds to it wakes the watcher."""
     _scanned: float = 0.0
     _branches: Branches = field(init=False)
     _gate: Gate = field(init=False)
@@ -312,11 +314,6 @@ class Scheduler:
     def _is_held(self, live: Live) -> bool:
         task = self._ready.tasks.get(live.attempt.task_id)
         return task is not None and task.status == PAUSED and self.turns.is_held(live)
-
-    def interrupt(self, name: str) -> None:
-        """Ends the run and its agents, gently; a second call, or a lost terminal, leaves them running."""
-        self._signals.append("leave" if self._signals or name == "SIGHUP" else name)
-        self.watcher.wake()
 
     # -- starting -----------------------------------------------------------------------------
 

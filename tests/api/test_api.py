@@ -22,8 +22,8 @@ from sow import Note, Project
 ROOTS = [str(ROOT / name) for name in ("orchestrator", "executors", "schemas")]
 
 
-def opened(desk: Desk) -> Project:
-    return sow.open(desk.main, environment=desk.env)
+def opened(desk: Desk, by: str = "") -> Project:
+    return sow.open(desk.main, environment=desk.env, by=by)
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Person:
 
 
 def test_a_task_lives_from_its_first_start_to_its_merge(desk: Desk) -> None:
-    project = opened(desk)
+    project = opened(desk, "ada-bot")
     desk.task(
         "door",
         [*asks("Which colour?", "red", "blue")],
@@ -64,6 +64,9 @@ def test_a_task_lives_from_its_first_start_to_its_merge(desk: Desk) -> None:
     assert question["options"] == ["red", "blue"]
 
     assert door.answer("red").reached is None
+    answer = door.state().answer
+    assert answer is not None
+    assert (answer["text"], answer["by"]) == ("red", "ada-bot")
     assert project.run().waits == ("010",)
     assert "door.txt" in (door.changes() or "")
     assert door.send_back("Blue, please").iteration == 2
@@ -77,6 +80,10 @@ def test_a_task_lives_from_its_first_start_to_its_merge(desk: Desk) -> None:
 
     assert [attempt.task for attempt in project.attempts()] == ["010", "010", "010"]
     assert any("door.txt" in line for line in door.transcript())
+    (first, *_) = door.attempts()
+    assert [line.split()[1] for line in door.transcript(first.id) if line.startswith("---")] == [first.id]
+    with pytest.raises(sow.NotFound):
+        list(door.transcript("020-1-1-abc"))
     assert [event.type for event in door.events(types=["task.feedback"])] == ["task.feedback"]
 
     assert project.prospect(how="merge").commits > 0

@@ -60,7 +60,12 @@ class Artifacts:
         return [Artifact(index, one) for index, one in enumerate(held)]
 
     def add(
-        self, type: str, path: str, *, approved: bool = False, metadata: Mapping[str, Any] | None = None
+        self,
+        type: str,
+        path: str | os.PathLike[str],
+        *,
+        approved: bool = False,
+        metadata: Mapping[str, Any] | None = None,
     ) -> Artifact | None:
         """Adds a file; it may be missing yet. Gives None where a sandbox had the report laid down.
 
@@ -107,8 +112,8 @@ class Artifacts:
         meant = f"; if you mean the file where you stand, that is {other}" if other else ""
         return f"note: there is no {where} yet{meant}"
 
-    def _kept(self, store: Store, path: str) -> str:
-        return inside.kept(path, store.layout, self._opened.caller.folder)
+    def _kept(self, store: Store, path: str | os.PathLike[str]) -> str:
+        return inside.kept(os.fspath(path), store.layout, self._opened.caller.folder)
 
     def _do(self, store: Store, act: Act, said: dict[str, Any] | None) -> Artifact | None:
         """Does an act; a worker's about its own task is reported, and None where only laid down.

@@ -88,9 +88,9 @@ class Caller(Value):
 
     # -- where --------------------------------------------------------------------------------
 
-    def path(self, given: str) -> str:
+    def path(self, given: "str | os.PathLike[str]") -> str:
         """A path as it is meant from the caller's folder, absolute."""
-        return os.path.join(self.folder, given)
+        return os.path.join(self.folder, os.fspath(given))
 
     def at(self, folder: "str | None") -> "Caller":
         """The caller in another folder. Raises NotFound where there is none."""

@@ -13,7 +13,7 @@ from sow.api.caller import Caller
 from sow.bringing import Brought
 from sow.errors import Refused, Usage, Waits
 from sow.formats import Routes, known
-from sow.formats.planning import Options, Plan
+from sow.formats.planning import Options, Plan, summary
 from sow.git.places import Places
 from sow.intake import Exchange, Source
 from sow.layout import Plain
@@ -32,6 +32,11 @@ class Further(Result):
     project: str
     plan: Plan
 
+    @property
+    def summary(self) -> str:
+        """What became of how many records, in words."""
+        return summary(self.plan)
+
 
 @dataclass(frozen=True, slots=True)
 class Exchanged(Result):
@@ -47,6 +52,11 @@ class Exchanged(Result):
     """The addresses of issues that were told which task they are."""
     closed: tuple[str, ...] = ()
     """The addresses of issues that were closed."""
+
+    @property
+    def summary(self) -> str:
+        """What became of how many records, in words; without those that went elsewhere."""
+        return summary(self.plan)
 
     @property
     def exit_code(self) -> int:

@@ -37,6 +37,11 @@ class Looked(Result):
         return [one for one in self.files if one.reason]
 
     @property
+    def text(self) -> str:
+        """How many files there are, and how they stand, in words."""
+        return dropped.counted(self.files)
+
+    @property
     def exit_code(self) -> int:
         """What `sow sync` ends with: 4 where a file could not be taken."""
         return Refused.exit_code if self.bad else 0

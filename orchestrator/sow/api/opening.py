@@ -20,17 +20,19 @@ def open(
     *,
     name: str | None = None,
     environment: Mapping[str, str] | None = None,
+    by: str = "",
     listener: Callable[[str], None] | None = None,
 ) -> Project:
     """The project in the folder `path`, or the only one of its repository, as the command line finds it.
 
     Without `path` it is the folder of this process, where a worker finds its own project whatever that is.
     `name`: the project of that name in the repository. `environment`: the variables by which a worker is
-    known and which settings may come from; a copy of this process's own where None. `listener`: is told, in
-    a sentence, what is good to know but no result. Raises NotFound where there is none, Usage where there are
-    several to choose from, Refused where nothing can tell which project it is.
+    known and which settings may come from; a copy of this process's own where None. `by`: who answers and
+    approves, as state files name them; the login name where empty. `listener`: is told, in a sentence, what
+    is good to know but no result. Raises NotFound where there is none, Usage where there are several to
+    choose from, Refused where nothing can tell which project it is.
     """
-    caller = _caller(path, environment, listener)
+    caller = _caller(path, environment, by, listener)
     caller.settle_half_made()
     told_by = caller.environment if path is None else {}
     return Project(caller, find.project(caller.folder, told_by, name))
@@ -40,6 +42,7 @@ def repository(
     path: str | os.PathLike[str] | None = None,
     *,
     environment: Mapping[str, str] | None = None,
+    by: str = "",
     listener: Callable[[str], None] | None = None,
 ) -> Repository:
     """The repository of the folder `path`, or outside of git the folder that holds `.sow/`.
@@ -49,16 +52,17 @@ def repository(
     """
     from sow.api.repository import Repository
 
-    return Repository(_caller(path, environment, listener))
+    return Repository(_caller(path, environment, by, listener))
 
 
 def _caller(
     path: str | os.PathLike[str] | None,
     environment: Mapping[str, str] | None,
+    by: str,
     listener: Callable[[str], None] | None,
 ) -> Caller:
     folder = find.here() if path is None else os.path.abspath(os.fsdecode(path))
     if not os.path.isdir(folder):
         raise NotFound(f"no folder {folder}", "give one that is there")
     variables = dict(os.environ if environment is None else environment)
-    return Caller(folder=folder, environment=variables, listener=listener)
+    return Caller(folder=folder, environment=variables, by=by, listener=listener)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from os import PathLike, fspath
 from typing import TYPE_CHECKING, Any
 
 from sow.api.opened import Opened
@@ -324,8 +325,8 @@ class Project:
     # -- other systems ------------------------------------------------------------------------
 
     def import_tasks(
-        self, file: str, *, format: str | None = None, agent: str | None = None, phase: str | None = None,
-        fill: bool = False, dry_run: bool = False,
+        self, file: str | PathLike[str], *, format: str | None = None, agent: str | None = None,
+        phase: str | None = None, fill: bool = False, dry_run: bool = False,
     ) -> Exchanged:  # fmt: skip
         """Takes in the tasks of another system's file: all that can be taken, or nothing. `sow import`.
 
@@ -338,7 +339,7 @@ class Project:
         from sow.formats.planning import Options
 
         return exchanging.opened(
-            self.caller, self._opened.store(), file, format, agent, phase, dry_run=dry_run
+            self.caller, self._opened.store(), fspath(file), format, agent, phase, dry_run=dry_run
         ).done(Options("import", fill=fill), dry_run=dry_run)
 
     def import_issues(
@@ -358,8 +359,8 @@ class Project:
         )  # fmt: skip
 
     def sync(
-        self, file: str, *, format: str | None = None, agent: str | None = None, phase: str | None = None,
-        fill: bool = False, prefer: Side | None = None, dry_run: bool = False,
+        self, file: str | PathLike[str], *, format: str | None = None, agent: str | None = None,
+        phase: str | None = None, fill: bool = False, prefer: Side | None = None, dry_run: bool = False,
     ) -> Exchanged:  # fmt: skip
         """Keeps another system's file and the project in step, both ways; for the rest see `import_tasks`.
 
@@ -370,7 +371,7 @@ class Project:
         from sow.formats.planning import Options
 
         return exchanging.opened(
-            self.caller, self._opened.store(), file, format, agent, phase, dry_run=dry_run
+            self.caller, self._opened.store(), fspath(file), format, agent, phase, dry_run=dry_run
         ).done(Options("sync", fill=fill, prefer=prefer), dry_run=dry_run)
 
     def sync_issues(
@@ -400,7 +401,7 @@ class Project:
         return inbox.looked(self.caller, self._opened.store(), dry_run=dry_run)
 
     def export(
-        self, path: str | None = None, *, format: str | None = None, force: bool = False,
+        self, path: str | PathLike[str] | None = None, *, format: str | None = None, force: bool = False,
         agent: str | None = None,
     ) -> Exported:  # fmt: skip
         """Gives the tasks out in another system's format, to the file `path` where there is one.
@@ -411,7 +412,12 @@ class Project:
         from sow.api import exchanging
 
         return exchanging.exported(
-            self.caller, self._opened.store(), how=format, path=path, force=force, agent=agent
+            self.caller,
+            self._opened.store(),
+            how=format,
+            path=fspath(path) if path else None,
+            force=force,
+            agent=agent,
         )
 
     # -- its health ---------------------------------------------------------------------------

@@ -134,7 +134,8 @@ class Repository:
 
     def new(
         self, description: str, *, branch: str | None = None, type: str | None = None,
-        name: str | None = None, start: str | None = None, inputs: Sequence[str] = (), worktree: bool = True,
+        name: str | None = None, start: str | None = None, inputs: Sequence[str | os.PathLike[str]] = (),
+        worktree: bool = True,
     ) -> Begun:  # fmt: skip
         """Begins a project: a branch, a worktree and a state, all or nothing. `sow project new`.
 
@@ -235,7 +236,7 @@ class Repository:
 
         exchanging.check_tasks(self.caller, file, format)
 
-    def import_project(self, file: str, *, dry_run: bool = False) -> Imported:
+    def import_project(self, file: str | os.PathLike[str], *, dry_run: bool = False) -> Imported:
         """Makes the project of a document, all or nothing; of one that came in before, takes in the news.
 
         Raises Refused for a document that has a fault, or for a project that is here and came from none.
@@ -244,7 +245,7 @@ class Repository:
 
         place = self.place
         self.caller.settle_half_made(place)
-        return exchanging.brought(self.caller, place, file, dry_run=dry_run)
+        return exchanging.brought(self.caller, place, os.fspath(file), dry_run=dry_run)
 
     def settle(self) -> list[Removed]:
         """Completes or undoes the projects that a killed command half made or half took away.

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from sow.api import worker
+from sow.errors import NotFound
 from sow.result import Result
 from sow.task import COMPLETED
 from sow.task import Task as TaskState
@@ -122,12 +123,12 @@ class Task:
         return tuple(attempts.listed(Attempts(store.layout), ended=True, task_id=self.id))
 
     def transcript(
-        self, *, raw: bool = False, follow: bool = False, stop: Stop | None = None
+        self, attempt: str | None = None, *, raw: bool = False, follow: bool = False, stop: Stop | None = None
     ) -> Iterator[str]:
         """What its agents said and did, line by line: `sow agent logs`.
 
-        `raw`: as the CLIs printed it, without a line above each attempt. `follow`: on until the attempt
-        that runs has ended.
+        `attempt`: the id of one that alone is read. `raw`: as the CLIs printed it, without a line above each
+        attempt. `follow`: on until the attempt that runs has ended.
         """
         from sow.api import attempts
         from sow.attempt import Attempts
@@ -135,12 +136,17 @@ class Task:
         store = self._opened.store()
         store.task(self.id)
         records = Attempts(store.layout)
-        for attempt in records.of_task(self.id):
+        mine = [one for one in records.of_task(self.id) if attempt in (None, one.id)]
+        if attempt is not None and not mine:
+            raise NotFound(
+                f"attempt not found: {attempt} of task {self.id}", "see what ran: `sow agent list --all`"
+            )
+        for one in mine:
             if raw:
-                yield from attempts.raw(records, attempt, follow=follow, stop=stop)
+                yield from attempts.raw(records, one, follow=follow, stop=stop)
             else:
-                yield attempts.head(records, attempt)
-                yield from attempts.readable(self._opened.caller, records, attempt, follow=follow, stop=stop)
+                yield attempts.head(records, one)
+                yield from attempts.readable(self._opened.caller, records, one, follow=follow, stop=stop)
 
     def diff(self) -> str | None:
         """What it changes against the project's branch; None where that can't be told from others' work."""

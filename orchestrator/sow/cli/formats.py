@@ -189,8 +189,6 @@ def export(
 
 def _tell_inbox(looked: Looked, as_json: bool, dry_run: bool) -> int:
     """Says what was done about the files in the inbox folder; the exit code."""
-    from sow import dropped
-
     if as_json:
         click.echo(json.dumps(looked.as_json()))
         return looked.exit_code
@@ -200,7 +198,7 @@ def _tell_inbox(looked: Looked, as_json: bool, dry_run: bool) -> int:
     for seen in looked.bad:
         click.echo(plain(f"  {seen.state}: {seen.name}: {seen.reason}\n    {seen.hint}"))
     head = "Would look into" if dry_run else "Looked into"
-    click.echo(f"{head} the inbox folder: {dropped.counted(looked.files)}")
+    click.echo(f"{head} the inbox folder: {looked.text}")
     return looked.exit_code
 
 
@@ -238,20 +236,18 @@ def _tell(done: Exchanged, as_json: bool, verb: str) -> None:
     if as_json:
         click.echo(json.dumps(done.as_json()))
         return
-    _tell_plan(done, done.plan, verb)
+    _tell_plan(done, done.plan, done.summary, verb)
     for further in done.further:
         click.echo(f"In project {further.project}:")
-        _tell_plan(done, further.plan, verb)
+        _tell_plan(done, further.plan, further.summary, verb)
 
 
-def _tell_plan(done: Exchanged, plan: Plan, verb: str) -> None:
-    from sow.formats.planning import summary
-
+def _tell_plan(done: Exchanged, plan: Plan, summary: str, verb: str) -> None:
     for line in _lines(plan):
         click.echo(plain(f"  {line}"))
     head = f"Would {verb}" if done.dry_run else {"import": "Imported", "sync": "Synced"}[verb]
     name = f"{os.path.basename(done.source.path)} ({done.source.how.name})"
-    click.echo(plain(f"{head} {name}: {summary(plan)}"))
+    click.echo(plain(f"{head} {name}: {summary}"))
 
 
 def _news(update: Update) -> Iterable[str]:

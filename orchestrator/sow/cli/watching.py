@@ -89,7 +89,6 @@ class LiveFace:
         )
 
     def note(self, note: Note) -> None:
-        self._live.start()
         if note.task:
             self._tasks[note.task.id] = note.task
             match note.kind:
@@ -103,6 +102,7 @@ class LiveFace:
                 case "settled":
                     self._began.pop(note.task.id, None)
                     self._memory.pop(note.task.id, None)
+        self._live.start()
         if line := sentence(note):
             self._console.print(plain(line), markup=False, highlight=False)
 
