@@ -28,13 +28,16 @@ BY_TEST = (signal.SIGTERM, signal.SIGHUP, signal.SIGALRM, signal.SIGCHLD)
 PROGRAMS = ("__main__", "acp_bridge", "script_agent")
 """Modules that are the beginning of a process."""
 
+HEAVY = "sow.mcp."
+"""What loads a library that takes a second, which few forks need."""
+
 
 @cache
 def load_all() -> None:
     """Loads all of sow, which each fork of this process would do anew."""
     for package in (sow, sow_executors):
         for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
-            if not module.name.endswith(PROGRAMS):
+            if not module.name.endswith(PROGRAMS) and not module.name.startswith(HEAVY):
                 importlib.import_module(module.name)
 
 

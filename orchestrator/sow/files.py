@@ -119,10 +119,7 @@ def append(path: str, data: bytes, roots: "tuple[str, ...]" = ()) -> None:
 
 def create(path: str, text: str) -> bool:
     """Makes the file at `path`, whole or not at all, unless there is one; whether it did. Raises Failed."""
-    global _written
-    _written += 1
-    folder, name = os.path.split(path)
-    beside = f"{folder}/.{name}.{os.getpid()}.{get_ident()}.{_written}.tmp"
+    folder, beside = os.path.dirname(path), _beside(path)
     try:
         _write_through(beside, text.encode("utf-8", "replace"), 0o644, True)
         try:
@@ -271,11 +268,7 @@ def write(path: str, text: str, *, mode: int = 0o644, flushed: bool = True) -> N
     An existing file keeps its mode. `flushed`: whether it is to survive a power
     cut, and not only any kill. Raises Failed where the disk refuses.
     """
-    global _written
-    _written += 1
-    folder, name = os.path.split(path)
-    # Every writer, each thread, has a name of its own: two that got past the lock can't mix their bytes.
-    beside = f"{folder}/.{name}.{os.getpid()}.{get_ident()}.{_written}.tmp"
+    folder, beside = os.path.dirname(path), _beside(path)
     try:
         try:
             mode = os.stat(path).st_mode & 0o777
@@ -307,10 +300,7 @@ def replace(path: str, before: str, after: str) -> bool:
     Whoever writes it meanwhile keeps what they wrote, but for the moment between a last look and a rename.
     Its mode stays. Raises Failed where the disk refuses.
     """
-    global _written
-    _written += 1
-    folder, name = os.path.split(path)
-    beside = f"{folder}/.{name}.{os.getpid()}.{_written}.tmp"
+    folder, beside = os.path.dirname(path), _beside(path)
     try:
         try:
             _write_through(beside, after.encode("utf-8", "replace"), os.stat(path).st_mode & 0o777, True)
@@ -327,6 +317,17 @@ def replace(path: str, before: str, after: str) -> bool:
                 os.unlink(beside)
     except OSError as fault:
         raise _refused(path, fault) from fault
+
+
+def _beside(path: str) -> str:
+    """Where a file is written before it takes the place of another one.
+
+    Every writer, each thread, has a name of its own: two that got past the lock can't mix their bytes.
+    """
+    global _written
+    _written += 1
+    folder, name = os.path.split(path)
+    return f"{folder}/.{name}.{os.getpid()}.{get_ident()}.{_written}.tmp"
 
 
 def _write_through(path: str, data: bytes, mode: int, flushed: bool) -> None:

@@ -11,7 +11,7 @@ import stat
 import time
 from contextlib import suppress
 
-_TEMPORARY = re.compile(r"\..+\.(?P<pid>\d+)\.\d+\.tmp")
+_TEMPORARY = re.compile(r"\..+\.(?P<pid>\d+)\.\d+\.\d+\.tmp")
 """How `sow.files` calls what it writes beside a file."""
 
 _SET_SIGNAL = 10
