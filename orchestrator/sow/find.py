@@ -19,7 +19,7 @@ from sow.layout import PROJECT, RUNTIME, WORKTREES, Layout, Plain, is_task_branc
 from sow.value import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from sow.git.places import Places
 
@@ -123,8 +123,12 @@ def all_projects(here: "Places | Plain") -> "list[Layout]":
     """Every project of the repository: that of the main checkout, and those of its worktrees. Outside of
     git, the folder's own."""
     # A broken project is met when it is named or stood in; the others are listed.
-    found = [held for _, held in _each_project(here) if isinstance(held, Layout)]
-    return sorted(found, key=lambda layout: layout.name)
+    return _by_name(held for _, held in _each_project(here))
+
+
+def _by_name(held: "Iterable[Layout | SowError]") -> "list[Layout]":
+    """The projects among them, sorted."""
+    return sorted((one for one in held if isinstance(one, Layout)), key=lambda layout: layout.name)
 
 
 def broken_projects(here: "Places | Plain") -> "dict[str, SowError]":
@@ -171,7 +175,8 @@ def _wanted(start: str, wanted: str) -> Layout:
 
 
 def _only(here: "Places | Plain", start: str) -> Layout:
-    known, unknown = all_projects(here), list(broken_projects(here).values())
+    each = [held for _, held in _each_project(here)]
+    known, unknown = _by_name(each), [held for held in each if isinstance(held, SowError)]
     if len(known) == 1 and not unknown:
         return known[0]
     if len(unknown) == 1 and not known:

@@ -238,8 +238,8 @@ class Store:
         from sow import project_types
 
         try:
-            held = document.read_file(self.layout.type_file, roots=self.roots)
-            return project_types.read(held, self.layout.type_file)
+            held = document.contents(self.layout.type_file, roots=self.roots)
+            return project_types.of(held, self.layout.type_file)
         except FileNotFoundError:
             # A project from before types were kept with it, or one of the original program.
             return project_types.named(str(self.project()["type"]), self.layout.main)

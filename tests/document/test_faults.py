@@ -1,7 +1,7 @@
 """The faults of a document stand in the order of its file, each in the line where it is to be mended."""
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from tests.schemas.documents import damaged
 
@@ -47,7 +47,8 @@ def test_of_something_that_is_no_mapping_the_whole_is_at_fault() -> None:
 
 
 @pytest.mark.parametrize("name", ["task_state", "phase_file", "project_file", "attempt", "user_config"])
-@settings(max_examples=40, deadline=None)
+# Of small documents most kinds of damage leave a valid one.
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
 @given(data=st.data())
 def test_a_fault_stands_in_the_line_of_its_field(name: str, data: st.DataObject) -> None:
     value = data.draw(damaged(name))

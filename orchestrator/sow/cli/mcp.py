@@ -24,7 +24,8 @@ def mcp(settings: dict[str, Any], worker: bool) -> None:
     given the tools of a worker; everybody else all that a person can do.
 
     \b
-    Example:  claude mcp add sow -- sow mcp
+    Example:  sow mcp
+              claude mcp add sow -- sow mcp
     """
     if sys.stdin.isatty():
         raise Refused(

@@ -65,18 +65,24 @@ class Document:
 def read_file(path: str, where: str | None = None, roots: "tuple[str, ...]" = ()) -> Document:
     """The document in the file at `path`; `where` is its name in error messages, the path if not given.
 
-    `roots`: the folders out of which no link may lead. Raises FileNotFoundError
-    where there is no such file, and BadDocument where it can't be read, is not a
-    regular file, is larger than `SIZE`, lies outside of `roots` or holds no
-    document.
+    For the rest see `contents`. Raises BadDocument where it holds no document, too.
+    """
+    return parse(contents(path, where, roots), path if where is None else where)
+
+
+def contents(path: str, where: str | None = None, roots: "tuple[str, ...]" = ()) -> bytes:
+    """The bytes of a document's file.
+
+    `roots`: the folders out of which no link may lead. Raises FileNotFoundError where there is no such file,
+    and BadDocument where it can't be read, is not a regular file, is larger than `SIZE` or lies outside of
+    `roots`.
     """
     try:
-        data = files.contents(path, SIZE, roots)
+        return files.contents(path, SIZE, roots)
     except files.Unreadable as fault:
         # A folder above it may be what is wrong: then that is named.
         name = where if where is not None and fault.path == path else fault.path
         raise BadDocument(name, fault.what, fault.hint) from fault
-    return parse(data, path if where is None else where)
 
 
 def parse(data: bytes, where: str) -> Document:

@@ -240,8 +240,7 @@ def for_branch(branch: str, main: str) -> ProjectType:
 
 def built_in(name: str) -> ProjectType:
     """The built-in type of that name. Raises KeyError for one that is none."""
-    where = f"the built-in type {name}"
-    return read(document.parse(built_in_text(name).encode(), where), where)
+    return of(built_in_text(name).encode(), f"the built-in type {name}")
 
 
 def built_in_text(name: str) -> str:
@@ -257,7 +256,25 @@ def _folder(main: str) -> str:
     return f"{main}/.sow/types"
 
 
+_READ: dict[bytes, ProjectType] = {}
+_MOST = 16
+"""How many types are kept."""
+
 # -- reading ---------------------------------------------------------------------------------------
+
+
+def of(data: bytes, where: str) -> ProjectType:
+    """The type that `data`, the bytes of a file, describes; `where` names it in messages. Raises Refused.
+
+    It is read once: a type hardly ever changes, and whoever lives longer than a command asks for it often.
+    """
+    found = _READ.get(data)
+    if found is None:
+        found = read(document.parse(data, where), where)
+        if len(_READ) >= _MOST:
+            _READ.clear()
+        _READ[data] = found
+    return found
 
 
 def read(held: Document, where: str, *, schemas: bool = False) -> ProjectType:
