@@ -43,7 +43,7 @@ FLOORS = {
         " sow.removal sow.intake sow.catching_up sow.bringing sow.issues sow.spreading sow.dropped"
         " sow.validate sow.workplace sow.workspace sow.driving sow.allowance sow.handover sow.opened"
         " sow.record sow.turn"
-        " sow.gate sow.review sow.obstacles sow.finishing sow.deleting sow.outside sow.branches"
+        " sow.gate sow.waiting sow.review sow.obstacles sow.finishing sow.deleting sow.outside sow.branches"
         " sow.scheduler sow.worktree sow.doctor sow.contract sow.recovery.restore sow.recovery sow.taskfiles",
     ),
     7: ("operations", "sow.api"),

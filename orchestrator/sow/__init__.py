@@ -156,12 +156,13 @@ if TYPE_CHECKING:
     from sow.project import Plan
     from sow.recovery.repair import Repaired
     from sow.removal import Removed
-    from sow.review import Answered, Approved, Item
+    from sow.review import Answered, Approved
     from sow.scheduler import Note
     from sow.state import Broken, Tasks
     from sow.task import Task as TaskState
     from sow.validate import Checked
     from sow.visit import Visit
+    from sow.waiting import Item
     from sow_executors.inbox import Answer
 else:
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import random
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -27,6 +28,7 @@ from sow_executors import base, catalog, extras
 
 if TYPE_CHECKING:
     from sow.clock import Clock
+    from sow.config import RepositoryConfig
 
 
 LONGEST_LIMIT = 40 * 86400.0
@@ -54,6 +56,13 @@ class Allowance:
     clock: Clock
     gap: Jitter = gap
     _known: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(
+        cls, folder: str, user: UserConfig, repository: RepositoryConfig, variables: Mapping[str, str]
+    ) -> Allowance:
+        """What the limits of the user's accounts allow in the project in `folder`."""
+        return cls(Accounts(variables), folder, user, variables, repository.environment, time.time)
 
     def account(self, choice: ExecutorChoice) -> str:
         """The account that an executor works on. Raises SowError where its settings are bad."""

@@ -1,4 +1,4 @@
-"""The inbox, and what a person does with it: answer, send back, approve.
+"""What a person decides about a task: answer, send back, approve.
 
 An approval is stored before its merge and taken as a promise: whoever comes
 next completes it, and the trailer of the merge commit keeps it from being made
@@ -10,12 +10,12 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from sow import deferring, fields, holding, ports, prompts
 from sow.attempt import Attempt, Attempts
 from sow.change import Change, Event
-from sow.clock import is_unset, moment
+from sow.clock import is_unset
 from sow.errors import Failed, Refused
 from sow.git import landing, merges
 from sow.judgement import sent_back
@@ -27,34 +27,6 @@ from sow_executors import inbox as inboxes
 
 if TYPE_CHECKING:
     from sow_schemas.documents import EventPayload, EventType, MergeDone, TaskResumed, TaskRetryScheduled
-
-
-@dataclass(frozen=True, slots=True)
-class Item:
-    """One thing that waits for a person."""
-
-    task: Task
-    kind: Literal["question", "permission", "failure", "cap", "review", "merge"]
-    text: str
-    since: str | None
-    """RFC 3339: when it began to wait; None where its file does not tell."""
-
-    def as_json(self) -> dict[str, Any]:
-        """As `sow review --json` prints it."""
-        task = self.task
-        return {
-            "id": task.id,
-            "name": task.name,
-            "kind": self.kind,
-            "text": self.text,
-            "options": task.options,
-            "since": self.since,
-            "iteration": task.iteration,
-            "agent": task.assigned_agent,
-            "executor": task.executor,
-            "branch": task.branch,
-            "worktree": task.worktree,
-        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,30 +56,6 @@ class Answered:
     task: Task
     reached: Attempt | None = None
     """The attempt whose process waited for it, and goes on; None where a resume brings it."""
-
-
-def waiting(tasks: tuple[Task, ...]) -> list[Item]:
-    """What waits for a person, the longest wait first; questions before reviews."""
-    items = [item for task in tasks if (item := _item(task))]
-    return sorted(
-        items, key=lambda item: (item.kind in ("review", "merge"), moment(item.since), item.task.id)
-    )
-
-
-def _item(task: Task) -> Item | None:
-    if task.status == PAUSED:
-        asked = task.question
-        if asked is None:
-            return Item(task, "question", "It is paused, and nobody said why.", _time(task.updated_at))
-        return Item(task, asked["kind"], asked["text"], _time(asked["asked_at"]))
-    if task.status == NEEDS_REVIEW:
-        summary = task.result.get("message", "") if task.result else ""
-        return Item(task, "merge" if task.approval else "review", summary, _time(task.updated_at))
-    return None
-
-
-def _time(stamped: str) -> str | None:
-    return None if is_unset(stamped) else stamped
 
 
 @dataclass(frozen=True, slots=True)

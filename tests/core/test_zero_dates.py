@@ -13,7 +13,7 @@ from sow.cli.words import details
 from sow.clock import is_unset, moment
 from sow.project_types import Effect
 from sow.ready import Ready
-from sow.review import waiting
+from sow.waiting import waiting
 from sow_schemas.documents import PhaseFile
 
 ZERO = "0001-01-01T00:00:00Z"

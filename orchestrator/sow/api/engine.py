@@ -9,16 +9,15 @@ import os
 import shutil
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from sow import find, lease, setup
-from sow.accounts import Accounts
 from sow.allowance import Allowance
 from sow.api.caller import Caller
 from sow.attempt import Attempts
-from sow.config import RepositoryConfig, UserConfig, executor_of
+from sow.config import RepositoryConfig, executor_of
 from sow.driving import Drivers
 from sow.errors import NotFound, Refused
 from sow.layout import Layout, Plain
@@ -62,15 +61,8 @@ def turns(caller: Caller, layout: Layout, *, actor: Actor = "orchestrator") -> T
         environment=variables,
         run_id=run,
         clock=time.time,
-        allowance=allowance(held.layout, chosen, settings, variables),
+        allowance=Allowance.of(held.layout.folder, chosen, settings, variables),
     )
-
-
-def allowance(
-    layout: Layout, user: UserConfig, settings: RepositoryConfig, variables: Mapping[str, str]
-) -> Allowance:
-    """What the limits of the user's accounts allow in a project."""
-    return Allowance(Accounts(variables), layout.folder, user, variables, settings.environment, time.time)
 
 
 def reviewer(turns: Turns) -> Reviewer:

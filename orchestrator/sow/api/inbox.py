@@ -6,8 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sow import bringing, dropped, files, find
-from sow.api import engine
+from sow import dropped, files, find
 from sow.api.caller import Caller
 from sow.driving import Drivers
 from sow.dropped import Inbox, Seen, Told
@@ -59,6 +58,8 @@ def of(caller: Caller, store: Store, at_work: Callable[[], bool] | None = None) 
     here = find.place(store.layout.main)
 
     def bring(path: str, text: str) -> Brought:
+        from sow import bringing
+
         # It says where tasks stand, and nothing of who wrote it: a person has the news taken in.
         return bringing.bring(here, path, text, store_of=caller.store_of, update=False)
 
@@ -84,7 +85,13 @@ def beginning(caller: Caller, here: Places | Plain) -> Callable[[Plan], Store] |
     """What makes a project beside others; None outside of git, where there is one."""
     if isinstance(here, Plain):
         return None
-    return lambda plan: caller.store_of(engine.begin(caller, here, plan, start=None, worktree=True).layout)
+
+    def begin(plan: Plan) -> Store:
+        from sow.api import engine
+
+        return caller.store_of(engine.begin(caller, here, plan, start=None, worktree=True).layout)
+
+    return begin
 
 
 def looked(caller: Caller, store: Store, *, dry_run: bool) -> Looked:

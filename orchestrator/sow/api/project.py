@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     from sow.project_types import ProjectType
     from sow.recovery.repair import Repaired
     from sow.removal import Removed
-    from sow.review import Item
     from sow.state import Broken, Tasks
     from sow.validate import Checked
+    from sow.waiting import Item
     from sow_schemas.documents import Priority, ProjectFile
 
 
@@ -103,7 +103,7 @@ class Project:
 
     def waiting(self) -> list[Item]:
         """What waits for a person, the longest wait first; questions before reviews. `sow review`."""
-        from sow.review import waiting
+        from sow.waiting import waiting
 
         return waiting(self._opened.store().tasks().tasks)
 

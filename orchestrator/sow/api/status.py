@@ -9,21 +9,19 @@ from dataclasses import dataclass
 from typing import Any
 
 from sow.accounts import Accounts
-from sow.api import engine
 from sow.api.caller import Caller
 from sow.attempt import Attempts, seen, summed
 from sow.clock import is_unset, stamp
-from sow.config import RepositoryConfig
 from sow.errors import SowError
 from sow.pool import Pool, words
 from sow.result import Result
-from sow.review import waiting
 from sow.runner.attempt import setting_up_for
 from sow.runner.local import LocalRunner, Running
 from sow.runner.resources import Sample
 from sow.state import Broken
 from sow.store import Store
 from sow.task import IN_PROGRESS, PENDING, Task
+from sow.waiting import waiting
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,12 +173,15 @@ def runs(attempts: Attempts, attempt: str) -> bool:
 
 def _limited(caller: Caller, store: Store, tasks: Iterable[Task]) -> set[str]:
     """The tasks whose next start waits for a limit of the account that they use."""
+    from sow.allowance import Allowance
+    from sow.config import RepositoryConfig
+
     variables = caller.environment
     try:
         user, settings = caller.user(), RepositoryConfig.read(store.layout.main)
     except SowError:
         return set()  # a run will say what is wrong with them
-    allowance = engine.allowance(store.layout, user, settings, variables)
+    allowance = Allowance.of(store.layout.folder, user, settings, variables)
     found = set()
     for task in tasks:
         if task.status in (PENDING, IN_PROGRESS):

@@ -36,7 +36,7 @@ from sow.task import COMPLETED
 if TYPE_CHECKING:
     from sow.api.project import Project
     from sow.api.running import Ran
-    from sow.review import Item
+    from sow.waiting import Item
 
 
 @click.command()

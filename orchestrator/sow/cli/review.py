@@ -29,8 +29,9 @@ from sow.task import NEEDS_REVIEW
 if TYPE_CHECKING:
     import sow
     from sow.api.project import Project
-    from sow.review import Approved, Item
+    from sow.review import Approved
     from sow.state import Tasks
+    from sow.waiting import Item
 
 LOOKS = {
     "d": ("[d]iff", "what the task changed, against the project's branch"),
