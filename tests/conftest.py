@@ -15,6 +15,10 @@ from tests import pages
 from sow import process
 
 IN_MEMORY = "/dev/shm"
+SELDOM = (20_000, 10, 10)
+"""How many new objects make a collection of garbage due, here and in forks, most of which end before:
+Python's own 700 would be a tenth of all that tests do."""
+
 ROOM = 6 << 30
 """Bytes that must be free there; all tests together take less than one GiB."""
 
@@ -24,6 +28,7 @@ def pytest_configure() -> None:
 
     Every write of state waits for the disk, and to a `kill -9` the two are the same.
     """
+    gc.disable()  # until all tests are there, of which none is garbage
     if os.access(IN_MEMORY, os.W_OK | os.X_OK) and shutil.disk_usage(IN_MEMORY).free >= ROOM:
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", IN_MEMORY)
 
@@ -33,8 +38,8 @@ settings.load_profile("sow")
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """One more than there are cores: many tests wait for a process, or for a file."""
-    return len(os.sched_getaffinity(0)) + 1
+    """Two more than there are cores: many tests wait for a process, or for a file."""
+    return len(os.sched_getaffinity(0)) + 2
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -44,7 +49,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_collection_finish() -> None:
     """Spares collections of garbage a look at all tests and modules, and forks the pages that they lie in."""
+    gc.enable()
     gc.freeze()
+    gc.set_threshold(*SELDOM)
     with suppress(OSError):
         pages.join()
 

@@ -21,7 +21,7 @@ FINISH = {
     "leave": ("project", "finish", "--leave", "--yes"),
     "delete": ("project", "delete", "--yes"),
 }
-EVERY = 23
+EVERY = 31
 """At every so manyth step they are killed here; at each it takes an hour."""
 
 LAST = "sow: project add-login ends"

@@ -7,7 +7,7 @@ them), `sow task approve`, `feedback`, `answer`, `set`. Then the round is brough
 to its end in peace, and everything must be there, once.
 
 The plan of a round comes from its seed; the moments of the kills are the
-machine's. CI plays 4 rounds; 200 are played with
+machine's. CI plays 3 rounds; 200 are played with
 
     SOW_KILL_ROUNDS=200 pytest tests/engine/test_kill.py -n 2
 
@@ -26,7 +26,7 @@ from tests.engine.stage import Run, Stage, ask, assert_sound, kill, no_turn_was_
 
 from sow.task import Task
 
-ROUNDS = int(os.environ.get("SOW_KILL_ROUNDS", "4"))
+ROUNDS = int(os.environ.get("SOW_KILL_ROUNDS", "3"))
 PATIENCE = 60.0
 """Seconds in which a round comes to its end, kills and all."""
 
