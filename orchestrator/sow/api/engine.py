@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from sow import find, lease, setup
+from sow import find, lease
 from sow.allowance import Allowance
 from sow.api.caller import Caller
 from sow.attempt import Attempts
@@ -21,7 +21,6 @@ from sow.config import RepositoryConfig, executor_of
 from sow.driving import Drivers
 from sow.errors import NotFound, Refused
 from sow.layout import Layout, Plain
-from sow.outside import beginning
 from sow.outside.folder import Folder
 from sow.recovery.restore import RESTORING, restore
 from sow.review import Reviewer
@@ -145,11 +144,17 @@ def check_can_start(turns: Turns, task: Task, role: str = "") -> None:
 
 def prepare(here: Places | Plain) -> list[str]:
     """Makes what sow needs there; says what it made, nothing where all was there."""
+    from sow import setup
+    from sow.outside import beginning
+
     return beginning.prepare(here) if isinstance(here, Plain) else setup.prepare(here)
 
 
 def check_new(here: Places | Plain, plan: Plan, *, start: str | None = None, worktree: bool = True) -> None:
     """Raises Refused or NotFound for whatever would be in the way of a new project there."""
+    from sow import setup
+    from sow.outside import beginning
+
     if isinstance(here, Plain):
         beginning.check_new(here, plan, start=start)
     else:
@@ -158,6 +163,9 @@ def check_new(here: Places | Plain, plan: Plan, *, start: str | None = None, wor
 
 def begin(caller: Caller, here: Places | Plain, plan: Plan, *, start: str | None, worktree: bool) -> Made:
     """Makes a new project there: with a branch where there is git, else in the folder."""
+    from sow import setup
+    from sow.outside import beginning
+
     if isinstance(here, Plain):
         return beginning.new_project(here, plan, start=start, store_of=caller.store_of)
     return setup.new_project(here, plan, start=start, worktree=worktree, store_of=caller.store_of)
