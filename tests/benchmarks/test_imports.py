@@ -3,9 +3,11 @@
 import os
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
+from tests.copies import copy_repository, new_template
 
 ROOT = Path(__file__).parents[2]
 ROOTS = [str(ROOT / name) for name in ("orchestrator", "executors", "schemas")]
@@ -32,6 +34,9 @@ class Worker:
             **self.person, "SOW_PROJECT_DIR": str(self.project), "SOW_TASK_ID": "010",
             "SOW_ATTEMPT_ID": "010-1-1", "SOW_PROJECT_RUNTIME": str(self.main / ".sow/runtime/costs"),
         }  # fmt: skip
+
+    def begin(self) -> None:
+        """The repository, with the project and its task."""
         self._run(["git", "init", "-q", "-b", "main"], self.person)
         self.sow("init")
         self.sow("project", "new", "What sow costs", "--name", "costs")
@@ -61,9 +66,19 @@ class Worker:
         return done.stderr
 
 
+@cache
+def _begun() -> Worker:
+    """One such worker a process."""
+    made = Worker(new_template())
+    made.begin()
+    return made
+
+
 @pytest.fixture
 def worker(tmp_path: Path) -> Worker:
-    return Worker(tmp_path)
+    made = Worker(tmp_path)
+    copy_repository(_begun().main, made.main)
+    return made
 
 
 @pytest.mark.parametrize(

@@ -10,10 +10,12 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import yaml
+from tests.copies import copy_repository, new_template
 from tests.forked import sow_of
 
 from sow import process
@@ -54,6 +56,10 @@ class Bench:
         config.write_text(yaml.safe_dump({"agents": agents}))
         self.env["XDG_CONFIG_HOME"] = str(self.home / ".config")
         self.env["PYTHONPATH"] = ROOTS
+        copy_repository(_with_task(), self.repo)
+
+    def begin(self) -> None:
+        """The repository, with the project and its task: what `settle_in` copies."""
         self._git("init", "-q", "-b", "main")
         (self.repo / "greeting.txt").write_text("hello\n")
         self._git("add", "-A")
@@ -161,6 +167,14 @@ class Bench:
             for pid in strays:
                 with suppress(ProcessLookupError):  # it ended by itself meanwhile
                     os.kill(pid, signal.SIGKILL)
+
+
+@cache
+def _with_task() -> Path:
+    """The repository of a bench, made once a process."""
+    made = Bench(new_template())
+    made.begin()
+    return made.repo
 
 
 @contextmanager
