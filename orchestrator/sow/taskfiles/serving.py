@@ -54,7 +54,7 @@ class Server:
     _rests: dict[str, float] = field(default_factory=dict)
     """Until when a task is left alone whose end could not be written: on a full disk it can't be again."""
     _settled: dict[str, Seen] = field(default_factory=dict)
-    _settings_at: tuple[int, ...] = ()
+    _settings_at: tuple[tuple[int, ...], ...] = ()
 
     def run(self, *, stay: bool = False) -> list[Outcome]:
         """Works until nothing is queued any more; with `stay`, until it is told to stop."""
@@ -124,7 +124,7 @@ class Server:
 
     def _heed_settings(self) -> None:
         """Takes in the settings that were changed meanwhile; bad ones are told of, and not heeded."""
-        at = tuple(_changed_at(path) for path in self.runner.settings.files)
+        at = tuple(_signature(path) for path in self.runner.settings.files)
         before, self._settings_at = self._settings_at, at
         if before in ((), at):
             return
@@ -204,11 +204,13 @@ def chosen(loader: TaskLoader, wanted: str, *, stay: bool = False) -> Seen:
     return seen
 
 
-def _changed_at(path: str) -> int:
+def _signature(path: str) -> tuple[int, ...]:
+    """What tells that a file is another: of one that is being written, the time alone may stay the same."""
     try:
-        return os.stat(path).st_mtime_ns
+        held = os.stat(path)
     except OSError:
-        return 0
+        return ()
+    return held.st_mtime_ns, held.st_size, held.st_ino
 
 
 def stem_of(path: str) -> str:
