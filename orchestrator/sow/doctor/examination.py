@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import traceback
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 
@@ -21,6 +22,8 @@ SECONDS = 30.0
 
 Check = Callable[[Scene], Iterable[Finding]]
 OfProject = Callable[[Scene, Store], Iterable[Finding]]
+Room = Mapping[str, Callable[[], Iterable[Finding]]]
+"""Checks by their names."""
 
 ROOMS: tuple[tuple[str, tuple[Check, ...]], ...] = (
     ("machine", (machine.system, machine.git, machine.open_files, machine.watches, machine.disk)),
@@ -52,11 +55,21 @@ class Entry:
     finding: Finding
 
 
-def examine(scene: Scene, seconds: float = SECONDS) -> Iterator[Entry]:
-    """Makes every check, one after the other, whatever becomes of the others; gives what each found."""
+def examine(
+    scene: Scene, seconds: float = SECONDS, *, others: Mapping[str, Room] | None = None
+) -> Iterator[Entry]:
+    """Makes every check, one after the other, whatever becomes of the others; gives what each found.
+
+    `others`: rooms of what is here instead of a project; a repository that is not prepared is then none.
+    """
     for room, checks in ROOMS:
+        if others and room == "repository" and not os.path.isdir(f"{scene.main}/.sow"):
+            continue
         for check in checks:
             yield from _made(scene.asker, room, check.__name__, partial(check, scene), seconds)
+    for room, looks in (others or {}).items():
+        for name, look in looks.items():
+            yield from _made(scene.asker, room, name, look, seconds)
     for folder, fault in sorted(scene.broken.items()):
         yield Entry(f"project in {folder}", "state_files", told(fault))
     for store in scene.stores:

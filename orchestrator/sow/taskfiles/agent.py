@@ -28,14 +28,14 @@ class Agent:
             raise Refused(f"`{extra[0]}` has no meaning for an agent stage", "remove it")
 
     def start(self, stage: Stage) -> Start:
-        choice = _choice(stage)
+        choice = choice_of(stage.name, stage.config, stage.root)
         executor = executor_of(choice)
         turn = base.Turn(
             prompt=template.filled(stage.config["prompt"], stage.values, shell=False),
             folder=stage.root,
             scratch=stage.scratch,
             session_id=_session(stage) if executor.ids == "ours" else None,
-            role=_role(stage),
+            role=_role(stage.config),
             task_id=stage.task_id,
             settings=settings_of_turn(executor, choice.settings, choice.caps),
             custom_args=choice.custom_args,
@@ -52,7 +52,7 @@ class Agent:
         )
 
     def reader(self, stage: Stage) -> Reader:
-        executor = executor_of(_choice(stage))
+        executor = executor_of(choice_of(stage.name, stage.config, stage.root))
         return Told(executor.reader(_session(stage) if executor.ids == "ours" else None))
 
 
@@ -87,17 +87,18 @@ def _passed(root: str) -> tuple[str, ...]:
     return RepositoryConfig.read(place.main).environment if place else ()
 
 
-def _role(stage: Stage) -> str:
-    return str(stage.config.get("role", "implementer"))
+def _role(config: Mapping[str, Any]) -> str:
+    return str(config.get("role", "implementer"))
 
 
-def _choice(stage: Stage) -> ExecutorChoice:
-    user, role = UserConfig.read(os.environ), _role(stage)
-    if name := stage.config.get("executor"):
-        return user.named(str(name), f"stages.{stage.name}.executor")
+def choice_of(name: str, config: Mapping[str, Any], root: str) -> ExecutorChoice:
+    """The executor of an agent stage. Raises Refused and NotFound where it names none that is there."""
+    user, role = UserConfig.read(os.environ), _role(config)
+    if named := config.get("executor"):
+        return user.named(str(named), f"stages.{name}.executor")
     # A role of the user's own is one that the settings bind, or a variable.
     if role not in roles.BUILT_IN and role not in user.bindings and roles.variable(role) not in os.environ:
-        roles.check(role, stage.root)
+        roles.check(role, root)
     return user.for_role(role, os.environ)
 
 

@@ -14,7 +14,7 @@ import threading
 import time
 import traceback
 import uuid
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -23,8 +23,9 @@ from sow.errors import SowError
 from sow.runner import attempt as folders
 from sow.runner.local import Ended, LocalRunner, NeverStarted, Running
 from sow.runner.watch import Tail, Watcher
-from sow.taskfiles import paths, stages
+from sow.taskfiles import paths, runs, stages
 from sow.taskfiles.claim import Claim, Claims, age
+from sow.taskfiles.runs import FINISHED
 from sow.taskfiles.stages import Failure, Over, Progress, Reader, Settings, Stage
 from sow.taskfiles.task_file import CANCELED, RUNNING, Status
 from sow.taskfiles.workspace import Workspace
@@ -35,8 +36,6 @@ if TYPE_CHECKING:
 BEFORE = "before.json"
 INTERRUPTED = "interrupted"
 """Marks a stage that was ended to be begun again."""
-FINISHED = "finished"
-"""Marks a stage that has ended well, all of which was told."""
 TICK = 0.5
 """How long, in seconds, a change that the kernel does not tell of can stay unseen."""
 AFTER_END = 10.0
@@ -126,7 +125,7 @@ class TaskRunner:
     def settle(self, claim: Claim) -> None:
         """Ends what is left of a task whose file says that it runs no more, while its runner was dead."""
         try:
-            for folder in self._attempts(claim):
+            for folder in runs.attempts(claim.folder):
                 found = self.runner.adopt(folder)
                 if isinstance(found, Running):
                     self.runner.stop(found, self.settings.grace_seconds)
@@ -192,12 +191,12 @@ class TaskRunner:
 
     def _stage(self, claim: Claim, number: int, name: str) -> Failure | None:
         config = claim.stages[name]
-        if any(os.path.exists(f"{folder}/{FINISHED}") for folder in self._attempts(claim, number)):
+        if runs.is_finished(claim.folder, number):
             return None
         handler = stages.handler(config["handler"])
         found = self._found(claim, number)
         folder = found.folder if found else self._new(claim, number, name)
-        stage = self._described(claim, name, config, folder)
+        stage = paths.described(claim.task, name, config, self.workspace, folder)
         begun_now = found is None
         if found is None:
             self._check_wanted(claim)
@@ -215,7 +214,7 @@ class TaskRunner:
 
     def _found(self, claim: Claim, number: int) -> Running | Ended | None:
         """What an earlier runner has begun of this stage; None where it is to be begun."""
-        mine = self._attempts(claim, number)
+        mine = runs.attempts(claim.folder, number)
         if not mine:
             return None
         found = self.runner.adopt(mine[-1])
@@ -225,35 +224,13 @@ class TaskRunner:
             return None
         return None if isinstance(found, NeverStarted) else found
 
-    def _attempts(self, claim: Claim, number: int | str = r"\d+") -> list[str]:
-        """The folders of the stages that were begun, or of the one that is `number`, in their order."""
-        names = [name for name in files.names(claim.folder) if re.match(rf"{number}\.\d+-", name)]
-        return [f"{claim.folder}/{name}" for name in sorted(names, key=_order)]
-
     def _new(self, claim: Claim, number: int, name: str) -> str:
         """The folder of a new attempt; its name is one on the whole machine, for it marks processes."""
-        tries = len(self._attempts(claim, number))
+        tries = len(runs.attempts(claim.folder, number))
         safe = re.sub(r"[^A-Za-z0-9_-]", "_", name)[:40]
         folder = f"{claim.folder}/{number}.{tries + 1}-{safe}-{uuid.uuid4().hex[:12]}"
         os.makedirs(folder, mode=0o700)
         return folder
-
-    def _described(self, claim: Claim, name: str, config: Mapping[str, Any], folder: str) -> Stage:
-        fields, place = claim.task.fields, self.workspace
-        outputs = fields.get("output", {})
-        return Stage(
-            name=name,
-            config=config,
-            task_id=claim.task.id,
-            run_id=claim.run_id,
-            input={key: paths.meant(value, place) for key, value in fields.get("input", {}).items()},
-            output={key: place.path(path) if path else None for key, path in outputs.items()},
-            snapshot=claim.task.snapshot,
-            root=place.root,
-            workspace=place.folder,
-            tmp=place.tmp(claim.task.stem),
-            scratch=folder,
-        )
 
     def _make_ready(self, stage: Stage) -> None:
         """Makes the folders that the stage writes to, and notes what its files are before."""
@@ -433,8 +410,3 @@ def _size(path: str) -> int:
         return os.stat(path).st_size
     except FileNotFoundError:
         return 0
-
-
-def _order(name: str) -> tuple[int, int]:
-    number, _, rest = name.partition(".")
-    return int(number), int(rest.partition("-")[0])

@@ -157,17 +157,19 @@ class Settings:
     @classmethod
     def read(cls, workspace: Workspace) -> Settings:
         """Raises Refused for a bad file, with the line."""
-        held = _own(workspace.config)
+        known, held = configured(workspace.config)
+        if not sow_schemas.valid(SCHEMA, known):
+            raise faults.refusal(SCHEMA, known, workspace.config, held)
         place = find.maybe_place(workspace.root)
         wide = RepositoryConfig.read(place.main).stages if place else {}
         default = cls()
         return cls(
-            merged(wide, held.get("stages", {})),
+            merged(wide, known.get("stages", {})),
             (workspace.config, *([f"{place.main}/.sow/config.yaml"] if place else [])),
-            held.get("jobs", default.jobs),
-            held.get("keep_tmp", default.keep_tmp),
-            held.get("stale_lock_seconds", default.stale_lock_seconds),
-            held.get("grace_seconds", default.grace_seconds),
+            known.get("jobs", default.jobs),
+            known.get("keep_tmp", default.keep_tmp),
+            known.get("stale_lock_seconds", default.stale_lock_seconds),
+            known.get("grace_seconds", default.grace_seconds),
         )
 
     def of(self, task: TaskFile) -> dict[str, documents.Stage]:
@@ -183,12 +185,13 @@ class Settings:
             raise Refused(
                 f"stage {twice} stands in the pipeline twice", "give the second one a name of its own"
             )
-        found = {name: self._of(name, stages) for name in pipeline if not skipped(name, task, stages)}
+        found = {name: self.entry(name, stages) for name in pipeline if not skipped(name, task, stages)}
         for name, config in found.items():
-            _checked(name, config)
+            check(name, config)
         return found
 
-    def _of(self, name: str, stages: Mapping[str, documents.Stage]) -> documents.Stage:
+    def entry(self, name: str, stages: Mapping[str, documents.Stage]) -> documents.Stage:
+        """The entry of a stage among all that hold for a task. Raises NotFound."""
         if name in stages:
             return stages[name]
         where = " or ".join((*self.files, "the task's config_snapshot"))
@@ -226,19 +229,18 @@ def check_stages(own: Any, task: TaskFile) -> None:
     raise Refused(f"{task.path}:{line}: config_snapshot.{first.where}: {first.message}", first.hint)
 
 
-def _own(path: str) -> dict[str, Any]:
+def configured(path: str) -> tuple[dict[str, Any], Document]:
+    """What a workspace's `config.yaml` says of what is known here, and all of it. Raises BadFile."""
     try:
         held = document.read_file(path)
     except FileNotFoundError:
-        return {}
+        held = Document("", {}, False, path)
     known = sow_schemas.fields(SCHEMA)
-    value = {key: part for key, part in held.value.items() if key in known and part is not None}
-    if not sow_schemas.valid(SCHEMA, value):
-        raise faults.refusal(SCHEMA, value, path, Document(held.text, held.value, False, path))
-    return value
+    return {key: part for key, part in held.value.items() if key in known and part is not None}, held
 
 
-def _checked(name: str, config: documents.Stage) -> None:
+def check(name: str, config: documents.Stage) -> None:
+    """Raises Refused or NotFound where an entry under `stages` can't be done by its handler."""
     if "handler" not in config:
         hint = f"add it: stages.{name}.handler, one of {', '.join(names())}"
         raise Refused(f"stages.{name}: no handler is named", hint)

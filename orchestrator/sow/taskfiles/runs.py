@@ -1,0 +1,61 @@
+"""What lies in `runs/<task>/`: the runs of a task, how far each is, and who works on it.
+
+runs/<task>/runner.lease        who works on the task
+runs/<task>/<n>/claim.json      the task and its stages, as they were at the claim
+runs/<task>/<n>/ended           nothing is left to do for that claim
+runs/<task>/<n>/<number>.<try>-<stage>-<mark>/      a stage that was begun
+runs/<task>/<n>/<number>.<try>-…/finished           it has ended well, all of which was told
+"""
+
+from __future__ import annotations
+
+import os
+import re
+
+from sow import files, lease, process
+from sow.lease import Lease
+from sow.taskfiles.workspace import Workspace
+
+CLAIM = "claim.json"
+END = "ended"
+FINISHED = "finished"
+
+
+def numbered(workspace: Workspace, stem: str) -> list[int]:
+    """The numbers of the runs of a task, in no order."""
+    return [int(name) for name in files.names(workspace.runs(stem)) if name.isdecimal()]
+
+
+def open_run(workspace: Workspace, stem: str) -> str | None:
+    """The folder of the newest run of a task, where it was claimed and has no end."""
+    newest = max(numbered(workspace, stem), default=0)
+    folder = f"{workspace.runs(stem)}/{newest}"
+    is_open = newest and os.path.exists(f"{folder}/{CLAIM}") and not os.path.exists(f"{folder}/{END}")
+    return folder if is_open else None
+
+
+def attempts(folder: str, number: int | str = r"\d+") -> list[str]:
+    """The folders of the stages that were begun in a run, or of the one that is `number`, in their order."""
+    names = [name for name in files.names(folder) if re.match(rf"{number}\.\d+-", name)]
+    return [f"{folder}/{name}" for name in sorted(names, key=_order)]
+
+
+def is_finished(folder: str, number: int) -> bool:
+    """Whether the stage that is `number` in its pipeline has ended well in a run."""
+    return any(os.path.exists(f"{attempt}/{FINISHED}") for attempt in attempts(folder, number))
+
+
+def holder(workspace: Workspace, stem: str) -> Lease | None:
+    """Who works on a task, or did until it died; None for nobody."""
+    return lease.holder(f"{workspace.runs(stem)}/runner.lease")
+
+
+def is_held(workspace: Workspace, stem: str) -> bool:
+    """Whether somebody works on a task: a process that lives, or one that can't be asked from here."""
+    held = holder(workspace, stem)
+    return held is not None and process.fate(held.holder) != "dead"
+
+
+def _order(name: str) -> tuple[int, int]:
+    number, _, rest = name.partition(".")
+    return int(number), int(rest.partition("-")[0])
