@@ -113,7 +113,8 @@ def test_json_is_an_object_a_line(place: Place, who: Person) -> None:
     rows = [json.loads(line) for line in who.done("run", "--json").splitlines()]
     assert [row["kind"] for row in rows] == ["started", "stage", "artifact", "stage", "done", "ended"]
     assert rows[-1] == {
-        "kind": "ended", "done": 1, "failed": 0, "canceled": 0, "left": 0, "bad_files": 0, "exit_code": 0,
+        "kind": "ended", "done": 1, "failed": 0, "canceled": 0, "left": 0, "held": 0, "bad_files": 0,
+        "exit_code": 0,
     }  # fmt: skip
     assert {row["file"] for row in rows[:-1]} == {str(place.folder / "tasks/20260206_t1.task.json")}
 

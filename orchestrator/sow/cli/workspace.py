@@ -12,6 +12,7 @@ import click
 from sow.cli import opening
 from sow.cli.text import plain
 from sow.cli.words import age, columns, counted
+from sow.clock import local, moment
 from sow.errors import Refused
 
 if TYPE_CHECKING:
@@ -92,6 +93,8 @@ def _doing(row: Row) -> str:
 
 def _held(row: Row) -> str:
     assert row.holder
+    if row.waits_until and row.holder.state in ("left", "dead"):
+        return f"waits for a limit until {local(moment(row.waits_until), time.time())}"
     match row.holder.state:
         case "alive":
             return f"by process {row.holder.pid}"

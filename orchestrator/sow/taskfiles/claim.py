@@ -100,10 +100,13 @@ class Claims:
         return claim
 
     def take_up(self, path: str) -> Claim | None:
-        """The running task of a runner that died or left it; None for none. Raises as `claim` does."""
+        """The running task of a runner that died or left it; None for none. Raises as `claim` does.
+
+        One that waits for a limit is none before that is over.
+        """
         stem = os.path.basename(path).removesuffix(task_file.SUFFIX)
         folder = runs.open_run(self.workspace, stem)
-        if folder is None or runs.is_held(self.workspace, stem):
+        if folder is None or runs.is_held(self.workspace, stem) or self.waits(stem):
             return None
         with self._lock(path):
             task = self._present(path, RUNNING)
@@ -129,6 +132,12 @@ class Claims:
                 f"task {seen.id} is run by another program, as {seen.path} says",
                 'wait for it; if nothing runs it, write "status": "queued" into the file',
             )
+
+    def waits(self, stem: str) -> bool:
+        """Whether a task that was claimed waits for the end of a limit."""
+        folder = runs.open_run(self.workspace, stem)
+        hold = runs.hold(folder) if folder else None
+        return hold is not None and hold.until > self.clock()
 
     def is_open(self, stem: str) -> bool:
         """Whether a runner has claimed a task and not noted that it came to its end."""

@@ -18,6 +18,7 @@ from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 from sow import files, process
+from sow.clock import stamp
 from sow.config import executor_of
 from sow.doctor.finding import Finding, error, note, ok, told, warning
 from sow.errors import BadFile, SowError
@@ -128,6 +129,11 @@ def runners(place: Workspace) -> Iterator[Finding]:
                 f"task {task.id} is running, and no runner of sow's has claimed it",
                 f'if no other program runs it, write "status": "queued" into {task.path}',
                 id=task.id,
+            )
+        elif is_open and not held and (hold := runs.hold(is_open)) and task.status == RUNNING:
+            yield note(
+                f"task {task.id} waits until {stamp(hold.until)}: {hold.why}",
+                "the next `sow run` goes on with it then",
             )
         elif is_open and fate == "dead":
             who = f"its runner, process {held.holder.identity.pid}, is dead" if held else "it has no runner"

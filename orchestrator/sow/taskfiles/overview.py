@@ -53,6 +53,8 @@ class Row(Result):
     """What the stage told last."""
     holder: Holder | None
     """None for a task that does not run."""
+    waits_until: str | None
+    """When the limit is over that it waits for; None for none."""
     error: str | None
 
 
@@ -121,6 +123,7 @@ def _row(
         progress=round(progress, 4),
         message=message,
         holder=_holder(workspace, task.stem) if task.status == RUNNING else None,
+        waits_until=_waits(workspace, task.stem, now) if task.status == RUNNING else None,
         error=task.fields.get("error"),
     )
 
@@ -130,6 +133,12 @@ def _holder(workspace: Workspace, stem: str) -> Holder:
     if held:
         return Holder(process.fate(held.holder), held.holder.identity.pid, held.holder.host)
     return Holder("left" if runs.open_run(workspace, stem) else "foreign")
+
+
+def _waits(workspace: Workspace, stem: str, now: float) -> str | None:
+    folder = runs.open_run(workspace, stem)
+    hold = runs.hold(folder) if folder else None
+    return stamp(hold.until) if hold and hold.until > now else None
 
 
 def _stage(workspace: Workspace, task: TaskFile, pipeline: tuple[str, ...]) -> tuple[int, str | None]:

@@ -5,20 +5,36 @@ runs/<task>/<n>/claim.json      the task and its stages, as they were at the cla
 runs/<task>/<n>/ended           nothing is left to do for that claim
 runs/<task>/<n>/<number>.<try>-<stage>-<mark>/      a stage that was begun
 runs/<task>/<n>/<number>.<try>-…/finished           it has ended well, all of which was told
+runs/<task>/<n>/<number>.<try>-…/limited            it met a limit: until when, and where it is gone on with
 """
 
 from __future__ import annotations
 
+import json
 import os
 import re
+from dataclasses import asdict, dataclass
 
 from sow import files, lease, process
+from sow.errors import BadFile
 from sow.lease import Lease
 from sow.taskfiles.workspace import Workspace
 
 CLAIM = "claim.json"
 END = "ended"
 FINISHED = "finished"
+LIMITED = "limited"
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Until when a task waits, for its stage met a limit."""
+
+    until: float
+    """Seconds since the epoch."""
+    why: str
+    session: str = ""
+    """Where the stage is to be gone on with, for its handler."""
 
 
 def numbered(workspace: Workspace, stem: str) -> list[int]:
@@ -43,6 +59,26 @@ def attempts(folder: str, number: int | str = r"\d+") -> list[str]:
 def is_finished(folder: str, number: int) -> bool:
     """Whether the stage that is `number` in its pipeline has ended well in a run."""
     return any(os.path.exists(f"{attempt}/{FINISHED}") for attempt in attempts(folder, number))
+
+
+def note_limit(attempt: str, hold: Hold) -> None:
+    """Notes that an attempt at a stage met a limit; the next one is to be begun after that."""
+    files.write(f"{attempt}/{LIMITED}", json.dumps(asdict(hold)) + "\n")
+
+
+def limit(attempt: str) -> Hold | None:
+    """The limit that an attempt at a stage met; None for none."""
+    try:
+        kept = json.loads(files.contents(f"{attempt}/{LIMITED}", 1 << 20))
+        return Hold(float(kept["until"]), str(kept["why"]), str(kept["session"]))
+    except (FileNotFoundError, BadFile, ValueError, KeyError, TypeError):
+        return None
+
+
+def hold(folder: str) -> Hold | None:
+    """What the newest attempt of a run waits for, be it over by now; None for nothing."""
+    begun = attempts(folder)
+    return limit(begun[-1]) if begun else None
 
 
 def holder(workspace: Workspace, stem: str) -> Lease | None:

@@ -140,6 +140,8 @@ class Server:
         claims = self.runner.claims
         try:
             if seen.status == RUNNING:
+                # A run that does not stay waits for this as for what it works on.
+                self._waiting |= claims.waits(seen.stem)
                 return claims.take_up(seen.path)
             # Once a file: those that have ended are the most.
             if self._settled.get(seen.path) is seen:

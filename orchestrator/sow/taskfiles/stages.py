@@ -63,6 +63,8 @@ class Stage:
     """A folder of the task's own, for what is needed meanwhile."""
     scratch: str
     """A folder of this stage's own, which bears its process's output."""
+    session: str = ""
+    """What an earlier attempt, which met a limit, told of where it is to be gone on with; empty for none."""
 
     @property
     def values(self) -> dict[str, Any]:
@@ -83,6 +85,10 @@ class Start:
     """All of it."""
     writes: tuple[str, ...] = ()
     """The outputs, by kind, that must be there when it has ended well."""
+    seconds: float | None = None
+    """How long it may take, whatever `timeout_seconds` says; None for as long as it likes."""
+    overdue: str = ""
+    """What is told where it takes longer than that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +110,17 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True)
+class Limited:
+    """A stage met a limit that ends by itself: it is begun again after that, and has not failed."""
+
+    error: str
+    resets_at: float | None = None
+    """Seconds since the epoch; None where nobody says when."""
+    session: str = ""
+    """Whatever the next attempt needs to go on where this one was; empty to begin anew."""
+
+
+@dataclass(frozen=True, slots=True)
 class Over:
     """A stage has come to its end, well or not: a process that lives on is ended after a while."""
 
@@ -118,7 +135,7 @@ class Reader(Protocol):
         """What one line of standard output tells; [] for nothing. A Failure ends the stage. Never raises."""
         ...
 
-    def end(self, status: int | None, stderr: str) -> Failure | None:
+    def end(self, status: int | None, stderr: str) -> Failure | Limited | None:
         """How the stage ended: None for well.
 
         `status`: the exit code, negative for a signal, None where it is lost; `stderr`: its end.
