@@ -120,7 +120,7 @@ _KEYS_111 = frozenset(('agents', 'limits'))
 _KEYS_112 = frozenset(('bindings', 'executors'))
 _KEYS_113 = frozenset(('custom_args', 'settings', 'type'))
 _KEYS_114 = frozenset(('hold_at',))
-_KEYS_115 = frozenset(('grace_seconds', 'jobs', 'keep_tmp', 'stages', 'stale_lock_seconds'))
+_KEYS_115 = frozenset(('grace_seconds', 'jobs', 'keep_runs', 'keep_tmp', 'stages', 'stale_lock_seconds'))
 
 def artifact_state(v: object) -> bool:
     if not isinstance(v, dict):
@@ -2883,17 +2883,21 @@ def workspace_config(v: object) -> bool:
         v2 = v['keep_tmp']
         if not v2 in ('failed', 'always', 'never'):
             return False
+    if 'keep_runs' in v:
+        v3 = v['keep_runs']
+        if not v3 in ('failed', 'always', 'never'):
+            return False
     if 'stale_lock_seconds' in v:
-        v3 = v['stale_lock_seconds']
-        if not (isinstance(v3, (int, float)) and not isinstance(v3, bool)):
-            return False
-        if v3 <= 0:
-            return False
-    if 'grace_seconds' in v:
-        v4 = v['grace_seconds']
+        v4 = v['stale_lock_seconds']
         if not (isinstance(v4, (int, float)) and not isinstance(v4, bool)):
             return False
-        if v4 < 0:
+        if v4 <= 0:
+            return False
+    if 'grace_seconds' in v:
+        v5 = v['grace_seconds']
+        if not (isinstance(v5, (int, float)) and not isinstance(v5, bool)):
+            return False
+        if v5 < 0:
             return False
     return True
 

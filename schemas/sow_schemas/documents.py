@@ -1889,6 +1889,9 @@ class UserConfig(TypedDict):
 KeepTmp = Literal["failed", "always", "never"]
 
 
+KeepRuns = Literal["failed", "always", "never"]
+
+
 class WorkspaceConfig(TypedDict):
     """The settings of a workspace of task files: its config.yaml. Keys besides these are other programs' and
     left alone."""
@@ -1902,6 +1905,10 @@ class WorkspaceConfig(TypedDict):
     keep_tmp: NotRequired[KeepTmp]
     """Of which tasks the folder below outputs/_tmp stays for a look. Set by a person; failed where it is
     absent."""
+
+    keep_runs: NotRequired[KeepRuns]
+    """Of which tasks the folders below runs stay, with all that their stages printed; the run that a failed
+    task's error tells of stays in any case. Set by a person; always where it is absent."""
 
     stale_lock_seconds: NotRequired[float]
     """From which age on a lock of another program's, which names no process, is taken for a dead one's. Set

@@ -183,6 +183,19 @@ class Claims:
             with lock:
                 pass
 
+    def clear_runs(self, seen: Seen) -> None:
+        """Removes the runs of a task that has ended and that nobody wants, unless somebody works on it."""
+        numbers, keep = runs.numbered(self.workspace, seen.stem), self.settings.keep_runs
+        if not runs.superfluous(keep, seen.status, numbers):
+            return
+        # Under the lease nobody claims the task anew, whose run would have a number that is free again.
+        with suppress(lease.Held):
+            held = lease.acquire(f"{self.workspace.runs(seen.stem)}/runner.lease", f"task {seen.id}")
+            try:
+                runs.clear(self.workspace, seen.stem, seen.status, keep)
+            finally:
+                held.release()
+
     def close(self, claim: Claim) -> None:
         """Notes that nothing is left to do for a claim."""
         files.write(f"{claim.folder}/{END}", "", flushed=False)

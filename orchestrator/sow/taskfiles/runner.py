@@ -137,7 +137,9 @@ class TaskRunner:
                 if isinstance(found, Running):
                     self.runner.stop(found, self.settings.grace_seconds)
             self.claims.close(claim)
-            self._clean(claim, "canceled")
+            # Killed right behind its end, a runner may have left a failure, whose error tells of this run.
+            status = self.claims.status(claim)
+            self._clean(claim, status if status in ("done", "failed") else "canceled")
         finally:
             claim.lease.release()
 
@@ -388,9 +390,10 @@ class TaskRunner:
         return Outcome(claim.task.id, claim.task.path, status, text if status == "failed" else "")
 
     def _clean(self, claim: Claim, status: Status) -> None:
-        keep = self.settings.keep_tmp
+        keep, stem = self.settings.keep_tmp, claim.task.stem
         if keep == "never" or (keep == "failed" and status != "failed"):
-            shutil.rmtree(self.workspace.tmp(claim.task.stem), ignore_errors=True)
+            shutil.rmtree(self.workspace.tmp(stem), ignore_errors=True)
+        runs.clear(self.workspace, stem, status, self.settings.keep_runs)
 
 
 @dataclass(slots=True)

@@ -13,12 +13,20 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
 
 from sow import files, lease, process
 from sow.errors import BadFile
 from sow.lease import Lease
+from sow.taskfiles.task_file import Status
 from sow.taskfiles.workspace import Workspace
+
+if TYPE_CHECKING:
+    from sow_schemas.documents import KeepRuns
 
 CLAIM = "claim.json"
 END = "ended"
@@ -79,6 +87,31 @@ def hold(folder: str) -> Hold | None:
     """What the newest attempt of a run waits for, be it over by now; None for nothing."""
     begun = attempts(folder)
     return limit(begun[-1]) if begun else None
+
+
+def superfluous(keep: KeepRuns, status: Status, numbers: Iterable[int]) -> list[int]:
+    """The runs of a task that nobody wants. Of one that failed the last stays: of it `error` tells."""
+    match status:
+        case "done" | "canceled" if keep != "always":
+            return sorted(numbers)
+        case "failed" if keep == "never":
+            return sorted(numbers)[:-1]
+    return []
+
+
+def clear(workspace: Workspace, stem: str, status: Status, keep: KeepRuns) -> None:
+    """Removes the runs of a task that nobody wants any more, for whoever holds its lease.
+
+    Its folder stays: it says that the task was announced.
+    """
+    for number in superfluous(keep, status, numbered(workspace, stem)):
+        folder = f"{workspace.runs(stem)}/{number}"
+        if os.path.exists(f"{folder}/{CLAIM}") and not os.path.exists(f"{folder}/{END}"):
+            continue  # it is not settled
+        # First the claim: killed in between, what is left is nobody's open run.
+        with suppress(FileNotFoundError):
+            os.unlink(f"{folder}/{CLAIM}")
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def holder(workspace: Workspace, stem: str) -> Lease | None:

@@ -135,6 +135,7 @@ class Server:
             return
         self.runner.settings = settings
         self.runner.claims = replace(self.runner.claims, settings=settings)
+        self._settled.clear()  # less may be kept from now on
 
     def _claimed(self, seen: Seen) -> Claim | None:
         claims = self.runner.claims
@@ -152,6 +153,7 @@ class Server:
                 return claims.claim(seen.path)
             if not claims.is_open(seen.stem):
                 claims.clear(seen.path)
+                claims.clear_runs(seen)
                 self._settled[seen.path] = seen
         except Busy:
             self._waiting |= seen.status == QUEUED

@@ -168,6 +168,7 @@ class Settings:
     """Where stages are looked for, the nearest first."""
     jobs: int = 1
     keep_tmp: documents.KeepTmp = "failed"
+    keep_runs: documents.KeepRuns = "always"
     stale_lock_seconds: float = 60.0
     grace_seconds: float = 8.0
 
@@ -185,6 +186,7 @@ class Settings:
             (workspace.config, *([f"{place.main}/.sow/config.yaml"] if place else [])),
             known.get("jobs", default.jobs),
             known.get("keep_tmp", default.keep_tmp),
+            known.get("keep_runs", default.keep_runs),
             known.get("stale_lock_seconds", default.stale_lock_seconds),
             known.get("grace_seconds", default.grace_seconds),
         )
