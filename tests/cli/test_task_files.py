@@ -145,7 +145,7 @@ REFUSED: list[Any] = [
     ("run --task running", 6, "task running is run by another program", "wait for it; if nothing runs it"),
     ("run --task twice", 4, "2 task files have the id twice: 2026010", "name one by its file: --task 2026"),
     ("run --task bad", 4, "{tasks}/20260101_bad.task.json:2:12: status: ", "did you mean `queued`?"),
-    ("run --budget 3", 2, "--budget: task files tell no prices", "leave it out; a stage may have a timeout"),
+    ("run --budget 3", 2, "--budget: task files tell no prices", "leave it out; a stage may have caps"),
     ("run --jobs 0", 2, "--jobs: 0 is no whole number from 1 to 256", "see `{name} run --help`"),
 ]  # fmt: skip
 

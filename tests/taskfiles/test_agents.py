@@ -193,6 +193,23 @@ def test_a_run_that_ends_while_a_task_waits_leaves_it_to_the_next(place: Place) 
     assert [outcome.status for outcome in place.run()] == ["done"]
 
 
+def test_a_runner_that_was_killed_before_it_noted_a_limit_is_followed_by_one_that_does(place: Place) -> None:
+    plays(place, [*MEETS, {"limit": {"resets_in": 3600}}], [{"say": "progress 0.9"}])
+    place.add()
+
+    def leave(note: Any) -> None:
+        if note.kind == "held":
+            place.stop.ask("end")
+
+    place.run(watch=leave)
+    (limited,) = (place.folder / "runs").rglob("limited")
+    kept = json.loads(limited.read_text())
+    limited.unlink()
+    place.stop.wish = ""
+    assert [outcome.status for outcome in place.run(watch=leave)] == ["held"]
+    assert json.loads(limited.read_text()) == kept
+
+
 def test_a_task_that_is_canceled_while_it_waits_is_settled(place: Place) -> None:
     plays(place, [*MEETS, {"limit": {"resets_in": 3600}}])
     path = place.add()

@@ -77,7 +77,7 @@ def run(
         from sow.cli import task_files
 
         if budget is not None:
-            raise Usage("--budget: task files tell no prices", "leave it out; a stage may have a timeout")
+            raise Usage("--budget: task files tell no prices", "leave it out; a stage may have caps")
         return task_files.run(
             settings, folder, task=task_id, jobs=jobs, stay=stay, dry_run=dry_run, as_json=as_json
         )

@@ -88,7 +88,7 @@ def _doing(row: Row) -> str:
     if row.stage is None:
         return "no stage begun"
     which = f"{row.stage} ({row.pipeline.index(row.stage) + 1} of {len(row.pipeline)})"
-    return f"{which}: {_first(row.message)}" if row.message else which
+    return f"{which}: {_first(row.message)}" if row.message and not row.waits_until else which
 
 
 def _held(row: Row) -> str:

@@ -241,7 +241,7 @@ class TaskRunner:
         runs.note_limit(stage.scratch, Hold(until, limited.error, limited.session))
         text = f"waits until {stamp(until)}: {limited.error}"
         self._progress(claim, stage.name, Progress(self._last.get(claim.folder, 0.0), text))
-        raise _Left("held", f"stage {stage.name} {text}")
+        raise _Left("held", f"stage {stage.name} goes on at {stamp(until)}")
 
     def _found(self, claim: Claim, number: int) -> Running | Ended | None:
         """What an earlier runner has begun of this stage; None where it is to be begun."""
