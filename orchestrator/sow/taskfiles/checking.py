@@ -7,7 +7,6 @@ All problems of all files are found, and nothing is changed or run.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -122,9 +121,7 @@ def _of_task(workspace: Workspace, path: str, settings: Settings | None, bad: se
     try:
         held = text.parse(files.contents(path, task_file.SIZE, workspace.roots), path)
     except FileNotFoundError:
-        if os.path.islink(path):
-            yield BadFile(path, "is a link that leads nowhere", f"remove it: `rm {path}`")
-        return
+        return  # it went just now
     except SowError as fault:
         yield from validate.told(fault, path)
         return
