@@ -334,6 +334,10 @@ def test_the_doctor_looks_at_the_workspace_and_not_for_a_project(place: Place, w
     found = [row for row in held["findings"] if row["room"] == f"task files in {place.folder}"]
     assert [(row["check"], row["level"]) for row in found] == [("task_files", "error")]
     assert not [row for row in held["findings"] if row["room"] == "repository"]
+    place.add("t1")
+    said = who.at(".", PATH="/nowhere").sow("doctor")
+    assert "no program claude on the PATH" in said.out
+    assert "error    claude-code" not in said.out, "no stage needs it"
 
 
 def test_with_a_project_here_task_files_are_not_looked_at(tmp_path: Path) -> None:

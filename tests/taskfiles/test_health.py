@@ -75,6 +75,19 @@ def test_what_a_stage_calls_and_is_not_there_is_told(
     assert set(levels(found)) <= {"error" if needed else "warning"}
 
 
+def test_a_stage_that_a_task_brings_along_is_looked_at_as_well(place: Place) -> None:
+    place.shell(one="true", two="true")
+    own = {
+        "one": {"handler": "shell", "command": "no-such x"},
+        "two": {"command": "no-such", "enabled": False},
+    }
+    place.add(pipeline=("one", "two"), config_snapshot={"stages": own})
+    place.add("t2", status="done", config_snapshot={"stages": own})
+    place.add("t3", config_snapshot={"stages": 3})
+    (found,) = health.programs(place.workspace, ENVIRONMENT)
+    assert (found.level, found.text) == ("error", "task t1, stage one: there is no command no-such")
+
+
 def test_the_locks_of_the_dead_are_told_and_of_the_living_not(place: Place) -> None:
     place.add()
     path = place.workspace.lock("20260206_t1")

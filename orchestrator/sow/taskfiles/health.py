@@ -17,12 +17,13 @@ from importlib.machinery import PathFinder
 from shlex import quote
 from typing import TYPE_CHECKING, Any
 
+import sow_schemas
 from sow import files, process
 from sow.clock import stamp
 from sow.config import executor_of
 from sow.doctor.finding import Finding, error, note, ok, told, warning
 from sow.errors import BadFile, SowError
-from sow.taskfiles import agent, checking, lock, runs, task_file
+from sow.taskfiles import agent, checking, lock, runs, stages, task_file
 from sow.taskfiles.stages import Settings
 from sow.taskfiles.task_file import QUEUED, RUNNING, SUFFIX, TaskFile
 from sow.taskfiles.workspace import Workspace
@@ -74,6 +75,24 @@ def programs(place: Workspace, environment: Mapping[str, str]) -> Iterator[Findi
             who = f", and needed by {_listed(needed)}" if needed else ""
             mend = f"install it, or mend stages.{name} in {settings.files[0]}"
             yield level(f"stage {name}: {wrong}{who}", mend, stage=name)
+    for task in waiting:
+        yield from _own_programs(task, settings, place, environment)
+
+
+def _own_programs(
+    task: TaskFile, settings: Settings, place: Workspace, environment: Mapping[str, str]
+) -> Iterator[Finding]:
+    """The same of the stages that a task brings along."""
+    own = task.snapshot.get("stages", {})
+    if not sow_schemas.valid(stages.SCHEMA, {"stages": own}):
+        return  # told already
+    entries = stages.merged(settings.stages, own)
+    for name in task.fields["pipeline"]:
+        if name not in own or stages.skipped(name, task, entries):
+            continue
+        if wrong := _missing(name, entries[name], place, environment):
+            mend = f"install it, or mend config_snapshot.stages.{name} in {task.path}"
+            yield error(f"task {task.id}, stage {name}: {wrong}", mend, id=task.id, stage=name)
 
 
 def inputs(place: Workspace) -> Iterator[Finding]:
