@@ -54,21 +54,21 @@ class Checked:
 
 def check(store: Store, environment: Mapping[str, str]) -> Checked:
     """Everything of a project, and the settings that hold for it. `environment`: where the user's lie."""
-    problems = [*_settings(store.layout.main, environment)]
+    problems = [*settings(store.layout.main, environment)]
     try:
         torn_lines = _torn_lines(store.log)
     except SowError as fault:
-        problems += _told(fault, store.layout.events)
+        problems += told(fault, store.layout.events)
         torn_lines = 0
     try:
         phases = store.phases()
         held = store.tasks()
     except SowError as fault:
         # Without the phases there is no task to look at.
-        problems += [*_project(store), *_told(fault, store.layout.phases)]
+        problems += [*_project(store), *told(fault, store.layout.phases)]
         return Checked(tuple(problems), 0, 0, torn_lines)
     for broken in (*store.broken_files(), *held.broken):
-        problems += _told(broken.fault, broken.path)
+        problems += told(broken.fault, broken.path)
     for phase in phases:
         problems += _artifacts(store.layout, store.layout.phase_file(phase), _phase(store, phase))
     for task in held.tasks:
@@ -79,7 +79,7 @@ def check(store: Store, environment: Mapping[str, str]) -> Checked:
     return Checked(tuple(problems), len(phases), len(held.tasks), torn_lines)
 
 
-def _told(fault: SowError, path: str) -> tuple[BadFile, ...]:
+def told(fault: SowError, path: str) -> tuple[BadFile, ...]:
     """A fault as problems, each with its place; `path` where it tells none."""
     match fault:
         case Invalid():
@@ -92,7 +92,7 @@ def _told(fault: SowError, path: str) -> tuple[BadFile, ...]:
 # -- settings ---------------------------------------------------------------------------------
 
 
-def _settings(main: str, environment: Mapping[str, str]) -> Iterator[BadFile]:
+def settings(main: str | None, environment: Mapping[str, str]) -> Iterator[BadFile]:
     """What is wrong with the user's settings, the repository's, and the variables that choose executors."""
     for found in checking.everything(environment, main):
         if not found.is_note:
@@ -106,7 +106,7 @@ def _project(store: Store) -> tuple[BadFile, ...]:
     try:
         store.project()
     except SowError as fault:
-        return _told(fault, store.layout.project_file)
+        return told(fault, store.layout.project_file)
     return ()
 
 

@@ -104,22 +104,23 @@ _KEYS_95 = frozenset(('max_budget_usd', 'max_memory', 'max_seconds', 'max_tokens
 _KEYS_96 = frozenset(('status',))
 _KEYS_97 = frozenset(('data', 'details', 'error_code', 'message', 'status'))
 _KEYS_98 = frozenset(('error_code', 'message'))
-_KEYS_99 = frozenset(('call', 'command', 'enabled', 'executor', 'handler', 'prompt', 'role', 'settings', 'timeout_seconds'))
-_KEYS_100 = frozenset(('error_type', 'message', 'timestamp'))
-_KEYS_101 = frozenset(('error_type', 'is_retryable', 'message', 'retry_count', 'timestamp', 'traceback'))
-_KEYS_102 = frozenset(('pipeline', 'status', 'task_id'))
-_KEYS_103 = frozenset(('config_snapshot', 'created_at', 'error', 'input', 'output', 'pipeline', 'requested_by', 'run_id', 'status', 'task_id', 'tool', 'type'))
-_KEYS_104 = frozenset(('assigned_agent', 'created_at', 'id', 'inputs', 'iteration', 'name', 'outputs', 'phase', 'status', 'updated_at'))
-_KEYS_105 = frozenset(('answer', 'approval', 'assigned_agent', 'attempts', 'base', 'branch', 'commit', 'completed_at', 'created_at', 'depends_on', 'error', 'error_detail', 'executor', 'fresh', 'id', 'inputs', 'iteration', 'metadata', 'name', 'not_before', 'outputs', 'params', 'phase', 'priority', 'question', 'result', 'session_id', 'started_at', 'status', 'task_type', 'updated_at', 'worktree'))
-_KEYS_106 = frozenset(('at', 'by', 'text'))
-_KEYS_107 = frozenset(('at', 'by'))
-_KEYS_108 = frozenset(('asked_at', 'by', 'kind', 'text'))
-_KEYS_109 = frozenset(('asked_at', 'by', 'kind', 'options', 'text'))
-_KEYS_110 = frozenset(('agents', 'limits'))
-_KEYS_111 = frozenset(('bindings', 'executors'))
-_KEYS_112 = frozenset(('custom_args', 'settings', 'type'))
-_KEYS_113 = frozenset(('hold_at',))
-_KEYS_114 = frozenset(('grace_seconds', 'jobs', 'keep_tmp', 'stages', 'stale_lock_seconds'))
+_KEYS_99 = frozenset(('call', 'caps', 'command', 'enabled', 'executor', 'handler', 'prompt', 'role', 'settings', 'timeout_seconds'))
+_KEYS_100 = frozenset(('max_budget_usd', 'max_seconds', 'max_tokens', 'max_turns'))
+_KEYS_101 = frozenset(('error_type', 'message', 'timestamp'))
+_KEYS_102 = frozenset(('error_type', 'is_retryable', 'message', 'retry_count', 'timestamp', 'traceback'))
+_KEYS_103 = frozenset(('pipeline', 'status', 'task_id'))
+_KEYS_104 = frozenset(('config_snapshot', 'created_at', 'error', 'input', 'output', 'pipeline', 'requested_by', 'run_id', 'status', 'task_id', 'tool', 'type'))
+_KEYS_105 = frozenset(('assigned_agent', 'created_at', 'id', 'inputs', 'iteration', 'name', 'outputs', 'phase', 'status', 'updated_at'))
+_KEYS_106 = frozenset(('answer', 'approval', 'assigned_agent', 'attempts', 'base', 'branch', 'commit', 'completed_at', 'created_at', 'depends_on', 'error', 'error_detail', 'executor', 'fresh', 'id', 'inputs', 'iteration', 'metadata', 'name', 'not_before', 'outputs', 'params', 'phase', 'priority', 'question', 'result', 'session_id', 'started_at', 'status', 'task_type', 'updated_at', 'worktree'))
+_KEYS_107 = frozenset(('at', 'by', 'text'))
+_KEYS_108 = frozenset(('at', 'by'))
+_KEYS_109 = frozenset(('asked_at', 'by', 'kind', 'text'))
+_KEYS_110 = frozenset(('asked_at', 'by', 'kind', 'options', 'text'))
+_KEYS_111 = frozenset(('agents', 'limits'))
+_KEYS_112 = frozenset(('bindings', 'executors'))
+_KEYS_113 = frozenset(('custom_args', 'settings', 'type'))
+_KEYS_114 = frozenset(('hold_at',))
+_KEYS_115 = frozenset(('grace_seconds', 'jobs', 'keep_runs', 'keep_tmp', 'stages', 'stale_lock_seconds'))
 
 def artifact_state(v: object) -> bool:
     if not isinstance(v, dict):
@@ -2373,18 +2374,48 @@ def stage(v: object) -> bool:
         v7 = v['enabled']
         if not isinstance(v7, bool):
             return False
-    if 'settings' in v:
-        v8 = v['settings']
+    if 'caps' in v:
+        v8 = v['caps']
         if not isinstance(v8, dict):
+            return False
+        if not v8.keys() <= _KEYS_100:
+            return False
+        if 'max_turns' in v8:
+            v80 = v8['max_turns']
+            if not (isinstance(v80, int) and not isinstance(v80, bool)):
+                return False
+            if v80 < 1:
+                return False
+        if 'max_seconds' in v8:
+            v81 = v8['max_seconds']
+            if not (isinstance(v81, (int, float)) and not isinstance(v81, bool)):
+                return False
+            if v81 <= 0:
+                return False
+        if 'max_budget_usd' in v8:
+            v82 = v8['max_budget_usd']
+            if not (isinstance(v82, (int, float)) and not isinstance(v82, bool)):
+                return False
+            if v82 <= 0:
+                return False
+        if 'max_tokens' in v8:
+            v83 = v8['max_tokens']
+            if not (isinstance(v83, int) and not isinstance(v83, bool)):
+                return False
+            if v83 < 1:
+                return False
+    if 'settings' in v:
+        v9 = v['settings']
+        if not isinstance(v9, dict):
             return False
     return True
 
 def task_error(v: object) -> bool:
     if not isinstance(v, dict):
         return False
-    if not v.keys() >= _KEYS_100:
+    if not v.keys() >= _KEYS_101:
         return False
-    if not v.keys() <= _KEYS_101:
+    if not v.keys() <= _KEYS_102:
         return False
     v0 = v['error_type']
     if not v0 in ('runtime', 'timeout', 'validation', 'resource', 'network', 'system', 'user', 'unknown'):
@@ -2416,9 +2447,9 @@ def task_error(v: object) -> bool:
 def task_file(v: object) -> bool:
     if not isinstance(v, dict):
         return False
-    if not v.keys() >= _KEYS_102:
+    if not v.keys() >= _KEYS_103:
         return False
-    if not v.keys() <= _KEYS_103:
+    if not v.keys() <= _KEYS_104:
         return False
     v0 = v['task_id']
     if not isinstance(v0, str):
@@ -2482,9 +2513,9 @@ def task_file(v: object) -> bool:
 def task_state(v: object) -> bool:
     if not isinstance(v, dict):
         return False
-    if not v.keys() >= _KEYS_104:
+    if not v.keys() >= _KEYS_105:
         return False
-    if not v.keys() <= _KEYS_105:
+    if not v.keys() <= _KEYS_106:
         return False
     v0 = v['id']
     if not isinstance(v0, str):
@@ -2605,9 +2636,9 @@ def task_state(v: object) -> bool:
         v21 = v['answer']
         if not isinstance(v21, dict):
             return False
-        if not v21.keys() >= _KEYS_106:
+        if not v21.keys() >= _KEYS_107:
             return False
-        if not v21.keys() <= _KEYS_106:
+        if not v21.keys() <= _KEYS_107:
             return False
         v210 = v21['text']
         if not isinstance(v210, str):
@@ -2628,9 +2659,9 @@ def task_state(v: object) -> bool:
         v22 = v['approval']
         if not isinstance(v22, dict):
             return False
-        if not v22.keys() >= _KEYS_107:
+        if not v22.keys() >= _KEYS_108:
             return False
-        if not v22.keys() <= _KEYS_107:
+        if not v22.keys() <= _KEYS_108:
             return False
         v220 = v22['by']
         if not isinstance(v220, str):
@@ -2652,9 +2683,9 @@ def task_state(v: object) -> bool:
         v24 = v['question']
         if not isinstance(v24, dict):
             return False
-        if not v24.keys() >= _KEYS_108:
+        if not v24.keys() >= _KEYS_109:
             return False
-        if not v24.keys() <= _KEYS_109:
+        if not v24.keys() <= _KEYS_110:
             return False
         v240 = v24['text']
         if not isinstance(v240, str):
@@ -2724,13 +2755,13 @@ def task_state(v: object) -> bool:
 def user_config(v: object) -> bool:
     if not isinstance(v, dict):
         return False
-    if not v.keys() <= _KEYS_110:
+    if not v.keys() <= _KEYS_111:
         return False
     if 'agents' in v:
         v0 = v['agents']
         if not isinstance(v0, dict):
             return False
-        if not v0.keys() <= _KEYS_111:
+        if not v0.keys() <= _KEYS_112:
             return False
         if 'executors' in v0:
             v00 = v0['executors']
@@ -2741,7 +2772,7 @@ def user_config(v: object) -> bool:
                     return False
                 if not v00v.keys() >= _KEYS_84:
                     return False
-                if not v00v.keys() <= _KEYS_112:
+                if not v00v.keys() <= _KEYS_113:
                     return False
                 v00v0 = v00v['type']
                 if not isinstance(v00v0, str):
@@ -2816,7 +2847,7 @@ def user_config(v: object) -> bool:
         v1 = v['limits']
         if not isinstance(v1, dict):
             return False
-        if not v1.keys() <= _KEYS_113:
+        if not v1.keys() <= _KEYS_114:
             return False
         if 'hold_at' in v1:
             v10 = v1['hold_at']
@@ -2831,7 +2862,7 @@ def user_config(v: object) -> bool:
 def workspace_config(v: object) -> bool:
     if not isinstance(v, dict):
         return False
-    if not v.keys() <= _KEYS_114:
+    if not v.keys() <= _KEYS_115:
         return False
     if 'stages' in v:
         v0 = v['stages']
@@ -2852,17 +2883,21 @@ def workspace_config(v: object) -> bool:
         v2 = v['keep_tmp']
         if not v2 in ('failed', 'always', 'never'):
             return False
+    if 'keep_runs' in v:
+        v3 = v['keep_runs']
+        if not v3 in ('failed', 'always', 'never'):
+            return False
     if 'stale_lock_seconds' in v:
-        v3 = v['stale_lock_seconds']
-        if not (isinstance(v3, (int, float)) and not isinstance(v3, bool)):
-            return False
-        if v3 <= 0:
-            return False
-    if 'grace_seconds' in v:
-        v4 = v['grace_seconds']
+        v4 = v['stale_lock_seconds']
         if not (isinstance(v4, (int, float)) and not isinstance(v4, bool)):
             return False
-        if v4 < 0:
+        if v4 <= 0:
+            return False
+    if 'grace_seconds' in v:
+        v5 = v['grace_seconds']
+        if not (isinstance(v5, (int, float)) and not isinstance(v5, bool)):
+            return False
+        if v5 < 0:
             return False
     return True
 

@@ -1669,6 +1669,25 @@ class CapsConfig(TypedDict):
     absent."""
 
 
+class StageCaps(TypedDict):
+    """agent: how much one attempt at the stage may use before it is ended and the task has failed; the lower
+    one holds where the executor's or the repository's caps say so too. Set by a person; theirs alone hold
+    where it is absent."""
+
+    max_turns: NotRequired[int]
+    """The most exchanges with the model. Set by a person; no cap where it is absent."""
+
+    max_seconds: NotRequired[float]
+    """The longest that it may run, in seconds. Set by a person; no cap where it is absent."""
+
+    max_budget_usd: NotRequired[float]
+    """The most US dollars that it may spend. Set by a person; no cap where it is absent."""
+
+    max_tokens: NotRequired[int]
+    """The most tokens that it may read and write, without cached ones. Set by a person; no cap where it is
+    absent."""
+
+
 class Stage(TypedDict):
     """How a stage of a task file is done: an entry of `stages` in a config.yaml, or in a task's
     config_snapshot."""
@@ -1701,6 +1720,11 @@ class Stage(TypedDict):
 
     enabled: NotRequired[bool]
     """Whether the stage is done or passed over. Set by a person; true where it is absent."""
+
+    caps: NotRequired[StageCaps]
+    """agent: how much one attempt at the stage may use before it is ended and the task has failed; the lower
+    one holds where the executor's or the repository's caps say so too. Set by a person; theirs alone hold
+    where it is absent."""
 
     settings: NotRequired[dict[str, Any]]
     """Open: the handler's own; a python function finds them in `stage.settings`. Set by a person; absent
@@ -1865,6 +1889,9 @@ class UserConfig(TypedDict):
 KeepTmp = Literal["failed", "always", "never"]
 
 
+KeepRuns = Literal["failed", "always", "never"]
+
+
 class WorkspaceConfig(TypedDict):
     """The settings of a workspace of task files: its config.yaml. Keys besides these are other programs' and
     left alone."""
@@ -1878,6 +1905,10 @@ class WorkspaceConfig(TypedDict):
     keep_tmp: NotRequired[KeepTmp]
     """Of which tasks the folder below outputs/_tmp stays for a look. Set by a person; failed where it is
     absent."""
+
+    keep_runs: NotRequired[KeepRuns]
+    """Of which tasks the folders below runs stay, with all that their stages printed; the run that a failed
+    task's error tells of stays in any case. Set by a person; always where it is absent."""
 
     stale_lock_seconds: NotRequired[float]
     """From which age on a lock of another program's, which names no process, is taken for a dead one's. Set

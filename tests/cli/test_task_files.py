@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -111,7 +113,8 @@ def test_json_is_an_object_a_line(place: Place, who: Person) -> None:
     rows = [json.loads(line) for line in who.done("run", "--json").splitlines()]
     assert [row["kind"] for row in rows] == ["started", "stage", "artifact", "stage", "done", "ended"]
     assert rows[-1] == {
-        "kind": "ended", "done": 1, "failed": 0, "canceled": 0, "left": 0, "bad_files": 0, "exit_code": 0,
+        "kind": "ended", "done": 1, "failed": 0, "canceled": 0, "left": 0, "held": 0, "bad_files": 0,
+        "exit_code": 0,
     }  # fmt: skip
     assert {row["file"] for row in rows[:-1]} == {str(place.folder / "tasks/20260206_t1.task.json")}
 
@@ -142,7 +145,7 @@ REFUSED: list[Any] = [
     ("run --task running", 6, "task running is run by another program", "wait for it; if nothing runs it"),
     ("run --task twice", 4, "2 task files have the id twice: 2026010", "name one by its file: --task 2026"),
     ("run --task bad", 4, "{tasks}/20260101_bad.task.json:2:12: status: ", "did you mean `queued`?"),
-    ("run --budget 3", 2, "--budget: task files tell no prices", "leave it out; a stage may have a timeout"),
+    ("run --budget 3", 2, "--budget: task files tell no prices", "leave it out; a stage may have caps"),
     ("run --jobs 0", 2, "--jobs: 0 is no whole number from 1 to 256", "see `{name} run --help`"),
 ]  # fmt: skip
 
@@ -262,3 +265,83 @@ def test_who_no_longer_reads_along_stops_no_task(place: Place, who: Person) -> N
     assert (run.stderr.read(), run.wait(30)) == (b"", 0)
     run.stderr.close()
     assert [place.task(task_id)["status"] for task_id in ("t1", "t2")] == ["done", "done"]
+
+
+# -- what is here, and how it is --------------------------------------------------------------------
+
+
+def test_status_lists_the_tasks_by_state(place: Place, who: Person) -> None:
+    place.add("t1")
+    place.add("t2", pipeline=("one", "bad"))
+    place.add("t3", status="running")
+    assert who.sow("run").code == 1
+    place.add("t4", pipeline=("one", "slow"))
+    place.write("20260206_x", "{")
+    out = re.sub(r" \d+ s", " 0 s", who.done("status"))
+    assert (
+        out
+        == f"""task files in {place.folder}
+
+running
+  [t3]  0 s  0%  no stage begun  by another program, or by nobody: see `sow doctor`
+
+queued
+  [t4]  0 s  one -> slow
+
+failed
+  [t2]  0 s  stage bad: it ended with exit code 3
+
+done
+  [t1]  0 s
+
+broken: {place.folder}/tasks/20260206_x.task.json:1:2: is no JSON here: \
+expecting property name enclosed in double quotes
+        mend the file at that place
+
+5 task files: 1 running, 1 queued, 1 failed, 1 done, 1 can't be read
+"""
+    )
+    held = json.loads(who.done("status", "--json"))
+    assert [row["id"] for row in held["tasks"]] == ["t1", "t2", "t3", "t4"]
+    assert held["counts"] == {"done": 1, "failed": 1, "running": 1, "queued": 1}
+
+
+def test_status_shows_the_last_of_many_that_have_ended(place: Place, who: Person) -> None:
+    for number in range(13):
+        os.utime(place.add(f"t{number:02}", status="done"), (10**9 + number, 10**9 + number))
+    lines = who.done("status").splitlines()
+    assert [line[2:7] for line in lines[3:13]] == [f"[t{number:02}]" for number in range(12, 2, -1)]
+    assert lines[13] == "  and 3 before: `sow status --json` has all"
+
+
+def test_validate_tells_all_problems_and_exits_with_4(place: Place, who: Person) -> None:
+    place.add()
+    assert who.done("validate") == "Valid: 1 task file, the settings\n"
+    path = place.write("20260206_x", '{"task_id": "x", "status": "queud", "pipeline": []}')
+    before = everything(place.root)
+    said = who.sow("validate")
+    assert said.code == 4
+    assert said.out.startswith(f'{path}:1:28: status: "queud" is not allowed\n    did you mean `queued`? ')
+    assert said.err.startswith("sow: 1 problem in 1 file\n     mend each at the place named")
+    held = json.loads(who.sow("validate", "--json").out)
+    assert (held["valid"], held["problems"][0]["field"]) == (False, "status")
+    assert changed(before, everything(place.root)) == []
+
+
+def test_the_doctor_looks_at_the_workspace_and_not_for_a_project(place: Place, who: Person) -> None:
+    place.add(pipeline=("one", "on"))
+    held = json.loads(who.sow("doctor", "--json").out)
+    found = [row for row in held["findings"] if row["room"] == f"task files in {place.folder}"]
+    assert [(row["check"], row["level"]) for row in found] == [("task_files", "error")]
+    assert not [row for row in held["findings"] if row["room"] == "repository"]
+    place.add("t1")
+    said = who.at(".", PATH="/nowhere").sow("doctor")
+    assert "no program claude on the PATH" in said.out
+    assert "error    claude-code" not in said.out, "no stage needs it"
+
+
+def test_with_a_project_here_task_files_are_not_looked_at(tmp_path: Path) -> None:
+    who = with_project(tmp_path)
+    Place(who.folder).write("20260206_x", "{")
+    assert who.done("status").startswith("add-login")
+    assert who.done("validate").startswith("Valid: the project")

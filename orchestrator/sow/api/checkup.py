@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,12 +15,13 @@ from sow.contract import checking, leftovers
 from sow.contract.checking import Check, Checked
 from sow.contract.plan import Part
 from sow.doctor import executors, scene
-from sow.doctor.examination import Entry, examine
+from sow.doctor.examination import Entry, Room, examine
 from sow.doctor.executors import Seen, Subject
 from sow.doctor.finding import Level
 from sow.doctor.scene import Scene
 from sow.errors import NotFound, Refused, SowError
 from sow.result import Result
+from sow.taskfiles import workspace
 
 
 @dataclass(slots=True)
@@ -30,9 +31,11 @@ class Examination(Result):
     scene: Scene
     entries: list[Entry] = field(default_factory=list)
     """What was found so far."""
+    others: Mapping[str, Room] = field(default_factory=dict)
+    """What is here instead of a project: a workspace of task files."""
 
     def __iter__(self) -> Iterator[Entry]:
-        for entry in examine(self.scene):
+        for entry in examine(self.scene, others=self.others):
             self.entries.append(entry)
             yield entry
 
@@ -136,7 +139,13 @@ def examination(caller: Caller, project: str | None) -> Examination:
 
     `project`: the name or folder of one to look at alone. Raises NotFound for one that is not there.
     """
-    return Examination(scene.look(caller.folder, caller.environment, project))
+    found = scene.look(caller.folder, caller.environment, project)
+    folder = "" if project or "SOW_PROJECT_DIR" in caller.environment else workspace.here(caller.folder)
+    if not folder:
+        return Examination(found)
+    from sow.taskfiles import health
+
+    return Examination(found, others=health.rooms(folder, caller.environment))
 
 
 def listed(caller: Caller, project: str | None) -> tuple[list[Executor], list[SowError]]:

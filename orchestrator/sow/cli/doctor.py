@@ -33,8 +33,9 @@ def doctor(settings: dict[str, Any], as_json: bool) -> None:
     """See what is wrong here, each with the command that mends it. Nothing is changed.
 
     Looks at this machine, at the agents' programs (there, which version, logged in or not),
-    at the repository and its projects: as much of it as there is in this folder. The exit
-    code is 1 when something must be mended; notes and warnings are none of that.
+    at the repository and its projects, or at a workspace of task files: as much of it as
+    there is in this folder. The exit code is 1 when something must be mended; notes and
+    warnings are none of that.
 
     \b
     Example:  sow doctor

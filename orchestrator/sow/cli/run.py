@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sow.api.stop import Stop
-from sow.cli import completion, opening
+from sow.cli import completion, opening, workspace
 from sow.cli.text import plain
 from sow.cli.watching import face
 from sow.errors import Usage
@@ -73,11 +73,11 @@ def run(
               sow run --jobs 6 --watch
               sow run --budget 5
     """
-    if settings["project"] is None and (folder := _task_files()):
+    if folder := workspace.here(settings):
         from sow.cli import task_files
 
         if budget is not None:
-            raise Usage("--budget: task files tell no prices", "leave it out; a stage may have a timeout")
+            raise Usage("--budget: task files tell no prices", "leave it out; a stage may have caps")
         return task_files.run(
             settings, folder, task=task_id, jobs=jobs, stay=stay, dry_run=dry_run, as_json=as_json
         )
@@ -88,22 +88,6 @@ def run(
     with shown, heard_signals() as stop:
         ran = project.run(task=task_id, jobs=jobs, stay=stay, budget=budget, watch=shown.note, stop=stop)
     return tell(ran, as_json=as_json, quiet=settings["quiet"])
-
-
-def _task_files() -> str:
-    """The workspace of task files that is here instead of a project; empty for none.
-
-    In a worker's environment, and where `.sow/` is, nothing is looked for.
-    """
-    start = opening.caller().folder
-    if "SOW_PROJECT_DIR" in os.environ or os.path.lexists(f"{start}/.sow"):
-        return ""
-    folders = (f"{start}/tasks", f"{start}/workspace/tasks")
-    if not any(map(os.path.isdir, folders)):
-        return ""
-    from sow.taskfiles import workspace
-
-    return workspace.here(start)
 
 
 def tell(ran: Ran, *, as_json: bool, quiet: bool) -> int:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sow.cli import opening
+from sow.cli import opening, workspace
 from sow.cli.text import plain
 from sow.cli.words import age, resources_of, tell_unknown
 from sow.clock import seconds
@@ -25,10 +25,16 @@ if TYPE_CHECKING:
 def status(settings: dict[str, Any], everything: bool, as_json: bool) -> None:
     """See everything on one page: tasks, what runs, what waits for you, what it cost.
 
+    Where there is no .sow/, but a folder tasks/ or workspace/tasks/ with task files in it, those
+    are shown: by state, with their progress and who works on each.
+
     \b
     Example:  sow status
               sow status --all --json
     """
+    if not everything and (folder := workspace.here(settings)):
+        workspace.status(folder, as_json=as_json)
+        return
     if everything:
         repository = opening.repository(settings)
         projects = repository.projects()

@@ -80,7 +80,7 @@ class _Face:
             _write(plain(f"[{note.task_id}] {shown}"))
 
 
-ENDS = ("done", "failed", "canceled", "left")
+ENDS = ("done", "failed", "canceled", "left", "held")
 
 
 def _write(line: str) -> None:
@@ -94,7 +94,9 @@ def _write(line: str) -> None:
 
 
 def _tell_end(server: Server, outcomes: list[Outcome], stop: Stop, *, as_json: bool, quiet: bool) -> int:
-    by_status = {status: sum(each.status == status for each in outcomes) for status in ENDS}
+    # What was held, or left, may have come to its end since.
+    last = {each.path: each for each in outcomes}.values()
+    by_status = {status: sum(each.status == status for each in last) for status in ENDS}
     bad = [fault for fault in server.loader.bad() if server.only is None]
     code = Failed.exit_code if by_status["failed"] or bad else 0
     if stop.wish:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sow.cli import opening
+from sow.cli import opening, workspace
 from sow.cli.text import plain
 from sow.cli.words import counted
 from sow.errors import BadFile, Refused
@@ -23,12 +23,16 @@ def validate(settings: dict[str, Any], as_json: bool) -> None:
     """Check every file of the project, the repository's settings and yours.
 
     All problems of all files are told, each with its place; nothing is changed. The exit code is 4
-    where there is one. `sow repair` mends what has one right answer.
+    where there is one. `sow repair` mends what has one right answer. Where there is no .sow/, but a
+    folder tasks/ or workspace/tasks/ with task files in it, those and their config.yaml are checked.
 
     \b
     Example:  sow validate
               sow validate --json
     """
+    if folder := workspace.here(settings):
+        workspace.validate(folder, as_json=as_json)
+        return
     found = opening.project(settings).validate()
     click.echo(json.dumps(found.as_json()) if as_json else _text(found))
     if found.problems:

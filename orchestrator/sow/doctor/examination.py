@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import traceback
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from functools import partial
 
 from sow import logs
@@ -21,6 +22,8 @@ SECONDS = 30.0
 
 Check = Callable[[Scene], Iterable[Finding]]
 OfProject = Callable[[Scene, Store], Iterable[Finding]]
+Room = Mapping[str, Callable[[], Iterable[Finding]]]
+"""Checks by their names."""
 
 ROOMS: tuple[tuple[str, tuple[Check, ...]], ...] = (
     ("machine", (machine.system, machine.git, machine.open_files, machine.watches, machine.disk)),
@@ -52,11 +55,25 @@ class Entry:
     finding: Finding
 
 
-def examine(scene: Scene, seconds: float = SECONDS) -> Iterator[Entry]:
-    """Makes every check, one after the other, whatever becomes of the others; gives what each found."""
+def examine(
+    scene: Scene, seconds: float = SECONDS, *, others: Mapping[str, Room] | None = None
+) -> Iterator[Entry]:
+    """Makes every check, one after the other, whatever becomes of the others; gives what each found.
+
+    `others`: rooms of what is here instead of a project. A repository that is not prepared is then none, and
+    the agents of a project's roles need not be there.
+    """
+    only_others = bool(others) and not os.path.isdir(f"{scene.main}/.sow")
     for room, checks in ROOMS:
+        if only_others and room == "repository":
+            continue
         for check in checks:
-            yield from _made(scene.asker, room, check.__name__, partial(check, scene), seconds)
+            for entry in _made(scene.asker, room, check.__name__, partial(check, scene), seconds):
+                is_needed = entry.finding.level != "error" or check is not executors.programs
+                yield entry if is_needed or not only_others else _noted(entry)
+    for room, looks in (others or {}).items():
+        for name, look in looks.items():
+            yield from _made(scene.asker, room, name, look, seconds)
     for folder, fault in sorted(scene.broken.items()):
         yield Entry(f"project in {folder}", "state_files", told(fault))
     for store in scene.stores:
@@ -64,6 +81,10 @@ def examine(scene: Scene, seconds: float = SECONDS) -> Iterator[Entry]:
         for of_project in PROJECT:
             look = partial(of_project, scene, store)
             yield from _made(scene.asker, room, of_project.__name__, look, seconds)
+
+
+def _noted(entry: Entry) -> Entry:
+    return replace(entry, finding=replace(entry.finding, level="note"))
 
 
 def _made(

@@ -7,15 +7,22 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
-from sow import find, roles
+from sow import caps, find, roles
+from sow.caps import Caps, Reached, Used
 from sow.config import RepositoryConfig, UserConfig, command_of, executor_of
 from sow.config.executor import ExecutorChoice, settings_of_turn
 from sow.errors import Refused
+from sow.progress import Tally, after
 from sow.runner import environment
 from sow.taskfiles import template
 from sow.taskfiles.handlers import progress, variables
-from sow.taskfiles.stages import Failure, Heard, Over, Reader, Stage, Start
+from sow.taskfiles.stages import Failure, Heard, Limited, Over, Reader, Stage, Start
 from sow_executors import base
+
+GO_ON = (
+    "A usage limit had stopped you, and it is over. See what is done already (the last command may or may "
+    "not have taken effect), then go on with your task."
+)
 
 
 class Agent:
@@ -28,43 +35,56 @@ class Agent:
             raise Refused(f"`{extra[0]}` has no meaning for an agent stage", "remove it")
 
     def start(self, stage: Stage) -> Start:
-        choice = _choice(stage)
+        choice = choice_of(stage.name, stage.config, stage.root)
         executor = executor_of(choice)
+        repository = _repository(stage.root)
+        held = caps_of(stage.name, stage.config, choice, repository)
+        resumes = bool(stage.session) and executor.ids != "none"
         turn = base.Turn(
-            prompt=template.filled(stage.config["prompt"], stage.values, shell=False),
+            prompt=GO_ON if resumes else template.filled(stage.config["prompt"], stage.values, shell=False),
             folder=stage.root,
             scratch=stage.scratch,
-            session_id=_session(stage) if executor.ids == "ours" else None,
-            role=_role(stage),
+            session_id=_session(stage, executor),
+            role=_role(stage.config),
             task_id=stage.task_id,
-            settings=settings_of_turn(executor, choice.settings, choice.caps),
+            settings=settings_of_turn(executor, choice.settings, held),
             custom_args=choice.custom_args,
             params=stage.config.get("settings", {}),
             writable=(stage.workspace,),
             allowed_commands=(),
         )
         mine = {name: value for name, value in variables(stage).items() if name.startswith("SOW_STAGE")}
-        patterns = (*executor.environment, *_passed(stage.root))
+        action = "resume" if resumes else "spawn"
+        time = next((cap for cap in held if cap.name == "max_seconds"), None)
         return Start(
-            command_of(executor, turn, "spawn", os.environ.get("PATH", os.defpath)),
-            environment.build(os.environ, patterns, mine),
+            command_of(executor, turn, action, os.environ.get("PATH", os.defpath)),
+            environment.build(os.environ, (*executor.environment, *repository.environment), mine),
             template.named(stage.config["prompt"], "output"),
+            time.value if time else None,
+            _capped(Reached(time, time.value)).error if time else "",
         )
 
     def reader(self, stage: Stage) -> Reader:
-        executor = executor_of(_choice(stage))
-        return Told(executor.reader(_session(stage) if executor.ids == "ours" else None))
+        choice = choice_of(stage.name, stage.config, stage.root)
+        executor = executor_of(choice)
+        held = caps_of(stage.name, stage.config, choice, _repository(stage.root))
+        return Told(executor.reader(_session(stage, executor)), held)
 
 
 class Told:
-    """What an agent's reports mean for a stage: nobody is there to answer it."""
+    """What an agent's reports mean for a stage: nobody is there to answer it, and it may use so much."""
 
-    def __init__(self, reader: base.Reader) -> None:
-        self._reader = reader
+    def __init__(self, reader: base.Reader, held: Caps = ()) -> None:
+        # Of how long it runs its lines tell nothing.
+        self._reader, self._caps = reader, tuple(cap for cap in held if cap.name != "max_seconds")
+        self._tally = Tally()
+        self._finished = False
 
     def read(self, line: str) -> list[Heard]:
         found: list[Heard] = []
-        for report in self._reader.read(line):
+        reports = self._reader.read(line)
+        self._tally = after(self._tally, reports)
+        for report in reports:
             match report:
                 case base.Said(text):
                     found += [told for row in text.splitlines() if (told := progress(row.strip()))]
@@ -72,35 +92,75 @@ class Told:
                     found.append(Failure(f"the agent asked, and nobody is there to answer: {question}"))
                 case base.Finished() | base.Failed():
                     found.append(Over())
+                    self._finished = True
+        # What it used up to its own end is spent: its work is not thrown away for that.
+        if not self._finished and (cap := caps.reached(self._caps, self._used)):
+            found.append(_capped(cap))
         return found
 
-    def end(self, status: int | None, stderr: str) -> Failure | None:
-        match self._reader.end(status, stderr):
-            case base.Failed(kind, message):
-                return Failure(f"the agent failed ({kind}): {message}", stderr[-4000:].rstrip())
-        return None
+    def end(self, status: int | None, stderr: str) -> Failure | Limited | None:
+        ending = self._reader.end(status, stderr)
+        if not isinstance(ending, base.Failed):
+            return None
+        if cap := caps.by_its_own(self._caps, ending.kind, self._used):
+            return _capped(cap)
+        if ending.kind == "usage_limit":
+            return self._limited(ending)
+        return Failure(f"the agent failed ({ending.kind}): {ending.message}", stderr[-4000:].rstrip())
+
+    def _limited(self, ending: base.Failed) -> Limited:
+        told = self._tally.limit
+        resets_at = ending.resets_at
+        if resets_at is None and told and told.status == "rejected":
+            resets_at = told.resets_at
+        # What it was told has reached it only if it did something.
+        session = self._tally.session_id if self._tally.alive else ""
+        return Limited(f"the agent met a usage limit: {ending.message}", resets_at, session)
+
+    @property
+    def _used(self) -> Used:
+        tally = self._tally
+        return Used(tally.turns, usd=tally.usd or 0.0, tokens=tally.input_tokens + tally.output_tokens)
 
 
-def _passed(root: str) -> tuple[str, ...]:
-    """What the repository lets agents have of the user's variables, as patterns."""
+def caps_of(
+    name: str, config: Mapping[str, Any], choice: ExecutorChoice, repository: RepositoryConfig
+) -> Caps:
+    """How much an attempt at a stage may use: the least of what it, its executor and the repository say."""
+    own = caps.read(config.get("caps", {}), lambda cap: f"stages.{name}.caps.{cap}")
+    wide = caps.lowest(choice.caps, repository.caps.for_role(_role(config)))
+    # What its processes hold is not looked at here.
+    return tuple(cap for cap in caps.lowest(own, wide) if cap.name != "max_memory")
+
+
+def _capped(found: Reached) -> Failure:
+    return Failure(
+        f"the agent was ended at a cap ({found.kind}): {found.fact}; it is set in {found.cap.source}"
+    )
+
+
+def _repository(root: str) -> RepositoryConfig:
     place = find.maybe_place(root)
-    return RepositoryConfig.read(place.main).environment if place else ()
+    return RepositoryConfig.read(place.main) if place else RepositoryConfig()
 
 
-def _role(stage: Stage) -> str:
-    return str(stage.config.get("role", "implementer"))
+def _role(config: Mapping[str, Any]) -> str:
+    return str(config.get("role", "implementer"))
 
 
-def _choice(stage: Stage) -> ExecutorChoice:
-    user, role = UserConfig.read(os.environ), _role(stage)
-    if name := stage.config.get("executor"):
-        return user.named(str(name), f"stages.{stage.name}.executor")
+def choice_of(name: str, config: Mapping[str, Any], root: str) -> ExecutorChoice:
+    """The executor of an agent stage. Raises Refused and NotFound where it names none that is there."""
+    user, role = UserConfig.read(os.environ), _role(config)
+    if named := config.get("executor"):
+        return user.named(str(named), f"stages.{name}.executor")
     # A role of the user's own is one that the settings bind, or a variable.
     if role not in roles.BUILT_IN and role not in user.bindings and roles.variable(role) not in os.environ:
-        roles.check(role, stage.root)
+        roles.check(role, root)
     return user.for_role(role, os.environ)
 
 
-def _session(stage: Stage) -> str:
-    """The session's id: the same for whoever takes the stage on."""
-    return str(uuid.uuid5(uuid.NAMESPACE_URL, stage.scratch))
+def _session(stage: Stage, executor: base.Executor) -> str | None:
+    """The session's id: the same for whoever takes the stage on; None where the CLI is to make one."""
+    if stage.session and executor.ids != "none":
+        return stage.session
+    return str(uuid.uuid5(uuid.NAMESPACE_URL, stage.scratch)) if executor.ids == "ours" else None

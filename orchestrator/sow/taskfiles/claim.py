@@ -17,22 +17,20 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sow import files, lease, process
+from sow import files, lease
 from sow.errors import BadFile, Busy, Refused, SowError
 from sow.lease import Lease
-from sow.taskfiles import task_file, text
+from sow.taskfiles import runs, task_file, text
 from sow.taskfiles.events import EventWriter
 from sow.taskfiles.loader import Seen
 from sow.taskfiles.lock import Lock
+from sow.taskfiles.runs import CLAIM, END
 from sow.taskfiles.stages import Settings
 from sow.taskfiles.task_file import QUEUED, RUNNING, Status, TaskFile
 from sow.taskfiles.workspace import Workspace
 
 if TYPE_CHECKING:
     from sow.clock import Clock
-
-CLAIM = "claim.json"
-END = "ended"
 
 PATIENCE = 5.0
 """How long, in seconds, the lock is waited for beyond the age from which on it may be broken."""
@@ -102,39 +100,48 @@ class Claims:
         return claim
 
     def take_up(self, path: str) -> Claim | None:
-        """The running task of a runner that died or left it; None for none. Raises as `claim` does."""
+        """The running task of a runner that died or left it; None for none. Raises as `claim` does.
+
+        One that waits for a limit is none before that is over.
+        """
         stem = os.path.basename(path).removesuffix(task_file.SUFFIX)
-        folder = self._open(stem)
-        if folder is None or self._is_held(stem):
+        folder = runs.open_run(self.workspace, stem)
+        if folder is None or runs.is_held(self.workspace, stem) or self.waits(stem):
             return None
         with self._lock(path):
             task = self._present(path, RUNNING)
             held = self._lease(task) if task else None
             if task is None or held is None:
                 return None
-            if self._open(stem) != folder:
+            if runs.open_run(self.workspace, stem) != folder:
                 held.release()
                 return None
             return self._loaded(folder, path, held)
 
     def check_free(self, seen: Seen) -> None:
         """Raises Busy where a running task is a living runner's, or another program's."""
-        if self._is_held(seen.stem):
-            held = lease.holder(f"{self.workspace.runs(seen.stem)}/runner.lease")
+        if runs.is_held(self.workspace, seen.stem):
+            held = runs.holder(self.workspace, seen.stem)
             pid = held.holder.identity.pid if held else 0
             raise Busy(
                 f"task {seen.id} is run by process {pid}",
                 f'to end it, write "status": "canceled" into {seen.path}',
             )
-        if self._open(seen.stem) is None:
+        if runs.open_run(self.workspace, seen.stem) is None:
             raise Busy(
                 f"task {seen.id} is run by another program, as {seen.path} says",
                 'wait for it; if nothing runs it, write "status": "queued" into the file',
             )
 
+    def waits(self, stem: str) -> bool:
+        """Whether a task that was claimed waits for the end of a limit."""
+        folder = runs.open_run(self.workspace, stem)
+        hold = runs.hold(folder) if folder else None
+        return hold is not None and hold.until > self.clock()
+
     def is_open(self, stem: str) -> bool:
         """Whether a runner has claimed a task and not noted that it came to its end."""
-        return self._open(stem) is not None
+        return runs.open_run(self.workspace, stem) is not None
 
     def left(self, path: str) -> Claim | None:
         """The claim that a dead runner left of a task that runs no more by its file; None for none.
@@ -142,8 +149,8 @@ class Claims:
         It is to be settled; so is one that the runner had not come to begin.
         """
         stem = os.path.basename(path).removesuffix(task_file.SUFFIX)
-        folder = self._open(stem)
-        if folder is None or self._is_held(stem):
+        folder = runs.open_run(self.workspace, stem)
+        if folder is None or runs.is_held(self.workspace, stem):
             return None
         with self._lock(path):
             task = self._read(path)
@@ -176,6 +183,19 @@ class Claims:
             with lock:
                 pass
 
+    def clear_runs(self, seen: Seen) -> None:
+        """Removes the runs of a task that has ended and that nobody wants, unless somebody works on it."""
+        numbers, keep = runs.numbered(self.workspace, seen.stem), self.settings.keep_runs
+        if not runs.superfluous(keep, seen.status, numbers):
+            return
+        # Under the lease nobody claims the task anew, whose run would have a number that is free again.
+        with suppress(lease.Held):
+            held = lease.acquire(f"{self.workspace.runs(seen.stem)}/runner.lease", f"task {seen.id}")
+            try:
+                runs.clear(self.workspace, seen.stem, seen.status, keep)
+            finally:
+                held.release()
+
     def close(self, claim: Claim) -> None:
         """Notes that nothing is left to do for a claim."""
         files.write(f"{claim.folder}/{END}", "", flushed=False)
@@ -196,8 +216,8 @@ class Claims:
     # -- the parts ----------------------------------------------------------------------------
 
     def _begun(self, task: TaskFile, held: Lease) -> Claim:
-        runs = self.workspace.runs(task.stem)
-        folder = f"{runs}/{max(self._numbered(task.stem), default=0) + 1}"
+        number = max(runs.numbered(self.workspace, task.stem), default=0) + 1
+        folder = f"{self.workspace.runs(task.stem)}/{number}"
         files.make_folder(folder)
         stages: Mapping[str, Any] = {}
         problem = ""
@@ -223,10 +243,10 @@ class Claims:
             ) from fault
 
     def _announce(self, task: TaskFile) -> None:
-        runs = self.workspace.runs(task.stem)
-        files.make_folder(os.path.dirname(runs))
+        folder = self.workspace.runs(task.stem)
+        files.make_folder(os.path.dirname(folder))
         try:
-            os.mkdir(runs)
+            os.mkdir(folder)
         except FileExistsError:
             return
         values = task.fields.get("input", {}).values()
@@ -244,20 +264,6 @@ class Claims:
             return lease.acquire(f"{self.workspace.runs(task.stem)}/runner.lease", f"task {task.id}")
         except lease.Held:
             return None
-
-    def _is_held(self, stem: str) -> bool:
-        held = lease.holder(f"{self.workspace.runs(stem)}/runner.lease")
-        return held is not None and process.fate(held.holder) != "dead"
-
-    def _open(self, stem: str) -> str | None:
-        """The folder of the newest run of a task, where it has no end."""
-        newest = max(self._numbered(stem), default=0)
-        folder = f"{self.workspace.runs(stem)}/{newest}"
-        is_open = newest and os.path.exists(f"{folder}/{CLAIM}") and not os.path.exists(f"{folder}/{END}")
-        return folder if is_open else None
-
-    def _numbered(self, stem: str) -> list[int]:
-        return [int(name) for name in files.names(self.workspace.runs(stem)) if name.isdecimal()]
 
     def _present(self, path: str, status: Status) -> TaskFile | None:
         try:

@@ -110,6 +110,6 @@ def variables(stage: Stage) -> dict[str, str]:
 def _check_keys(config: Mapping[str, Any], kind: str, needed: str, example: str) -> None:
     if needed not in config:
         raise Refused(f"a {kind} stage needs `{needed}`", example)
-    others = {"command", "call", "prompt", "role", "executor"} - {needed}
+    others = {"command", "call", "prompt", "role", "executor", "caps"} - {needed}
     if extra := sorted(others & set(config)):
         raise Refused(f"`{extra[0]}` has no meaning for a {kind} stage", "remove it")

@@ -17,7 +17,7 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
-from sow import clock, process
+from sow import clock, files, process
 from sow.errors import Busy, Failed
 from sow.process import Address, Identity
 
@@ -111,6 +111,11 @@ class Lock:
         whose = f"process {holder.identity.pid} on {holder.host}" if holder else "an unnamed program"
         self._tell(f"{self.path}: the lock of {whose} was broken, {age:.0f} s old")
         return True
+
+
+def holder(path: str) -> Address | None:
+    """Whom the lock at `path` names; None for one of another program's. Raises FileNotFoundError, BadFile."""
+    return _holder(files.contents(path, LONGEST))
 
 
 def _made(path: str) -> int | None:

@@ -24,6 +24,24 @@ def meant(value: Any, place: Workspace) -> Any:
     return place.path(value) if is_path else value
 
 
+def described(task: TaskFile, name: str, config: Mapping[str, Any], place: Workspace, scratch: str) -> Stage:
+    """A stage of a task, as its handler gets it. `scratch`: the folder of this attempt at it."""
+    fields = task.fields
+    return Stage(
+        name=name,
+        config=config,
+        task_id=task.id,
+        run_id=fields.get("run_id"),
+        input={key: meant(value, place) for key, value in fields.get("input", {}).items()},
+        output={key: place.path(path) if path else None for key, path in fields.get("output", {}).items()},
+        snapshot=task.snapshot,
+        root=place.root,
+        workspace=place.folder,
+        tmp=place.tmp(task.stem),
+        scratch=scratch,
+    )
+
+
 def inputs(stage: Stage) -> dict[str, str]:
     """The files among a stage's inputs, by name; into a folder it may write, beside what is in it."""
     return {name: path for name, path in _texts(stage.input) if path[:1] == "/" and not os.path.isdir(path)}

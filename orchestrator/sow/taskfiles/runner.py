@@ -14,18 +14,21 @@ import threading
 import time
 import traceback
 import uuid
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 from sow import files
+from sow.clock import stamp
 from sow.errors import SowError
+from sow.recovery.policy import NO_RESET_KNOWN
 from sow.runner import attempt as folders
 from sow.runner.local import Ended, LocalRunner, NeverStarted, Running
 from sow.runner.watch import Tail, Watcher
-from sow.taskfiles import paths, stages
+from sow.taskfiles import paths, runs, stages
 from sow.taskfiles.claim import Claim, Claims, age
-from sow.taskfiles.stages import Failure, Over, Progress, Reader, Settings, Stage
+from sow.taskfiles.runs import FINISHED, Hold
+from sow.taskfiles.stages import Failure, Limited, Over, Progress, Reader, Settings, Stage, Start
 from sow.taskfiles.task_file import CANCELED, RUNNING, Status
 from sow.taskfiles.workspace import Workspace
 
@@ -35,16 +38,18 @@ if TYPE_CHECKING:
 BEFORE = "before.json"
 INTERRUPTED = "interrupted"
 """Marks a stage that was ended to be begun again."""
-FINISHED = "finished"
-"""Marks a stage that has ended well, all of which was told."""
 TICK = 0.5
 """How long, in seconds, a change that the kernel does not tell of can stay unseen."""
 AFTER_END = 10.0
 """How long, in seconds, a process may live on after it said that it is done: some never end."""
+LONGEST_LIMIT = 40 * 86400.0
+"""Seconds: what a program tells beyond that is no time."""
 MOST_EVENTS = 1000
 """So many events of progress a stage may cause; after that only those of another hundredth."""
 
-Kind = Literal["started", "stage", "progress", "artifact", "done", "failed", "canceled", "left", "problem"]
+Kind = Literal[
+    "started", "stage", "progress", "artifact", "done", "failed", "canceled", "left", "held", "problem"
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +65,12 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a task. `left`: it goes on without us, or with the next runner."""
+    """What became of a task. `left`: it goes on without us, or with the next runner; `held`: it waits for the
+    end of a limit."""
 
     task_id: str
     path: str
-    status: Status | Literal["left"]
+    status: Status | Literal["left", "held"]
     error: str = ""
 
 
@@ -94,9 +100,9 @@ class Stop:
 
 
 class _Left(Exception):
-    """The task is not ours to end: it was canceled, is gone, or goes on without us."""
+    """The task is not ours to end: it was canceled, is gone, goes on without us, or waits for a limit."""
 
-    def __init__(self, status: Literal["canceled", "left"], text: str) -> None:
+    def __init__(self, status: Literal["canceled", "left", "held"], text: str) -> None:
         super().__init__(text)
         self.status = status
 
@@ -126,12 +132,14 @@ class TaskRunner:
     def settle(self, claim: Claim) -> None:
         """Ends what is left of a task whose file says that it runs no more, while its runner was dead."""
         try:
-            for folder in self._attempts(claim):
+            for folder in runs.attempts(claim.folder):
                 found = self.runner.adopt(folder)
                 if isinstance(found, Running):
                     self.runner.stop(found, self.settings.grace_seconds)
             self.claims.close(claim)
-            self._clean(claim, "canceled")
+            # Killed right behind its end, a runner may have left a failure, whose error tells of this run.
+            status = self.claims.status(claim)
+            self._clean(claim, status if status in ("done", "failed") else "canceled")
         finally:
             claim.lease.release()
 
@@ -192,86 +200,91 @@ class TaskRunner:
 
     def _stage(self, claim: Claim, number: int, name: str) -> Failure | None:
         config = claim.stages[name]
-        if any(os.path.exists(f"{folder}/{FINISHED}") for folder in self._attempts(claim, number)):
+        if runs.is_finished(claim.folder, number):
             return None
         handler = stages.handler(config["handler"])
         found = self._found(claim, number)
         folder = found.folder if found else self._new(claim, number, name)
-        stage = self._described(claim, name, config, folder)
+        stage = paths.described(claim.task, name, config, self.workspace, folder)
+        earlier = self._earlier(claim, number, folder)
+        if hold := runs.limit(earlier) if earlier else None:
+            stage = replace(stage, session=hold.session)
         begun_now = found is None
         if found is None:
             self._check_wanted(claim)
-            start = handler.start(stage)
-            self._make_ready(stage)
+        start = handler.start(stage)
+        if found is None:
+            self._make_ready(stage, earlier)
             self._progress(claim, name, Progress(0.0, "begun"))
             found = self.runner.start(
                 start.command, os.path.basename(stage.scratch), stage.scratch, start.environment
             )
-            writes = start.writes
-        else:
-            writes = handler.start(stage).writes
-        failure = self._followed(claim, stage, found, handler.reader(stage), begun_now=begun_now)
-        return failure or self._finished(claim, stage, writes)
+        ending = self._followed(claim, stage, found, start, handler.reader(stage), begun_now=begun_now)
+        if isinstance(ending, Limited):
+            self._hold(claim, stage, ending)
+        return ending or self._finished(claim, stage, start.writes)
+
+    def _earlier(self, claim: Claim, number: int, folder: str) -> str:
+        """The attempt at the stage that met a limit and is gone on with in `folder`; empty for none."""
+        for each in reversed(runs.attempts(claim.folder, number)):
+            if each != folder and runs.limit(each):
+                return each
+            if os.path.exists(f"{each}/{INTERRUPTED}"):
+                break
+        return ""
+
+    def _hold(self, claim: Claim, stage: Stage, limited: Limited) -> NoReturn:
+        """Leaves the task `running` until a limit is over: none of its states says that it waits."""
+        now = self.clock()
+        resets_at = limited.resets_at if limited.resets_at is not None else now + NO_RESET_KNOWN
+        until = min(max(resets_at, now), now + LONGEST_LIMIT)
+        runs.note_limit(stage.scratch, Hold(until, limited.error, limited.session))
+        text = f"waits until {stamp(until)}: {limited.error}"
+        self._progress(claim, stage.name, Progress(self._last.get(claim.folder, 0.0), text))
+        raise _Left("held", f"stage {stage.name} goes on at {stamp(until)}")
 
     def _found(self, claim: Claim, number: int) -> Running | Ended | None:
         """What an earlier runner has begun of this stage; None where it is to be begun."""
-        mine = self._attempts(claim, number)
+        mine = runs.attempts(claim.folder, number)
         if not mine:
             return None
         found = self.runner.adopt(mine[-1])
-        if os.path.exists(f"{mine[-1]}/{INTERRUPTED}"):
+        if runs.limit(mine[-1]) or os.path.exists(f"{mine[-1]}/{INTERRUPTED}"):
             if isinstance(found, Running):
                 self.runner.stop(found, self.settings.grace_seconds)
             return None
         return None if isinstance(found, NeverStarted) else found
 
-    def _attempts(self, claim: Claim, number: int | str = r"\d+") -> list[str]:
-        """The folders of the stages that were begun, or of the one that is `number`, in their order."""
-        names = [name for name in files.names(claim.folder) if re.match(rf"{number}\.\d+-", name)]
-        return [f"{claim.folder}/{name}" for name in sorted(names, key=_order)]
-
     def _new(self, claim: Claim, number: int, name: str) -> str:
         """The folder of a new attempt; its name is one on the whole machine, for it marks processes."""
-        tries = len(self._attempts(claim, number))
+        tries = len(runs.attempts(claim.folder, number))
         safe = re.sub(r"[^A-Za-z0-9_-]", "_", name)[:40]
         folder = f"{claim.folder}/{number}.{tries + 1}-{safe}-{uuid.uuid4().hex[:12]}"
         os.makedirs(folder, mode=0o700)
         return folder
 
-    def _described(self, claim: Claim, name: str, config: Mapping[str, Any], folder: str) -> Stage:
-        fields, place = claim.task.fields, self.workspace
-        outputs = fields.get("output", {})
-        return Stage(
-            name=name,
-            config=config,
-            task_id=claim.task.id,
-            run_id=claim.run_id,
-            input={key: paths.meant(value, place) for key, value in fields.get("input", {}).items()},
-            output={key: place.path(path) if path else None for key, path in outputs.items()},
-            snapshot=claim.task.snapshot,
-            root=place.root,
-            workspace=place.folder,
-            tmp=place.tmp(claim.task.stem),
-            scratch=folder,
-        )
+    def _make_ready(self, stage: Stage, earlier: str) -> None:
+        """Makes the folders that the stage writes to, and notes what its files are before.
 
-    def _make_ready(self, stage: Stage) -> None:
-        """Makes the folders that the stage writes to, and notes what its files are before."""
+        What the `earlier` attempt has written is the stage's own.
+        """
         for path in filter(None, stage.output.values()):
             files.make_folder(os.path.dirname(path))
         files.make_folder(stage.tmp)
-        before = {"input": paths.signs(paths.inputs(stage)), "output": paths.signs(stage.output)}
+        outputs = _before(earlier)["output"] if earlier else paths.signs(stage.output)
+        before = {"input": paths.signs(paths.inputs(stage)), "output": outputs}
         files.write(f"{stage.scratch}/{BEFORE}", json.dumps(before) + "\n", flushed=False)
 
     def _followed(
-        self, claim: Claim, stage: Stage, found: Running | Ended, reader: Reader, *, begun_now: bool
-    ) -> Failure | None:
+        self, claim: Claim, stage: Stage, found: Running | Ended, start: Start, reader: Reader, *,
+        begun_now: bool,
+    ) -> Failure | Limited | None:  # fmt: skip
         path = f"{stage.scratch}/{folders.TRANSCRIPT}"
         # What was printed before a runner took the stage up was told by the one before it, or is late.
         printed = 0 if begun_now else _size(path)
         ears = _Ears(Tail(path), reader, lambda report: self._progress(claim, stage.name, report), printed)
         if isinstance(found, Running):
-            failure = self._waited(claim, stage, found, ears)
+            failure = self._waited(claim, stage, found, start, ears)
             left = self.runner.stop(found, self.settings.grace_seconds)
             if failure:
                 return failure
@@ -282,10 +295,12 @@ class TaskRunner:
         status = 0 if ears.kept_on else left.status if left else None
         return failure or reader.end(status, folders.end_of(f"{stage.scratch}/{folders.STDERR}"))
 
-    def _waited(self, claim: Claim, stage: Stage, running: Running, ears: _Ears) -> Failure | None:
+    def _waited(
+        self, claim: Claim, stage: Stage, running: Running, start: Start, ears: _Ears
+    ) -> Failure | None:
         """Waits for the end of a stage's process; gives why it is to be ended before. Raises _Left."""
-        limit = stage.config.get("timeout_seconds")
-        ends_at = os.stat(f"{stage.scratch}/{BEFORE}").st_mtime + limit if limit else float("inf")
+        seconds, overdue = _time(stage, start)
+        ends_at = os.stat(f"{stage.scratch}/{BEFORE}").st_mtime + seconds
         looked = 0.0
         with Watcher() as watcher:
             self.stop.add(watcher)
@@ -300,7 +315,7 @@ class TaskRunner:
                         looked = time.monotonic()
                         self._check_wanted(claim, stage, running)
                     if time.time() >= ends_at:
-                        return Failure(f"it took longer than timeout_seconds, {limit:g} s, and was ended")
+                        return Failure(overdue)
                     seen = watcher.wait(min(TICK, max(ends_at - time.time(), 0.0)))
                     if failure := ears.hear():
                         return failure
@@ -337,7 +352,7 @@ class TaskRunner:
 
     def _finished(self, claim: Claim, stage: Stage, writes: Iterable[str]) -> Failure | None:
         """What is wrong with what a stage left, though it ended well; tells what it has written."""
-        before = json.loads(files.contents(f"{stage.scratch}/{BEFORE}", 1 << 24))
+        before = _before(stage.scratch)
         now = paths.signs(paths.inputs(stage))
         for name, sign in before["input"].items():
             if now.get(name) != sign:
@@ -369,15 +384,16 @@ class TaskRunner:
     def _note(self, claim: Claim, kind: Kind, text: str) -> None:
         self.watch(Note(kind, claim.task.id, text, claim.task.path))
 
-    def _ended(self, claim: Claim, status: Status | Literal["left"], text: str) -> Outcome:
+    def _ended(self, claim: Claim, status: Status | Literal["left", "held"], text: str) -> Outcome:
         kind: Any = status
         self._note(claim, kind, text)
         return Outcome(claim.task.id, claim.task.path, status, text if status == "failed" else "")
 
     def _clean(self, claim: Claim, status: Status) -> None:
-        keep = self.settings.keep_tmp
+        keep, stem = self.settings.keep_tmp, claim.task.stem
         if keep == "never" or (keep == "failed" and status != "failed"):
-            shutil.rmtree(self.workspace.tmp(claim.task.stem), ignore_errors=True)
+            shutil.rmtree(self.workspace.tmp(stem), ignore_errors=True)
+        runs.clear(self.workspace, stem, status, self.settings.keep_runs)
 
 
 @dataclass(slots=True)
@@ -428,13 +444,22 @@ def _told(failure: Failure) -> str:
     return f"{failure.error}\n\n{failure.stack}" if failure.stack else failure.error
 
 
+def _before(folder: str) -> Any:
+    """What the files of a stage were before an attempt at it."""
+    return json.loads(files.contents(f"{folder}/{BEFORE}", 1 << 24))
+
+
+def _time(stage: Stage, start: Start) -> tuple[float, str]:
+    """How long a stage may take, in seconds, and what is told where it takes longer."""
+    limit = stage.config.get("timeout_seconds")
+    most = start.seconds if start.seconds is not None else float("inf")
+    if limit and limit <= most:
+        return limit, f"it took longer than timeout_seconds, {limit:g} s, and was ended"
+    return most, start.overdue
+
+
 def _size(path: str) -> int:
     try:
         return os.stat(path).st_size
     except FileNotFoundError:
         return 0
-
-
-def _order(name: str) -> tuple[int, int]:
-    number, _, rest = name.partition(".")
-    return int(number), int(rest.partition("-")[0])

@@ -54,7 +54,7 @@ class Server:
     _rests: dict[str, float] = field(default_factory=dict)
     """Until when a task is left alone whose end could not be written: on a full disk it can't be again."""
     _settled: dict[str, Seen] = field(default_factory=dict)
-    _settings_at: tuple[int, ...] = ()
+    _settings_at: tuple[tuple[int, ...], ...] = ()
 
     def run(self, *, stay: bool = False) -> list[Outcome]:
         """Works until nothing is queued any more; with `stay`, until it is told to stop."""
@@ -124,7 +124,7 @@ class Server:
 
     def _heed_settings(self) -> None:
         """Takes in the settings that were changed meanwhile; bad ones are told of, and not heeded."""
-        at = tuple(_changed_at(path) for path in self.runner.settings.files)
+        at = tuple(_signature(path) for path in self.runner.settings.files)
         before, self._settings_at = self._settings_at, at
         if before in ((), at):
             return
@@ -135,11 +135,14 @@ class Server:
             return
         self.runner.settings = settings
         self.runner.claims = replace(self.runner.claims, settings=settings)
+        self._settled.clear()  # less may be kept from now on
 
     def _claimed(self, seen: Seen) -> Claim | None:
         claims = self.runner.claims
         try:
             if seen.status == RUNNING:
+                # A run that does not stay waits for this as for what it works on.
+                self._waiting |= claims.waits(seen.stem)
                 return claims.take_up(seen.path)
             # Once a file: those that have ended are the most.
             if self._settled.get(seen.path) is seen:
@@ -150,6 +153,7 @@ class Server:
                 return claims.claim(seen.path)
             if not claims.is_open(seen.stem):
                 claims.clear(seen.path)
+                claims.clear_runs(seen)
                 self._settled[seen.path] = seen
         except Busy:
             self._waiting |= seen.status == QUEUED
@@ -204,11 +208,13 @@ def chosen(loader: TaskLoader, wanted: str, *, stay: bool = False) -> Seen:
     return seen
 
 
-def _changed_at(path: str) -> int:
+def _signature(path: str) -> tuple[int, ...]:
+    """What tells that a file is another: of one that is being written, the time alone may stay the same."""
     try:
-        return os.stat(path).st_mtime_ns
+        held = os.stat(path)
     except OSError:
-        return 0
+        return ()
+    return held.st_mtime_ns, held.st_size, held.st_ino
 
 
 def stem_of(path: str) -> str:

@@ -63,6 +63,8 @@ class Stage:
     """A folder of the task's own, for what is needed meanwhile."""
     scratch: str
     """A folder of this stage's own, which bears its process's output."""
+    session: str = ""
+    """What an earlier attempt, which met a limit, told of where it is to be gone on with; empty for none."""
 
     @property
     def values(self) -> dict[str, Any]:
@@ -83,6 +85,10 @@ class Start:
     """All of it."""
     writes: tuple[str, ...] = ()
     """The outputs, by kind, that must be there when it has ended well."""
+    seconds: float | None = None
+    """How long it may take, whatever `timeout_seconds` says; None for as long as it likes."""
+    overdue: str = ""
+    """What is told where it takes longer than that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +110,17 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True)
+class Limited:
+    """A stage met a limit that ends by itself: it is begun again after that, and has not failed."""
+
+    error: str
+    resets_at: float | None = None
+    """Seconds since the epoch; None where nobody says when."""
+    session: str = ""
+    """Whatever the next attempt needs to go on where this one was; empty to begin anew."""
+
+
+@dataclass(frozen=True, slots=True)
 class Over:
     """A stage has come to its end, well or not: a process that lives on is ended after a while."""
 
@@ -118,7 +135,7 @@ class Reader(Protocol):
         """What one line of standard output tells; [] for nothing. A Failure ends the stage. Never raises."""
         ...
 
-    def end(self, status: int | None, stderr: str) -> Failure | None:
+    def end(self, status: int | None, stderr: str) -> Failure | Limited | None:
         """How the stage ended: None for well.
 
         `status`: the exit code, negative for a signal, None where it is lost; `stderr`: its end.
@@ -151,23 +168,27 @@ class Settings:
     """Where stages are looked for, the nearest first."""
     jobs: int = 1
     keep_tmp: documents.KeepTmp = "failed"
+    keep_runs: documents.KeepRuns = "always"
     stale_lock_seconds: float = 60.0
     grace_seconds: float = 8.0
 
     @classmethod
     def read(cls, workspace: Workspace) -> Settings:
         """Raises Refused for a bad file, with the line."""
-        held = _own(workspace.config)
+        known, held = configured(workspace.config)
+        if not sow_schemas.valid(SCHEMA, known):
+            raise faults.refusal(SCHEMA, known, workspace.config, held)
         place = find.maybe_place(workspace.root)
         wide = RepositoryConfig.read(place.main).stages if place else {}
         default = cls()
         return cls(
-            merged(wide, held.get("stages", {})),
+            merged(wide, known.get("stages", {})),
             (workspace.config, *([f"{place.main}/.sow/config.yaml"] if place else [])),
-            held.get("jobs", default.jobs),
-            held.get("keep_tmp", default.keep_tmp),
-            held.get("stale_lock_seconds", default.stale_lock_seconds),
-            held.get("grace_seconds", default.grace_seconds),
+            known.get("jobs", default.jobs),
+            known.get("keep_tmp", default.keep_tmp),
+            known.get("keep_runs", default.keep_runs),
+            known.get("stale_lock_seconds", default.stale_lock_seconds),
+            known.get("grace_seconds", default.grace_seconds),
         )
 
     def of(self, task: TaskFile) -> dict[str, documents.Stage]:
@@ -183,12 +204,13 @@ class Settings:
             raise Refused(
                 f"stage {twice} stands in the pipeline twice", "give the second one a name of its own"
             )
-        found = {name: self._of(name, stages) for name in pipeline if not skipped(name, task, stages)}
+        found = {name: self.entry(name, stages) for name in pipeline if not skipped(name, task, stages)}
         for name, config in found.items():
-            _checked(name, config)
+            check(name, config)
         return found
 
-    def _of(self, name: str, stages: Mapping[str, documents.Stage]) -> documents.Stage:
+    def entry(self, name: str, stages: Mapping[str, documents.Stage]) -> documents.Stage:
+        """The entry of a stage among all that hold for a task. Raises NotFound."""
         if name in stages:
             return stages[name]
         where = " or ".join((*self.files, "the task's config_snapshot"))
@@ -226,19 +248,18 @@ def check_stages(own: Any, task: TaskFile) -> None:
     raise Refused(f"{task.path}:{line}: config_snapshot.{first.where}: {first.message}", first.hint)
 
 
-def _own(path: str) -> dict[str, Any]:
+def configured(path: str) -> tuple[dict[str, Any], Document]:
+    """What a workspace's `config.yaml` says of what is known here, and all of it. Raises BadFile."""
     try:
         held = document.read_file(path)
     except FileNotFoundError:
-        return {}
+        held = Document("", {}, False, path)
     known = sow_schemas.fields(SCHEMA)
-    value = {key: part for key, part in held.value.items() if key in known and part is not None}
-    if not sow_schemas.valid(SCHEMA, value):
-        raise faults.refusal(SCHEMA, value, path, Document(held.text, held.value, False, path))
-    return value
+    return {key: part for key, part in held.value.items() if key in known and part is not None}, held
 
 
-def _checked(name: str, config: documents.Stage) -> None:
+def check(name: str, config: documents.Stage) -> None:
+    """Raises Refused or NotFound where an entry under `stages` can't be done by its handler."""
     if "handler" not in config:
         hint = f"add it: stages.{name}.handler, one of {', '.join(names())}"
         raise Refused(f"stages.{name}: no handler is named", hint)

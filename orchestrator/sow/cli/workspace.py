@@ -1,0 +1,132 @@
+"""A workspace of task files that is here instead of a project: what `sow status` and others say of it."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from sow.cli import opening
+from sow.cli.text import plain
+from sow.cli.words import age, columns, counted
+from sow.clock import local, moment
+from sow.errors import Refused
+
+if TYPE_CHECKING:
+    from sow.taskfiles.overview import Page, Row
+    from sow.taskfiles.task_file import Status
+
+GROUPS: tuple[Status, ...] = ("running", "queued", "failed", "canceled", "done")
+MOST = 10
+"""So many of the tasks that have ended one way are shown: the last ones."""
+
+
+def here(settings: dict[str, Any]) -> str:
+    """The workspace of task files that a command means, for no project is here; empty for none.
+
+    In a worker's environment, and where `.sow/` is or a project is named, nothing is looked for.
+    """
+    if settings["project"] is not None or "SOW_PROJECT_DIR" in os.environ:
+        return ""
+    start = opening.caller().folder
+    folders = (f"{start}/tasks", f"{start}/workspace/tasks")
+    if os.path.lexists(f"{start}/.sow") or not any(map(os.path.isdir, folders)):
+        return ""
+    from sow.taskfiles import workspace
+
+    return workspace.here(start)
+
+
+def status(folder: str, *, as_json: bool) -> None:
+    """Prints how the tasks of the workspace in `folder` are."""
+    from sow.taskfiles import overview
+    from sow.taskfiles.workspace import Workspace
+
+    page = overview.page(Workspace(folder), time.time())
+    click.echo(json.dumps(page.as_json()) if as_json else _page(page))
+
+
+def _page(page: Page) -> str:
+    lines = [f"task files in {page.workspace}"]
+    for group in GROUPS:
+        rows = [row for row in page.tasks if row.status == group]
+        if not rows:
+            continue
+        has_ended = group in ("failed", "canceled", "done")
+        shown = sorted(rows, key=lambda row: row.age_seconds)[:MOST] if has_ended else rows
+        lines += ["", group, _indented(columns([_cells(row) for row in shown]))]
+        if len(rows) > len(shown):
+            lines.append(f"  and {len(rows) - len(shown)} before: `sow status --json` has all")
+    for fault in page.broken:
+        lines += ["", f"broken: {fault}", f"        {fault.hint}"]
+    parts = [f"{page.counts[group]} {group}" for group in GROUPS if page.counts[group]]
+    parts += [f"{len(page.broken)} can't be read"] * bool(page.broken)
+    total = counted(len(page.tasks) + len(page.broken), "task file")
+    return plain("\n".join([*lines, "", f"{total}: {', '.join(parts)}"]))
+
+
+def _indented(text: str) -> str:
+    return "\n".join(f"  {line}" for line in text.splitlines())
+
+
+def _cells(row: Row) -> list[str]:
+    head = [f"[{row.id}]", age(row.age_seconds)]
+    match row.status:
+        case "running":
+            return [*head, f"{row.progress:.0%}", _doing(row), _held(row)]
+        case "queued":
+            return [*head, " -> ".join(row.pipeline)]
+        case "failed":
+            return [*head, _first(row.error or "")]
+    return head
+
+
+def _doing(row: Row) -> str:
+    if row.stage is None:
+        return "no stage begun"
+    which = f"{row.stage} ({row.pipeline.index(row.stage) + 1} of {len(row.pipeline)})"
+    return f"{which}: {_first(row.message)}" if row.message and not row.waits_until else which
+
+
+def _held(row: Row) -> str:
+    assert row.holder
+    if row.waits_until and row.holder.state in ("left", "dead"):
+        return f"waits for a limit until {local(moment(row.waits_until), time.time())}"
+    match row.holder.state:
+        case "alive":
+            return f"by process {row.holder.pid}"
+        case "unknown":
+            return f"by process {row.holder.pid} on {row.holder.host}, which can't be asked from here"
+        case "dead":
+            return f"its runner, process {row.holder.pid}, is dead: `sow run` takes it up"
+        case "left":
+            return "no runner: `sow run` takes it up"
+    return "by another program, or by nobody: see `sow doctor`"
+
+
+def _first(text: str) -> str:
+    line = " ".join(text.partition("\n")[0].split())
+    return f"{line[:97]}..." if len(line) > 100 else line
+
+
+def validate(folder: str, *, as_json: bool) -> None:
+    """Prints what is wrong with the files of the workspace in `folder`. Raises Refused where anything is."""
+    from sow.taskfiles import checking
+    from sow.taskfiles.workspace import Workspace
+
+    found = checking.check(Workspace(folder), opening.caller().environment)
+    if as_json:
+        click.echo(json.dumps(found.as_json()))
+    else:
+        told = [f"{problem}\n    {problem.hint}" for problem in found.problems]
+        told += [f"Note: {slip}\n    {slip.hint}" for slip in found.slips]
+        told += [f"Valid: {counted(found.tasks, 'task file')}, the settings"] * (not found.problems)
+        click.echo(plain("\n".join(told)))
+    if found.problems:
+        raise Refused(
+            f"{counted(len(found.problems), 'problem')} in {counted(found.files, 'file')}",
+            "mend each at the place named, then look again: `sow validate`",
+        )
