@@ -38,7 +38,8 @@ from sow.runner.local import Running
 from sow.runner.watch import Watcher
 from sow.state import PutBack
 from sow.task import ENDED, IN_PROGRESS, NEEDS_REVIEW, PAUSED, PENDING, Task
-from sow.turn import AFTER_RESULT_SECONDS, Live, Settled, Turns
+from sow.turn import Turns
+from sow.turn.live import AFTER_RESULT_SECONDS, Live, Settled
 from sow_executors.base import Limited, Retried, Said, Started, Used
 
 if TYPE_CHECKING:
