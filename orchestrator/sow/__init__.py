@@ -119,7 +119,7 @@ _MODULES = {
     "sow.recovery.repair": ("Repaired",),
     "sow.removal": ("Removed",),
     "sow.review": ("Answered", "Approved", "Item"),
-    "sow.scheduler": ("Note",),
+    "sow.scheduler.telling": ("Note",),
     "sow.state": ("Broken", "Tasks"),
     "sow.validate": ("Checked",),
     "sow.visit": ("Visit",),
@@ -157,7 +157,7 @@ if TYPE_CHECKING:
     from sow.recovery.repair import Repaired
     from sow.removal import Removed
     from sow.review import Answered, Approved, Item
-    from sow.scheduler import Note
+    from sow.scheduler.telling import Note
     from sow.state import Broken, Tasks
     from sow.task import Task as TaskState
     from sow.validate import Checked

@@ -6,6 +6,14 @@
 
 The state is stored before the process starts, and an attempt's end is recorded
 last: a kill between any two steps leaves what the next run completes.
+
+    means           what is handed in for all turns of a project
+    live            an attempt as it is followed
+    beginning       with sessions, surroundings and prompting
+    heeding         what an agent asks, and what it says of limits
+    settling        with closing, as every turn closes
+    visiting        a person on the session's terminal
+    beside          what agents changed of the state beside sow
 """
 
 from __future__ import annotations
