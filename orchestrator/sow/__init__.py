@@ -119,11 +119,11 @@ _MODULES = {
     "sow.recovery.repair": ("Repaired",),
     "sow.removal": ("Removed",),
     "sow.review": ("Answered", "Approved"),
-    "sow.waiting": ("Item",),
-    "sow.scheduler": ("Note",),
+    "sow.scheduler.telling": ("Note",),
     "sow.state": ("Broken", "Tasks"),
     "sow.validate": ("Checked",),
     "sow.visit": ("Visit",),
+    "sow.waiting": ("Item",),
     "sow_executors.inbox": ("Answer",),
 }
 """Where each name is, at run time: what the imports below say to a type checker."""
@@ -158,7 +158,7 @@ if TYPE_CHECKING:
     from sow.recovery.repair import Repaired
     from sow.removal import Removed
     from sow.review import Answered, Approved
-    from sow.scheduler import Note
+    from sow.scheduler.telling import Note
     from sow.state import Broken, Tasks
     from sow.task import Task as TaskState
     from sow.validate import Checked

@@ -87,6 +87,14 @@ def names(folder: str, roots: "tuple[str, ...]" = ()) -> "list[str]":
         os.close(handle)
 
 
+def names_if_any(folder: str) -> "list[str]":
+    """What lies in a folder: nothing where it can't be looked into."""
+    try:
+        return names(folder)
+    except Unreadable:
+        return []
+
+
 def check_inside(path: str, roots: "tuple[str, ...]") -> None:
     """Raises Unreadable where a link leads from `path` out of all of `roots`."""
     real = os.path.realpath(path)

@@ -99,6 +99,11 @@ class Layout(Value):
         return f"{self.runtime}/journal"
 
     @property
+    def ids(self) -> str:
+        """Where the ids of tasks are noted that were given, one a line, so that none is given twice."""
+        return f"{self.runtime}/ids"
+
+    @property
     def last_good(self) -> str:
         return f"{self.runtime}/last-good"
 

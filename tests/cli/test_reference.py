@@ -101,7 +101,7 @@ def test_the_defaults_of_settings_are_as_told(tmp_path: Path) -> None:
 
 def test_the_variables_of_a_worker_are_all_named() -> None:
     page = (REFERENCE / "configuration.md").read_text()
-    source = (ROOT / "orchestrator/sow/turn.py").read_text()
+    source = (ROOT / "orchestrator/sow/turn/surroundings.py").read_text()
     for name in set(re.findall(r'"(SOW_[A-Z_]+)"', source)):
         assert f"`{name}`" in page, name
     assert any(fnmatchcase("SOW_TASK_ID", pattern) for pattern in environment.DROPPED)

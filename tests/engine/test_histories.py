@@ -381,7 +381,7 @@ def test_an_agent_that_does_not_exit_after_its_result_is_ended(stage: Stage) -> 
         "PATH": f"{stage.tmp}:{stage.env['PATH']}",
     }
     stage.user({"cursor": {"type": "cursor", "settings": {"yolo_mode": True}}})
-    stage.prelude = "import sow.scheduler; sow.scheduler.AFTER_RESULT_SECONDS = 0.5"
+    stage.prelude = "from sow.scheduler import patience; patience.AFTER_RESULT_SECONDS = 0.5"
     task_id = stage.add([])
     stage.run()
     (attempt,) = stage.tried(task_id)

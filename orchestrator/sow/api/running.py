@@ -22,7 +22,8 @@ from sow.result import Result
 from sow.review import Reviewer
 from sow.runner.local import LocalRunner, Running
 from sow.runner.watch import Watcher
-from sow.scheduler import Note, Outcome, Scheduler
+from sow.scheduler import Scheduler
+from sow.scheduler.telling import Note, Outcome
 from sow.task import COMPLETED, IN_PROGRESS, NEEDS_REVIEW, PAUSED, PENDING, Task
 from sow.turn import Turns
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from sow.api.attempts import Attempt
     from sow.api.running import Driven, Watch
     from sow.api.stop import Stop
-    from sow.scheduler import Note
+    from sow.scheduler.telling import Note
 
 
 @click.group(cls=Group)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from rich.console import Group
     from rich.table import Table
 
-    from sow.scheduler import Note
+    from sow.scheduler.telling import Note
 
 STYLES = {
     "pending": "dim",

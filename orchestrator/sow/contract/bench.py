@@ -35,7 +35,7 @@ from sow.runner import attempt as folders
 from sow.runner import environment
 from sow.runner.local import LocalRunner, Running
 from sow.runner.watch import Tail, Watcher
-from sow.turn import AFTER_RESULT_SECONDS
+from sow.turn.live import AFTER_RESULT_SECONDS
 from sow_executors import base, extras
 from sow_executors.model_server import ModelServer
 

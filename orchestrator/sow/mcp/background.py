@@ -12,7 +12,7 @@ from sow.api.stop import Stop
 from sow.errors import SowError
 
 if TYPE_CHECKING:
-    from sow.scheduler import Note
+    from sow.scheduler.telling import Note
 
 T = TypeVar("T")
 

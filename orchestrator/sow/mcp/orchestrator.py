@@ -22,7 +22,7 @@ from sow.mcp import calls, told
 from sow.mcp.background import Act
 from sow.mcp.kit import Table, Words, tool
 from sow.mcp.worker import page
-from sow.scheduler import Note
+from sow.scheduler.telling import Note
 from sow.task import Task as State
 
 if TYPE_CHECKING:

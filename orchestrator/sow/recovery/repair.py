@@ -23,7 +23,8 @@ from sow.errors import BadFile, SowError
 from sow.git.repository import Git
 from sow.lease import Lease
 from sow.state import Twice
-from sow.store import Store, copy_of, schema_of
+from sow.store import Store
+from sow.store.copies import copy_of, schema_of
 from sow.task import Task
 from sow.validate import check
 

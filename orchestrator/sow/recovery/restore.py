@@ -14,7 +14,8 @@ from sow.errors import SowError
 from sow.review import Reviewer
 from sow.runner.local import Ended, NeverStarted, Running
 from sow.task import COMPLETED, NEEDS_REVIEW
-from sow.turn import Live, Settled, Turns
+from sow.turn import Turns
+from sow.turn.live import Live, Settled
 
 RESTORING = "making the state true"
 """What the orchestrator's lease is for while a command that is no orchestrator holds it."""

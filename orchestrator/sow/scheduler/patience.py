@@ -1,0 +1,48 @@
+"""How long an agent is waited for: when something is due of it, and why it is ended."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from sow import outfit
+from sow.config import RepositoryConfig
+from sow.turn.live import AFTER_RESULT_SECONDS, Live
+
+
+@dataclass(frozen=True, slots=True)
+class Stuck:
+    """Why an agent is to be ended."""
+
+    why: str
+    words: str = ""
+    """What is told of it; empty where its end says enough."""
+
+
+def stuck(live: Live, now: float, repository: RepositoryConfig, *, held: bool) -> Stuck | None:
+    """Why an agent is to be ended now, if it is; `held`: it waits for a person's answer."""
+    silence, setup = repository.silence_seconds, repository.worktree.setup_seconds
+    quiet = now - live.quiet_since
+    if live.tally.finished and quiet >= AFTER_RESULT_SECONDS:
+        return Stuck("after result")
+    if silence and quiet >= silence and not live.tally.open_calls:
+        return Stuck("silence")
+    if setup and live.setting_up and now - live.began >= setup:
+        words = f"the setup for task {live.attempt.task_id} is ended: it took more than {setup:g} s"
+        return Stuck(outfit.overdue_note(setup), words)
+    if not live.tally.finished and (cap := live.reached_memory() if held else live.reached(now)):
+        return Stuck(cap.note(), f"task {live.attempt.task_id} reached a cap and is ended: {cap.fact}")
+    return None
+
+
+def due(live: Live, now: float, repository: RepositoryConfig) -> Iterator[float]:
+    """When an agent that works is to be looked at though nothing came of it, in seconds since the epoch."""
+    silence, setup = repository.silence_seconds, repository.worktree.setup_seconds
+    if live.tally.finished:
+        yield live.quiet_since + AFTER_RESULT_SECONDS
+    elif not live.setting_up:
+        yield live.time_is_up(now)
+    elif setup:
+        yield live.began + setup
+    if silence and not live.tally.open_calls:
+        yield live.quiet_since + silence
