@@ -21,7 +21,7 @@ FINISH = {
     "leave": ("project", "finish", "--leave", "--yes"),
     "delete": ("project", "delete", "--yes"),
 }
-EVERY = 31
+EVERY = {"pr": 31, "merge": 31, "leave": 23, "delete": 11}
 """At every so manyth step they are killed here; at each it takes an hour."""
 
 LAST = "sow: project add-login ends"
@@ -79,7 +79,7 @@ def forget(home: Home) -> None:
 def test_killed_anywhere_it_goes_on(template: Home, tmp_path: Path, how: str) -> None:
     home = copied(template, tmp_path / "home")
     gone = set()
-    kills = kill_everywhere(home.who, *FINISH[how], fewest=30, every=EVERY, reset=lambda: forget(home))
+    kills = kill_everywhere(home.who, *FINISH[how], fewest=30, every=EVERY[how], reset=lambda: forget(home))
     for number, place in enumerate(kills):
         # By turns any command comes next, and the same one again at once.
         if number % 2:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from typing import Any, ParamSpec, TypeVar
 
@@ -143,7 +143,12 @@ class Service:
                 await anyio.sleep(ALIVE_SECONDS)
                 await progress(f"{tool.name} goes on")
 
-        call = Call(tell=lambda text: anyio.from_thread.run(progress, text))
+        def tell(text: str) -> None:
+            # The client or the server itself may be gone by now: what the call began goes on.
+            with suppress(RuntimeError, anyio.BrokenResourceError, anyio.ClosedResourceError):
+                anyio.from_thread.run(progress, text)
+
+        call = Call(tell=tell)
 
         def act() -> Told:
             calls.begin(call)
