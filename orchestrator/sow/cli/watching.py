@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import threading
 import time
 from collections.abc import Callable, Sequence
 from types import TracebackType
@@ -26,6 +27,10 @@ STYLES = {
     "completed": "green",
     "abandoned": "red",
 }
+
+
+AGAIN_SECONDS = 0.25
+"""How often the table of a live display is drawn anew."""
 
 
 class Face(Protocol):
@@ -85,10 +90,35 @@ class LiveFace:
         self._began: dict[str, float] = {}
         self._memory: dict[str, str] = {}
         self._live = Live(
-            get_renderable=self._page, console=self._console, refresh_per_second=4, transient=True
+            get_renderable=self._page, console=self._console, auto_refresh=False, transient=True
         )
+        self._drawing = threading.Lock()
+        self._over = threading.Event()
 
     def note(self, note: Note) -> None:
+        with self._drawing:
+            self._take_in(note)
+            self._begin()
+            if line := sentence(note):
+                self._console.print(plain(line), markup=False, highlight=False)
+
+    def _begin(self) -> None:
+        if not self._live.is_started:
+            self._live.start(refresh=True)
+            threading.Thread(target=self._keep_up, daemon=True).start()
+
+    def _keep_up(self) -> None:
+        """Draws the table anew while nothing happens, for time passes.
+
+        Not the display's own thread: what that draws may reach the terminal between a line and the table that
+        was computed with it, and then a row too few is taken back.
+        """
+        while not self._over.wait(AGAIN_SECONDS):
+            with self._drawing:
+                if not self._over.is_set():
+                    self._live.refresh()
+
+    def _take_in(self, note: Note) -> None:
         if note.task:
             self._tasks[note.task.id] = note.task
             match note.kind:
@@ -102,9 +132,6 @@ class LiveFace:
                 case "settled":
                     self._began.pop(note.task.id, None)
                     self._memory.pop(note.task.id, None)
-        self._live.start()
-        if line := sentence(note):
-            self._console.print(plain(line), markup=False, highlight=False)
 
     def _page(self) -> Group:
         from rich.console import Group
@@ -147,13 +174,15 @@ class LiveFace:
 
     def __enter__(self) -> Self:
         if self._at_once:
-            self._live.start()
+            self._begin()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._live.stop()
+        self._over.set()
+        with self._drawing:
+            self._live.stop()
 
 
 def face(tasks: Sequence[Task] | None, *, as_json: bool, quiet: bool) -> Face:
