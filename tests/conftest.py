@@ -38,8 +38,8 @@ settings.load_profile("sow")
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """Two more than there are cores: many tests wait for a process, or for a file."""
-    return len(os.sched_getaffinity(0)) + 2
+    """One more than there are cores: many tests wait for a process, or for a file."""
+    return len(os.sched_getaffinity(0)) + 1
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
