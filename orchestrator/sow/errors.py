@@ -4,6 +4,9 @@ Only faces such as `sow.cli` turn these into output; everything else raises them
 is not a `SowError` is a bug in sow and is reported as one.
 """
 
+INTERRUPTED = 130
+"""The exit code of what was ended from outside: 128, and the number of SIGINT."""
+
 
 class SowError(Exception):
     """Something a person can mend: what is wrong, and in `hint` what to do next."""

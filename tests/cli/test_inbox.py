@@ -140,6 +140,16 @@ def test_what_a_person_decides_is_told_at_once(who: Person) -> None:
     assert [one["status"] for one in json.loads(path.read_text())] == ["CANCELLED", "PENDING"]
 
 
+@pytest.mark.parametrize("words", [("delete",), ("finish", "--leave")])
+def test_the_end_of_a_project_is_no_complaint_about_its_files(who: Person, words: tuple[str, ...]) -> None:
+    (who.folder / ".sow/inbox/add-login").mkdir(parents=True)
+    path = drop(who, "add-login/TODO.md", "- [ ] one\n")
+    sync(who)
+    who.done("task", "abandon", "010")
+    who.done("project", *words, "--yes")
+    assert os.listdir(path.parent) == [path.name]
+
+
 def test_a_question_stands_in_the_file_and_its_writer_may_try_again(who: Person) -> None:
     path = drop(who, "list.json", [record("a", theirs=[1])])
     sync(who)

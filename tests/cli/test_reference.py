@@ -17,9 +17,10 @@ from tests.cli.test_output import rehearse
 
 import sow_schemas
 from sow import errors, roles
-from sow.cli import INTERRUPTED, reference
+from sow.cli import reference
 from sow.cli.config import config as settings_commands
 from sow.config import RepositoryConfig, check
+from sow.errors import INTERRUPTED
 from sow.runner import environment
 from sow_schemas import page
 

@@ -121,7 +121,10 @@ def test_a_question_can_be_waited_for_while_other_calls_are_answered(who: Person
                 told.append(words(done))
 
             beside.start_soon(ask)
-            await anyio.to_thread.run_sync(lambda: until(lambda: asked.waits))
+            # The question lies there a moment before its task says so.
+            await anyio.to_thread.run_sync(
+                lambda: until(lambda: asked.waits and who.store().task("020").status == "paused")
+            )
             meanwhile = words(await client.call_tool("task_show", {}))
             await anyio.to_thread.run_sync(asked.answers, "the blue one")
         return meanwhile

@@ -25,23 +25,23 @@ def wish(how: How | None, target: str, draft: bool, strict: bool, pr_url: str) -
 
 def prospect(opened: Opened, wish: Wish) -> Prospect:
     """What finishing a project would do."""
-    with opened.deciding() as (turns, _):
-        return engine.finisher(turns, opened.caller.tell).look(wish)
+    turns, _ = opened.decisions()
+    return engine.finisher(turns, opened.caller.tell).look(wish)
 
 
 def finish(opened: Opened, wish: Wish, tell: Callable[[str], None]) -> Finished:
     """Finishes a project. `tell`: is given a line about each step."""
-    with opened.deciding() as (turns, _):
-        return engine.finisher(turns, tell).finish(wish)
+    turns, _ = opened.decisions()
+    return engine.finisher(turns, tell).finish(wish)
 
 
 def loss(opened: Opened) -> Loss:
     """What deleting a project would take away."""
-    with opened.deciding() as (turns, _):
-        return engine.deleter(turns).look()
+    turns, _ = opened.decisions()
+    return engine.deleter(turns).look()
 
 
 def delete(opened: Opened, *, keep_branch: bool) -> Removed:
     """Deletes a project."""
-    with opened.deciding() as (turns, _):
-        return engine.deleter(turns).delete(keep_branch=keep_branch)
+    turns, _ = opened.decisions()
+    return engine.deleter(turns).delete(keep_branch=keep_branch)

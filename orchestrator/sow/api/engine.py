@@ -9,11 +9,10 @@ import os
 import shutil
 import time
 import uuid
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from sow import find, lease
+from sow import find
 from sow.allowance import Allowance
 from sow.api.caller import Caller
 from sow.attempt import Attempts
@@ -22,7 +21,6 @@ from sow.driving import Drivers
 from sow.errors import NotFound, Refused
 from sow.layout import Layout, Plain
 from sow.outside.folder import Folder
-from sow.recovery.restore import RESTORING, restore
 from sow.review import Reviewer
 from sow.runner.local import LocalRunner
 from sow.task import Task
@@ -75,36 +73,6 @@ def reviewer(turns: Turns) -> Reviewer:
         environment=turns.environment,
         ports=turns.repository.worktree.ports,
     )
-
-
-def decisions(caller: Caller, layout: Layout) -> tuple[Turns, Reviewer]:
-    """The parts for a person's decision, after what a killed orchestrator left was completed.
-
-    Where an orchestrator lives, it does that itself.
-    """
-    parts = turns(caller, layout, actor=caller.actor)
-    deciding = reviewer(parts)
-    try:
-        held = lease.acquire(f"{parts.layout.locks}/orchestrator.lease", RESTORING)
-    except lease.Held:
-        return parts, deciding
-    try:
-        restore(parts, deciding, adopt=False)
-    finally:
-        held.release()
-    return parts, deciding
-
-
-@contextmanager
-def deciding(caller: Caller, layout: Layout) -> Iterator[tuple[Turns, Reviewer]]:
-    """The same while something is decided; files in the inbox folder are told of it at the end."""
-    from sow.api import inbox
-
-    turns, reviewer = decisions(caller, layout)
-    try:
-        yield turns, reviewer
-    finally:
-        inbox.tell(caller, turns)
 
 
 def check_can_start(turns: Turns, task: Task, role: str = "") -> None:

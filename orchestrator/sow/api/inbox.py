@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from sow import dropped, files, find
@@ -66,8 +67,7 @@ def of(caller: Caller, store: Store, at_work: Callable[[], bool] | None = None) 
     def agents() -> bool:
         return bool(Drivers(store).at_work())
 
-    others = lambda: neighbours(caller, store)  # noqa: E731
-    return Inbox(store, others, at_work or agents, bring, beginning(caller, here))
+    return Inbox(store, partial(neighbours, caller, store), at_work or agents, bring, beginning(caller, here))
 
 
 def of_run(caller: Caller, turns: Turns) -> Inbox:

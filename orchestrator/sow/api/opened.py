@@ -40,10 +40,17 @@ class Opened(Value):
 
     def deciding(self) -> AbstractContextManager[tuple[Turns, Reviewer]]:
         """The parts for a person's decision, after what a killed orchestrator left was completed."""
-        from sow.api import engine
+        from sow.api import deciding
 
         self.caller.settle_half_made()
-        return engine.deciding(self.caller, self.layout)
+        return deciding.deciding(self.caller, self.layout)
+
+    def decisions(self) -> tuple[Turns, Reviewer]:
+        """The same for who decides about no task: files of the inbox folder have nothing to hear of it."""
+        from sow.api import deciding
+
+        self.caller.settle_half_made()
+        return deciding.decisions(self.caller, self.layout)
 
     def events(
         self, *, types: Sequence[str] = (), task: str | None = None, since: str | None = None,

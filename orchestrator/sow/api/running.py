@@ -10,11 +10,12 @@ from typing import Any
 from sow import adding, roles
 from sow.api import engine
 from sow.api.caller import Caller
+from sow.api.deciding import deciding
 from sow.api.stop import Stop
 from sow.attempt import Attempt, Attempts
 from sow.budget import Budget
 from sow.dropped import Inbox
-from sow.errors import NotFound, Refused, Waits
+from sow.errors import INTERRUPTED, NotFound, Refused, Waits
 from sow.layout import Layout
 from sow.ready import Ready
 from sow.recovery.restore import Restored, take_up
@@ -26,9 +27,6 @@ from sow.scheduler import Scheduler
 from sow.scheduler.telling import Note, Outcome
 from sow.task import COMPLETED, IN_PROGRESS, NEEDS_REVIEW, PAUSED, PENDING, Task
 from sow.turn import Turns
-
-INTERRUPTED = 130
-"""The exit code of what was ended from outside."""
 
 IMPLEMENTER = "implementer"
 """Who does what is only a prompt so far."""
@@ -159,7 +157,7 @@ def spawn(
     watch: Watch | None = None, stop: Stop | None = None,
 ) -> Driven:  # fmt: skip
     """Starts the agent of a task, and stays until its turn ends; see `Task.spawn`."""
-    with engine.deciding(caller, layout) as (turns, reviewer):
+    with deciding(caller, layout) as (turns, reviewer):
         task = turns.store.task(task_id)
         if task.status not in (PENDING, IN_PROGRESS):
             raise Refused(f"task {task_id} is {task.status}: its agent can't be started", _next(task))
@@ -174,7 +172,7 @@ def spawn_new(
     watch: Watch | None = None, stop: Stop | None = None,
 ) -> Driven:  # fmt: skip
     """Adds a task described by `prompt`, and drives it; see `Project.spawn`."""
-    with engine.deciding(caller, layout) as (turns, reviewer):
+    with deciding(caller, layout) as (turns, reviewer):
         reserved: list[str] = []
 
         def check(task: Task) -> None:
@@ -197,7 +195,7 @@ def resume(
     watch: Watch | None = None, stop: Stop | None = None,
 ) -> Driven:  # fmt: skip
     """Goes on with the session of a task; see `Task.resume`."""
-    with engine.deciding(caller, layout) as (turns, reviewer):
+    with deciding(caller, layout) as (turns, reviewer):
         task = turns.store.task(task_id)
         if role:
             roles.check(role, turns.layout.main)

@@ -12,7 +12,6 @@ from sow.value import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-INTERRUPTED = 130
 LONGEST_LINE = 1500
 
 
@@ -28,7 +27,7 @@ def main_of_sophia(argv: "Sequence[str] | None" = None) -> int:
 
 def _through_door(name: str, run: "Callable[[list[str]], int]", argv: "Sequence[str] | None") -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
-    from sow.errors import SowError
+    from sow.errors import INTERRUPTED, SowError
 
     try:
         code = run(arguments)

@@ -22,14 +22,14 @@ from sow import demo as scratch
 from sow import roles
 from sow.api.caller import Caller
 from sow.api.repository import Repository
-from sow.cli import INTERRUPTED, terminal
 from sow.cli import run as running
+from sow.cli import terminal
 from sow.cli.review import Session
 from sow.cli.task import tell_approved
 from sow.cli.text import styled, wrapped
 from sow.cli.watching import face
 from sow.config import UserConfig
-from sow.errors import Failed, SowError, Waits
+from sow.errors import INTERRUPTED, Failed, SowError, Waits
 from sow.git.repository import Git
 from sow.task import COMPLETED
 

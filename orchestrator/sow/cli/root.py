@@ -15,8 +15,9 @@ from typing import Any
 import click
 
 from sow import __version__
-from sow.cli import INTERRUPTED, complain
+from sow.cli import complain
 from sow.cli.commands import Group, in_words, shared_options, with_shared_options
+from sow.errors import INTERRUPTED
 
 COMMANDS = {
     "init": ("sow.cli.init:init", "Prepare this repository for sow."),

@@ -14,9 +14,8 @@ from typing import Any
 
 import click
 
-from sow.cli import INTERRUPTED
 from sow.cli.text import plain
-from sow.errors import Failed
+from sow.errors import INTERRUPTED, Failed
 from sow.taskfiles.claim import Claims
 from sow.taskfiles.events import EventWriter
 from sow.taskfiles.loader import TaskLoader

@@ -229,6 +229,11 @@ def own_id(task: Task) -> str:
     return str(uuid.uuid5(uuid.NAMESPACE_URL, f"sow:{task.id}:{task.created_at}"))
 
 
+def id_in(task: Task, system: str) -> str:
+    """The id with which a task came from `system`, or one of its own."""
+    return str(source_of(task, system).get("id") or own_id(task))
+
+
 def source_of(task: Task, system: str) -> Mapping[str, Any]:
     """What a task keeps of `system`, where it came from there or is told there; else nothing."""
     metadata = task.metadata or {}

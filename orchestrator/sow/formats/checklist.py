@@ -14,7 +14,7 @@ from difflib import SequenceMatcher
 from typing import Any
 
 from sow.errors import Refused
-from sow.formats import Held, Raw, Reading, Record, Routes, Standing, Wanted, own_id, source_of, texts
+from sow.formats import Held, Raw, Reading, Record, Routes, Standing, Wanted, id_in, texts
 from sow.task import COMPLETED, PENDING, Task
 
 NAME = "checklist"
@@ -96,7 +96,7 @@ class CheckList:
 
     def id_of(self, task: Task) -> str:
         """The id under which an item came, or one that is always the same for a task of ours."""
-        return str(source_of(task, NAME).get("id") or own_id(task))
+        return id_in(task, NAME)
 
     def status(self, raw: Raw) -> str:
         """Whether an item's box is ticked."""

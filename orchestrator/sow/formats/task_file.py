@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import sow_schemas
 from sow.errors import Refused
-from sow.formats import Held, Raw, Reading, Routes, Standing, Wanted, own_id, source_of, states, texts
+from sow.formats import Held, Raw, Reading, Routes, Standing, Wanted, id_in, states, texts
 from sow.task import ABANDONED, COMPLETED, IN_PROGRESS, NEEDS_REVIEW, PAUSED, PENDING, Task
 from sow.taskfiles import text as one_object
 
@@ -125,7 +125,7 @@ class TaskFile:
 
     def id_of(self, task: Task) -> str:
         """The id with which a task came, or one that is always the same for a task of ours."""
-        return str(source_of(task, NAME).get("id") or own_id(task))
+        return id_in(task, NAME)
 
     def status(self, raw: Raw) -> str:
         """The status of a record."""

@@ -22,8 +22,7 @@ from sow.formats import (
     Routes,
     Standing,
     Wanted,
-    own_id,
-    source_of,
+    id_in,
     states,
     texts,
 )
@@ -163,7 +162,7 @@ class TaskList:
 
     def id_of(self, task: Task) -> str:
         """The UUID with which a task came, or one that is always the same for a task of ours."""
-        return str(source_of(task, NAME).get("id") or own_id(task))
+        return id_in(task, NAME)
 
     def status(self, raw: Raw) -> str:
         """The status of a record, without its synonyms."""
