@@ -13,7 +13,7 @@ import pytest
 from tests.git.parts import Repo, python
 
 from sow.errors import Failed, Refused
-from sow.git import worktrees
+from sow.git import alive, worktrees
 from sow.git.repository import GitFailed
 from sow.git.worktrees import Occupied
 
@@ -130,7 +130,10 @@ def test_a_tag_of_the_same_name_does_not_mislead(repo: Repo, path: Path) -> None
     assert (path / "c").exists()
 
 
-def test_a_registration_that_git_was_killed_over_is_in_nobodys_way(repo: Repo, path: Path) -> None:
+def test_a_registration_that_git_was_killed_over_is_in_nobodys_way(
+    repo: Repo, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worktrees, "_MAKER_SECONDS", 0.0)
     left = repo.folder / ".git/worktrees/left"
     left.mkdir(parents=True)
     (left / "gitdir").write_text(f"{path}/.git\n")
@@ -144,6 +147,29 @@ def test_a_registration_that_git_was_killed_over_is_in_nobodys_way(repo: Repo, p
         assert left.exists(), "somebody may be just writing it"
         writer.kill()
     assert add(repo, path)
+    assert Repo(path).status() == []
+
+
+def test_a_git_that_is_just_ending_over_a_worktree_is_waited_for(
+    repo: Repo, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repo.git("branch", "feat--010")
+    repo.git("worktree", "add", "-q", "--no-checkout", str(path), "feat--010")
+    locked = next((repo.folder / ".git/worktrees").iterdir()) / "locked"
+    locked.write_text("initializing")
+    with python("import sys; file = open(sys.argv[1]); print(flush=True); input()", str(locked)) as maker:
+        with monkeypatch.context() as patch:
+            patch.setattr(worktrees, "_MAKER_SECONDS", 0.0)
+            with pytest.raises(Occupied, match="just making the worktree"):
+                add(repo, path)
+        ended = alive._ended
+
+        def killed_while_it_is_waited_for(pid: int, seconds: float) -> bool:
+            maker.kill()
+            return ended(pid, seconds)
+
+        monkeypatch.setattr(alive, "_ended", killed_while_it_is_waited_for)
+        assert add(repo, path)
     assert Repo(path).status() == []
 
 

@@ -35,11 +35,28 @@ def in_use(git_dir: str, path: str) -> bool:
     given the common one, in any of the repository. One that we may not look
     at counts.
     """
+    return next(_users(git_dir, path), None) is not None
+
+
+def wait_until_unused(git_dir: str, path: str, seconds: float) -> bool:
+    """Waits for every process that may be at work behind the lock file at `path`, as `in_use` tells them.
+
+    False if one still is after `seconds`. A git whose parent was killed needs
+    a moment to end, or just ends its work.
+    """
+    end = time.monotonic() + seconds
+    while (pid := next(_users(git_dir, path), None)) is not None:
+        if not _ended(pid, end - time.monotonic()):
+            return False
+    return True
+
+
+def _users(git_dir: str, path: str) -> Iterator[int]:
     try:
         found = os.stat(path)
     except FileNotFoundError:
-        return False
-    return any(_is_git_in(pid, git_dir) or _has_open(pid, found) for pid in _pids())
+        return
+    yield from (pid for pid in _pids() if _is_git_in(pid, git_dir) or _has_open(pid, found))
 
 
 def _is_git_in(pid: int, git_dir: str) -> bool:

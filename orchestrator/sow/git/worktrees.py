@@ -18,6 +18,9 @@ SALVAGE = "refs/sow/salvage"
 # What git writes into a worktree's `locked` while it makes it, and no longer.
 _HALF_MADE = "initializing"
 
+# How long to wait for a git that makes a worktree: a killed one ends at once, a checkout takes a while.
+_MAKER_SECONDS = 10.0
+
 _REMOVED = ".sow-removed"
 
 
@@ -91,11 +94,12 @@ def _listed(git: Git) -> str:
 
 
 def _forget_torn(common: str) -> bool:
-    """Takes the torn registrations away, but for one that a git may be just writing; whether any went."""
-    dead = [folder for folder in torn(common) if not alive.in_use(common, f"{folder}/commondir")]
-    for folder in dead:
-        shutil.rmtree(folder, ignore_errors=True)
-    return bool(dead)
+    """Takes the torn registrations away, but for one that a git may be just writing; whether none is left."""
+    for folder in torn(common):
+        unused = alive.wait_until_unused(common, f"{folder}/commondir", _MAKER_SECONDS)
+        if unused and folder in torn(common):
+            shutil.rmtree(folder, ignore_errors=True)
+    return not torn(common)
 
 
 def holding(git: Git, branch: str) -> Worktree | None:
@@ -333,7 +337,7 @@ def _undo_half_made(git: Git, path: str) -> None:
     git_dir = _git_dir_of(git, path)
     if git_dir is None:
         return
-    if alive.in_use(git.places.common, f"{git_dir}/locked"):
+    if not alive.wait_until_unused(git.places.common, f"{git_dir}/locked", _MAKER_SECONDS):
         raise Occupied(f"a git is just making the worktree {path}", "wait for it to end, and repeat")
     inside = os.listdir(path) if os.path.isdir(path) else []
     if inside and inside != [".git"]:
