@@ -46,13 +46,25 @@ def sow_of(words: Sequence[str], env: Mapping[str, str], prelude: str = "") -> C
 
     `prelude`: Python to run first.
     """
+
+    def act() -> int:
+        exec(prelude, {})
+        return cli.main(words)
+
+    return process_of(act, env)
+
+
+def process_of(act: Callable[[], int | None], env: Mapping[str, str]) -> Callable[[], None]:
+    """What a `preexec_fn` is to be so that the new process does `act` and ends with its exit code, or 0."""
     load_all()
 
     def become() -> None:
         code = 1
         try:
-            code = _command(words, env, prelude)
+            code = _as_program(act, env)
         except SystemExit as ended:
+            if not isinstance(ended.code, int):
+                print(ended.code, file=sys.stderr)
             code = ended.code if isinstance(ended.code, int) else 1
         except BaseException:
             traceback.print_exc()
@@ -63,7 +75,7 @@ def sow_of(words: Sequence[str], env: Mapping[str, str], prelude: str = "") -> C
     return become
 
 
-def _command(words: Sequence[str], env: Mapping[str, str], prelude: str) -> int:
+def _as_program(act: Callable[[], int | None], env: Mapping[str, str]) -> int:
     # Among them the pipe by which whoever forked waits for the program to begin.
     os.closerange(3, os.sysconf("SC_OPEN_MAX"))
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)
@@ -75,10 +87,9 @@ def _command(words: Sequence[str], env: Mapping[str, str], prelude: str) -> int:
     sys.stdin = open(0, encoding="utf-8", errors="surrogateescape", closefd=False)  # noqa: SIM115
     sys.stdout = open(1, "w", encoding="utf-8", errors="surrogateescape", closefd=False)  # noqa: SIM115
     sys.stderr = open(2, "w", encoding="utf-8", errors="backslashreplace", buffering=1, closefd=False)  # noqa: SIM115
-    exec(prelude, {})
-    code = cli.main(words)
+    code = act()
     for thread in threading.enumerate():
         if thread is not threading.current_thread() and not thread.daemon:
             thread.join()
     sys.stdout.flush()
-    return code
+    return code or 0

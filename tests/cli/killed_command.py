@@ -1,6 +1,5 @@
 """Kills a `sow` command at the step that it is told, again and again, each time in a child of its own.
 
-    python killed_command.py WORD...      `sow WORD...` in this folder
     <- 12                                 kill it at its 12th step that changes something
     -> rename /repo/.sow/...              where that was; `survived` where it came to its end before
 
@@ -18,8 +17,6 @@ import subprocess
 import sys
 from collections.abc import Callable
 from typing import Any
-
-from tests.forked import load_all
 
 from sow import cli
 
@@ -110,10 +107,6 @@ def run_and_kill(words: list[str], fatal_step: int) -> str:
 
 
 def main(words: list[str]) -> None:
-    load_all()
+    """What the process does that kills `sow WORDS` in its folder."""
     for line in sys.stdin:
         print(run_and_kill(words, int(line)), flush=True)
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])

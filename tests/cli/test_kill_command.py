@@ -7,12 +7,14 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 from tests.cli import killed_command
-from tests.cli.parts import ROOT, SOURCES, Person, person, with_project
+from tests.cli.parts import Person, person, with_project
 from tests.cli.test_output import rehearse
+from tests.forked import process_of
 
 from sow.git import alive
 
@@ -28,11 +30,15 @@ def kill_everywhere(
     """
     template = who.folder.parent / "template"
     shutil.copytree(who.folder, template, symlinks=True)
-    environment = {**who.environment, "PYTHONPATH": f"{SOURCES}:{ROOT}", "PYTHONDONTWRITEBYTECODE": "1"}
+    kill = process_of(partial(killed_command.main, list(words)), who.environment)
     with subprocess.Popen(
-        [sys.executable, killed_command.__file__, *words], cwd=who.folder, env=environment,
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-    ) as killer:  # fmt: skip
+        [sys.executable],
+        cwd=who.folder,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        preexec_fn=kill,
+    ) as killer:
         assert killer.stdin
         assert killer.stdout
         place, step = "", 0

@@ -1,7 +1,5 @@
 """Kills a writer of state between each two of its system calls, each time in a project of its own.
 
-    python killed_writer.py SCENARIO FOLDER
-
 For every call a copy of the project FOLDER/template is made, a process forked
 that does what SCENARIO says and is sent SIGKILL before it, and one line printed:
 the copy's name, and the calls that it died between (`survived` for the last one).
@@ -13,12 +11,10 @@ import builtins
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Callable
 from typing import Any
 
 from tests.core.parts import AT, add, open_store
-from tests.forked import load_all
 
 from sow import attaching, fields, journal, phase, project_types
 from sow.artifacts import Add, Shelf
@@ -176,7 +172,7 @@ def run_and_kill(scenario: str, folder: str, fatal_step: int) -> str:
 
 
 def main(scenario: str, folder: str) -> None:
-    load_all()
+    """What the process does that kills, and nothing after it: it changes what it has loaded."""
     journal.MANY = int(os.environ.get("SOW_TEST_MANY", journal.MANY))
     project_types.built_in("standard")  # it loads more, which no child has to load again
     place, step = "", 0
@@ -187,7 +183,3 @@ def main(scenario: str, folder: str) -> None:
         subprocess.run(["cp", "-a", f"{folder}/template", copy], check=True)
         place = run_and_kill(scenario, copy, step)
         print(f"{step:03d} {place}", flush=True)
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])

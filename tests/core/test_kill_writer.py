@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from functools import partial
 from itertools import cycle
 from pathlib import Path
 
@@ -26,6 +27,7 @@ from tests.core.parts import (
     put,
     temporary,
 )
+from tests.forked import process_of
 
 from sow import document, lease, process, splitting
 from sow.errors import NotFound
@@ -35,19 +37,12 @@ from sow.store import Store
 
 pytestmark = pytest.mark.slow
 
-ROOT = Path(__file__).parents[2]
-
 
 def kill_everywhere(scenario: str, folder: Path) -> Iterator[tuple[str, Store]]:
     """Every place at which a writer was killed, and the store that it left; last the one that survived."""
-    path = [ROOT / "orchestrator", ROOT / "executors", ROOT / "schemas", ROOT]
+    kill = process_of(partial(killed_writer.main, scenario, str(folder)), {**os.environ, "HOME": str(folder)})
     done = subprocess.run(
-        [sys.executable, killed_writer.__file__, scenario, str(folder)],
-        env={**os.environ, "HOME": str(folder), "PYTHONPATH": os.pathsep.join(map(str, path))},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
+        [sys.executable], capture_output=True, text=True, timeout=120, check=False, preexec_fn=kill
     )
     assert done.returncode == 0, done.stderr
     lines = [line.partition(" ") for line in done.stdout.splitlines()]
