@@ -3,7 +3,7 @@
 Whatever is wrong with a file is found before its first step is played, and is
 told with its line. `docs/reference/script.md` is the page for users.
 
-    path --> read --> ((Say, Run, Replace, SetStatus), (Say, ...)) --> script_agent plays them
+    path --> read --> ((Say, Run, Replace, SetStatus), (Say, ...)) --> script_player plays them
 """
 
 import math

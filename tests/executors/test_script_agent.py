@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pexpect
 import pytest
+import yaml
 from tests.executors.script_stage import DEADLINE, Stage, until
 
 from sow_executors.base import Command, Failed, Finished, Said, Started
@@ -112,14 +113,12 @@ def test_neither_worktree_nor_environment_gets_between_the_agent_and_its_modules
 
 def test_the_agent_runs_from_any_folder_that_the_package_was_put_in(stage: Stage) -> None:
     stage.script("turns: [[{say: hi}]]")
-    package = stage.tmp / "site" / "sow_executors"
-    package.mkdir(parents=True)
-    (package / "__init__.py").touch()
-    home = Path(Script().spawn(stage.turn("a")).argv[2]).parent
-    for name in ("base.py", "script_file.py", "script_agent.py"):
-        shutil.copy(home / name, package)
+    site, home = stage.tmp / "site", Path(Script().spawn(stage.turn("a")).argv[2]).parent
+    for package in (home, Path(yaml.__file__).parent):
+        shutil.copytree(package, site / package.name, ignore=shutil.ignore_patterns("__pycache__"))
     command = Script().spawn(stage.turn("a"))
-    argv = (*command.argv[:2], str(package / "script_agent.py"), *command.argv[3:])
+    # Without the packages that are installed here.
+    argv = (*command.argv[:2], "-S", str(site / "sow_executors/script_agent.py"), *command.argv[3:])
     assert stage.play(Command(argv, command.folder, command.stdin)).end == Finished("hi", 1)
 
 
