@@ -11,8 +11,10 @@ from sow import bringing, files, find, intake, original, spreading
 from sow.api import inbox
 from sow.api.caller import Caller
 from sow.bringing import Brought
+from sow.catching_up import Wish
 from sow.errors import Refused, Usage, Waits
 from sow.formats import Routes, known
+from sow.formats.merging import Side
 from sow.formats.planning import Options, Plan, summary
 from sow.git.places import Places
 from sow.intake import Exchange, Source
@@ -104,7 +106,7 @@ def _code(done: Plan) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Imported(Result):
-    """A whole project that was brought in, or would be."""
+    """A whole project that was brought in or kept in step, or would be."""
 
     brought: Brought
     path: str
@@ -118,7 +120,7 @@ class Imported(Result):
             return 0
         if news.conflicts:
             return Waits.exit_code
-        return Refused.exit_code if news.rejected and not (news.added or news.changed) else 0
+        return Refused.exit_code if news.rejected and not (news.is_taken or news.given) else 0
 
     def as_json(self) -> Any:
         """As `sow import --json` prints it."""
@@ -215,8 +217,8 @@ def check_tasks(caller: Caller, file: str, how: str | None) -> None:
     """Raises Refused for a file that holds a whole project, NotFound for none."""
     if is_project(caller, file, how):
         raise Refused(
-            f"{file} is a whole project, which is not kept in step",
-            f"take it in or give it out: `sow import {file}`, `sow export --format {ORIGINAL}`",
+            f"{file} is a whole project, and no list of tasks of one",
+            f"take it in or keep it in step: `sow import {file}`, `sow sync {file}`",
         )
 
 
@@ -273,10 +275,17 @@ def is_project(caller: Caller, file: str, how: str | None) -> bool:
     return bool(file) and bringing.fits(intake.text_of(_path(caller, file)))
 
 
-def brought(caller: Caller, place: Places | Plain, file: str, *, dry_run: bool) -> Imported:
-    """Makes the project of a document, all or nothing; where it came in before, takes in what has changed."""
+def brought(
+    caller: Caller, place: Places | Plain, file: str, *, dry_run: bool, back: bool = False,
+    prefer: Side | None = None,
+) -> Imported:  # fmt: skip
+    """Makes the project of a document, all or nothing; where it came in before, takes in what has changed.
+
+    `back`: whether it is told what has changed here.
+    """
     path = _path(caller, file)
-    done = bringing.bring(place, path, intake.text_of(path), store_of=caller.store_of, dry_run=dry_run)
+    wish = Wish(back, prefer, doubt=True if caller.attempt else None)
+    done = bringing.bring(place, path, intake.text_of, store_of=caller.store_of, wish=wish, dry_run=dry_run)
     return Imported(done, path, dry_run)
 
 
