@@ -103,6 +103,18 @@ def test_the_table_has_these_steps_and_no_other() -> None:
     assert {(before, after) for before, ways in TRANSITIONS.items() for after in ways} == STEPS
 
 
+@pytest.mark.parametrize("status", ["CANCELLED", "FAILED"])
+def test_a_file_is_not_told_of_a_step_out_of_its_end(status: str) -> None:
+    first = raw(status=status)
+    held = Held(imported(first).retry(), "Do it")
+    done = planning.plan(FORMAT, read(first), scene(held=(held,), base={"t-1": first}), Options("sync"))
+    if status == "CANCELLED":
+        assert done.rejected[0].reason == "status: CANCELLED does not become PENDING"
+    assert {name: given["status"] for name, given in done.give.items()} == (
+        {} if status == "CANCELLED" else {"t-1": "PENDING"}
+    )
+
+
 @pytest.mark.parametrize(
     ("before", "after", "goes"),
     [

@@ -224,6 +224,8 @@ class _Planning:
         moves = mended is not None or (before != after and self.how.status(ours) != after)
         if moves and mended is None:
             self.how.check_step(before, after, summed=self.options.mode == "sync")
+        if self.options.mode == "sync":
+            self.check_end(record, merged)
         if moves or "result" in merged.taken:
             if mended is None:
                 self.check_trusted(record, held.task, after)
@@ -233,6 +235,13 @@ class _Planning:
             # Refused now, where it can't be.
             self.scene.check(held.task, _moved(held.task, wanted.standing, self.scene.at))
         return _Change(record, held, self.asked(record, ours), wanted, merged, moves)
+
+    def check_end(self, record: Record, merged: Merged) -> None:
+        """Raises Refused where the file would be told of a step out of what is an end there."""
+        there, told = self.how.status(record.raw), self.how.status(merged.file)
+        standing = self.how.wanted(record.raw, self.scene.routes, self.scene.at).standing.status
+        if there != told and standing in (COMPLETED, ABANDONED):
+            self.how.check_step(there, told, summed=True)
 
     def check_trusted(self, record: Record, task: Task, after: str) -> None:
         """Raises Doubted where an agent may have written what a record says of where its task stands."""
