@@ -13,7 +13,7 @@ from tests.core.parts import AT, in_status, new_task
 from sow import document
 from sow.document import canonical
 from sow.errors import Refused
-from sow.formats import Held, Reading, Routes, TaskType, planning, texts
+from sow.formats import Held, Reading, Record, Routes, TaskType, checklist, planning, texts
 from sow.formats.planning import Options, Scene
 from sow.formats.task_list import FORMAT, HERE, STATUSES, SYNONYMS, TRANSITIONS, known_status
 from sow.task import Task
@@ -195,6 +195,18 @@ def test_a_task_that_nobody_can_do_has_failed_with_a_validation_error(
     assert told["result"]["error_code"] == "VALIDATION_ERROR"
     assert told["result"]["message"] == message
     assert told["result_summary"] == told["result"]["message"]
+
+
+def test_a_file_that_it_is_told_in_does_not_mend_what_another_one_said() -> None:
+    """A check list has no word for a type that nobody does."""
+    first = raw(task_type="unheard")
+    task = imported(first)
+    held = Held(task, "Do it", {task.id: checklist.FORMAT.id_of(task)})
+    item = checklist.FORMAT.given(held, ROUTES)
+    reading = Reading((Record(checklist.FORMAT.id_of(task), "line 1", item),))
+    base = {checklist.FORMAT.id_of(task): item}
+    done = planning.plan(checklist.FORMAT, reading, scene(held=(held,), base=base), Options("sync"))
+    assert (done.changes, done.give, len(done.same)) == ([], {}, 1)
 
 
 def test_it_is_pending_once_the_settings_know_its_type() -> None:

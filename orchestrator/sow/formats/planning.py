@@ -255,7 +255,12 @@ class _Planning:
         """The record of a task that failed at its import, as if it had not; None unless it is good now."""
         question, error = held.task.question, held.task.error
         came_so = question and question["by"] == IMPORT and error and error["error_type"] == "validation"
-        if not came_so or self.how.wanted(record.raw, self.scene.routes, self.scene.at).standing.question:
+        origin = (held.task.metadata or {}).get("source")
+        came_from_here = isinstance(origin, dict) and origin.get("system") == self.how.name
+        if (
+            not (came_so and came_from_here)
+            or self.how.wanted(record.raw, self.scene.routes, self.scene.at).standing.question
+        ):
             return None
         return record.raw
 
