@@ -195,16 +195,46 @@ def test_while_agents_work_a_document_moves_nothing_until_a_person_has_it_taken(
     said = who.done("--project", "add-rate-limits", "sync", str(path))
     assert "phase implementation updated: metadata" in said
     assert store.phase("implementation")["metadata"]["planning_approved"] is False
-
-
-def test_a_project_that_has_ended_is_not_begun_anew_by_its_document(who: Person) -> None:
-    path = drop(who, "old.yaml", OLD)
-    sync(who)
+    # A project that has ended is not begun anew by the document that still lies there.
     who.done(*THEIRS, "project", "delete", "--yes", "--keep-branch")
     there = everything(path.parent)
-    assert [(one["state"], one["project"]) for one in sync(who)["files"]] == []
+    assert sync(who)["done"] == []
     assert changed(there, everything(path.parent)) == []
     assert len(json.loads(who.done("project", "list", "--json"))) == 1
+
+
+@pytest.mark.parametrize("at", ["sow.bringing.files.replace", "sow.bringing.catching_up.keep"])
+def test_killed_before_or_after_a_document_is_told_no_task_is_made_twice(who: Person, at: str) -> None:
+    path = who.write("old.yaml", OLD)
+    who.done("import", "old.yaml")
+    who.done(*THEIRS, "task", "add", "Ours", "--agent", "implementer")
+    with mock.patch(at, side_effect=KeyboardInterrupt):
+        assert who.sow("sync", "old.yaml").code == 130
+    assert ("name: Ours" in path.read_text()) is (at.endswith("keep"))
+    who.done("sync", "old.yaml")
+    assert path.read_text().count("name: Ours") == 1
+    assert len(json.loads(who.done(*THEIRS, "task", "list", "--json"))) == 7
+    there = everything(who.folder)
+    assert "is here already, as old.yaml has it" in who.done("sync", "old.yaml")
+    assert changed(there, everything(who.folder)) == []
+
+
+def test_a_new_task_of_the_document_under_the_id_of_one_of_ours_is_another(who: Person) -> None:
+    path = who.write("old.yaml", OLD)
+    who.done("import", "old.yaml")
+    who.done(*THEIRS, "task", "add", "Ours", "--agent", "implementer")
+    with mock.patch("sow.bringing.files.replace", side_effect=KeyboardInterrupt):
+        who.sow("sync", "old.yaml")
+    last = OLD[OLD.index('            - id: "060"') : OLD.index("    review:")]
+    new = last.replace('"060"', '"070"').replace("created_at: 2025", "created_at: 2024")
+    path.write_text(OLD.replace(last, last + new))
+    who.done("sync", "old.yaml")
+    listed = json.loads(who.done(*THEIRS, "task", "list", "--json"))
+    assert [(one["id"], one["name"]) for one in listed][-2:] == [
+        ("070", "Ours"), ("080", "A header for each limit")
+    ]  # fmt: skip
+    text = path.read_text()
+    assert text.index('"070"') < text.index('"080"') < text.index("name: Ours")
 
 
 def test_what_a_person_decides_is_told_at_once(who: Person) -> None:

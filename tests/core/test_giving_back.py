@@ -61,7 +61,7 @@ CHANGES: dict[str, list[tuple[str, Any]]] = {
 
 @pytest.mark.parametrize("form", [held, in_json])
 @given(st.data())
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 def test_what_it_is_told_is_what_it_says_then_and_nothing_else(form: Any, data: st.DataObject) -> None:
     there = form(data.draw(st.sampled_from(NAMES)))
     before, ids = known(there)
