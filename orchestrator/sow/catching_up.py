@@ -77,6 +77,11 @@ class Update:
         return bool(self.added or self.changed)
 
     @property
+    def is_whole(self) -> bool:
+        """Whether there is nothing that could not be taken."""
+        return not (self.rejected or self.conflicts)
+
+    @property
     def summary(self) -> str:
         """What became of how many parts, in words."""
         counts = {

@@ -476,6 +476,13 @@ def _complaints_of(news: Update, item: Dropped) -> Iterator[str]:
         yield f"  say whose word counts: `sow sync {INBOX}/{item.name} --prefer file`, or project"
 
 
+def take_back_complaint(path: str) -> None:
+    """Takes away what is complained of about a dropped file: all of it is taken now."""
+    if _is_ours(f"{path}{ERROR}"):
+        with suppress(OSError):
+            os.unlink(f"{path}{ERROR}")
+
+
 def _is_ours(path: str) -> bool:
     with suppress(Refused):
         return files.text(path).startswith((_HEAD, _HEAD_OF_PART))

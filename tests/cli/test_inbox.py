@@ -195,6 +195,7 @@ def test_while_agents_work_a_document_moves_nothing_until_a_person_has_it_taken(
     said = who.done("--project", "add-rate-limits", "sync", str(path))
     assert "phase implementation updated: metadata" in said
     assert store.phase("implementation")["metadata"]["planning_approved"] is False
+    assert os.listdir(path.parent) == ["old.yaml"], "there is nothing to complain of any more"
     # A project that has ended is not begun anew by the document that still lies there.
     who.done(*THEIRS, "project", "delete", "--yes", "--keep-branch")
     held = path.read_bytes()

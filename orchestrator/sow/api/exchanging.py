@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from sow import bringing, files, find, intake, original, spreading
+from sow import bringing, dropped, files, find, intake, original, spreading
 from sow.api import inbox
 from sow.api.caller import Caller
 from sow.bringing import Brought
@@ -18,7 +18,7 @@ from sow.formats.merging import Side
 from sow.formats.planning import Options, Plan, summary
 from sow.git.places import Places
 from sow.intake import Exchange, Source
-from sow.layout import Plain
+from sow.layout import Layout, Plain
 from sow.result import Result
 from sow.store import Store
 from sow.value import Value
@@ -177,6 +177,12 @@ class Exchanging(Value):
 
     def done(self, options: Options, *, dry_run: bool) -> Exchanged:
         """Exchanges the file with the project, and what there is no room for with others."""
+        done = self._done(options, dry_run=dry_run)
+        if all(plan.is_whole for plan in (done.plan, *(one.plan for one in done.further))):
+            _forgive(self.source.path, self.store.layout, dry_run=dry_run)
+        return done
+
+    def _done(self, options: Options, *, dry_run: bool) -> Exchanged:
         first = self.with_(self.store)
         if dry_run:
             wish = options if options.fill else replace(options, fill=True, spread=True)
@@ -286,7 +292,15 @@ def brought(
     path = _path(caller, file)
     wish = Wish(back, prefer, doubt=True if caller.attempt else None)
     done = bringing.bring(place, path, intake.text_of, store_of=caller.store_of, wish=wish, dry_run=dry_run)
+    if done.update is None or done.update.is_whole:
+        _forgive(path, done.layout, dry_run=dry_run)
     return Imported(done, path, dry_run)
+
+
+def _forgive(path: str, layout: Layout, *, dry_run: bool) -> None:
+    """Takes away what was complained of about a dropped file."""
+    if not dry_run and intake.is_dropped(path, layout):
+        dropped.take_back_complaint(path)
 
 
 def _project(store: Store, path: str, there: str, force: bool) -> Exported:

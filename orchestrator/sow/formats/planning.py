@@ -133,6 +133,11 @@ class Plan:
         """Whether the project stays as it is."""
         return not (self.adds or self.changes)
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether there is nothing that could not be taken."""
+        return not (self.rejected or self.conflicts)
+
     def reject(self, record: Record, fault: Refused) -> None:
         if isinstance(fault, Doubted):
             self.doubted[record.id] = record.raw
