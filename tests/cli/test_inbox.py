@@ -216,7 +216,7 @@ def test_killed_before_or_after_a_document_is_told_no_task_is_made_twice(who: Pe
     assert path.read_text().count("name: Ours") == 1
     assert len(json.loads(who.done(*THEIRS, "task", "list", "--json"))) == 7
     there = everything(who.folder)
-    assert "is here already, as old.yaml has it" in who.done("sync", "old.yaml")
+    assert who.done("sync", "old.yaml").endswith("project add-rate-limits: nothing to do\n")
     assert changed(there, everything(who.folder)) == []
 
 

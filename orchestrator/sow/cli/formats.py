@@ -226,7 +226,7 @@ def _tell_whole(settings: dict[str, Any], done: Imported, as_json: bool, verb: s
     if held.is_new:
         told = f"Imported {what}\nWorktree: {held.layout.folder}"
         click.echo(f"Would import {what}" if done.dry_run else told)
-    elif held.update is None or held.update == type(held.update)():
+    elif held.update is None or (verb == "import" and held.update == type(held.update)()):
         click.echo(f"Project {held.plan.name} is here already, as {file} has it")
     else:
         for line in _news(held.update, done.path):
