@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Literal
 
 from sow import files, writers
 from sow.change import Event
-from sow.errors import Busy, Failed, NotFound, Refused, SowError
+from sow.errors import BadFile, Busy, Failed, NotFound, Refused, SowError
 from sow.layout import INBOX, RUNTIME
 from sow.store import Store
 
@@ -441,13 +441,13 @@ def _text(path: str) -> str:
 
 def _format(item: Dropped, text: str) -> Format:
     """The format of a dropped file. Raises Refused, with the place where its JSON is broken."""
-    from sow.formats import known, texts
+    from sow.formats import known
 
     try:
         return known.of(item.path, text)
+    except BadFile:
+        raise
     except Refused as fault:
-        if text.lstrip("\ufeff \t\r\n")[:1] in ("[", "{"):
-            texts.parsed(item.path, text)
         raise Refused(
             f"{item.name} is in none of the formats that are known",
             "it may be a task list, OmniQ's tasks, a task file, a list of issues, all in JSON; a check list"

@@ -12,8 +12,8 @@ from tests.core.parts import AT, in_status, new_task
 
 from sow import document
 from sow.document import canonical
-from sow.errors import Refused
-from sow.formats import Held, Reading, Record, Routes, TaskType, checklist, planning, texts
+from sow.errors import BadFile, Refused
+from sow.formats import Held, Reading, Record, Routes, TaskType, checklist, known, planning, texts
 from sow.formats.planning import Options, Scene
 from sow.formats.task_list import FORMAT, HERE, STATUSES, SYNONYMS, TRANSITIONS, known_status
 from sow.task import Task
@@ -416,3 +416,13 @@ def test_a_list_with_more_tasks_than_a_project_takes_is_refused_or_taken_group_b
     second = planning.plan(FORMAT, read(*raws), scene(elsewhere=taken), Options())
     assert {record.id for record, _, _ in second.adds} == {record.id for record in first.left}
     assert (len(second.elsewhere), second.rejected) == (998, [])
+
+
+def test_a_file_is_in_no_other_format_than_it_says_and_broken_json_is_told_with_its_place() -> None:
+    text = json.dumps([raw()])
+    assert known.of("list.json", text) is known.meant("task-list", "list.json", text) is FORMAT
+    with pytest.raises(Refused, match=r"list\.json is in the format task-list, and not omniq"):
+        known.meant("omniq", "list.json", text)
+    assert known.meant("checklist", "PLAN", "- [ ] Do it").name == "checklist", "nothing tells it"
+    with pytest.raises(BadFile, match=r"list\.json:1:65: is no JSON"):
+        known.of("list.json", text.replace('"PENDING",', '"PENDING"'))

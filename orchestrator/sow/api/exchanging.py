@@ -211,7 +211,8 @@ def opened(
     """
     check_tasks(caller, file, how)
     path = _path(caller, file)
-    chosen = known.named(how) if how is not None else known.of(path, intake.text_of(path))
+    text = intake.text_of(path)
+    chosen = known.meant(how, path, text) if how is not None else known.of(path, text)
     routed = intake.routes(store.layout.main, agent)
     if not dry_run and not intake.is_dropped(path, store.layout):
         for told in inbox.look(caller, store):
