@@ -285,7 +285,8 @@ def _lines(done: Plan) -> Iterable[str]:
         told = ", ".join(keys) or "status"
         yield f"[{change.task.id}] updated: {told} ({change.task.status})" + _named(record.id)
     for name, raw in done.give.items():
-        yield f"to the file: {_title(raw)}{_status(raw)}{_named(name)}"
+        title = _title(raw)
+        yield f"to the file: {title or name}{_status(raw)}" + (_named(name) if title else "")
     for conflict in done.conflicts:
         yield (
             f"[{conflict.task_id}] in conflict: {', '.join(conflict.keys)}: both have changed it"
