@@ -490,7 +490,7 @@ def test_with_several_projects_the_folder_of_one_says_whose_a_file_is(who: Perso
     drop(who, "nobody/list.json", [record("d")])
     done = json.loads(mine.sow("sync", "--json").out)
     assert {one["file"]: one["state"] for one in done["files"]} == {
-        "first.json": "taken", "list.json": "not taken",
+        "first.json": "taken", "list.json": "not taken", "nobody/list.json": "not taken",
     }  # fmt: skip
     assert done["files"][1]["reason"] == "there are several projects here: add-login, another"
     refused = {one["file"] for one in done["done"] if one["kind"] == "refused"}

@@ -114,9 +114,15 @@ def look(caller: Caller, store: Store) -> list[Told]:
 
 
 def survey(caller: Caller, store: Store) -> list[Seen]:
-    """How each file stands that is this project's, or of which nobody can tell for which it is."""
-    seen = dropped.survey(store.layout.main, [store, *neighbours(caller, store)])
-    return [one for one in seen if one.project in ("", store.layout.name)]
+    """How each file stands that is this project's, or of which nobody can tell for which it is.
+
+    One in the folder of a project that there is not is told wherever one looks.
+    """
+    others = neighbours(caller, store)
+    theirs = {one.layout.name for one in others}
+    own = ("", store.layout.name)
+    seen = dropped.survey(store.layout.main, [store, *others])
+    return [one for one in seen if one.project in own or (one.reason and one.project not in theirs)]
 
 
 def tell(caller: Caller, turns: Turns) -> None:
