@@ -156,6 +156,15 @@ def test_a_whole_project_that_is_dropped_is_begun_and_kept_in_step(who: Person) 
     assert "name: 'Docs'" in path.read_text()
 
 
+def test_the_document_of_a_project_is_told_of_its_next_state_at_once(who: Person) -> None:
+    path = drop(who, "old.yaml", (OLD_STATES / "exploration-active.yaml").read_text())
+    sync(who)
+    theirs = ("--project", "cheaper-builds")
+    who.done(*theirs, "task", "abandon", "010")
+    who.done(*theirs, "advance")
+    assert "current_state: Summarizing" in path.read_text()
+
+
 def test_what_both_have_changed_of_a_whole_project_waits_for_a_word(who: Person) -> None:
     path = drop(who, "old.yaml", OLD)
     sync(who)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -128,10 +129,15 @@ def survey(caller: Caller, store: Store) -> list[Seen]:
 def tell(caller: Caller, turns: Turns) -> None:
     """Has the files that lie there told what was decided, as far as that can be done at once."""
     if _has_files(caller, turns.store):
-        try:
-            of_run(caller, turns).look()
-        except SowError:
-            pass  # the next run tells, of this as well
+        with suppress(SowError):  # the next run tells, of this as well
+            of_run(caller, turns).look(patient=True)
+
+
+def tell_of_project(caller: Caller, store: Store) -> None:
+    """The same of what has become of the project itself."""
+    if _has_files(caller, store):
+        with suppress(SowError):
+            of(caller, store).look(patient=True)
 
 
 def _has_files(caller: Caller, store: Store) -> bool:

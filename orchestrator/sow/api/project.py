@@ -260,8 +260,12 @@ class Project:
         What it changes is written as one. Raises Refused where there is none, or its guard is not met.
         """
         from sow import advancing
+        from sow.api import inbox
 
-        return advancing.advance(self._opened.store(), event)
+        store = self._opened.store()
+        advanced = advancing.advance(store, event)
+        inbox.tell_of_project(self.caller, store)
+        return advanced
 
     def ways(self) -> Ways:
         """The state of the project, and the transitions out of it, each with what bars it."""
