@@ -65,6 +65,10 @@ def moment(since: str) -> float:
         ) from None
 
 
+HEARING_SECONDS = 1.0
+"""How long a Ctrl-C may go unheard."""
+
+
 def check_task(store: Store, task_id: str | None) -> None:
     """Raises NotFound for a task that the project has not, be its file good or broken."""
     if task_id is not None and not any(path.split("/")[-2] == task_id for path in store.task_files()):
@@ -121,4 +125,5 @@ class Reading:
                 for path in log.files():
                     yield from tails.setdefault(path, Tail(path)).read()
                 if not stop.wishes:
-                    watcher.wait()
+                    # A signal that comes just before the wait begins does not end it.
+                    watcher.wait(HEARING_SECONDS)
