@@ -12,7 +12,7 @@ from sow.api.stop import Stop
 from sow.clock import seconds
 from sow.errors import NotFound, Usage
 from sow.result import Result
-from sow.runner.watch import Tail, Watcher
+from sow.runner.watch import HEARING_SECONDS, Tail, Watcher
 from sow.store import Store
 
 
@@ -63,10 +63,6 @@ def moment(since: str) -> float:
         raise Usage(
             f"--since {since}: that is no time", "such as 2026-11-20 or 2026-11-20T18:30:00Z"
         ) from None
-
-
-HEARING_SECONDS = 1.0
-"""How long a Ctrl-C may go unheard."""
 
 
 def check_task(store: Store, task_id: str | None) -> None:
@@ -125,5 +121,4 @@ class Reading:
                 for path in log.files():
                     yield from tails.setdefault(path, Tail(path)).read()
                 if not stop.wishes:
-                    # A signal that comes just before the wait begins does not end it.
                     watcher.wait(HEARING_SECONDS)
