@@ -8,6 +8,7 @@ nobody here knows, comments, and the order of all.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -63,9 +64,16 @@ def given_places(
 def text(held: Document, ids: Mapping[str, str], wanted: Mapping[str, Raw]) -> str:
     """The text of a document that has the wanted parts. `ids`: which task is which in it as it is."""
     after = _value(held.value, ids, wanted)
-    if held.text.lstrip("\ufeff \t\r\n").startswith("{"):
+    if _is_json(held.text):
         return json_text.edited(held.text, after)
     return held.changed(after, original.block)
+
+
+def _is_json(text: str) -> bool:
+    try:
+        return isinstance(json.loads(text.removeprefix(json_text.MARK)), dict)
+    except ValueError:
+        return False  # YAML in braces, maybe
 
 
 def _value(value: Mapping[str, Any], ids: Mapping[str, str], wanted: Mapping[str, Raw]) -> dict[str, Any]:

@@ -45,6 +45,12 @@ def told(there: Document, ids: dict[str, str], wanted: dict[str, Any]) -> tuple[
     return catching_up.parts(original.given_document(whole)), text
 
 
+def in_braces(name: str) -> Document:
+    value = held(name).value
+    rest = ", ".join(f"{key}: {json.dumps(value[key])}" for key in value)
+    return document.parse(f"{{{rest}}} # mine\n".encode(), name)
+
+
 ARTIFACT = {"type": "reference", "path": "a.md", "approved": True, "created_at": NOW}
 CHANGES: dict[str, list[tuple[str, Any]]] = {
     "project": [("description", "Another"), ("description", None), ("agent_sessions", {"planner": "s"})],
@@ -59,9 +65,9 @@ CHANGES: dict[str, list[tuple[str, Any]]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("form", [held, in_json])
+@pytest.mark.parametrize("form", [held, in_json, in_braces])
 @given(st.data())
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=12, deadline=None)
 def test_what_it_is_told_is_what_it_says_then_and_nothing_else(form: Any, data: st.DataObject) -> None:
     there = form(data.draw(st.sampled_from(NAMES)))
     before, ids = known(there)
