@@ -335,9 +335,8 @@ class Inbox:
         name, news = done.plan.name, done.update
         if done.is_new or news is None:
             self._complain(item, [])
-            what = (
-                f"project {name} ({done.tasks} tasks) on branch {done.plan.branch}, in {done.layout.folder}"
-            )
+            tasks = f"{done.tasks} task{'' if done.tasks == 1 else 's'}"
+            what = f"project {name} ({tasks}) on branch {done.plan.branch}, in {done.layout.folder}"
             return Told("taken", item.name, f"{item.name}: {what}") if done.is_new else None
         is_own = name == self.store.layout.name
         updated = [one.removeprefix("task ") for one in news.changed if one.startswith("task ")]
