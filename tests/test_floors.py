@@ -33,7 +33,7 @@ FLOORS = {
     4: (
         "decisions",
         "sow.ready sow.progress sow.judgement sow.dotted sow.fields sow.statechart sow.phase sow.artifacts"
-        " sow.course sow.pull_request sow.original sow.formats"
+        " sow.course sow.pull_request sow.original sow.giving_back sow.formats"
         " sow.edits sow.visit sow.prompts sow.usage sow.budget sow.recovery.policy",
     ),
     5: ("door", "sow.journal sow.splitting sow.store sow.attempt sow.holding sow.deferring"),

@@ -6,7 +6,8 @@
     ACP        mcpServers of a session           asked for like any call, and allowed
 
 All of them go on without the server where it can't be started. Gemini CLI and Cursor know such servers
-from the user's files alone; over ACP, Gemini takes one, too.
+from the user's files alone; over ACP, Gemini takes one, too. (Gemini 0.61.0 has variables for two files of
+an administrator's, and reads them only where root owns them and every folder above.)
 """
 
 from __future__ import annotations

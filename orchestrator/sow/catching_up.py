@@ -1,29 +1,31 @@
-"""A project of the original that came in once takes in what its document has changed since.
+"""A project of the original that came in once, and its document: each is told what the other has changed.
 
     document --taken apart, with the ids of here--> parts --merged with what both had--> one change
+    document <--what only the project has changed (`sow.giving_back`)---------+
 
-A part is the project's own fields, a phase's, or a task's. What only the project has changed stays; what both
-have changed is told, and stays as well.
+A part is the project's own fields, a phase's, or a task's. What both have changed is told, and stays on both
+sides. An import takes the document's half of it, a sync does both; a part that says again what it said when
+it came says nothing new.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import json
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sow import document, files, intake, original, splitting
+from sow import document, files, giving_back, intake, original, splitting
 from sow.change import Change, Event, Intake
 from sow.document import Document, canonical
 from sow.document.canonical import same
 from sow.errors import Refused
 from sow.formats import Raw
-from sow.formats.merging import Merged, merge
+from sow.formats.merging import Merged, Side, merge
 from sow.layout import Layout
 from sow.store import Store
 from sow.task import IN_PROGRESS, NEEDS_REVIEW, Task, free_id
 
-SYSTEM = "original"
 IDS = "ids"
 """The part of a snapshot that says which task of the document is which: `phase/id` there, the id here."""
 
@@ -34,24 +36,79 @@ _GROUPS = (
 _SOFT = frozenset(("updated_at",))
 
 
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """How a project and its document are brought in step."""
+
+    back: bool = False
+    """Whether the document is told what the project has changed."""
+    prefer: Side | None = None
+    doubt: bool | None = None
+    """Whether an agent may have written what the document says now; None where a person vouches for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why something of a document can't be taken, and what to do."""
+
+    reason: str
+    hint: str
+
+
 @dataclass(slots=True)
 class Update:
-    """What a document has changed of a project that was here, and what it could not."""
+    """What a document has changed of a project that was here, what it is told, what could not be taken."""
 
     added: list[str] = field(default_factory=list)
     """The ids of new tasks."""
     changed: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """The parts that were changed, each with its fields."""
+    given: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """The parts of the document that are told something, each with its fields; a new one with none."""
     conflicts: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    rejected: dict[str, str] = field(default_factory=dict)
-    """Parts that can't be taken as they are now, each with the reason."""
+    rejected: dict[str, Refusal] = field(default_factory=dict)
+    """Parts that can't be taken as they are now."""
     gone: list[str] = field(default_factory=list)
     """The tasks that the document has no more; they stay."""
+
+    @property
+    def is_taken(self) -> bool:
+        """Whether the project is changed."""
+        return bool(self.added or self.changed)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether there is nothing that could not be taken."""
+        return not (self.rejected or self.conflicts)
+
+    @property
+    def summary(self) -> str:
+        """What became of how many parts, in words."""
+        counts = {
+            "added": len(self.added),
+            "updated": len(self.changed),
+            "given to the file": len(self.given),
+            "in conflict": len(self.conflicts),
+            "rejected": len(self.rejected),
+            "no longer in the file": len(self.gone),
+        }
+        return ", ".join(f"{count} {what}" for what, count in counts.items() if count) or "nothing to do"
+
+
+@dataclass(slots=True)
+class Caught:
+    """What came of it."""
+
+    update: Update
+    text: str
+    """The document's text once it is told."""
+    after: intake.Snapshot | None = None
+    """What both have in common then; None where that is noted already."""
 
 
 def snapshot_path(layout: Layout) -> str:
     """Where it lies what a project and its document last had in common; there is one, wherever it lies."""
-    return f"{layout.formats}/{SYSTEM}-project.json"
+    return f"{layout.formats}/{intake.WHOLE}"
 
 
 def parts(whole: Mapping[str, Any]) -> dict[str, Raw]:
@@ -63,14 +120,15 @@ def parts(whole: Mapping[str, Any]) -> dict[str, Raw]:
     return found
 
 
-def note(layout: Layout, there: Mapping[str, Raw], ids: Mapping[str, str]) -> None:
-    """Notes what project and document have in common."""
+def note(layout: Layout, there: Mapping[str, Raw], ids: Mapping[str, str], file: str) -> None:
+    """Notes what project and document have in common when it comes in. `file`: where that lies."""
+    keep(layout, intake.Snapshot({**there, IDS: ids}, file=file))
+
+
+def keep(layout: Layout, held: intake.Snapshot) -> None:
+    """Notes what both have in common."""
     files.make_folder(layout.formats)
-    files.write(snapshot_path(layout), _text({**there, IDS: ids}))
-
-
-def _text(records: Mapping[str, Raw]) -> str:
-    return intake.text_of_snapshot(intake.Snapshot(records))
+    files.write(snapshot_path(layout), intake.text_of_snapshot(held))
 
 
 def ids_of(held: Document, old: splitting.Old) -> dict[str, str]:
@@ -80,26 +138,30 @@ def ids_of(held: Document, old: splitting.Old) -> dict[str, str]:
     return {**there, **old.renumbered}
 
 
-def renumbered(held: Document, ids: Mapping[str, str], used: set[int]) -> tuple[Document, dict[str, str]]:
-    """A document whose tasks have the ids that they have here, new ones free ids; and all ids, by place."""
+def renumbered(
+    held: Document, ids: Mapping[str, str], used: Collection[int], strange: Collection[str] = ()
+) -> tuple[Document, dict[str, str]]:
+    """A document whose tasks have the ids that they have here, new ones free ids; and all ids, by place.
+
+    `strange`: the places of tasks that are not those of which the ids are noted for them.
+    """
     value = original.taken_in(held.value)
     found: dict[str, str] = {}
-    taken = {*used, *map(int, ids.values())}
-    for name, phase in value["phases"].items():
-        for task in phase["tasks"]:
-            place = f"{name}/{task['id']}"
-            known = ids.get(place)
-            if known is None:
-                known = task["id"] if int(task["id"]) not in taken else free_id(taken)
-            if known is None:
-                raise Refused(f"there is no id left for task {place}", "take a task out of the document")
-            taken.add(int(known))
-            found[place] = known
-    for name, phase in value["phases"].items():
+    taken, there = {*used, *map(int, ids.values())}, set[str]()
+    for place, task in giving_back.places(value):
+        known = None if place in strange else ids.get(place)
+        if known is None or known in there:
+            known = task["id"] if int(task["id"]) not in taken else free_id(taken)
+        if known is None:
+            raise Refused(f"there is no id left for task {place}", "take a task out of the document")
+        taken.add(int(known))
+        there.add(known)
+        found[place] = known
+    for phase in value["phases"].values():
         _with_moved_paths(phase, found)
-        for task in phase["tasks"]:
-            _with_moved_paths(task, found)
-            task["id"] = found[f"{name}/{task['id']}"]
+    for place, task in giving_back.places(value):
+        _with_moved_paths(task, found)
+        task["id"] = found[place]
     return document.parse(canonical.emit(value).encode(), held.where), found
 
 
@@ -113,40 +175,81 @@ def _with_moved_paths(held: dict[str, Any], ids: Mapping[str, str]) -> None:
                 artifact["path"] = artifact["path"].replace(old, new)
 
 
-def catch_up(store: Store, held: Document, base: intake.Snapshot, *, dry_run: bool) -> Update:
-    """Takes in what the document has changed, all that can be taken or nothing. Raises Refused, Busy."""
-    ids = {str(place): str(task_id) for place, task_id in base.records[IDS].items()}
-    there, now = renumbered(held, ids, store.used_ids())
-    apart = splitting.taken_apart(there, Layout(main="/", folder="/", name=store.layout.name), ())
-    for fault in apart.faults.values():
-        raise fault
-    made: list[Update] = []
+def catch_up(store: Store, held: Document, base: intake.Snapshot, wish: Wish, *, dry_run: bool) -> Caught:
+    """Takes in what the document has changed, all that can be taken or nothing. Raises Refused, Busy.
+
+    The document is not written: that is up to who has read it.
+    """
+    made: list[_Catching] = []
 
     def decide(tasks: tuple[Task, ...], used: frozenset[int]) -> Intake:
-        catching = _Catching(store, apart, base)
+        made.append(catching := _Catching(store, held, base, wish, used))
         wanted = catching.intake({task.id: task for task in tasks})
-        made.append(catching.update)
-        after = {**catching.base, IDS: {**ids, **now}}
-        changed = not same(after, dict(base.records))
-        return wanted.replace(files={snapshot_path(store.layout): _text(after)} if changed else {})
+        # What it is told to be is noted before it is told: killed in between, it is known again.
+        halfway = catching.snapshot(catching.halfway, {**catching.ids, **catching.ids_once_told()})
+        text, before = intake.text_of_snapshot(halfway), intake.text_of_snapshot(base)
+        is_noted = same(json.loads(text), json.loads(before))
+        return wanted.replace(files={} if is_noted else {snapshot_path(store.layout): text})
 
-    wanted = decide(store.tasks().tasks, frozenset())
-    if not dry_run and (wanted.files or wanted.adds or wanted.changes or wanted.documents):
+    wanted = decide(store.tasks().tasks, frozenset(store.used_ids()))
+    if not dry_run and (wanted.adds or wanted.changes or wanted.documents or store.journal.left()):
         store.take_in(decide, [change.task.id for change, _ in wanted.changes])
-    return made[-1]
+    elif not dry_run:
+        for path, text in wanted.files.items():
+            files.make_folder(store.layout.formats)
+            files.write(path, text)  # of the project nothing is another: it is not even split
+    done = made[-1]
+    if not done.wanted:
+        return Caught(done.update, held.text)
+    text = giving_back.text(held, done.now, done.wanted)
+    return Caught(done.update, text, done.snapshot(done.base, done.ids_once_told()))
 
 
 class _Catching:
     """What is decided so far."""
 
-    def __init__(self, store: Store, apart: splitting.Old, base: intake.Snapshot) -> None:
-        nowhere = Layout(main="/", folder="/", name=store.layout.name)
-        self.store, self.layout, self.apart = store, nowhere, apart
-        self.before = {name: held for name, held in base.records.items() if name != IDS}
-        self.theirs = parts(original.given_document(whole_of(apart)))
-        self.ours = parts(original.given(store.whole()))
+    def __init__(
+        self, store: Store, held: Document, base: intake.Snapshot, wish: Wish, used: Collection[int]
+    ) -> None:
+        self.store, self.layout = store, Layout(main="/", folder="/", name=store.layout.name)
+        self.held, self.known, self.wish = held, base, wish
+        self.name = intake.shown_path(held.where, store.layout)
+        whole = store.whole()
+        for broken in whole.tasks.broken:
+            raise broken.fault
+        self.ours = parts(original.given(whole))
+        self.before = {name: part for name, part in base.records.items() if name != IDS}
+        noted = {str(place): str(task_id) for place, task_id in base.records[IDS].items()}
+        there, self.now = renumbered(held, noted, used, self._strange(noted))
+        self.ids = {**noted, **self.now}
+        self.apart = splitting.taken_apart(there, self.layout, ())
+        for fault in self.apart.faults.values():
+            raise fault
+        self.theirs = parts(original.given_document(whole_of(self.apart)))
         self.update = Update()
+        self.wanted: dict[str, Raw] = {}
+        """The parts of the document that are to be others."""
         self.base: dict[str, Raw] = dict(self.before)
+        self.halfway: dict[str, Raw] = dict(self.before)
+        self.doubted: dict[str, Raw] = {}
+
+    def ids_once_told(self) -> dict[str, str]:
+        """Which task of the document is which, once it is told."""
+        gone = {place: task_id for place, task_id in self.ids.items() if place not in self.now}
+        return {**gone, **giving_back.given_places(self.held.value, self.now, self.wanted)}
+
+    def snapshot(self, records: Mapping[str, Raw], ids: Mapping[str, str]) -> intake.Snapshot:
+        """What both have in common then, and what the document said that was taken."""
+        refused = {*self.update.rejected, *self.update.conflicts}
+        came: dict[str, Raw] = {}
+        for name, part in self.theirs.items():
+            before = self.known.came_as(name)
+            is_ours = name in self.before and same(part, self.before[name])
+            if name not in refused and not (is_ours and before):
+                before = part
+            if before is not None:
+                came[name] = before
+        return intake.Snapshot({**records, IDS: ids}, came, self.doubted, self.held.where)
 
     def intake(self, tasks: Mapping[str, Task]) -> Intake:
         """The change of the state."""
@@ -154,23 +257,15 @@ class _Catching:
         changes: list[tuple[Change, str]] = []
         documents: dict[str, Any] = {}
         events: list[Event] = []
-        for key in ("name", "type", "branch"):
-            there, here = (part["project"].get(key) for part in (self.theirs, self.ours))
-            if there != here:
-                raise Refused(
-                    f"{key} is {there!r} in the document, and {here!r} here",
-                    f"a project keeps its {key}: make it the same there",
-                )
+        self._check_same_project()
         for name, theirs in self.theirs.items():
             kind, _, which = name.partition(" ")
             if name not in self.ours:
-                if kind == "task" and name not in self.before:
+                if self._is_new(name, kind):
                     task = self._task(which, theirs["phase"])
                     adds.append((Change(task=task), ""))
                     self.update.added.append(which)
-                    self.base[name] = theirs
-                elif kind == "phase":
-                    self.update.rejected[name] = "the project has no such phase"
+                    self.base[name] = self.halfway[name] = theirs
                 continue
             merged = self._merged(name, theirs, tasks.get(which) if kind == "task" else None)
             if merged is None:
@@ -191,28 +286,90 @@ class _Catching:
                 if kind == "phase"
                 else Event(type="project.changed", payload={"fields": fields})
             )
-        self.update.gone += [name for name in self._gone() if name in self.ours]
+        self._look_back()
         return Intake(adds=tuple(adds), changes=tuple(changes), documents=documents, events=tuple(events))
 
-    def _gone(self) -> Iterator[str]:
-        return (name for name in self.before if name.startswith("task ") and name not in self.theirs)
+    def _strange(self, noted: Mapping[str, str]) -> set[str]:
+        """The places where another task stands than the one that was to be given to the document there.
+
+        It is noted before the document is written, which somebody else may write, too.
+        """
+        found = set()
+        for place, task in giving_back.places(original.taken_in(self.held.value)):
+            name = f"task {noted.get(place)}"
+            ours = self.ours.get(name)
+            if name not in self.before and ours and ours["created_at"] != task["created_at"]:
+                found.add(place)
+        return found
+
+    def _check_same_project(self) -> None:
+        for key in ("name", "type", "branch"):
+            there, here = (part["project"].get(key) for part in (self.theirs, self.ours))
+            if there != here:
+                raise Refused(
+                    f"{key} is {there!r} in the document, and {here!r} here",
+                    f"a project keeps its {key}: make it the same there",
+                )
+
+    def _is_new(self, name: str, kind: str) -> bool:
+        """Whether a part that is not here is a new task."""
+        if kind == "task" and name not in self.before:
+            return True
+        self.update.rejected[name] = (
+            Refusal("the project has no such phase", "take it out of the document")
+            if kind == "phase"
+            else Refusal("it was a task here and was removed", "take it out of the document as well")
+        )
+        return False
+
+    def _look_back(self) -> None:
+        """What the document does not have: tasks that somebody took out, and those that are new here."""
+        for name, ours in self.ours.items():
+            if name in self.theirs:
+                continue
+            if name in self.before:
+                self.update.gone += [name] if name.startswith("task ") else []
+            elif self.wish.back:
+                self.update.given[name] = ()
+                self.wanted[name] = self.base[name] = ours
 
     def _merged(self, name: str, theirs: Raw, task: Task | None) -> Merged | None:
         """What becomes of a part; None where nothing of it is taken."""
-        ours = self.ours[name]
-        merged = merge(self.before.get(name), theirs, ours, groups=_GROUPS, soft=_SOFT)
+        base = self.before.get(name)
+        if base is not None and same(theirs, self.known.came_as(name)):
+            base = theirs
+        merged = merge(base, theirs, self.ours[name], groups=_GROUPS, soft=_SOFT, prefer=self.wish.prefer)
+        if refusal := self._refusal(name, theirs, merged, task):
+            self.update.rejected[name] = refusal
+            return None
         if merged.conflicts:
             self.update.conflicts[name] = merged.conflicts
-        # One that came so is the other program's, until an agent of ours has begun it.
-        if task and task.status in (IN_PROGRESS, NEEDS_REVIEW) and task.attempts and "status" in merged.taken:
-            self.update.rejected[name] = f"it is {task.status} here: end that first"
-            return None
-        # The project's own changes stay such, against what both had: a document is not written back.
-        self.base[name] = merged.halfway
+        if merged.given and self.wish.back:
+            self.update.given[name] = merged.given
+            self.wanted[name] = merged.file
+        # Until the document is written, the project's own changes stay such, against what both had.
+        self.base[name], self.halfway[name] = merged.base, merged.halfway
         if not merged.taken:
             return None
         self.update.changed[name] = merged.taken
         return merged
+
+    def _refusal(self, name: str, theirs: Raw, merged: Merged, task: Task | None) -> Refusal | None:
+        """Why nothing is taken of a part; None where it can be."""
+        # One that came so is the other program's, until an agent of ours has begun it.
+        if task and task.status in (IN_PROGRESS, NEEDS_REVIEW) and task.attempts and "status" in merged.taken:
+            return Refusal(
+                f"it is {task.status} here: end that first",
+                f"`sow review {task.id}`, `sow agent stop {task.id}`",
+            )
+        was_doubted = name in self.known.doubted and same(theirs, self.known.doubted[name])
+        if merged.taken and self.wish.doubt is not None and (self.wish.doubt or was_doubted):
+            self.doubted[name] = theirs
+            return Refusal(
+                f"{', '.join(merged.taken)}: changed while agents were at work, maybe by one",
+                f"if it was you, have it taken: `sow sync {self.name}`",
+            )
+        return None
 
     def _task(self, task_id: str, phase: str) -> Task:
         """A task as the document has it."""

@@ -13,21 +13,23 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from sow import files, writers
 from sow.change import Event
-from sow.errors import Busy, Failed, NotFound, Refused, SowError
-from sow.layout import INBOX
+from sow.errors import BadFile, Busy, Failed, NotFound, Refused, SowError
+from sow.layout import INBOX, RUNTIME
 from sow.store import Store
 
 if TYPE_CHECKING:
     from sow import project
     from sow.bringing import Brought
+    from sow.catching_up import Update, Wish
     from sow.formats import Format
+    from sow.formats.merging import Side
     from sow.formats.planning import Plan
     from sow.intake import Exchange
     from sow_schemas.documents import InboxRefused, InboxTaken
@@ -121,7 +123,29 @@ def knows(store: Store, item: Dropped) -> bool:
     from sow import intake
 
     mark = f"-{intake.digest(item.path)}.json"
-    return any(name.endswith(mark) for name in files.names(store.layout.formats))
+    names = files.names(store.layout.formats)
+    if any(name.endswith(mark) for name in names):
+        return True
+    if intake.WHOLE not in names:
+        return False
+    held = intake.snapshot(f"{store.layout.formats}/{intake.WHOLE}")
+    return held is not None and held.file == item.path
+
+
+def ended(main: str, item: Dropped, names: Collection[str]) -> str:
+    """The project that a file was the document of, and that has ended; empty for none.
+
+    `names`: those of the projects that there are.
+    """
+    from sow import intake
+
+    for name in files.names_if_any(f"{main}/{RUNTIME}"):
+        # One of that name that ended before has a `~` in the name of its folder.
+        if name not in names and "~" not in name:
+            held = intake.snapshot(f"{main}/{RUNTIME}/{name}/formats/{intake.WHOLE}")
+            if held is not None and held.file == item.path:
+                return name
+    return ""
 
 
 @dataclass(slots=True)
@@ -133,10 +157,12 @@ class Inbox:
     """The other projects of the repository, as they are now."""
     at_work: Callable[[], bool] = lambda: False
     """Whether an agent may be writing just now."""
-    bring: Callable[[str, str], Brought] | None = None
-    """Makes a whole project of a file's path and text."""
+    bring: Callable[[str, Callable[[str], str], Wish], Brought] | None = None
+    """Makes a whole project of the file at a path, or keeps the two in step."""
     begin: Callable[[project.Plan], Store] | None = None
     """Makes a project for what there is no room for; None where there can be only one."""
+    prefer: Side | None = None
+    """Whose word counts where both have changed the same; None for nobody's."""
     due: float | None = None
     """When a file that somebody was writing is to be looked at again, by the store's clock; None for none."""
     _done: dict[str, tuple[object, object]] = field(default_factory=dict)
@@ -262,14 +288,19 @@ class Inbox:
         from sow.spreading import Places, spread
 
         text = _text(item.path)
+        doubt = self.at_work() or self._doubted.get(item.path) == sign
         if self.bring is not None and bringing.fits(text):
-            return self._bring(item, text, self.bring)
+            from sow.catching_up import Wish
+
+            names = (self.store.layout.name, *(one.layout.name for one in self.others()))
+            if ended(self.store.layout.main, item, names):
+                return self._complain(item, [])  # who wants it once more says so: `sow import`
+            return self._kept(item, self.bring(item.path, _text, Wish(True, self.prefer, doubt)))
         others = tuple(self.others())
         if not self._is_mine(item, others):
             return None
         source = intake.Source(item.path, _format(item, text), _text)
         routed = intake.routes(self.store.layout.main)
-        doubt = self.at_work() or self._doubted.get(item.path) == sign
 
         def exchange_with(store: Store) -> Exchange:
             every = (self.store, *self.others())
@@ -278,7 +309,7 @@ class Inbox:
 
         exchange = exchange_with(self.store)
         places = Places(self.others, exchange_with, self.begin)
-        parts = spread(exchange, places, Options("sync"))
+        parts = spread(exchange, places, Options("sync", prefer=self.prefer))
         done = parts[0].plan
         if self._files is not None:
             path = intake.snapshot_path(self.store.layout, exchange.source)
@@ -299,13 +330,26 @@ class Inbox:
             return complaint
         return Told("given", item.name, f"{item.name}: {summary(done)}") if done.give else None
 
-    def _bring(self, item: Dropped, text: str, bring: Callable[[str, str], Brought]) -> Told | None:
-        done = bring(item.path, text)
-        self._complain(item, [])
-        if not done.is_new:
-            return None
-        what = f"project {done.plan.name} ({done.tasks} tasks) on branch {done.plan.branch}"
-        return Told("taken", item.name, f"{item.name}: {what}, in {done.layout.folder}")
+    def _kept(self, item: Dropped, done: Brought) -> Told | None:
+        """Tells what became of a whole project and its document."""
+        name, news = done.plan.name, done.update
+        if done.is_new or news is None:
+            self._complain(item, [])
+            tasks = f"{done.tasks} task{'' if done.tasks == 1 else 's'}"
+            what = f"project {name} ({tasks}) on branch {done.plan.branch}, in {done.layout.folder}"
+            return Told("taken", item.name, f"{item.name}: {what}") if done.is_new else None
+        is_own = name == self.store.layout.name
+        updated = [one.removeprefix("task ") for one in news.changed if one.startswith("task ")]
+        if news.is_taken and is_own:
+            payload: InboxTaken = {"file": item.name, "added": news.added, "updated": updated}
+            self.store.tell(Event(type="inbox.taken", payload=payload))
+        complaint = self._complain(item, list(_complaints_of(news, item)))
+        told = f"{item.name}: project {name}: {news.summary}"
+        if news.is_taken:
+            return Told("taken", item.name, told, (*news.added, *updated) if is_own else ())
+        if complaint is not None:
+            return complaint
+        return Told("given", item.name, told) if news.given else None
 
     def _is_mine(self, item: Dropped, others: tuple[Store, ...]) -> bool:
         """Whether a file is for this project. Raises Refused where nobody can tell whose it is."""
@@ -396,13 +440,13 @@ def _text(path: str) -> str:
 
 def _format(item: Dropped, text: str) -> Format:
     """The format of a dropped file. Raises Refused, with the place where its JSON is broken."""
-    from sow.formats import known, texts
+    from sow.formats import known
 
     try:
         return known.of(item.path, text)
+    except BadFile:
+        raise
     except Refused as fault:
-        if text.lstrip("\ufeff \t\r\n")[:1] in ("[", "{"):
-            texts.parsed(item.path, text)
         raise Refused(
             f"{item.name} is in none of the formats that are known",
             "it may be a task list, OmniQ's tasks, a task file, a list of issues, all in JSON; a check list"
@@ -419,6 +463,23 @@ def _complaints(done: Plan, item: Dropped) -> Iterator[str]:
         keys = ", ".join(conflict.keys)
         yield f"{conflict.place}: task {conflict.task_id} and the file have both changed: {keys}"
         yield f"  say whose word counts: `sow sync {INBOX}/{item.name} --prefer file`, or project"
+
+
+def _complaints_of(news: Update, item: Dropped) -> Iterator[str]:
+    """The same of a whole project."""
+    for name, one in news.rejected.items():
+        yield f"{name}: {one.reason}"
+        yield f"  {one.hint}"
+    for name, keys in news.conflicts.items():
+        yield f"{name}: project and file have both changed: {', '.join(keys)}"
+        yield f"  say whose word counts: `sow sync {INBOX}/{item.name} --prefer file`, or project"
+
+
+def take_back_complaint(path: str) -> None:
+    """Takes away what is complained of about a dropped file: all of it is taken now."""
+    if _is_ours(f"{path}{ERROR}"):
+        with suppress(OSError):
+            os.unlink(f"{path}{ERROR}")
 
 
 def _is_ours(path: str) -> bool:
@@ -452,6 +513,7 @@ def survey(main: str, stores: Iterable[Store]) -> list[Seen]:
     found = []
     for item in lying(main):
         whose = next((store.layout.name for store in every if knows(store, item)), "")
+        whose = whose or ended(main, item, [store.layout.name for store in every])
         state, reason, hint = _reason(item.complaint)
         if not reason:
             state = "taken" if whose else "new"

@@ -39,6 +39,9 @@ if TYPE_CHECKING:
 MOST = 64 * 1024 * 1024
 """The most bytes that a file of another system may have."""
 
+WHOLE = "original-project.json"
+"""The name of the snapshot of a whole project and its document."""
+
 _TRIES = 5
 """How often a file is read anew because somebody else has written it meanwhile."""
 
@@ -135,12 +138,12 @@ class Exchange:
 
     def take(self, options: Options) -> Plan:
         """Takes the file in, all that can be taken or nothing. Raises Refused, Busy."""
-        with self._alone():
+        with alone(self.store.layout):
             return self._take(self.source.text(), options)
 
     def sync(self, options: Options) -> Plan:
         """Takes in what the file has changed, and gives it what the project has. Raises Refused, Busy."""
-        with self._alone():
+        with alone(self.store.layout):
             for _ in range(_TRIES):
                 text = self.source.text()
                 done = self._take(text, options)
@@ -158,14 +161,6 @@ class Exchange:
         return snapshot(self._path())
 
     # -- helpers -------------------------------------------------------------------------------
-
-    @contextmanager
-    def _alone(self) -> Iterator[None]:
-        """Nobody else exchanges files with a project of the repository: no record goes into two."""
-        with _lock(self.store.layout):
-            for folder in (self.store.layout.runtime, self.store.layout.formats):
-                writers.sweep(folder)
-            yield
 
     def _take(self, text: str, options: Options) -> Plan:
         held = self.snapshot()
@@ -367,6 +362,15 @@ def dropped_files(layout: Layout) -> Iterator[tuple[str, str]]:
         held = None if name.startswith(".") else snapshot(f"{layout.formats}/{name}")
         if held and not held.gone and is_dropped(held.file, layout):
             yield name, held.file
+
+
+@contextmanager
+def alone(layout: Layout) -> Iterator[None]:
+    """Nobody else exchanges files with a project of the repository: no record goes into two. Raises Busy."""
+    with _lock(layout):
+        for folder in (layout.runtime, layout.formats):
+            writers.sweep(folder)
+        yield
 
 
 def _lock(layout: Layout) -> files.Lock:

@@ -65,25 +65,27 @@ def _phase_in(phase: Any) -> Any:
     # Of a task it is a fault: there it counts from 1.
     if held.get("iteration", 1) is None or canonical.same(held.get("iteration"), 0):
         del held["iteration"]
-    return _with_lists(held, inputs=_artifact_in, outputs=_artifact_in, tasks=_task_in)
+    return _with_lists(held, inputs=artifact_in, outputs=artifact_in, tasks=_task_in)
 
 
 def _task_in(task: Any) -> Any:
     if not isinstance(task, dict):
         return task
-    return _with_lists(_set_fields(task, TASK), inputs=_artifact_in, outputs=_artifact_in)
+    return _with_lists(_set_fields(task, TASK), inputs=artifact_in, outputs=artifact_in)
 
 
-def _artifact_in(artifact: Any) -> Any:
+def artifact_in(artifact: Any) -> Any:
+    """An artifact of such a document without what is not set."""
     return _set_fields(artifact, ARTIFACT) if isinstance(artifact, dict) else artifact
 
 
 def _set_fields(document: Document, known: tuple[str, ...]) -> Document:
     """What of a document is set. Of sow's own fields nothing is known here: they stay."""
-    return {key: held for key, held in document.items() if key not in known or not _is_unset(key, held)}
+    return {key: held for key, held in document.items() if key not in known or not is_unset_field(key, held)}
 
 
-def _is_unset(key: str, held: object) -> bool:
+def is_unset_field(key: str, held: object) -> bool:
+    """Whether a value stands for a field that was never set."""
     if key in _TIMES:
         return held is None or (isinstance(held, str) and is_unset(held))
     return key in _EMPTY and (held is None or canonical.same(held, _EMPTY[key]))
@@ -152,6 +154,13 @@ def text(document: Document) -> str:
     text. Raises canonical.Unwritable for what has no place in a document.
     """
     return "".join(f"{line}\n" for line in _lines(document, is_open=False)) or "{}\n"
+
+
+def block(value: Any, above: tuple[str, ...]) -> list[str]:
+    """The lines of a value below the fields of these names, set out as in `text`."""
+    is_open = any(name in _OPEN for name in above)
+    nested = isinstance(value, dict | list) and value
+    return list(_nested(value, is_open)) if nested else [_scalar(value, is_open)]
 
 
 def _lines(document: Mapping[str, Any], is_open: bool) -> Iterator[str]:

@@ -230,7 +230,13 @@ class Task(Value):
         self._only_from("complete", PENDING, IN_PROGRESS, PAUSED, NEEDS_REVIEW)
         if self.status == NEEDS_REVIEW and not self.approval:
             raise self._refused("complete", "nobody has approved it")
-        return self._ended(COMPLETED, at).replace(commit=commit or self.commit, error=None, error_detail=None)
+        failed = self.result and self.result["status"] == "error"
+        return self._ended(COMPLETED, at).replace(
+            commit=commit or self.commit,
+            result=None if failed else self.result,
+            error=None,
+            error_detail=None,
+        )
 
     def abandon(self, *, at: str) -> "Self":
         """The end without a result. The branch stays: nothing unmerged is deleted."""

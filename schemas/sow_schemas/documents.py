@@ -1107,7 +1107,7 @@ class TaskState(TypedDict):
 
     result: NotRequired[Result]
     """What came out. Set when the worker reports or the task fails for good, cleared when the next iteration
-    begins."""
+    begins; an error also when the task is completed all the same."""
 
     attempts: NotRequired[int]
     """Runs of an executor in this iteration. Set to 1 by the first start, raised by each later one, back at

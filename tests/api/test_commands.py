@@ -81,7 +81,7 @@ WRITTEN_ON = {
     "events": "Project.events",
     "import": "Project.import_tasks Project.import_issues Repository.import_project Repository.is_project",
     "export": "Project.export",
-    "sync": "Project.sync Project.sync_inbox Project.sync_issues Repository.check_tasks",
+    "sync": "Project.sync Project.sync_inbox Project.sync_issues Repository.sync_project",
     "config init": "Settings.init",
     "config path": "Settings.path",
     "config show": "Settings.show",

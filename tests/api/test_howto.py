@@ -44,6 +44,7 @@ def test_the_examples_of_the_page_run(tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     said = done.stdout.splitlines()
     assert "5 ('010',)" in said
+    assert "0 wait, after 0" in said
     assert "nightly-bot" in said
     assert re.fullmatch(r"main [0-9a-f]{40}", said[-1])
     assert who.git("show", "main:it.txt") == "it"

@@ -40,7 +40,7 @@ MISUSED = [
     ("import", "FILE is missing", "see `sow import --help`"),
     ("import ''", "FILE is empty", "name a file: `sow import master_task_list.json`"),
     (
-        "sync --prefer file",
+        "sync --fill",
         "FILE is missing",
         "name a file, or leave the options out: `sow sync` is of the inbox folder",
     ),
@@ -48,6 +48,11 @@ MISUSED = [
         "sync list.json --close",
         "--label and --close are for issues, not for a file",
         "leave FILE out, or them",
+    ),
+    (
+        "sync old.yaml --format original --fill",
+        "a whole project has its agents and phases",
+        "leave --agent, --phase and --fill out",
     ),
     ("sync --close", "FILE is missing", "see `sow sync --help`"),
     ("import list.json --drry", "no such option: --drry", "did you mean `--dry-run`?"),

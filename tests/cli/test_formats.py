@@ -526,13 +526,13 @@ def test_what_a_document_has_changed_since_is_taken_in_and_what_was_done_here_st
     text = text.replace("description: Add rate limits", "description: Add limits")
     who.write("old.yaml", text.replace("pr_number: 81", "pr_number: 82"))
     there = everything(who.folder)
-    assert (
-        who.done("import", "old.yaml", "--dry-run").splitlines()[-1].startswith("Would take in what old.yaml")
+    assert who.done("import", "old.yaml", "--dry-run").splitlines()[-1] == (
+        "Would import old.yaml (original): project add-rate-limits: 1 added, 3 updated"
     )
     assert changed(there, everything(who.folder)) == []
     update = told(who, "import", "old.yaml")["update"]
     assert update == {
-        "added": ["080"], "conflicts": {}, "rejected": {}, "gone": [],
+        "added": ["080"], "given": {}, "conflicts": {}, "rejected": {}, "gone": [],
         "changed": {
             "project": ["description"], "phase implementation": ["metadata"], "task 020": ["status"],
         },

@@ -6,6 +6,7 @@ import json
 import os
 import stat
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -19,7 +20,9 @@ from tests.formats.test_omniq import raw as omniq
 from tests.formats.test_task_file import raw as task_file
 
 from sow import dropped, files, intake, writers
+from sow.api import inbox as inboxes
 from sow.change import Change
+from sow.cli import opening
 from sow.dropped import Inbox, Told
 from sow.store import Store
 from sow.task import Task
@@ -116,21 +119,132 @@ def test_a_file_of_any_format_becomes_tasks_and_is_told_what_became_of_them(who:
     assert changed(there, everything(who.folder)) == []
 
 
-def test_a_whole_project_that_is_dropped_is_begun(who: Person) -> None:
-    drop(who, "old.yaml", (OLD_STATES / "standard-executing.yaml").read_text())
+OLD = (OLD_STATES / "standard-executing.yaml").read_text()
+THEIRS = ("--project", "add-rate-limits")
+
+
+def test_a_whole_project_that_is_dropped_is_begun_and_kept_in_step(who: Person) -> None:
+    path = drop(who, "old.yaml", text := f"# mine\n{OLD}")
     [done] = sync(who)["done"]
-    assert done["text"].startswith("old.yaml: project add-rate-limits (")
-    assert {one["name"] for one in json.loads(who.done("project", "list", "--json"))} == {
-        "add-login", "add-rate-limits",
-    }  # fmt: skip
-    mine = ("--project", "add-login")
-    assert json.loads(who.done(*mine, "sync", "--json"))["done"] == []
-    text = (OLD_STATES / "standard-executing.yaml").read_text()
-    drop(who, "old.yaml", text.replace("Limits of their own", "More"))
-    said = json.loads(who.sow(*mine, "sync", "--json").out)
-    assert said["files"][0]["reason"].startswith("project add-rate-limits is here already, and the document")
-    who.done("import", f"{INBOX}/old.yaml")
-    assert json.loads(who.done(*mine, "sync", "--json"))["files"][0]["reason"] is None
+    assert done["text"].startswith("old.yaml: project add-rate-limits (6 tasks) on branch ")
+    mine, theirs = who.at(who.folder), THEIRS
+    assert json.loads(mine.done("--project", "add-login", "sync", "--json"))["done"] == []
+    seen = json.loads(mine.done(*theirs, "sync", "--json"))
+    assert (seen["done"], seen["files"][0]["state"]) == ([], "taken")
+    assert path.read_text() == text
+    # What becomes of it here is told there, and no more.
+    who.done(*theirs, "task", "set", "name", "Docs", "--id", "040")
+    who.done(*theirs, "task", "add", "Ours", "--agent", "implementer")
+    who.done(*theirs, "task", "abandon", "050")
+    old, new = ([line.strip() for line in held.splitlines()] for held in (text, path.read_text()))
+    gone, come = ([line for line in one if line not in other] for one, other in ((old, new), (new, old)))
+    assert [line for line in gone if "_at:" not in line] == ["name: 'Docs: a page on limits'"]
+    assert [line for line in come if "_at:" not in line] == ["name: 'Docs'", '- id: "070"', "name: Ours"]
+    assert new.count("status: abandoned") == 2
+    there = everything(who.folder)
+    assert json.loads(who.done(*theirs, "sync", "--json"))["done"] == []
+    assert changed(there, everything(who.folder)) == []
+    # What its owner changes is taken in; the document as it once was is nothing new.
+    now = path.read_text()
+    drop(who, "old.yaml", now.replace("name: Ours", "name: Yours"))
+    [done] = json.loads(who.done(*theirs, "sync", "--json"))["done"]
+    assert (done["kind"], done["tasks"]) == ("taken", ["070"])
+    assert json.loads(who.done(*theirs, "task", "show", "070", "--json"))["name"] == "Yours"
+    drop(who, "old.yaml", text)
+    [done] = json.loads(who.done(*theirs, "sync", "--json"))["done"]
+    assert done["kind"] == "given"
+    assert "name: 'Docs'" in path.read_text()
+
+
+def test_the_document_of_a_project_is_told_of_its_next_state_at_once(who: Person) -> None:
+    path = drop(who, "old.yaml", (OLD_STATES / "exploration-active.yaml").read_text())
+    sync(who)
+    theirs = ("--project", "cheaper-builds")
+    who.done(*theirs, "task", "abandon", "010")
+    who.done(*theirs, "advance")
+    assert "current_state: Summarizing" in path.read_text()
+
+
+def test_what_both_have_changed_of_a_whole_project_waits_for_a_word(who: Person) -> None:
+    path = drop(who, "old.yaml", OLD)
+    sync(who)
+    for prefer, name in (("project", "Ours"), ("file", "Yours")):
+        who.done(*THEIRS, "task", "set", "name", f"{name} 1", "--id", "050")
+        before = path.read_text()
+        line = next(line for line in before.splitlines() if "partners" in line or "name: Ours" in line)
+        drop(who, "old.yaml", before.replace(line, f"              name: Yours {prefer}"))
+        said = who.sow(*THEIRS, "sync", "--json")
+        assert said.code == 4
+        assert (
+            json.loads(said.out)["files"][0]["reason"] == "task 050: project and file have both changed: name"
+        )
+        assert "sync .sow/inbox/old.yaml --prefer file" in Path(f"{path}.error").read_text()
+        who.done(*THEIRS, "sync", "--prefer", prefer)
+        wanted = "Ours 1" if prefer == "project" else "Yours file"
+        assert json.loads(who.done(*THEIRS, "task", "show", "050", "--json"))["name"] == wanted
+        assert f"name: {wanted}\n" in path.read_text()
+    assert sorted(os.listdir(path.parent)) == ["old.yaml"]
+
+
+def test_while_agents_work_a_document_moves_nothing_until_a_person_has_it_taken(who: Person) -> None:
+    path = drop(who, "old.yaml", OLD)
+    sync(who)
+    drop(who, "old.yaml", OLD.replace("planning_approved: true", "planning_approved: false"))
+    with who.inside():
+        caller = opening.caller()
+        folder = caller.layout("add-rate-limits")
+        store = caller.store_of(folder)
+        for at_work in (True, False):
+            told = inboxes.of(caller, store, partial(bool, at_work)).look()
+            assert [one.kind for one in told] == (["refused"] if at_work else [])
+            assert store.phase("implementation")["metadata"]["planning_approved"] is True
+    assert (
+        "  if it was you, have it taken: `sow sync .sow/inbox/old.yaml`" in Path(f"{path}.error").read_text()
+    )
+    said = who.done("--project", "add-rate-limits", "sync", str(path))
+    assert "phase implementation updated: metadata" in said
+    assert store.phase("implementation")["metadata"]["planning_approved"] is False
+    assert os.listdir(path.parent) == ["old.yaml"], "there is nothing to complain of any more"
+    # A project that has ended is not begun anew by the document that still lies there.
+    who.done(*THEIRS, "project", "delete", "--yes", "--keep-branch")
+    held = path.read_bytes()
+    assert sync(who)["done"] == []
+    assert (path.read_bytes(), os.listdir(path.parent)) == (held, ["old.yaml"])
+    assert len(json.loads(who.done("project", "list", "--json"))) == 1
+
+
+@pytest.mark.parametrize("at", ["sow.bringing.files.replace", "sow.bringing.catching_up.keep"])
+def test_killed_before_or_after_a_document_is_told_no_task_is_made_twice(who: Person, at: str) -> None:
+    path = who.write("old.yaml", OLD)
+    who.done("import", "old.yaml")
+    who.done(*THEIRS, "task", "add", "Ours", "--agent", "implementer")
+    with mock.patch(at, side_effect=KeyboardInterrupt):
+        assert who.sow("sync", "old.yaml").code == 130
+    assert ("name: Ours" in path.read_text()) is (at.endswith("keep"))
+    who.done("sync", "old.yaml")
+    assert path.read_text().count("name: Ours") == 1
+    assert len(json.loads(who.done(*THEIRS, "task", "list", "--json"))) == 7
+    there = everything(who.folder)
+    assert who.done("sync", "old.yaml").endswith("project add-rate-limits: nothing to do\n")
+    assert changed(there, everything(who.folder)) == []
+
+
+def test_a_new_task_of_the_document_under_the_id_of_one_of_ours_is_another(who: Person) -> None:
+    path = who.write("old.yaml", OLD)
+    who.done("import", "old.yaml")
+    who.done(*THEIRS, "task", "add", "Ours", "--agent", "implementer")
+    with mock.patch("sow.bringing.files.replace", side_effect=KeyboardInterrupt):
+        who.sow("sync", "old.yaml")
+    last = OLD[OLD.index('            - id: "060"') : OLD.index("    review:")]
+    new = last.replace('"060"', '"070"').replace("created_at: 2025", "created_at: 2024")
+    path.write_text(OLD.replace(last, last + new))
+    who.done("sync", "old.yaml")
+    listed = json.loads(who.done(*THEIRS, "task", "list", "--json"))
+    assert [(one["id"], one["name"]) for one in listed][-2:] == [
+        ("070", "Ours"), ("080", "A header for each limit")
+    ]  # fmt: skip
+    text = path.read_text()
+    assert text.index('"070"') < text.index('"080"') < text.index("name: Ours")
 
 
 def test_what_a_person_decides_is_told_at_once(who: Person) -> None:
@@ -385,7 +499,7 @@ def test_with_several_projects_the_folder_of_one_says_whose_a_file_is(who: Perso
     drop(who, "nobody/list.json", [record("d")])
     done = json.loads(mine.sow("sync", "--json").out)
     assert {one["file"]: one["state"] for one in done["files"]} == {
-        "first.json": "taken", "list.json": "not taken",
+        "first.json": "taken", "list.json": "not taken", "nobody/list.json": "not taken",
     }  # fmt: skip
     assert done["files"][1]["reason"] == "there are several projects here: add-login, another"
     refused = {one["file"] for one in done["done"] if one["kind"] == "refused"}

@@ -103,6 +103,13 @@ def test_a_refused_move_names_the_statuses_that_it_goes_from() -> None:
         started(in_status("needs_review"))
 
 
+def test_what_is_completed_has_not_failed_any_more() -> None:
+    failed = new_task(result={"status": "error", "error_code": "TIMEOUT", "message": "too slow"})
+    assert failed.complete(at=AT).result is None
+    done = new_task(result={"status": "success"})
+    assert done.complete(at=AT).result == {"status": "success"}
+
+
 def test_work_under_review_is_completed_only_once_somebody_approved_it() -> None:
     handed = in_status("needs_review")
     with pytest.raises(Refused, match="nobody has approved"):

@@ -12,8 +12,8 @@ from tests.core.parts import AT, in_status, new_task
 
 from sow import document
 from sow.document import canonical
-from sow.errors import Refused
-from sow.formats import Held, Reading, Routes, TaskType, planning, texts
+from sow.errors import BadFile, Refused
+from sow.formats import Held, Reading, Record, Routes, TaskType, checklist, known, planning, texts
 from sow.formats.planning import Options, Scene
 from sow.formats.task_list import FORMAT, HERE, STATUSES, SYNONYMS, TRANSITIONS, known_status
 from sow.task import Task
@@ -103,6 +103,18 @@ def test_the_table_has_these_steps_and_no_other() -> None:
     assert {(before, after) for before, ways in TRANSITIONS.items() for after in ways} == STEPS
 
 
+@pytest.mark.parametrize("status", ["CANCELLED", "FAILED"])
+def test_a_file_is_not_told_of_a_step_out_of_its_end(status: str) -> None:
+    first = raw(status=status)
+    held = Held(imported(first).retry(), "Do it")
+    done = planning.plan(FORMAT, read(first), scene(held=(held,), base={"t-1": first}), Options("sync"))
+    if status == "CANCELLED":
+        assert done.rejected[0].reason == "status: CANCELLED does not become PENDING"
+    assert {name: given["status"] for name, given in done.give.items()} == (
+        {} if status == "CANCELLED" else {"t-1": "PENDING"}
+    )
+
+
 @pytest.mark.parametrize(
     ("before", "after", "goes"),
     [
@@ -183,6 +195,18 @@ def test_a_task_that_nobody_can_do_has_failed_with_a_validation_error(
     assert told["result"]["error_code"] == "VALIDATION_ERROR"
     assert told["result"]["message"] == message
     assert told["result_summary"] == told["result"]["message"]
+
+
+def test_a_file_that_it_is_told_in_does_not_mend_what_another_one_said() -> None:
+    """A check list has no word for a type that nobody does."""
+    first = raw(task_type="unheard")
+    task = imported(first)
+    held = Held(task, "Do it", {task.id: checklist.FORMAT.id_of(task)})
+    item = checklist.FORMAT.given(held, ROUTES)
+    reading = Reading((Record(checklist.FORMAT.id_of(task), "line 1", item),))
+    base = {checklist.FORMAT.id_of(task): item}
+    done = planning.plan(checklist.FORMAT, reading, scene(held=(held,), base=base), Options("sync"))
+    assert (done.changes, done.give, len(done.same)) == ([], {}, 1)
 
 
 def test_it_is_pending_once_the_settings_know_its_type() -> None:
@@ -392,3 +416,13 @@ def test_a_list_with_more_tasks_than_a_project_takes_is_refused_or_taken_group_b
     second = planning.plan(FORMAT, read(*raws), scene(elsewhere=taken), Options())
     assert {record.id for record, _, _ in second.adds} == {record.id for record in first.left}
     assert (len(second.elsewhere), second.rejected) == (998, [])
+
+
+def test_a_file_is_in_no_other_format_than_it_says_and_broken_json_is_told_with_its_place() -> None:
+    text = json.dumps([raw()])
+    assert known.of("list.json", text) is known.meant("task-list", "list.json", text) is FORMAT
+    with pytest.raises(Refused, match=r"list\.json is in the format task-list, and not omniq"):
+        known.meant("omniq", "list.json", text)
+    assert known.meant("checklist", "PLAN", "- [ ] Do it").name == "checklist", "nothing tells it"
+    with pytest.raises(BadFile, match=r"list\.json:1:65: is no JSON"):
+        known.of("list.json", text.replace('"PENDING",', '"PENDING"'))

@@ -103,7 +103,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "artifact_add": ({"of": "outputs", "type": "review", "path": "/etc/passwd"}, "leaves the repository"),
     "artifact_list": ({"of": "inputs", "phase": "nowhere"}, "nowhere"),
     "artifact_set": ({"of": "outputs", "index": 9, "field": "approved", "value": "true"}, "9"),
-    "events": ({"since": "yesterday"}, "that is no time"),
+    "events": ({"since": "yesterday"}, "since yesterday: that is no time"),
     "guidance": ({"name": "nobody"}, "prompt not found: nobody"),
     "phase_set": ({"field": "colour", "value": "red"}, "colour"),
     "project_list": ({"all": True}, "there is no argument all"),
@@ -135,13 +135,14 @@ def test_every_tool_refuses_in_words_and_changes_not_one_byte(who: Person, agent
     for tool, (arguments, told) in REFUSED.items():
         lines = agent.refused(tool, **arguments)
         assert told in lines[0], (tool, lines)
-        assert len(lines) <= 2, (tool, lines)
+        assert len(lines) == 2, (tool, lines)
         assert "Traceback" not in "".join(lines)
     assert changed(before, everything(who.folder)) == []
 
 
 def test_what_is_missing_unknown_or_of_another_type_is_told_at_once(agent: Agent) -> None:
-    (line,) = agent.refused("task_add", priority="huge", depend_on=["010"])
+    line, takes = agent.refused("task_add", priority="huge", depend_on=["010"])
+    assert takes.startswith("it takes name, agent; it may be given description, ")
     assert line == (
         "task_add: name is missing; agent is missing; priority: input should be 'critical', 'high', 'normal'"
         " or 'low'; there is no argument depend_on"

@@ -21,7 +21,7 @@ from sow.result import Result
 from sow.runner import bounds
 from sow.runner.attempt import SETUP_LOG, TERMINAL, TRANSCRIPT, setting_up_for
 from sow.runner.local import LocalRunner, Running
-from sow.runner.watch import Tail, Watcher
+from sow.runner.watch import HEARING_SECONDS, Tail, Watcher
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +143,7 @@ def raw(
         watcher.add_folder(folder)
         while not stop.wishes and not attempts.read(attempt.id).ended:
             yield from tail.read()
-            watcher.wait()
+            watcher.wait(HEARING_SECONDS)
     yield from tail.read(final=True)
 
 

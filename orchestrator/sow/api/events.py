@@ -12,7 +12,7 @@ from sow.api.stop import Stop
 from sow.clock import seconds
 from sow.errors import NotFound, Usage
 from sow.result import Result
-from sow.runner.watch import Tail, Watcher
+from sow.runner.watch import HEARING_SECONDS, Tail, Watcher
 from sow.store import Store
 
 
@@ -121,4 +121,4 @@ class Reading:
                 for path in log.files():
                     yield from tails.setdefault(path, Tail(path)).read()
                 if not stop.wishes:
-                    watcher.wait()
+                    watcher.wait(HEARING_SECONDS)

@@ -7,16 +7,18 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from sow import bringing, files, find, intake, original, spreading
+from sow import bringing, dropped, files, find, intake, original, spreading
 from sow.api import inbox
 from sow.api.caller import Caller
 from sow.bringing import Brought
+from sow.catching_up import Wish
 from sow.errors import Refused, Usage, Waits
 from sow.formats import Routes, known
+from sow.formats.merging import Side
 from sow.formats.planning import Options, Plan, summary
 from sow.git.places import Places
 from sow.intake import Exchange, Source
-from sow.layout import Plain
+from sow.layout import Layout, Plain
 from sow.result import Result
 from sow.store import Store
 from sow.value import Value
@@ -104,7 +106,7 @@ def _code(done: Plan) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Imported(Result):
-    """A whole project that was brought in, or would be."""
+    """A whole project that was brought in or kept in step, or would be."""
 
     brought: Brought
     path: str
@@ -118,7 +120,7 @@ class Imported(Result):
             return 0
         if news.conflicts:
             return Waits.exit_code
-        return Refused.exit_code if news.rejected and not (news.added or news.changed) else 0
+        return Refused.exit_code if news.rejected and not (news.is_taken or news.given) else 0
 
     def as_json(self) -> Any:
         """As `sow import --json` prints it."""
@@ -175,6 +177,12 @@ class Exchanging(Value):
 
     def done(self, options: Options, *, dry_run: bool) -> Exchanged:
         """Exchanges the file with the project, and what there is no room for with others."""
+        done = self._done(options, dry_run=dry_run)
+        if all(plan.is_whole for plan in (done.plan, *(one.plan for one in done.further))):
+            _forgive(self.source.path, self.store.layout, dry_run=dry_run)
+        return done
+
+    def _done(self, options: Options, *, dry_run: bool) -> Exchanged:
         first = self.with_(self.store)
         if dry_run:
             wish = options if options.fill else replace(options, fill=True, spread=True)
@@ -203,7 +211,8 @@ def opened(
     """
     check_tasks(caller, file, how)
     path = _path(caller, file)
-    chosen = known.named(how) if how is not None else known.of(path, intake.text_of(path))
+    text = intake.text_of(path)
+    chosen = known.meant(how, path, text) if how is not None else known.of(path, text)
     routed = intake.routes(store.layout.main, agent)
     if not dry_run and not intake.is_dropped(path, store.layout):
         for told in inbox.look(caller, store):
@@ -215,8 +224,8 @@ def check_tasks(caller: Caller, file: str, how: str | None) -> None:
     """Raises Refused for a file that holds a whole project, NotFound for none."""
     if is_project(caller, file, how):
         raise Refused(
-            f"{file} is a whole project, which is not kept in step",
-            f"take it in or give it out: `sow import {file}`, `sow export --format {ORIGINAL}`",
+            f"{file} is a whole project, and no list of tasks of one",
+            f"take it in or keep it in step: `sow import {file}`, `sow sync {file}`",
         )
 
 
@@ -273,11 +282,26 @@ def is_project(caller: Caller, file: str, how: str | None) -> bool:
     return bool(file) and bringing.fits(intake.text_of(_path(caller, file)))
 
 
-def brought(caller: Caller, place: Places | Plain, file: str, *, dry_run: bool) -> Imported:
-    """Makes the project of a document, all or nothing; where it came in before, takes in what has changed."""
+def brought(
+    caller: Caller, place: Places | Plain, file: str, *, dry_run: bool, back: bool = False,
+    prefer: Side | None = None,
+) -> Imported:  # fmt: skip
+    """Makes the project of a document, all or nothing; where it came in before, takes in what has changed.
+
+    `back`: whether it is told what has changed here.
+    """
     path = _path(caller, file)
-    done = bringing.bring(place, path, intake.text_of(path), store_of=caller.store_of, dry_run=dry_run)
+    wish = Wish(back, prefer, doubt=True if caller.attempt else None)
+    done = bringing.bring(place, path, intake.text_of, store_of=caller.store_of, wish=wish, dry_run=dry_run)
+    if done.update is None or done.update.is_whole:
+        _forgive(path, done.layout, dry_run=dry_run)
     return Imported(done, path, dry_run)
+
+
+def _forgive(path: str, layout: Layout, *, dry_run: bool) -> None:
+    """Takes away what was complained of about a dropped file."""
+    if not dry_run and intake.is_dropped(path, layout):
+        dropped.take_back_complaint(path)
 
 
 def _project(store: Store, path: str, there: str, force: bool) -> Exported:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,8 @@ from sow.store import Store
 
 if TYPE_CHECKING:
     from sow.bringing import Brought
+    from sow.catching_up import Wish
+    from sow.formats.merging import Side
     from sow.git.places import Places
     from sow.project import Plan
     from sow.turn import Turns
@@ -54,20 +57,26 @@ class Looked(Result):
         return {"done": done, "files": [dropped.document(one) for one in self.files]}
 
 
-def of(caller: Caller, store: Store, at_work: Callable[[], bool] | None = None) -> Inbox:
-    """The inbox folder. `at_work`: whether an agent may be writing just now, if somebody knows it already."""
+def of(
+    caller: Caller, store: Store, at_work: Callable[[], bool] | None = None, prefer: Side | None = None
+) -> Inbox:
+    """The inbox folder. `at_work`: whether agents of the project are at work, if somebody knows it."""
     here = find.place(store.layout.main)
 
-    def bring(path: str, text: str) -> Brought:
+    def bring(path: str, read: Callable[[str], str], wish: Wish) -> Brought:
         from sow import bringing
 
-        # It says where tasks stand, and nothing of who wrote it: a person has the news taken in.
-        return bringing.bring(here, path, text, store_of=caller.store_of, update=False)
+        return bringing.bring(here, path, read, store_of=caller.store_of, wish=wish)
 
-    def agents() -> bool:
+    others = partial(neighbours, caller, store)
+
+    def own() -> bool:
         return bool(Drivers(store).at_work())
 
-    return Inbox(store, partial(neighbours, caller, store), at_work or agents, bring, beginning(caller, here))
+    def agents() -> bool:
+        return (at_work or own)() or any(Drivers(one).at_work() for one in others())
+
+    return Inbox(store, others, agents, bring, beginning(caller, here), prefer)
 
 
 def of_run(caller: Caller, turns: Turns) -> Inbox:
@@ -94,9 +103,9 @@ def beginning(caller: Caller, here: Places | Plain) -> Callable[[Plan], Store] |
     return begin
 
 
-def looked(caller: Caller, store: Store, *, dry_run: bool) -> Looked:
+def looked(caller: Caller, store: Store, *, prefer: Side | None, dry_run: bool) -> Looked:
     """Takes in what lies there, tells it what became of it, and says how each file stands."""
-    done = () if dry_run else tuple(of(caller, store).look(patient=True))
+    done = () if dry_run else tuple(of(caller, store, prefer=prefer).look(patient=True))
     return Looked(done, tuple(survey(caller, store)))
 
 
@@ -106,18 +115,29 @@ def look(caller: Caller, store: Store) -> list[Told]:
 
 
 def survey(caller: Caller, store: Store) -> list[Seen]:
-    """How each file stands that is this project's, or of which nobody can tell for which it is."""
-    seen = dropped.survey(store.layout.main, [store, *neighbours(caller, store)])
-    return [one for one in seen if one.project in ("", store.layout.name)]
+    """How each file stands that is this project's, or of which nobody can tell for which it is.
+
+    One in the folder of a project that there is not is told wherever one looks.
+    """
+    others = neighbours(caller, store)
+    theirs = {one.layout.name for one in others}
+    own = ("", store.layout.name)
+    seen = dropped.survey(store.layout.main, [store, *others])
+    return [one for one in seen if one.project in own or (one.reason and one.project not in theirs)]
 
 
 def tell(caller: Caller, turns: Turns) -> None:
     """Has the files that lie there told what was decided, as far as that can be done at once."""
     if _has_files(caller, turns.store):
-        try:
-            of_run(caller, turns).look()
-        except SowError:
-            pass  # the next run tells, of this as well
+        with suppress(SowError):  # the next run tells, of this as well
+            of_run(caller, turns).look(patient=True)
+
+
+def tell_of_project(caller: Caller, store: Store) -> None:
+    """The same of what has become of the project itself."""
+    if _has_files(caller, store):
+        with suppress(SowError):
+            of(caller, store).look(patient=True)
 
 
 def _has_files(caller: Caller, store: Store) -> bool:

@@ -260,8 +260,12 @@ class Project:
         What it changes is written as one. Raises Refused where there is none, or its guard is not met.
         """
         from sow import advancing
+        from sow.api import inbox
 
-        return advancing.advance(self._opened.store(), event)
+        store = self._opened.store()
+        advanced = advancing.advance(store, event)
+        inbox.tell_of_project(self.caller, store)
+        return advanced
 
     def ways(self) -> Ways:
         """The state of the project, and the transitions out of it, each with what bars it."""
@@ -391,14 +395,15 @@ class Project:
             labels=labels, comment=False, close=close, dry_run=dry_run,
         )  # fmt: skip
 
-    def sync_inbox(self, *, dry_run: bool = False) -> Looked:
+    def sync_inbox(self, *, prefer: Side | None = None, dry_run: bool = False) -> Looked:
         """Takes in the files of the inbox folder, and tells them what became of their tasks.
 
-        `sow run` does so all the time. `dry_run`: only says how each file stands.
+        `sow run` does so all the time. `prefer`: `file` or `project`, whose word counts where both have
+        changed the same. `dry_run`: only says how each file stands.
         """
         from sow.api import inbox
 
-        return inbox.looked(self.caller, self._opened.store(), dry_run=dry_run)
+        return inbox.looked(self.caller, self._opened.store(), prefer=prefer, dry_run=dry_run)
 
     def export(
         self, path: str | PathLike[str] | None = None, *, format: str | None = None, force: bool = False,

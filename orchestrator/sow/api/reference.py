@@ -9,12 +9,14 @@ import ast
 import inspect
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import is_dataclass
 from functools import cache
 from importlib import import_module
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import sow
+from sow.value import Value
 
 HEAD = """\
 # The Python API
@@ -40,6 +42,7 @@ ABOUT = {
     "What is given": """\
 Values are frozen. What a command prints with `--json` is `as_json()` of one of them. Documents inside of
 them, such as `Question`, are typed dicts of `sow_schemas.documents`: see [fields](fields.md).""",
+    "What these are made of": "Each is named by the module that it can be imported from.",
     "What is raised": "Each has `.message` and `.hint`, the two lines of the command line, and `.exit_code`.",
 }
 
@@ -56,34 +59,78 @@ def page() -> str:
     """The whole reference, in Markdown."""
     taken = {*IN, *HANDLES, *ERRORS}
     values = [name for name in sow.__all__ if name not in taken]
+    named = {name: getattr(sow, name) for name in sow.__all__}
+    inner = {f"{held.__module__}.{held.__name__}": held for held in _inner(named)}
+    groups = (*({f"sow.{name}": named[name] for name in names} for names in (IN, HANDLES, values)), inner)
     parts = [HEAD]
-    for (title, about), names in zip(ABOUT.items(), (IN, HANDLES, values, ERRORS), strict=True):
+    for (title, about), group in zip(
+        ABOUT.items(), (*groups, {f"sow.{name}": named[name] for name in ERRORS}), strict=True
+    ):
         parts.append(f"## {title}\n" + (f"\n{about}\n" if about else ""))
-        parts += ["\n".join(_entry(name)) for name in names]
+        parts += ["\n".join(_entry(name, held)) for name, held in group.items()]
     return "\n".join(parts)
 
 
-def _entry(name: str) -> Iterator[str]:
-    held = getattr(sow, name)
+def _inner(named: Mapping[str, Any]) -> list[type]:
+    """The values of which those that have a name in `sow` are made, and which have none there."""
+    found: dict[type, None] = {}
+    todo = [held for name, held in named.items() if name not in (*IN, *ERRORS)]
+    while todo:
+        held = todo.pop()
+        for kind in _kinds(held, with_calls=held.__name__ in HANDLES):
+            if kind not in found and kind not in named.values() and not issubclass(kind, Exception):
+                found[kind] = None
+                todo.append(kind)
+    return sorted(found, key=lambda held: (held.__module__, held.__name__))
+
+
+def _kinds(held: type, *, with_calls: bool) -> Iterator[type]:
+    """The values of ours that the fields of a class are of, and what its calls give."""
     node = _definition(held)
-    yield f"### sow.{name}\n"
+    assert isinstance(node, ast.ClassDef)
+    words = [field.type for field in _fields(node)]
+    words += [_type(method.returns) for method in _methods(node) if with_calls]
+    for word in re.findall(r"\b[A-Z]\w+", " ".join(words)):
+        kind = _meant(held.__module__, word)
+        if isinstance(kind, type) and (is_dataclass(kind) or issubclass(kind, Value)):
+            yield kind
+
+
+def _meant(module: str, word: str) -> object:
+    """What a name stands for in a module, also one that is imported there for a type checker alone."""
+    for node in ast.walk(_tree(module)):
+        if isinstance(node, ast.ImportFrom) and node.module and any(a.name == word for a in node.names):
+            return getattr(import_module(node.module), word, None)
+    return getattr(import_module(module), word, None)
+
+
+def _told(held: type, word: str) -> str:
+    """The name of a type in a class; where another has that name in `sow`, with its module."""
+    kind = _meant(held.__module__, word)
+    if not isinstance(kind, type) or kind is getattr(sow, word, kind):
+        return word
+    return "TaskState" if kind is sow.TaskState else f"{kind.__module__}.{word}"
+
+
+def _entry(name: str, held: Any) -> Iterator[str]:
+    node = _definition(held)
+    yield f"### {name}\n"
     if isinstance(node, ast.FunctionDef):
-        yield from _call(f"sow.{name}", node)
+        yield from _call(name, node)
         return
     yield f"{_doc(node)}\n"
     if issubclass(held, sow.SowError):
         yield f"Exit code {held.exit_code}.\n"
         return
     for field in _fields(node):
-        kind = field.type.replace("documents.", "")
-        if getattr(import_module(held.__module__), "Task", None) is sow.TaskState:
-            kind = re.sub(r"\bTask\b", "TaskState", kind)
+        kind = re.sub(r"\b[A-Z]\w+", lambda word: _told(held, word[0]), field.type).replace("documents.", "")
         said = f" — {field.about}" if field.about else ""
         yield f"- `{field.name}`: `{kind}`{said}"
     yield ""
     # Whatever else a value of the engine can do is the engine's own affair.
-    for method in _methods(node) if name in HANDLES else ():
-        yield f"#### {name}.{method.name}\n"
+    handle = name.removeprefix("sow.")
+    for method in _methods(node) if handle in HANDLES else ():
+        yield f"#### {handle}.{method.name}\n"
         yield from _call(method.name, method)
 
 

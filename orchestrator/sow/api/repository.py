@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from sow.api.settings import Settings
     from sow.api.trees import Cleared, Gone, Tree
     from sow.contract.plan import Part
+    from sow.formats.merging import Side
     from sow.git.places import Places
     from sow.project import Plan
     from sow.project_types import ProjectType
@@ -230,12 +231,6 @@ class Repository:
 
         return exchanging.is_project(self.caller, file, format)
 
-    def check_tasks(self, file: str, format: str | None = None) -> None:
-        """Raises Refused for a file that holds a whole project, which has no tasks to be exchanged."""
-        from sow.api import exchanging
-
-        exchanging.check_tasks(self.caller, file, format)
-
     def import_project(self, file: str | os.PathLike[str], *, dry_run: bool = False) -> Imported:
         """Makes the project of a document, all or nothing; of one that came in before, takes in the news.
 
@@ -246,6 +241,22 @@ class Repository:
         place = self.place
         self.caller.settle_half_made(place)
         return exchanging.brought(self.caller, place, os.fspath(file), dry_run=dry_run)
+
+    def sync_project(
+        self, file: str | os.PathLike[str], *, prefer: Side | None = None, dry_run: bool = False
+    ) -> Imported:
+        """Keeps a document and its project in step, both ways; for the rest see `import_project`.
+
+        `prefer`: `file` or `project`, whose word counts where both have changed the same; where None both
+        stay, and the conflict is listed.
+        """
+        from sow.api import exchanging
+
+        place = self.place
+        self.caller.settle_half_made(place)
+        return exchanging.brought(
+            self.caller, place, os.fspath(file), dry_run=dry_run, back=True, prefer=prefer
+        )
 
     def settle(self) -> list[Removed]:
         """Completes or undoes the projects that a killed command half made or half took away.

@@ -15,7 +15,7 @@ from sow.cli.words import aside, counted
 from sow.errors import Usage
 
 if TYPE_CHECKING:
-    from sow.api.exchanging import Exchanged
+    from sow.api.exchanging import Exchanged, Imported
     from sow.api.inbox import Looked
     from sow.catching_up import Update
     from sow.formats import Raw
@@ -87,9 +87,10 @@ def import_(
     if labels or comment:
         raise Usage("--label and --comment are for issues, not for a file", "leave FILE out, or them")
     if opening.here().is_project(file, named):
-        if agent is not None or phase is not None or fill:
-            raise Usage("a whole project has its agents and phases", "leave --agent, --phase and --fill out")
-        return _bring(settings, file, as_json, dry_run)
+        _check_whole(agent, phase, fill)
+        path = opening.caller().path(file)
+        brought = opening.repository_of(settings).import_project(path, dry_run=dry_run)
+        return _tell_whole(settings, brought, as_json, "import")
     done = opening.project(settings).import_tasks(
         file, format=named, agent=agent, phase=phase, fill=fill, dry_run=dry_run
     )
@@ -127,6 +128,7 @@ def sync(
     \b
     Example:  sow sync runtime/task_list.json
               sow sync runtime/task_list.json --prefer project
+              sow sync state.yaml
               sow sync
               sow sync --format github --label sow --close
     """
@@ -143,12 +145,17 @@ def sync(
             aside(settings, f"closed {counted(len(done.closed), 'issue')}")
         return done.exit_code
     if file is None:
-        if agent or phase or fill or prefer or labels:
+        if agent or phase or fill or labels:
             raise Usage(
                 "FILE is missing", "name a file, or leave the options out: `sow sync` is of the inbox folder"
             )
-        return _tell_inbox(opening.project(settings).sync_inbox(dry_run=dry_run), as_json, dry_run)
-    opening.here().check_tasks(file, named)
+        looked = opening.project(settings).sync_inbox(prefer=prefer, dry_run=dry_run)
+        return _tell_inbox(looked, as_json, dry_run)
+    if opening.here().is_project(file, named):
+        _check_whole(agent, phase, fill)
+        path = opening.caller().path(file)
+        kept = opening.repository_of(settings).sync_project(path, prefer=prefer, dry_run=dry_run)
+        return _tell_whole(settings, kept, as_json, "sync")
     done = opening.project(settings).sync(
         file, format=named, agent=agent, phase=phase, fill=fill, prefer=prefer, dry_run=dry_run
     )
@@ -202,30 +209,31 @@ def _tell_inbox(looked: Looked, as_json: bool, dry_run: bool) -> int:
     return looked.exit_code
 
 
-def _bring(settings: dict[str, Any], file: str, as_json: bool, dry_run: bool) -> int:
-    """Takes in a whole project."""
-    done = opening.repository(settings).import_project(opening.caller().path(file), dry_run=dry_run)
+def _check_whole(agent: str | None, phase: str | None, fill: bool) -> None:
+    if agent is not None or phase is not None or fill:
+        raise Usage("a whole project has its agents and phases", "leave --agent, --phase and --fill out")
+
+
+def _tell_whole(settings: dict[str, Any], done: Imported, as_json: bool, verb: str) -> int:
+    """Says what became of a whole project and its document; the exit code."""
     if as_json:
         click.echo(json.dumps(done.as_json()))
         return done.exit_code
-    held = done.brought
-    name = held.plan.name
+    held, file = done.brought, os.path.basename(done.path)
     for note in held.notes:
         aside(settings, note)
-    if held.update and held.update != type(held.update)():
-        for line in _news(held.update):
-            click.echo(plain(f"  {line}"))
-        verb = "Would take in" if dry_run else "Took in"
-        click.echo(f"{verb} what {os.path.basename(done.path)} has changed of project {name}")
-        return done.exit_code
-    what = f"project {name} with {counted(held.tasks, 'task')} on branch {held.plan.branch}"
-    if not held.is_new:
-        click.echo(f"Project {name} is here already, as {os.path.basename(done.path)} has it")
-    elif dry_run:
-        click.echo(f"Would import {what}")
+    what = f"project {held.plan.name} with {counted(held.tasks, 'task')} on branch {held.plan.branch}"
+    if held.is_new:
+        told = f"Imported {what}\nWorktree: {held.layout.folder}"
+        click.echo(f"Would import {what}" if done.dry_run else told)
+    elif held.update is None or (verb == "import" and held.update == type(held.update)()):
+        click.echo(f"Project {held.plan.name} is here already, as {file} has it")
     else:
-        click.echo(f"Imported {what}\nWorktree: {held.layout.folder}")
-    return 0
+        for line in _news(held.update, done.path):
+            click.echo(plain(f"  {line}"))
+        head = f"Would {verb}" if done.dry_run else {"import": "Imported", "sync": "Synced"}[verb]
+        click.echo(f"{head} {file} (original): project {held.plan.name}: {held.update.summary}")
+    return done.exit_code
 
 
 # -- words -----------------------------------------------------------------------------------------
@@ -250,16 +258,22 @@ def _tell_plan(done: Exchanged, plan: Plan, summary: str, verb: str) -> None:
     click.echo(plain(f"{head} {name}: {summary}"))
 
 
-def _news(update: Update) -> Iterable[str]:
-    """What a document has changed of a project."""
+def _news(update: Update, path: str) -> Iterable[str]:
+    """What a document has changed of a project, and what it is told."""
     for task_id in update.added:
-        yield f"[{task_id}] added"
+        yield f"task {task_id} added"
     for name, keys in update.changed.items():
         yield f"{name} updated: {', '.join(keys)}"
+    for name, keys in update.given.items():
+        yield f"to the file: {name}" + (f": {', '.join(keys)}" if keys else "")
     for name, keys in update.conflicts.items():
-        yield f"{name} in conflict: {', '.join(keys)}: both have changed it; make it the same in both"
-    for name, reason in update.rejected.items():
-        yield f"{name} rejected: {reason}"
+        yield (
+            f"{name} in conflict: {', '.join(keys)}: both have changed it; say whose word counts:"
+            f" `sow sync {path} --prefer file`, or project"
+        )
+    for name, one in update.rejected.items():
+        yield f"{name} rejected: {one.reason}"
+        yield f"  {one.hint}"
     for name in update.gone:
         yield f"{name} is no longer in the document, and stays here"
 
@@ -271,7 +285,8 @@ def _lines(done: Plan) -> Iterable[str]:
         told = ", ".join(keys) or "status"
         yield f"[{change.task.id}] updated: {told} ({change.task.status})" + _named(record.id)
     for name, raw in done.give.items():
-        yield f"to the file: {_title(raw)}{_status(raw)}{_named(name)}"
+        title = _title(raw)
+        yield f"to the file: {title or name}{_status(raw)}" + (_named(name) if title else "")
     for conflict in done.conflicts:
         yield (
             f"[{conflict.task_id}] in conflict: {', '.join(conflict.keys)}: both have changed it"

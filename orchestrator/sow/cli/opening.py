@@ -3,6 +3,8 @@
 What can be done with it is in `sow.api`.
 """
 
+import os
+
 from sow.api.caller import Caller
 from sow.value import TYPE_CHECKING
 
@@ -33,6 +35,16 @@ def repository(settings: "dict[str, Any]") -> "Repository":
     from sow.api.repository import Repository
 
     return Repository(caller().at(settings["project"]))
+
+
+def repository_of(settings: "dict[str, Any]") -> "Repository":
+    """The same for a command that is mostly about one project, whose name `--project` may be, too."""
+    from sow.api.repository import Repository
+
+    named = settings["project"]
+    if named is None or os.path.isdir(caller().path(named)):
+        return repository(settings)
+    return Repository(caller().at(project(settings).folder))
 
 
 def here() -> "Repository":

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
+    from sow.document.edit import Block
     from sow.document.strict import Loaded
 
 __all__ = ["SIZE", "BadDocument", "Document", "parse", "read_file"]
@@ -44,14 +45,15 @@ class Document:
         self.where = where
         self._places: Loaded | None = None
 
-    def changed(self, new: "Mapping[str, Any]") -> str:
+    def changed(self, new: "Mapping[str, Any]", block: "Block | None" = None) -> str:
         """The text that holds `new`, with other lines only where `value` is another.
 
-        Raises `canonical.Unwritable` (a ValueError) for a value that has no place in a document.
+        `block` sets out mappings and lists that are new among what people wrote. Raises
+        `canonical.Unwritable` (a ValueError) for a value that has no place in a document.
         """
         from sow.document.edit import edit
 
-        return edit(self.text, self.value, new)
+        return edit(self.text, self.value, new, block)
 
     def place(self, path: "tuple[str | int, ...]") -> tuple[int, int]:
         """Line and column (from 1) of the field at `path`, or of the last field above it that is there."""

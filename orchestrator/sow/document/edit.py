@@ -16,25 +16,29 @@ from sow.document.canonical import as_json, quoted, same, written
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from typing import Any
 
     from sow.document.strict import Node
 
+    Block = Callable[[Any, tuple[str, ...]], list[str]]
+    """The lines of a value as people set it out, below the fields of these names."""
 
-def edit(text: str, old: "Mapping[str, Any]", new: "Mapping[str, Any]") -> str:
+
+def edit(text: str, old: "Mapping[str, Any]", new: "Mapping[str, Any]", block: "Block | None" = None) -> str:
     """The text of a document that held `old`, changed so that it holds `new`.
 
     Comments, order, quoting, empty lines and line endings stay as they are
     wherever the value does. A new field comes behind the one that precedes it
-    in `new`. Raises Unwritable for a value that has no place in a document,
-    and BadDocument if `text` is none.
+    in `new`. Among what people wrote, new mappings and lists are set out by
+    `block`; without it they stand in one line. Raises Unwritable for a value
+    that has no place in a document, and BadDocument if `text` is none.
     """
     if same(old, new):
         return text
     current = canonical.read(text)
     if current is None:
-        return canonical.sized(_edit_any(text, new))
+        return canonical.sized(_edit_any(text, new, block))
     edited = canonical.sized(_edit_lines(text, current, new))
     return edited if same(canonical.read(edited), new) else canonical.emit(new)
 
@@ -75,7 +79,7 @@ def _emptied(text: str) -> str:
     return "" if text == "{}\n" or not text else text.removesuffix("\n") + "\n"
 
 
-def _edit_any(text: str, new: "Mapping[str, Any]") -> str:
+def _edit_any(text: str, new: "Mapping[str, Any]", block: "Block | None") -> str:
     """The change of a text that people wrote."""
     from sow.document import BadDocument, strict
 
@@ -87,7 +91,7 @@ def _edit_any(text: str, new: "Mapping[str, Any]") -> str:
     canonical.emit(new)  # whatever has no place in a document is refused before any cut
     for fine, greedy in ((True, False), (True, True), (False, True)):
         try:
-            edited = _Cuts(bare, fine, greedy).made(root, new)
+            edited = _Cuts(bare, fine, greedy, block).made(root, new)
             if same(strict.load(edited.encode(), "the change").value, new):
                 return mark + edited
         except (_TooHard, BadDocument):
@@ -108,10 +112,15 @@ class _Cuts:
     text above would take for its own.
     """
 
-    def __init__(self, text: str, fine: bool = True, greedy: bool = False) -> None:
+    def __init__(
+        self, text: str, fine: bool = True, greedy: bool = False, block: "Block | None" = None
+    ) -> None:
         self.text = text
         self.fine = fine
         self.greedy = greedy
+        self.block = block
+        self.above: tuple[str, ...] = ()
+        """The names of the fields that the cut is made below."""
         self.newline = "\r\n" if "\r\n" in text else "\n"
         self.cuts: list[tuple[int, int, str]] = []
 
@@ -177,7 +186,9 @@ class _Cuts:
         entries = {key.value: (key, item) for key, item in zip(node.keys, node.items, strict=True)}
         for name, (key, item) in entries.items():
             if name in new:
+                self.above += (name,)
                 self.change(item, new[name], self.text.index(":", key.end) + 1)
+                self.above = self.above[:-1]
             else:
                 self.remove(self.sign_before(key), key, item)
         indent = " " * node.column
@@ -188,7 +199,7 @@ class _Cuts:
                 continue
             if place < 0:
                 place = self.line_start(node.start)
-            self.insert(place, indent + canonical.line(name, value, ""))
+            self.insert(place, *self.lines({name: value}, indent, canonical.line(name, value, "")))
 
     def block_list(self, node: "Node", new: "list[Any]") -> None:
         old = node.value
@@ -204,7 +215,7 @@ class _Cuts:
             self.remove(dashes[i], None, node.items[i])
         place = self.after(node.items[old_end - 1]) if old_end else self.line_start(dashes[0])
         for i in range(old_end, new_end):
-            self.insert(place, f"{' ' * node.column}- {written(new[i])}")
+            self.insert(place, *self.lines([new[i]], " " * node.column, f"- {written(new[i])}"))
 
     def dashes(self, node: "Node") -> list[int]:
         """Where the `-` of each item of a block list stands."""
@@ -220,11 +231,16 @@ class _Cuts:
             found.append(place + node.column)
         return found
 
-    def insert(self, place: int, line: str) -> None:
+    def lines(self, new: "Any", indent: str, line: str) -> list[str]:
+        """The lines of a field or an item that is new: `line`, or a block."""
+        return [indent + each for each in (self.block(new, self.above) if self.block else (line,))]
+
+    def insert(self, place: int, *lines: str) -> None:
         # The last line of a text may lack its end; the first that is put behind it brings one.
         open_end = place == len(self.text) and not self.text.endswith("\n")
         first = all(start != place for start, _, _ in self.cuts)
-        self.cuts.append((place, place, self.newline * (open_end and first) + line + self.newline))
+        ended = "".join(line + self.newline for line in lines)
+        self.cuts.append((place, place, self.newline * (open_end and first) + ended))
 
     def remove(self, start: int, key: "Node | None", item: "Node") -> None:
         """Cut the lines of a field or an item; comments on lines of their own stay."""
@@ -241,6 +257,8 @@ class _Cuts:
         eol = self.line_end(max(head, 0))
         if node.style in ("|", ">"):
             self.rewrite_literal(node, new)
+        elif self.block and head >= 0 and new and isinstance(new, dict | list) and node.start <= eol:
+            self.rewrite_as_block(node, self.block(new, self.above), head)
         elif head < 0 or node.start <= eol:
             self.keep_comments(node)
             gap = " " if node.start == node.end else ""
@@ -249,6 +267,14 @@ class _Cuts:
             self.keep_comments(node, head)
             self.cuts.append((head, head, " " + written(new)))
             self.cuts.append((eol, self.trimmed(node.end), ""))
+
+    def rewrite_as_block(self, node: "Node", lines: list[str], head: int) -> None:
+        """Put a block below the line of a `key:` or `-` whose value stands beside it."""
+        self.keep_comments(node)
+        self.cuts.append((head, self.trimmed(node.end), ""))
+        lead = self.text[self.line_start_of(head) : head]
+        indent = " " * (len(lead) - len(lead.lstrip(" -")) + 4)
+        self.insert(self.after(node), *(indent + line for line in lines))
 
     def rewrite_literal(self, node: "Node", new: object) -> None:
         """In the place of a `|` or `>` text: the comment behind the sign stays."""
@@ -261,7 +287,7 @@ class _Cuts:
             return quoted(new)
         if type(new) is str and node.style == "'" and new.isascii() and new.isprintable():
             return "'" + new.replace("'", "''") + "'"
-        return written(new)
+        return self.block(new, self.above)[0] if self.block and type(new) is str else written(new)
 
     # Comments that stand between the parts of what is cut.
 

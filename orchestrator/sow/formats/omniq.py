@@ -163,6 +163,8 @@ def _check(raw: Any) -> None:
             "that is no task but " + texts.kind(raw), "a task is an object with id, func_path, status"
         )
     for key in ("id", "func_path", "status"):
+        if key not in raw:
+            raise Refused(f"{key} is missing", "each task has id, func_path and status")
         if not isinstance(raw.get(key), str) or not raw[key].strip():
             raise Refused(
                 f"{key}: should be a text, and is {texts.shown(raw.get(key))}", "write it in quotes"

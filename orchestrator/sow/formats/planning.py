@@ -133,6 +133,11 @@ class Plan:
         """Whether the project stays as it is."""
         return not (self.adds or self.changes)
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether there is nothing that could not be taken."""
+        return not (self.rejected or self.conflicts)
+
     def reject(self, record: Record, fault: Refused) -> None:
         if isinstance(fault, Doubted):
             self.doubted[record.id] = record.raw
@@ -224,6 +229,8 @@ class _Planning:
         moves = mended is not None or (before != after and self.how.status(ours) != after)
         if moves and mended is None:
             self.how.check_step(before, after, summed=self.options.mode == "sync")
+        if self.options.mode == "sync":
+            self.check_end(record, merged)
         if moves or "result" in merged.taken:
             if mended is None:
                 self.check_trusted(record, held.task, after)
@@ -233,6 +240,13 @@ class _Planning:
             # Refused now, where it can't be.
             self.scene.check(held.task, _moved(held.task, wanted.standing, self.scene.at))
         return _Change(record, held, self.asked(record, ours), wanted, merged, moves)
+
+    def check_end(self, record: Record, merged: Merged) -> None:
+        """Raises Refused where the file would be told of a step out of what is an end there."""
+        there, told = self.how.status(record.raw), self.how.status(merged.file)
+        standing = self.how.wanted(record.raw, self.scene.routes, self.scene.at).standing.status
+        if there != told and standing in (COMPLETED, ABANDONED):
+            self.how.check_step(there, told, summed=True)
 
     def check_trusted(self, record: Record, task: Task, after: str) -> None:
         """Raises Doubted where an agent may have written what a record says of where its task stands."""
@@ -246,7 +260,12 @@ class _Planning:
         """The record of a task that failed at its import, as if it had not; None unless it is good now."""
         question, error = held.task.question, held.task.error
         came_so = question and question["by"] == IMPORT and error and error["error_type"] == "validation"
-        if not came_so or self.how.wanted(record.raw, self.scene.routes, self.scene.at).standing.question:
+        origin = (held.task.metadata or {}).get("source")
+        came_from_here = isinstance(origin, dict) and origin.get("system") == self.how.name
+        if (
+            not (came_so and came_from_here)
+            or self.how.wanted(record.raw, self.scene.routes, self.scene.at).standing.question
+        ):
             return None
         return record.raw
 

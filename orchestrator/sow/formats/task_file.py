@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import sow_schemas
 from sow.errors import Refused
-from sow.formats import Held, Raw, Reading, Routes, Standing, Wanted, id_in, states, texts
+from sow.formats import Held, Raw, Reading, Routes, Standing, Wanted, id_in, json_text, states, texts
 from sow.task import ABANDONED, COMPLETED, IN_PROGRESS, NEEDS_REVIEW, PAUSED, PENDING, Task
 from sow.taskfiles import text as one_object
 
@@ -150,7 +150,7 @@ class TaskFile:
                 f"the file is one task, and has no place for {others[0]}", "export to a file of its own"
             )
         for raw in raws.values():
-            text = held.changed(raw)
+            text = json_text.edited(text, raw)
         return text
 
 

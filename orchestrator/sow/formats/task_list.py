@@ -353,7 +353,7 @@ def _state(task: Task, extras: Mapping[str, Any], *, is_ours: bool) -> dict[str,
             now["result"] = extras["result"]
         return now
     now = {"status": _status(task), "timestamp_updated_utc": task.updated_at}
-    if not (is_unset(task.started_at) and is_unset(task.completed_at)):
+    if task.status == COMPLETED or not is_unset(task.started_at):
         now["assigned_to"] = task.assigned_agent
     if result := states.payload(task):
         now["result"] = result

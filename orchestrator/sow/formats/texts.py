@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sow.document import canonical
-from sow.document.canonical import same
 from sow.errors import BadFile, Refused
 from sow.fields import LONGEST_NAME
-from sow.formats import Reading, Record, Rejected
+from sow.formats import Reading, Record, Rejected, json_text
+from sow.formats.json_text import Part
 from sow_schemas.formats import is_time
 
 _DEEPEST = canonical.DEPTH - 8
@@ -113,80 +113,33 @@ def with_tasks(text: str, key: str, id_key: str, raws: Mapping[str, Mapping[str,
     if not text.strip():
         return json.dumps([dict(raw) for raw in raws.values()], indent=2, ensure_ascii=False) + "\n"
     left = dict(raws)
-    pieces: list[str] = []
-    is_one = not isinstance(held := parsed("", text), list) and not isinstance(held.get(key), list)
-    behind = 0
-    spans, end = ([(0, len(text.rstrip()))], 0) if is_one else _spans(text, key)
-    for start, stop in spans:
-        one = json.loads(text[start:stop])
-        named = one.get(id_key) if isinstance(one, dict) else None
+    editor = json_text.Editor(text)
+
+    def replaced(part: Part) -> str:
+        named = part.value.get(id_key) if isinstance(part.value, dict) else None
         raw = left.pop(named, None) if isinstance(named, str) else None
-        pieces.append(text[behind:start])
-        pieces.append(text[start:stop] if raw is None or same(one, dict(raw)) else _as(text, spans, one, raw))
-        behind = stop
-    if not left:
-        return "".join((*pieces, text[behind:]))
-    if is_one:
-        raise Refused("the file is one task, and has no place for others", "export to a file of its own")
-    before = text[_line(text, spans[-1][0]) : spans[-1][0]] if spans else ""
-    gap = f"\n{before}" if spans and before.isspace() else " "
-    new = [_as(text, spans, {}, raw) for raw in left.values()]
-    if not spans:
-        return "".join((text[:end], ", ".join(new), text[end:]))
-    return "".join((*pieces, *(f",{gap}{one}" for one in new), text[behind:]))
+        return text[part.begin : part.end] if raw is None else editor.changed(part, raw)
+
+    held = _list(text, key)
+    if isinstance(held.value, dict):
+        after = replaced(held)
+        if left:
+            raise Refused("the file is one task, and has no place for others", "export to a file of its own")
+    else:
+        there = json_text.parts(text, held.value_at)
+        # First those that are there, so that the rest is known to be new.
+        texts = [replaced(part) for part in there]
+        after = editor.with_items(held, there, texts, (dict(raw) for raw in left.values()))
+    return text[: held.value_at] + after + text[held.end :]
 
 
-def _spans(text: str, key: str) -> tuple[list[tuple[int, int]], int]:
-    """Where each task of a JSON file begins and ends, and where their list ends."""
-    decoder = json.JSONDecoder()
-    at = _skip(text, len(text) - len(text.removeprefix("\ufeff")))
-    if text[at] == "{":
-        at = _skip(text, at + 1)
-        while True:
-            name, at = decoder.raw_decode(text, at)
-            at = _skip(text, _skip(text, at) + 1)
-            if name == key:
-                break
-            _, at = decoder.raw_decode(text, at)
-            at = _skip(text, _skip(text, at) + 1)
-    spans = []
-    at = _skip(text, at + 1)
-    while text[at] != "]":
-        _, stop = decoder.raw_decode(text, at)
-        spans.append((at, stop))
-        at = _skip(text, stop)
-        at = _skip(text, at + 1) if text[at] == "," else at
-    return spans, at
-
-
-def _skip(text: str, at: int) -> int:
-    while text[at] in " \t\r\n":
-        at += 1
-    return at
-
-
-def _line(text: str, at: int) -> int:
-    """Where the line begins in which something stands."""
-    return text.rfind("\n", 0, at) + 1
-
-
-def _as(text: str, spans: list[tuple[int, int]], one: Mapping[str, Any], raw: Mapping[str, Any]) -> str:
-    """A task as the others in the file are written."""
-    held = _in_place(one, raw)
-    ascii_only = text.isascii()
-    if spans and "\n" not in text[slice(*spans[0])]:
-        return json.dumps(held, ensure_ascii=ascii_only)
-    start = spans[0][0] if spans else 0
-    before = text[_line(text, start) : start] if spans else ""
-    before = before if before.isspace() else ""
-    inside = text[start:].partition("\n")[2] if spans else ""
-    indent = inside[: len(inside) - len(inside.lstrip(" \t"))].removeprefix(before) or "  "
-    return json.dumps(held, indent=indent, ensure_ascii=ascii_only).replace("\n", f"\n{before}")
-
-
-def _in_place(one: Mapping[str, Any], raw: Mapping[str, Any]) -> dict[str, Any]:
-    """A record as it is now, in the order of keys that it had."""
-    return {**{key: raw[key] for key in one if key in raw}, **raw}
+def _list(text: str, key: str) -> Part:
+    """Where the list of tasks stands in a JSON file, or the one task that it is."""
+    begin = json_text.after_blank(text, len(text) - len(text.removeprefix(json_text.MARK)))
+    value = parsed("", text)
+    if isinstance(value, dict) and isinstance(value.get(key), list):
+        return next(part for part in json_text.parts(text, begin) if part.name == key)
+    return Part(begin, begin, len(text.rstrip()), value)
 
 
 # -- texts -----------------------------------------------------------------------------------------

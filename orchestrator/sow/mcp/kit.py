@@ -90,7 +90,7 @@ class Tool:
             given = self._arguments.validate_python(ArgsKwargs((), dict(arguments)))
         except ValidationError as fault:
             complaints = "; ".join(map(_complaint, fault.errors()))
-            return Told(sayable(f"{self.name}: {complaints}"), refused=True)
+            return Told(sayable(f"{self.name}: {complaints}\n{self._usage()}"), refused=True)
         except SowError as fault:
             return refusal(fault)
         if self.gives is None:
@@ -101,6 +101,14 @@ class Tool:
         text = json.dumps(document, ensure_ascii=False)
         said = sayable(text)
         return Told(said, document if said == text else json.loads(said))
+
+    def _usage(self) -> str:
+        """Which arguments it takes, in a line."""
+        needed = self.takes.get("required", [])
+        others = [name for name in self.takes["properties"] if name not in needed]
+        told = [f"it takes {', '.join(needed)}"] if needed else []
+        told += [f"it may be given {', '.join(others)}"] if others else []
+        return "; ".join(told) or "it takes no arguments"
 
 
 def sayable(text: str) -> str:
@@ -119,9 +127,9 @@ def cut(text: str) -> str:
 
 def refusal(fault: SowError) -> Told:
     """What is wrong, and what to do next."""
-    # The one option of the command line that is an argument here.
+    # What is an option of the command line is an argument here.
     hint = fault.hint.replace("--project NAME", "the argument `project`")
-    return Told(sayable(f"{fault}\n{hint}".rstrip()), refused=True)
+    return Told(sayable(f"{fault}".removeprefix("--") + f"\n{hint}".rstrip()), refused=True)
 
 
 def _complaint(error: Mapping[str, Any]) -> str:

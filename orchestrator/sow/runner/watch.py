@@ -32,6 +32,9 @@ Seen = tuple[Literal["process", "folder", "signal", "wake"], str]
 
 _CHANGES = flags.MODIFY | flags.MOVED_TO | flags.CREATE | flags.CLOSE_WRITE
 _LIMITS = (errno.EMFILE, errno.ENFILE, errno.ENOSPC, errno.ENOMEM, errno.ENOSYS)
+HEARING_SECONDS = 1.0
+"""How long to wait at a time where Ctrl-C is to end it: a signal that came just before ends no wait."""
+
 _INTERVAL = 0.25
 _CHUNK = 1 << 18
 
