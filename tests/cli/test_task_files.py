@@ -20,6 +20,7 @@ from tests.forked import sow_of
 from tests.taskfiles.parts import Place, until
 
 from sow import cli
+from sow.taskfiles import workspace
 
 COMMANDS = {
     "one": {"handler": "shell", "command": "cp {input.text} {output.result}"},
@@ -114,7 +115,7 @@ def test_json_is_an_object_a_line(place: Place, who: Person) -> None:
     assert [row["kind"] for row in rows] == ["started", "stage", "artifact", "stage", "done", "ended"]
     assert rows[-1] == {
         "kind": "ended", "done": 1, "failed": 0, "canceled": 0, "left": 0, "held": 0, "bad_files": 0,
-        "exit_code": 0,
+        "stuck": 0, "exit_code": 0,
     }  # fmt: skip
     assert {row["file"] for row in rows[:-1]} == {str(place.folder / "tasks/20260206_t1.task.json")}
 
@@ -173,6 +174,55 @@ def test_a_bad_file_among_good_ones_is_told_on_standard_error(mixed: Place, who:
     assert said.out.splitlines()[-1] == "1 done, 1 can't be read."
     (told,) = said.err.splitlines()
     assert told.startswith(f"! {mixed.folder}/tasks/20260101_bad.task.json:2:12: status: ")
+
+
+def test_what_lies_in_the_way_of_all_tasks_is_told_once_and_they_are_not_called_done(
+    place: Place, who: Person
+) -> None:
+    place.add("t1")
+    place.add("t2")
+    (place.folder / "runs").write_text("")
+    said = who.sow("run")
+    assert (said.code, said.out) == (1, "2 can't be claimed.\n")
+    assert said.err == f"! {place.folder}/runs: is a file, and should be a folder; move it away\n"
+    assert who.sow("run", "--task", "t2").out == "1 can't be claimed.\n"
+
+
+@pytest.mark.parametrize(
+    ("made", "found"),
+    [
+        (("workspace/tasks/x.task.json",), "workspace"),
+        (("tasks/x.task.json",), "."),
+        (("workspace/tasks/",), "workspace"),
+        (("tasks/", "runs/"), "."),
+        (("tasks/",), None),
+        (("tasks/notes.json", "workspace/notes"), None),
+        (("../.sow/", "workspace/tasks/"), None),
+        (("../.sow/", "workspace/tasks/x.task.json"), "workspace"),
+        ((".sow/", "workspace/tasks/x.task.json"), None),
+    ],
+    ids=lambda held: " ".join(held) if isinstance(held, tuple) else "",
+)
+def test_a_workspace_is_one_before_its_first_task_and_behind_its_last(
+    tmp_path: Path, made: tuple[str, ...], found: str | None
+) -> None:
+    start = tmp_path / "above"
+    start.mkdir()
+    for name in made:
+        path = start / name
+        (path if name.endswith("/") else path.parent).mkdir(parents=True, exist_ok=True)
+        if not name.endswith("/"):
+            path.touch()
+    assert workspace.here(str(start)) == (str(start / found) if found else "")
+
+
+def test_a_command_of_projects_names_those_for_task_files(place: Place, who: Person) -> None:
+    place.add()
+    for line in ("task set status done --id 010", "task set status done --id 010 --string", "review"):
+        assert who.sow(*line.split()).told[1][1].strip().startswith("here are task files: `sow status`"), line
+    (place.root / ".sow").mkdir()
+    hint = who.sow("run").told[1][1]
+    assert hint.endswith("for the task files: `cd workspace && sophia-cli run`")
 
 
 def test_settings_that_are_wrong_are_told_with_their_line(place: Place, who: Person) -> None:

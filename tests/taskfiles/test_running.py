@@ -15,6 +15,7 @@ import pytest
 import yaml
 from tests.taskfiles.parts import DOCUMENT, Place, until
 
+from sow.errors import Failed
 from sow.runner.watch import Watcher
 from sow.taskfiles import agent, runner, stages
 from sow.taskfiles.runner import Note
@@ -446,6 +447,29 @@ def test_a_new_file_is_picked_up_in_under_a_second(
         place.stop.ask("end")
         serving.join(20)
     assert not serving.is_alive()
+
+
+def test_who_stays_waits_for_a_folder_of_tasks_that_is_gone_and_who_does_not_has_failed(place: Place) -> None:
+    place.shell(one="cp {input.text} {output.result}")
+    place.add()
+    tasks, away = place.folder / "tasks", place.root / "away"
+    tasks.rename(away)
+    with pytest.raises(Failed, match=f"can't list {tasks}: No such file"):
+        place.run()
+
+    def hear(note: Note) -> None:
+        place.notes.append(note)
+        if note.kind == "problem":
+            away.rename(tasks)
+        elif note.kind == "done":
+            place.stop.ask("end")
+
+    server = place.server(watch=hear)
+    server.watch = hear
+    assert [outcome.status for outcome in server.run(stay=True)] == ["done"]
+    assert place.problems() == [
+        f"can't list {tasks}: No such file or directory; its tasks are picked up once it is back"
+    ]
 
 
 def test_settings_that_change_hold_for_the_next_task_and_bad_ones_for_none(place: Place) -> None:

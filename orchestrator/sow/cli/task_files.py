@@ -53,7 +53,7 @@ def run(
         claims.check_free(seen)
     with _heard_signals(stop):
         outcomes = server.run(stay=stay)
-    if seen and not outcomes and not as_json and not stop.wish:
+    if seen and not outcomes and not as_json and not stop.wish and not server.stuck():
         click.echo(f"Task {seen.id} is {seen.status} already.")
         return 0
     return _tell_end(server, outcomes, stop, as_json=as_json, quiet=settings["quiet"])
@@ -97,15 +97,21 @@ def _tell_end(server: Server, outcomes: list[Outcome], stop: Stop, *, as_json: b
     last = {each.path: each for each in outcomes}.values()
     by_status = {status: sum(each.status == status for each in last) for status in ENDS}
     bad = [fault for fault in server.loader.bad() if server.only is None]
-    code = Failed.exit_code if by_status["failed"] or bad else 0
+    stuck = [] if stop.wish else [seen for seen in server.stuck() if server.only in (None, seen.stem)]
+    code = Failed.exit_code if by_status["failed"] or bad or stuck else 0
     if stop.wish:
         code = INTERRUPTED
     if as_json:
-        _write(json.dumps({"kind": "ended", **by_status, "bad_files": len(bad), "exit_code": code}))
+        _write(
+            json.dumps(
+                {"kind": "ended", **by_status, "bad_files": len(bad), "stuck": len(stuck), "exit_code": code}
+            )
+        )
         return code
     if quiet:
         return code
     told = [f"{count} {status}" for status, count in by_status.items() if count]
+    told += [f"{len(stuck)} can't be claimed"] * bool(stuck)
     told += [f"{len(bad)} can't be read"] * bool(bad)
     click.echo(f"{', '.join(told)}." if told else "Nothing is queued.")
     return code

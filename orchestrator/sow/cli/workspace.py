@@ -40,6 +40,22 @@ def here(settings: dict[str, Any]) -> str:
     return workspace.here(start)
 
 
+def hint(settings: dict[str, Any]) -> str:
+    """What to do where no project is found, and task files are; empty where none are."""
+    from sow.taskfiles import workspace
+
+    if here(settings):
+        return "here are task files: `sow status`, `sow run`, `sow task list`, `show`, `cancel`, `retry`"
+    if settings["project"] is not None or "SOW_PROJECT_DIR" in os.environ:
+        return ""
+    start = opening.caller().folder
+    folder = workspace.beside(start)
+    if not folder:
+        return ""
+    way = "" if folder == os.path.realpath(start) else f"cd {workspace.NAME} && "
+    return f"begin one: `sow project new DESCRIPTION`; for the task files: `{way}sophia-cli run`"
+
+
 def status(folder: str, *, as_json: bool) -> None:
     """Prints how the tasks of the workspace in `folder` are."""
     from sow.taskfiles import overview
@@ -65,7 +81,9 @@ def _page(page: Page) -> str:
     parts = [f"{page.counts[group]} {group}" for group in GROUPS if page.counts[group]]
     parts += [f"{len(page.broken)} can't be read"] * bool(page.broken)
     total = counted(len(page.tasks) + len(page.broken), "task file")
-    return plain("\n".join([*lines, "", f"{total}: {', '.join(parts)}"]))
+    return plain(
+        "\n".join([*lines, "", f"{total}: {', '.join(parts)}" if parts else "There is no task file yet."])
+    )
 
 
 def _indented(text: str) -> str:

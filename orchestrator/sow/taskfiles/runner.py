@@ -145,7 +145,7 @@ class TaskRunner:
 
     def _run(self, claim: Claim) -> Outcome:
         task = claim.task
-        self._note(claim, "started", " -> ".join(task.fields["pipeline"]))
+        self._note(claim, "started", " -> ".join(task.fields["pipeline"]) or "no stage")
         try:
             failure = self._failure(claim)
         except _Left as left:

@@ -50,7 +50,9 @@ class Server:
     _waiting: bool = False
     """Whether a queued task could not be claimed just now, for its lock is held."""
     _scanned: float = 0.0
-    _folder_at: int = 0
+    _folder_at: tuple[int, ...] = ()
+    _lost: str = "not looked at yet"
+    """Why the folder of the tasks can't be listed; empty where it can, and is watched."""
     _rests: dict[str, float] = field(default_factory=dict)
     """Until when a task is left alone whose end could not be written: on a full disk it can't be again."""
     _settled: dict[str, Seen] = field(default_factory=dict)
@@ -62,10 +64,10 @@ class Server:
         with Watcher() as watcher, ThreadPoolExecutor(self.jobs, "task") as threads:
             stop.add(watcher)
             try:
-                watcher.add_folder(self.workspace.tasks)
                 while not stop.wish:
                     self._collect()
                     self._heed_settings()
+                    self._look_after(watcher)
                     self._start(threads, watcher)
                     if not (stay or self._busy or self._waiting):
                         break
@@ -91,6 +93,7 @@ class Server:
                 continue
             claim = self._claimed(seen)
             if claim:
+                self._told.pop(seen.stem, None)
                 future = threads.submit(self.runner.run, claim)
                 self._busy[seen.path] = future
                 future.add_done_callback(lambda _: watcher.wake())
@@ -114,13 +117,29 @@ class Server:
                 told = True
             self._bad[fault.path, text] = (since, told)
 
+    def _look_after(self, watcher: Watcher) -> None:
+        """Sees to it that the folder of the tasks is watched. While it is gone, a share that was unmounted,
+        who stays waits for it; who doesn't has failed."""
+        folder, before = self.workspace.tasks, self._lost
+        self._lost = _unlisted(folder)
+        if self._lost and not self._stays:
+            raise Failed(self._lost, f"make it, or mount it: `ls -ld {folder}`")
+        if self._lost and self._lost != before:
+            self.watch(Note("problem", "", f"{self._lost}; its tasks are picked up once it is back", folder))
+        elif before and not self._lost:
+            watcher.forget_folder(folder)
+            watcher.add_folder(folder)
+
     def _scan(self) -> list[Seen]:
         """The task files: looked at anew only where something may have changed, for there may be many."""
-        now, folder_at = time.monotonic(), os.stat(self.workspace.tasks).st_mtime_ns
+        now, folder_at = time.monotonic(), _signature(self.workspace.tasks)
         if now < self._scanned + SCAN and folder_at == self._folder_at:
             return self.loader.known()
         self._scanned, self._folder_at = now, folder_at
-        return self.loader.scan()
+        try:
+            return self.loader.scan()
+        except BadFile:
+            return []  # told at the next look
 
     def _heed_settings(self) -> None:
         """Takes in the settings that were changed meanwhile; bad ones are told of, and not heeded."""
@@ -157,17 +176,26 @@ class Server:
                 self._settled[seen.path] = seen
         except Busy:
             self._waiting |= seen.status == QUEUED
-        except (BadFile, FileNotFoundError):
-            pass  # changed since the scan: the next one tells
+        except FileNotFoundError:
+            pass  # gone since the scan
+        except BadFile as fault:
+            # Changed since the scan, which the next one tells, or what lies beside the task is at fault.
+            if fault.path != seen.path:
+                self._tell_once(seen, f"{fault}; {fault.hint}")
         except (Failed, OSError) as fault:
             self._tell_once(seen, str(fault))
         except SowError as fault:
             self._tell_once(seen, f"{fault}; {fault.hint}")
         return None
 
+    def stuck(self) -> list[Seen]:
+        """What is queued, and could not be claimed for what lies beside it; each was told."""
+        return [seen for seen in self.loader.known() if seen.status == QUEUED and seen.stem in self._told]
+
     def _tell_once(self, seen: Seen, text: str) -> None:
-        if self._told.get(seen.stem) != text:
-            self._told[seen.stem] = text
+        known = text in self._told.values()
+        self._told[seen.stem] = text
+        if not known:
             self.watch(Note("problem", seen.id, text, seen.path))
 
     def _collect(self) -> None:
@@ -206,6 +234,15 @@ def chosen(loader: TaskLoader, wanted: str, *, stay: bool = False) -> Seen:
             f"task {seen.id} is {seen.status}", f'to do it again, write "status": "queued" into {seen.path}'
         )
     return seen
+
+
+def _unlisted(folder: str) -> str:
+    """Why a folder can't be listed; empty where it can."""
+    try:
+        os.scandir(folder).close()
+    except OSError as fault:
+        return f"can't list {folder}: {fault.strerror}"
+    return ""
 
 
 def _signature(path: str) -> tuple[int, ...]:
