@@ -146,13 +146,27 @@ REFUSED: list[Any] = [
     ("run --task running", 6, "task running is run by another program", "wait for it; if nothing runs it"),
     ("run --task twice", 4, "2 task files have the id twice: 2026010", "name one by its file: --task 2026"),
     ("run --task bad", 4, "{tasks}/20260101_bad.task.json:2:12: status: ", "did you mean `queued`?"),
+    ("task show", 2, "which task?", "name it by its id; see them: `sow task list`"),
+    ("task show fialed", 3, "task not found: fialed", "did you mean failed? the tasks: cancel"),
+    ("task show bad", 4, "{tasks}/20260101_bad.task.json:2:12: status: ", "did you mean `queued`?"),
+    ("task cancel twice", 4, "2 task files have the id twice: 2026010", "name one by its file: 2026"),
+    ("task cancel failed", 4, "task failed is failed", "only what is queued or running can be canceled"),
+    ("task retry running", 4, "task running is running", "to begin it anew, first: `sow task cancel"),
+    ("task retry failed --fresh", 2, "--fresh is for the tasks of a project", "leave it out: a task file"),
+    ("task abandon failed", 3, "no .sow folder in ", "here are task files: `sow status`, `sow run`"),
     ("run --budget 3", 2, "--budget: task files tell no prices", "leave it out; a stage may have caps"),
     ("run --jobs 0", 2, "--jobs: 0 is no whole number from 1 to 256", "see `{name} run --help`"),
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("line", "code", "message", "hint"), REFUSED, ids=[row[0] for row in REFUSED])
-@pytest.mark.parametrize("name", ["sow", "sophia-cli"])
+@pytest.mark.parametrize(
+    ("name", "line", "code", "message", "hint"),
+    [
+        pytest.param(name, *row, id=f"{name} {row[0]}")
+        for row in REFUSED
+        for name in ("sow", *["sophia-cli"] * row[0].startswith("run"))
+    ],
+)
 def test_what_can_not_be_run_is_told_in_two_lines_and_changes_no_byte(
     mixed: Place, who: Person, name: str, line: str, code: int, message: str, hint: str
 ) -> None:
@@ -251,7 +265,8 @@ def test_sophia_cli_says_where_it_looked(tmp_path: Path) -> None:
 def test_a_shell_is_offered_the_tasks_of_the_workspace(place: Place, who: Person) -> None:
     place.add("t1", status="done")
     place.add("t2")
-    for name, line in (("sow", "sow run --task t"), ("sophia-cli", "sophia-cli run --task t")):
+    for line in ("sow run --task t", "sophia-cli run --task t", "sow task show t", "sow task cancel t"):
+        name = line.partition(" ")[0]
         variable = f"_{name.upper().replace('-', '_')}_COMPLETE"
         count = str(len(line.split()) - 1)
         there = who.at(".", **{variable: "bash_complete"}, COMP_WORDS=line, COMP_CWORD=count)
@@ -362,6 +377,65 @@ def test_status_shows_the_last_of_many_that_have_ended(place: Place, who: Person
     lines = who.done("status").splitlines()
     assert [line[2:7] for line in lines[3:13]] == [f"[t{number:02}]" for number in range(12, 2, -1)]
     assert lines[13] == "  and 3 before: `sow status --json` has all"
+
+
+def test_tasks_are_listed_shown_canceled_and_queued_again(place: Place, who: Person) -> None:
+    place.add(
+        "t1", pipeline=("one", "bad"), type="notes", input={"text": "workspace/inbox/in.txt", "by": "a\nb"}
+    )
+    assert who.sow("run").code == 1
+    place.add("t2")
+    place.write("20260206_x", "{")
+    said = who.sow("task", "list")
+    assert said.out.splitlines()[:2] == [
+        "  [t1]  failed  one -> bad  20260206_t1.task.json",
+        "  [t2]  queued  one         20260206_t2.task.json",
+    ]
+    assert said.out.splitlines()[2].startswith(f"  broken: {place.folder}/tasks/20260206_x.task.json:1:2: ")
+    assert said.out.splitlines()[-1] == "2 total tasks"
+    said = who.sow("task", "list", "--json")
+    assert [(row["id"], row["status"]) for row in json.loads(said.out)] == [
+        ("t1", "failed"),
+        ("t2", "queued"),
+    ]
+    assert said.err.startswith(f"sow: left out: {place.folder}/tasks/20260206_x.task.json:1:2: ")
+
+    runs = place.folder / "runs/20260206_t1/1"
+    one, bad = sorted(str(path) for path in runs.glob("*-*"))
+    shown = re.sub(r"Since: .*", "Since: then", who.done("task", "show", "t1"))
+    assert (
+        shown
+        == f"""Task: t1
+Status: failed
+Since: then
+File: {place.folder}/tasks/20260206_t1.task.json
+Type: notes
+Run: r1
+Stages (2):
+  one  done    {one}
+  bad  failed  {bad}
+Inputs (2):
+  text  workspace/inbox/in.txt
+  by    "a\\nb"
+Outputs (1):
+  result  workspace/outputs/t1.txt
+Error:
+stage bad: it ended with exit code 3
+
+$ echo why >&2; exit 3
+why
+"""
+    )
+    held = json.loads(who.done("task", "status", "--id", "t1", "--json"))
+    assert (held["document"]["type"], [row["state"] for row in held["stages"]]) == (
+        "notes",
+        ["done", "failed"],
+    )
+
+    assert who.done("task", "retry", "t1") == "Task t1 is queued: it starts with the next `sow run`\n"
+    assert who.done("task", "cancel", "t1") == "Canceled task t1\n"
+    assert json.loads(who.done("task", "cancel", "t2", "--json"))["status"] == "canceled"
+    assert [place.task(each)["status"] for each in ("t1", "t2")] == ["canceled", "canceled"]
 
 
 def test_validate_tells_all_problems_and_exits_with_4(place: Place, who: Person) -> None:

@@ -61,7 +61,7 @@ def task_files(ctx: click.Context) -> Words:
 
 
 @_completing
-def tasks_to_run(ctx: click.Context) -> Words:
+def any_tasks(ctx: click.Context) -> Words:
     """The ids of the project's tasks, or where there is a workspace of task files instead, of those."""
     from sow.taskfiles import workspace
 

@@ -37,9 +37,7 @@ def _dollars(ctx: click.Context, param: click.Parameter, given: str | None) -> f
 
 
 @click.command()
-@click.option(
-    "--task", "task_id", metavar="ID", help="Only this task.", shell_complete=completion.tasks_to_run
-)
+@click.option("--task", "task_id", metavar="ID", help="Only this task.", shell_complete=completion.any_tasks)
 @click.option(
     "--jobs",
     type=click.IntRange(1, 256),

@@ -102,11 +102,8 @@ def _tell_end(server: Server, outcomes: list[Outcome], stop: Stop, *, as_json: b
     if stop.wish:
         code = INTERRUPTED
     if as_json:
-        _write(
-            json.dumps(
-                {"kind": "ended", **by_status, "bad_files": len(bad), "stuck": len(stuck), "exit_code": code}
-            )
-        )
+        counts = {**by_status, "bad_files": len(bad), "stuck": len(stuck)}
+        _write(json.dumps({"kind": "ended", **counts, "exit_code": code}))
         return code
     if quiet:
         return code

@@ -11,11 +11,12 @@ import click
 
 from sow.cli import opening
 from sow.cli.text import plain
-from sow.cli.words import age, columns, counted
+from sow.cli.words import age, columns, counted, tell_unknown
 from sow.clock import local, moment
-from sow.errors import Refused
+from sow.errors import NotFound, Refused, Usage
 
 if TYPE_CHECKING:
+    from sow.taskfiles.detail import Detail
     from sow.taskfiles.overview import Page, Row
     from sow.taskfiles.task_file import Status
 
@@ -81,9 +82,106 @@ def _page(page: Page) -> str:
     parts = [f"{page.counts[group]} {group}" for group in GROUPS if page.counts[group]]
     parts += [f"{len(page.broken)} can't be read"] * bool(page.broken)
     total = counted(len(page.tasks) + len(page.broken), "task file")
-    return plain(
-        "\n".join([*lines, "", f"{total}: {', '.join(parts)}" if parts else "There is no task file yet."])
-    )
+    ending = f"{total}: {', '.join(parts)}" if parts else "There is no task file yet."
+    return plain("\n".join([*lines, "", ending]))
+
+
+# -- one task and its like ---------------------------------------------------------------------------
+
+
+def tasks(folder: str, *, as_json: bool) -> None:
+    """Prints the tasks of the workspace in `folder`, a line each, in the order of their files."""
+    from sow.taskfiles import overview
+    from sow.taskfiles.workspace import Workspace
+
+    page = overview.page(Workspace(folder), time.time())
+    if as_json:
+        tell_unknown(page.broken)
+        click.echo(json.dumps([row.as_json() for row in page.tasks]))
+        return
+    rows = [
+        [f"  [{row.id}]", row.status, " -> ".join(row.pipeline), os.path.basename(row.file)]
+        for row in page.tasks
+    ]
+    lines = [columns(rows)] * bool(rows)
+    lines += [f"  broken: {fault}\n          {fault.hint}" for fault in page.broken]
+    click.echo(plain("\n".join([*lines, f"{len(page.tasks)} total tasks"])))
+
+
+def show(folder: str, wanted: str | None, *, as_json: bool) -> None:
+    """Prints one task of the workspace in `folder`. Raises NotFound, Usage where none is named."""
+    from sow.taskfiles import detail
+    from sow.taskfiles.loader import TaskLoader
+    from sow.taskfiles.serving import named
+    from sow.taskfiles.workspace import Workspace
+
+    if wanted is None:
+        raise Usage("which task?", "name it by its id; see them: `sow task list`")
+    place = Workspace(folder)
+    seen = named(TaskLoader(place), wanted)
+    try:
+        found = detail.of(place, seen.path, time.time())
+    except FileNotFoundError as fault:
+        raise NotFound(f"{seen.path} is gone", "see what there is: `sow task list`") from fault
+    click.echo(json.dumps(found.as_json()) if as_json else _detail(found))
+
+
+def _detail(found: Detail) -> str:
+    row, held = found.row, found.document
+    facts = {
+        "Task": row.id,
+        "Status": row.status,
+        "Since": f"{row.since} ({age(row.age_seconds)})",
+        "File": row.file,
+        "Type": held.get("type"),
+        "Run": held.get("run_id"),
+        "Created": held.get("created_at"),
+        "Requested by": held.get("requested_by"),
+        "Tool": held.get("tool"),
+        "Progress": f"{row.progress:.0%} {_first(row.message or '')}".rstrip() if row.holder else None,
+        "Runner": _held(row).removeprefix("by ") if row.holder else None,
+    }
+    lines = [f"{name}: {_in_a_line(value)}" for name, value in facts.items() if value]
+    lines.append(f"Stages ({len(found.stages)}):")
+    lines += _rows([(each.name, each.state, each.folder or "") for each in found.stages])
+    for title, files in (("Inputs", found.inputs), ("Outputs", found.outputs)):
+        lines.append(f"{title} ({len(files)}):")
+        lines += _rows([(each.name, _in_a_line(each.given), _MISSING[each.is_there]) for each in files])
+    if row.error:
+        lines += ["Error:", row.error.rstrip()]
+    return plain("\n".join(lines))
+
+
+_MISSING = {True: "", None: "", False: "not there"}
+
+
+def _in_a_line(text: str) -> str:
+    return text if text.isprintable() else json.dumps(text, ensure_ascii=False)
+
+
+def _rows(cells: list[tuple[str, ...]]) -> list[str]:
+    return [_indented(columns(cells))] * bool(cells)
+
+
+def cancel(folder: str, wanted: str, *, as_json: bool) -> None:
+    """Cancels a task of the workspace in `folder`, and says so."""
+    from sow.taskfiles import deciding
+    from sow.taskfiles.workspace import Workspace
+
+    done = deciding.cancel(Workspace(folder), wanted)
+    ended = "; its stage is ended" if done.before == "running" else ""
+    click.echo(json.dumps(done.as_json()) if as_json else plain(f"Canceled task {done.id}{ended}"))
+
+
+def retry(folder: str, wanted: str, *, fresh: bool) -> None:
+    """Queues a task of the workspace in `folder` again, and says so."""
+    from sow.taskfiles import deciding
+    from sow.taskfiles.workspace import Workspace
+
+    if fresh:
+        raise Usage("--fresh is for the tasks of a project", "leave it out: a task file begins anew anyway")
+    done = deciding.retry(Workspace(folder), wanted)
+    click.echo(plain(f"Task {done.id} is queued: it starts with the next `sow run`"))
 
 
 def _indented(text: str) -> str:

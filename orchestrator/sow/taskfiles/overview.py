@@ -98,6 +98,12 @@ def page(workspace: Workspace, now: float) -> Page:
     return Page(workspace.folder, tuple(rows), tuple(broken))
 
 
+def row(workspace: Workspace, task: TaskFile, now: float) -> Row:
+    """One task of a workspace. `now`: in seconds since the epoch."""
+    claimed = _claimed(workspace, task) if task.status == RUNNING else None
+    return _row(workspace, task, claimed, _told(workspace, now if claimed is None else claimed), now)
+
+
 def _row(
     workspace: Workspace, task: TaskFile, claimed: float | None, told: Mapping[_Key, Mapping[str, Any]],
     now: float,

@@ -209,31 +209,38 @@ class Server:
 
 
 def chosen(loader: TaskLoader, wanted: str, *, stay: bool = False) -> Seen:
-    """The one task that is meant by its id, or by its file's name without the ending.
-
-    Raises NotFound, Refused where several have that id, or where it has ended and nobody waits.
-    """
-    tasks = loader.scan()
-    found = [seen for seen in tasks if seen.stem == wanted] or [seen for seen in tasks if seen.id == wanted]
-    if not found:
-        for fault in loader.bad():
-            if wanted in os.path.basename(fault.path):
-                raise fault
-        known = sorted({seen.id for seen in tasks})
-        listed = f"the tasks: {', '.join(known[:12])}{' ...' if len(known) > 12 else ''}"
-        raise NotFound(f"task not found: {wanted}", f"{did_you_mean(wanted, known)}{listed}")
-    if len(found) > 1:
-        names = ", ".join(os.path.basename(seen.path) for seen in found)
-        raise Refused(
-            f"{len(found)} task files have the id {wanted}: {names}",
-            f"name one by its file: --task {found[0].stem}",
-        )
-    seen = found[0]
+    """The one task that is to be run. Raises as `named` does, Refused where it has ended and nobody waits."""
+    seen = named(loader, wanted, "--task ")
     if seen.status in ("failed", "canceled") and not stay:
         raise Refused(
             f"task {seen.id} is {seen.status}", f'to do it again, write "status": "queued" into {seen.path}'
         )
     return seen
+
+
+def named(loader: TaskLoader, wanted: str, option: str = "") -> Seen:
+    """The one task that is meant by its id, or by its file's name without the ending.
+
+    `option`: by which it is given. Raises NotFound, BadFile for one that can't be read, Refused where
+    several have that id.
+    """
+    tasks = loader.scan()
+    found = [seen for seen in tasks if seen.stem == wanted] or [seen for seen in tasks if seen.id == wanted]
+    if not found:
+        for fault in loader.bad():
+            if wanted and wanted in os.path.basename(fault.path):
+                raise fault
+        known = sorted({seen.id for seen in tasks})
+        listed = f"the tasks: {', '.join(known[:12])}{' ...' if len(known) > 12 else ''}"
+        hint = f"{did_you_mean(wanted, known)}{listed}" if known else "there is none yet"
+        raise NotFound(f"task not found: {wanted}", hint)
+    if len(found) > 1:
+        names = ", ".join(os.path.basename(seen.path) for seen in found)
+        raise Refused(
+            f"{len(found)} task files have the id {wanted}: {names}",
+            f"name one by its file: {option}{found[0].stem}",
+        )
+    return found[0]
 
 
 def _unlisted(folder: str) -> str:
