@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -50,8 +51,15 @@ def row(place: Place) -> Row:
 
 # -- caps ------------------------------------------------------------------------------------------
 
-SPENDS = [{"say": "I begin."}, {"spend": {"usd": 2, "input_tokens": 90, "output_tokens": 20}}, {"wait": 30}]
-WORKS = [*[step for _ in range(3) for step in ({"run": "true"}, {"say": "On."})], {"wait": 30}]
+SPENDS: list[dict[str, Any]] = [
+    {"say": "I begin."},
+    {"spend": {"usd": 2, "input_tokens": 90, "output_tokens": 20}},
+    {"wait": 30},
+]
+WORKS: list[dict[str, Any]] = [
+    *[step for _ in range(3) for step in ({"run": "true"}, {"say": "On."})],
+    {"wait": 30},
+]
 
 
 @pytest.mark.parametrize(
@@ -77,21 +85,38 @@ def test_an_agent_that_reaches_a_cap_is_ended_and_its_task_has_failed(
     assert place.task()["error"] == said
 
 
-def test_of_several_caps_the_lowest_holds_and_memory_is_not_looked_at() -> None:
-    choice = ExecutorChoice("mine", "script", caps=(Cap("max_tokens", 50, "u"), Cap("max_memory", 1, "u")))
+def test_of_several_caps_the_lowest_holds() -> None:
+    choice = ExecutorChoice("mine", "script", caps=(Cap("max_tokens", 50, "u"), Cap("max_memory", 9, "u")))
     wide = CapsConfig(general=(Cap("max_turns", 9, "r"), Cap("max_tokens", 70, "r")))
     repository = RepositoryConfig(caps=wide)
-    config = {"caps": {"max_turns": 3, "max_tokens": 60}}
+    config = {"caps": {"max_turns": 3, "max_tokens": 60, "max_memory": "1kB"}}
     found = agent.caps_of("one", config, choice, repository)
     assert [(cap.name, cap.value, cap.source) for cap in found] == [
         ("max_turns", 3, "stages.one.caps.max_turns"),
         ("max_tokens", 50, "u"),
+        ("max_memory", 9, "u"),
     ]
 
 
-def test_a_cap_means_nothing_for_a_shell_stage() -> None:
-    with pytest.raises(Refused, match="`caps` has no meaning for a shell stage"):
-        stages.check("one", {"handler": "shell", "command": "x", "caps": {"max_turns": 1}})
+def test_of_the_caps_a_shell_stage_has_that_of_memory_alone() -> None:
+    with pytest.raises(Refused, match=r"`caps\.max_turns` has no meaning for a shell stage"):
+        stages.check("one", {"handler": "shell", "command": "x", "caps": {"max_turns": 1, "max_memory": 9}})
+
+
+@pytest.mark.parametrize("handler", ["shell", "agent"])
+def test_a_stage_whose_processes_hold_more_than_their_cap_is_ended(place: Place, handler: str) -> None:
+    held = {"max_memory": "1KiB"}
+    if handler == "shell":
+        place.configure({"one": {"handler": "shell", "command": "sleep 60", "caps": held}}, grace_seconds=1)
+    else:
+        plays(place, SPENDS, caps=held)
+    place.add()
+    assert place.run()[0].status == "failed"
+    said = (
+        r"stage one: it was ended at a cap \(out_of_memory\): max_memory is 1 KiB, and it held .+B; "
+        r"it is set in stages\.one\.caps\.max_memory"
+    )
+    assert re.fullmatch(said, place.task()["error"]), place.task()["error"]
 
 
 class Lines:

@@ -14,7 +14,7 @@ from sow.config.executor import ExecutorChoice, settings_of_turn
 from sow.errors import Refused
 from sow.progress import Tally, after
 from sow.runner import environment
-from sow.taskfiles import template
+from sow.taskfiles import stages, template
 from sow.taskfiles.handlers import progress, variables
 from sow.taskfiles.stages import Failure, Heard, Limited, Over, Reader, Stage, Start
 from sow_executors import base
@@ -23,6 +23,10 @@ GO_ON = (
     "A usage limit had stopped you, and it is over. See what is done already (the last command may or may "
     "not have taken effect), then go on with your task."
 )
+
+
+UNTOLD = ("max_seconds", "max_memory")
+"""The caps of what an agent's lines tell nothing of: who runs its process sees to them."""
 
 
 class Agent:
@@ -56,12 +60,14 @@ class Agent:
         mine = {name: value for name, value in variables(stage).items() if name.startswith("SOW_STAGE")}
         action = "resume" if resumes else "spawn"
         time = next((cap for cap in held if cap.name == "max_seconds"), None)
+        memory = next((cap for cap in held if cap.name == "max_memory"), None)
         return Start(
             command_of(executor, turn, action, os.environ.get("PATH", os.defpath)),
             environment.build(os.environ, (*executor.environment, *repository.environment), mine),
             template.named(stage.config["prompt"], "output"),
             time.value if time else None,
             _capped(Reached(time, time.value)).error if time else "",
+            memory,
         )
 
     def reader(self, stage: Stage) -> Reader:
@@ -75,8 +81,7 @@ class Told:
     """What an agent's reports mean for a stage: nobody is there to answer it, and it may use so much."""
 
     def __init__(self, reader: base.Reader, held: Caps = ()) -> None:
-        # Of how long it runs its lines tell nothing.
-        self._reader, self._caps = reader, tuple(cap for cap in held if cap.name != "max_seconds")
+        self._reader, self._caps = reader, tuple(cap for cap in held if cap.name not in UNTOLD)
         self._tally = Tally()
         self._finished = False
 
@@ -127,16 +132,12 @@ def caps_of(
     name: str, config: Mapping[str, Any], choice: ExecutorChoice, repository: RepositoryConfig
 ) -> Caps:
     """How much an attempt at a stage may use: the least of what it, its executor and the repository say."""
-    own = caps.read(config.get("caps", {}), lambda cap: f"stages.{name}.caps.{cap}")
     wide = caps.lowest(choice.caps, repository.caps.for_role(_role(config)))
-    # What its processes hold is not looked at here.
-    return tuple(cap for cap in caps.lowest(own, wide) if cap.name != "max_memory")
+    return caps.lowest(stages.caps_of(name, config), wide)
 
 
 def _capped(found: Reached) -> Failure:
-    return Failure(
-        f"the agent was ended at a cap ({found.kind}): {found.fact}; it is set in {found.cap.source}"
-    )
+    return Failure(stages.capped(found, "the agent"))
 
 
 def _repository(root: str) -> RepositoryConfig:

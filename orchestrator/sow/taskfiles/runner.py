@@ -18,12 +18,15 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
-from sow import files
+from sow import caps, files
+from sow.caps import Cap, Used
 from sow.clock import stamp
 from sow.errors import SowError
 from sow.recovery.policy import NO_RESET_KNOWN
 from sow.runner import attempt as folders
+from sow.runner import resources
 from sow.runner.local import Ended, LocalRunner, NeverStarted, Running
+from sow.runner.resources import Meter
 from sow.runner.watch import Tail, Watcher
 from sow.taskfiles import paths, runs, stages
 from sow.taskfiles.claim import Claim, Claims, age
@@ -40,6 +43,8 @@ INTERRUPTED = "interrupted"
 """Marks a stage that was ended to be begun again."""
 TICK = 0.5
 """How long, in seconds, a change that the kernel does not tell of can stay unseen."""
+LOOK_SECONDS = 5.0
+"""How often, in seconds, it is looked at what the processes of a stage hold that has a cap of memory."""
 AFTER_END = 10.0
 """How long, in seconds, a process may live on after it said that it is done: some never end."""
 LONGEST_LIMIT = 40 * 86400.0
@@ -301,6 +306,7 @@ class TaskRunner:
         """Waits for the end of a stage's process; gives why it is to be ended before. Raises _Left."""
         seconds, overdue = _time(stage, start)
         ends_at = os.stat(f"{stage.scratch}/{BEFORE}").st_mtime + seconds
+        memory = _Memory(start.memory, running.attempt) if start.memory else None
         looked = 0.0
         with Watcher() as watcher:
             self.stop.add(watcher)
@@ -316,6 +322,8 @@ class TaskRunner:
                         self._check_wanted(claim, stage, running)
                     if time.time() >= ends_at:
                         return Failure(overdue)
+                    if memory and (failure := memory.look()):
+                        return failure
                     seen = watcher.wait(min(TICK, max(ends_at - time.time(), 0.0)))
                     if failure := ears.hear():
                         return failure
@@ -437,6 +445,29 @@ class _Ears:
             return False
         self.last = report
         return True
+
+
+@dataclass(slots=True)
+class _Memory:
+    """Looks now and then at what the processes of a stage hold."""
+
+    cap: Cap
+    attempt: str
+    meter: Meter = field(default_factory=Meter)
+    looked: float = 0.0
+
+    def look(self) -> Failure | None:
+        """The failure that ends the stage, where they hold too much."""
+        if time.monotonic() < self.looked + LOOK_SECONDS:
+            return None
+        self.looked = time.monotonic()
+        sample = self.meter.look([self.attempt]).get(self.attempt)
+        if sample is None or not caps.reached((self.cap,), Used(memory=sample.memory)):
+            return None
+        # Before anything is ended for it: what its processes share counts once.
+        held = min(sample.memory, resources.exact(sample.pids) or sample.memory)
+        found = caps.reached((self.cap,), Used(memory=held))
+        return Failure(stages.capped(found)) if found else None
 
 
 def _told(failure: Failure) -> str:

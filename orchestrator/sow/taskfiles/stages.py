@@ -16,7 +16,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import sow_schemas
-from sow import document, find
+from sow import caps, document, find
+from sow.caps import Cap, Caps, Reached
 from sow.config import RepositoryConfig
 from sow.document import Document, faults
 from sow.errors import NotFound, Refused
@@ -89,6 +90,8 @@ class Start:
     """How long it may take, whatever `timeout_seconds` says; None for as long as it likes."""
     overdue: str = ""
     """What is told where it takes longer than that."""
+    memory: Cap | None = None
+    """The most that its processes may hold together; None for as much as they like."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,6 +221,16 @@ class Settings:
             f"stage {name} is configured nowhere",
             f"{did_you_mean(name, stages)}say how it is done under stages.{name} in {where}",
         )
+
+
+def caps_of(name: str, config: Mapping[str, Any]) -> Caps:
+    """The caps that the entry of a stage has itself."""
+    return caps.read(config.get("caps", {}), lambda cap: f"stages.{name}.caps.{cap}")
+
+
+def capped(found: Reached, who: str = "it") -> str:
+    """What is told of a stage that was ended at a cap."""
+    return f"{who} was ended at a cap ({found.kind}): {found.fact}; it is set in {found.cap.source}"
 
 
 def merged(
