@@ -20,9 +20,10 @@ from sow.clock import moment
 from sow.config import ExecutorChoice, RepositoryConfig
 from sow.config.repository import CapsConfig
 from sow.errors import Refused
-from sow.taskfiles import agent, health, overview, stages
+from sow.taskfiles import agent, deciding, health, overview, stages
 from sow.taskfiles.agent import Told
 from sow.taskfiles.overview import Row
+from sow.taskfiles.runner import Note
 from sow.taskfiles.stages import Failure, Limited, Over
 from sow_executors import base
 
@@ -210,9 +211,7 @@ def test_a_run_that_ends_while_a_task_waits_leaves_it_to_the_next(place: Place) 
     (found,) = health.runners(place.workspace)
     assert (found.level, found.mend) == ("note", "the next `sow run` goes on with it then")
     assert not place.claims().take_up(str(path)), "nobody takes it up before"
-    (limited,) = (place.folder / "runs").rglob("limited")
-    kept = json.loads(limited.read_text())
-    limited.write_text(json.dumps({**kept, "until": time.time()}))
+    assert deciding.retry(place.workspace, "t1").in_spite
     plays(place, MEETS, [{"say": "progress 0.9"}])
     place.stop.wish = ""
     assert [outcome.status for outcome in place.run()] == ["done"]
@@ -247,3 +246,38 @@ def test_a_task_that_is_canceled_while_it_waits_is_settled(place: Place) -> None
     assert place.task()["status"] == "canceled"
     assert list((place.folder / "runs").rglob("ended"))
     assert not place.claims().left(str(path))
+
+
+def test_a_limit_that_one_task_met_holds_the_others_until_one_that_is_let_try_works(place: Place) -> None:
+    def played(*steps: dict[str, Any]) -> None:
+        plays(place, [{"run": "true"}, *steps], prompt="Do it.")
+        held = yaml.safe_load((place.folder / "config.yaml").read_text())
+        held["stages"]["first"] = {"handler": "shell", "command": "cp {input.text} {output.result}"}
+        (place.folder / "config.yaml").write_text(yaml.safe_dump(held))
+
+    played({"limit": {"resets_in": 3600}})
+    place.add("t1", output={})
+    place.add("t2", output={})
+    place.add("t3", pipeline=("first", "one"))
+    seen: list[tuple[str, str, bool]] = []
+
+    def hear(note: Note) -> None:
+        place.notes.append(note)
+        if [each.task_id for each in place.notes if each.kind == "held"] == ["t1", "t3"] and not seen:
+            rows = overview.page(place.workspace, time.time()).tasks
+            seen.extend((row.id, row.status, row.waits_until is not None) for row in rows)
+            played({"say": "On."})
+            assert deciding.retry(place.workspace, "t2").in_spite
+
+    server = place.server(watch=hear)
+    server.watch = hear
+    outcomes = server.run()
+    assert seen == [("t1", "running", True), ("t2", "queued", True), ("t3", "running", True)]
+    ended = [(each.task_id, each.status) for each in outcomes]
+    assert ended[:2] == [("t1", "held"), ("t3", "held")]
+    assert ("t2", "done") in ended
+    assert [place.task(each)["status"] for each in ("t1", "t2", "t3")] == ["done"] * 3
+    (told,) = (each.text for each in place.notes if each.kind == "limit")
+    assert told.startswith("script: its usage limit is used up; its tasks wait until ")
+    agents = [each for each in (place.folder / "runs").rglob("transcript.jsonl") if "-one-" in str(each)]
+    assert len(agents) == 4, "of t3 none was started in vain"

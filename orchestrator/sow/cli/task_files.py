@@ -71,12 +71,12 @@ class _Face:
             self.problems += 1
             sys.stderr.write(f"! {plain(' '.join(note.text.split()))}\n")
         elif self._as_json:
-            told = {"kind": note.kind, "task": note.task_id, "text": note.text, "file": note.path}
-            _write(json.dumps(told))
+            whose = {"task": note.task_id or None, "file": note.path or None}
+            _write(json.dumps({"kind": note.kind, **whose, "text": note.text}))
         elif not self._quiet:
             first = note.text.partition("\n")[0]
             shown = f"{note.kind}{': ' if first else ''}{first}" if note.kind in ENDS else first
-            _write(plain(f"[{note.task_id}] {shown}"))
+            _write(plain(f"[{note.task_id}] {shown}" if note.task_id else shown))
 
 
 ENDS = ("done", "failed", "canceled", "left", "held")

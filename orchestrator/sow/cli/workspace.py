@@ -181,7 +181,9 @@ def retry(folder: str, wanted: str, *, fresh: bool) -> None:
     if fresh:
         raise Usage("--fresh is for the tasks of a project", "leave it out: a task file begins anew anyway")
     done = deciding.retry(Workspace(folder), wanted)
-    click.echo(plain(f"Task {done.id} is queued: it starts with the next `sow run`"))
+    spite = ", in spite of its account's limit" if done.in_spite else ""
+    goes = "goes on" if done.status == "running" else "starts"
+    click.echo(plain(f"Task {done.id} is {done.status}: it {goes} with the next `sow run`{spite}"))
 
 
 def _indented(text: str) -> str:
@@ -194,7 +196,7 @@ def _cells(row: Row) -> list[str]:
         case "running":
             return [*head, f"{row.progress:.0%}", _doing(row), _held(row)]
         case "queued":
-            return [*head, " -> ".join(row.pipeline)]
+            return [*head, " -> ".join(row.pipeline), _waits(row.waits_until)]
         case "failed":
             return [*head, _first(row.error or "")]
     return head
@@ -210,7 +212,7 @@ def _doing(row: Row) -> str:
 def _held(row: Row) -> str:
     assert row.holder
     if row.waits_until and row.holder.state in ("left", "dead"):
-        return f"waits for a limit until {local(moment(row.waits_until), time.time())}"
+        return _waits(row.waits_until)
     match row.holder.state:
         case "alive":
             return f"by process {row.holder.pid}"
@@ -221,6 +223,10 @@ def _held(row: Row) -> str:
         case "left":
             return "no runner: `sow run` takes it up"
     return "by another program, or by nobody: see `sow doctor`"
+
+
+def _waits(until: str | None) -> str:
+    return f"waits for a limit until {local(moment(until), time.time())}" if until else ""
 
 
 def _first(text: str) -> str:

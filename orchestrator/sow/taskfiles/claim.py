@@ -14,7 +14,7 @@ import json
 import os
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from sow import files, lease
@@ -22,6 +22,7 @@ from sow.errors import BadFile, Busy, NotFound, Refused, SowError
 from sow.lease import Lease
 from sow.taskfiles import runs, task_file, text
 from sow.taskfiles.events import EventWriter
+from sow.taskfiles.limits import Limits
 from sow.taskfiles.loader import Seen
 from sow.taskfiles.lock import Lock
 from sow.taskfiles.runs import CLAIM, END
@@ -68,6 +69,13 @@ class Claims:
     clock: Clock
     tell: Callable[[str], None] = lambda text: None
     """Is told what a person should know of: a lock that was broken."""
+    environment: Mapping[str, str] = field(default_factory=lambda: os.environ)
+    """Where what is known of the user's accounts lies."""
+    limits: Limits = field(init=False)
+
+    def __post_init__(self) -> None:
+        limits = Limits.of(self.workspace, self.environment)
+        object.__setattr__(self, "limits", limits)
 
     def announce(self, path: str) -> None:
         """Tells, once for all runners, that a queued task is there; nothing while it is locked."""
@@ -138,8 +146,7 @@ class Claims:
     def waits(self, stem: str) -> bool:
         """Whether a task that was claimed waits for the end of a limit."""
         folder = runs.open_run(self.workspace, stem)
-        hold = runs.hold(folder) if folder else None
-        return hold is not None and hold.until > self.clock()
+        return self.limits.holds(runs.hold(folder) if folder else None, stem)
 
     def is_open(self, stem: str) -> bool:
         """Whether a runner has claimed a task and not noted that it came to its end."""

@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from sow.errors import Refused, SowError
+from sow.errors import BadFile, Refused, SowError
 from sow.result import Result
+from sow.taskfiles import limits, runs, task_file
 from sow.taskfiles.claim import Claims
 from sow.taskfiles.events import EventWriter
-from sow.taskfiles.loader import TaskLoader
+from sow.taskfiles.loader import Seen, TaskLoader
 from sow.taskfiles.runner import TaskRunner
 from sow.taskfiles.serving import named
 from sow.taskfiles.stages import Settings
@@ -32,6 +33,8 @@ class Decided(Result):
     file: str
     before: Status
     status: Status
+    in_spite: bool = False
+    """Whether it is tried once in spite of a limit that it waits for."""
 
 
 def cancel(workspace: Workspace, wanted: str) -> Decided:
@@ -49,10 +52,35 @@ def cancel(workspace: Workspace, wanted: str) -> Decided:
 
 
 def retry(workspace: Workspace, wanted: str) -> Decided:
-    """Queues a task again that failed or was canceled. Raises as `cancel` does, Refused for any other."""
+    """Queues a task again that failed or was canceled; has one that waits for a limit try at once.
+
+    Raises as `cancel` does, Refused for any other.
+    """
     seen = named(TaskLoader(workspace), wanted)
-    before = _claims(workspace).decide(seen.path, _to_queued)
+    claims = _claims(workspace)
+    if _let_through(claims, seen):
+        return Decided(seen.id, seen.path, seen.status, seen.status, in_spite=True)
+    before = claims.decide(seen.path, _to_queued)
     return Decided(before.id, before.path, before.status, QUEUED)
+
+
+def _let_through(claims: Claims, seen: Seen) -> bool:
+    """Whether a task waits for a limit, and now is to try in spite of it."""
+    if seen.status == QUEUED:
+        try:
+            task = task_file.read(seen.path, claims.workspace.roots)
+        except (FileNotFoundError, BadFile):
+            return False  # gone just now
+        hold = limits.ahead(task, claims.workspace, claims.settings)
+        return hold is not None and bool(hold.why) and claims.limits.let_try(hold, seen.stem)
+    folder = runs.open_run(claims.workspace, seen.stem) if seen.status == RUNNING else None
+    begun = runs.attempts(folder) if folder else []
+    hold = runs.limit(begun[-1]) if begun else None
+    if hold is None or not claims.limits.holds(hold, seen.stem):
+        return False
+    if not claims.limits.let_try(hold, seen.stem):
+        runs.note_limit(begun[-1], replace(hold, until=time.time()))
+    return True
 
 
 def _to_canceled(task: TaskFile) -> Mapping[str, Any]:

@@ -39,6 +39,7 @@ def described(task: TaskFile, name: str, config: Mapping[str, Any], place: Works
         workspace=place.folder,
         tmp=place.tmp(task.stem),
         scratch=scratch,
+        stem=task.stem,
     )
 
 

@@ -30,8 +30,19 @@ from sow.runner.resources import Meter
 from sow.runner.watch import Tail, Watcher
 from sow.taskfiles import paths, runs, stages
 from sow.taskfiles.claim import Claim, Claims, age
-from sow.taskfiles.runs import FINISHED, Hold
-from sow.taskfiles.stages import Failure, Limited, Over, Progress, Reader, Settings, Stage, Start
+from sow.taskfiles.runs import FINISHED
+from sow.taskfiles.stages import (
+    Failure,
+    Hold,
+    Limited,
+    Over,
+    Progress,
+    Reader,
+    Settings,
+    Shares,
+    Stage,
+    Start,
+)
 from sow.taskfiles.task_file import CANCELED, RUNNING, Status
 from sow.taskfiles.workspace import Workspace
 
@@ -53,7 +64,17 @@ MOST_EVENTS = 1000
 """So many events of progress a stage may cause; after that only those of another hundredth."""
 
 Kind = Literal[
-    "started", "stage", "progress", "artifact", "done", "failed", "canceled", "left", "held", "problem"
+    "started",
+    "stage",
+    "progress",
+    "artifact",
+    "done",
+    "failed",
+    "canceled",
+    "left",
+    "held",
+    "limit",
+    "problem",
 ]
 
 
@@ -219,15 +240,37 @@ class TaskRunner:
             self._check_wanted(claim)
         start = handler.start(stage)
         if found is None:
+            if isinstance(handler, Shares):
+                self._wait_for_leave(claim, handler, stage, earlier)
             self._make_ready(stage, earlier)
             self._progress(claim, name, Progress(0.0, "begun"))
             found = self.runner.start(
                 start.command, os.path.basename(stage.scratch), stage.scratch, start.environment
             )
+        stage = replace(stage, begun_at=os.stat(f"{stage.scratch}/{BEFORE}").st_mtime)
         ending = self._followed(claim, stage, found, start, handler.reader(stage), begun_now=begun_now)
         if isinstance(ending, Limited):
-            self._hold(claim, stage, ending)
+            self._hold(claim, stage, _hold_of(ending, self.clock()))
         return ending or self._finished(claim, stage, start.writes)
+
+    def _wait_for_leave(self, claim: Claim, handler: Shares, stage: Stage, earlier: str) -> None:
+        """Waits for the stage's turn, where others begin as well. Raises _Left where a limit holds it."""
+        while hold := handler.take(stage):
+            if hold.why:
+                self._make_ready(stage, earlier)
+                self._hold(claim, stage, replace(hold, session=stage.session))
+            self._pause(claim, hold.until)
+
+    def _pause(self, claim: Claim, until: float) -> None:
+        """Waits for a time, in seconds since the epoch. Raises _Left."""
+        with Watcher() as watcher:
+            self.stop.add(watcher)
+            try:
+                while (left := until - self.clock()) > 0:
+                    self._check_wanted(claim)
+                    watcher.wait(min(TICK, left))
+            finally:
+                self.stop.forget(watcher)
 
     def _earlier(self, claim: Claim, number: int, folder: str) -> str:
         """The attempt at the stage that met a limit and is gone on with in `folder`; empty for none."""
@@ -238,15 +281,12 @@ class TaskRunner:
                 break
         return ""
 
-    def _hold(self, claim: Claim, stage: Stage, limited: Limited) -> NoReturn:
+    def _hold(self, claim: Claim, stage: Stage, hold: Hold) -> NoReturn:
         """Leaves the task `running` until a limit is over: none of its states says that it waits."""
-        now = self.clock()
-        resets_at = limited.resets_at if limited.resets_at is not None else now + NO_RESET_KNOWN
-        until = min(max(resets_at, now), now + LONGEST_LIMIT)
-        runs.note_limit(stage.scratch, Hold(until, limited.error, limited.session))
-        text = f"waits until {stamp(until)}: {limited.error}"
+        runs.note_limit(stage.scratch, hold)
+        text = f"waits until {stamp(hold.until)}: {hold.why}"
         self._progress(claim, stage.name, Progress(self._last.get(claim.folder, 0.0), text))
-        raise _Left("held", f"stage {stage.name} goes on at {stamp(until)}")
+        raise _Left("held", f"stage {stage.name} goes on at {stamp(hold.until)}")
 
     def _found(self, claim: Claim, number: int) -> Running | Ended | None:
         """What an earlier runner has begun of this stage; None where it is to be begun."""
@@ -468,6 +508,13 @@ class _Memory:
         held = min(sample.memory, resources.exact(sample.pids) or sample.memory)
         found = caps.reached((self.cap,), Used(memory=held))
         return Failure(stages.capped(found)) if found else None
+
+
+def _hold_of(limited: Limited, now: float) -> Hold:
+    """What a stage that met a limit waits for."""
+    resets_at = limited.resets_at if limited.resets_at is not None else now + NO_RESET_KNOWN
+    until = min(max(resets_at, now), now + LONGEST_LIMIT)
+    return Hold(until, limited.error, limited.session, limited.account, limited.model)
 
 
 def _told(failure: Failure) -> str:

@@ -11,13 +11,15 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
+from sow.clock import local
 from sow.errors import BadFile, Busy, Failed, NotFound, Refused, SowError
 from sow.nearest import did_you_mean
 from sow.runner.watch import Watcher
+from sow.taskfiles import limits, task_file
 from sow.taskfiles.claim import Claim
 from sow.taskfiles.loader import Seen, TaskLoader
 from sow.taskfiles.runner import Note, Outcome, TaskRunner
-from sow.taskfiles.stages import Settings
+from sow.taskfiles.stages import Hold, Settings
 from sow.taskfiles.task_file import QUEUED, RUNNING, SUFFIX
 from sow.taskfiles.workspace import Workspace
 
@@ -56,6 +58,10 @@ class Server:
     _rests: dict[str, float] = field(default_factory=dict)
     """Until when a task is left alone whose end could not be written: on a full disk it can't be again."""
     _settled: dict[str, Seen] = field(default_factory=dict)
+    _held: dict[str, tuple[Seen, Hold]] = field(default_factory=dict)
+    """The queued tasks that a limit holds, by their files."""
+    _told_of: dict[str, float] = field(default_factory=dict)
+    """Until when the limit of an account holds tasks, as it was told."""
     _settings_at: tuple[tuple[int, ...], ...] = ()
 
     def run(self, *, stay: bool = False) -> list[Outcome]:
@@ -169,6 +175,9 @@ class Server:
             if claim := claims.left(seen.path):
                 self.runner.settle(claim)
             if seen.status == QUEUED:
+                if self._is_held(seen):
+                    self._waiting = True
+                    return None
                 return claims.claim(seen.path)
             if not claims.is_open(seen.stem):
                 claims.clear(seen.path)
@@ -187,6 +196,28 @@ class Server:
         except SowError as fault:
             self._tell_once(seen, f"{fault}; {fault.hint}")
         return None
+
+    def _is_held(self, seen: Seen) -> bool:
+        """Whether a limit that somebody met holds what a queued task would begin with: it stays queued."""
+        before, known = self._held.pop(seen.path, (None, None))
+        # Each needs a look at its file and at the settings, and there may be many.
+        if before is not seen or not self.runner.claims.limits.holds(known, seen.stem):
+            known = self._ahead(seen)
+        if known is None or not known.why:
+            return False
+        self._held[seen.path] = (seen, known)
+        if self._told_of.get(known.account) != known.until:
+            self._told_of[known.account] = known.until
+            text = f"{known.why}; its tasks wait until {local(known.until, time.time())}"
+            self.watch(Note("limit", "", text))
+        return True
+
+    def _ahead(self, seen: Seen) -> Hold | None:
+        try:
+            task = task_file.read(seen.path, self.workspace.roots)
+        except (BadFile, FileNotFoundError):
+            return None
+        return limits.ahead(task, self.workspace, self.runner.settings)
 
     def stuck(self) -> list[Seen]:
         """What is queued, and could not be claimed for what lies beside it; each was told."""

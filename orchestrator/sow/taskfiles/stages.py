@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast, runtime_checkable
 
 import sow_schemas
 from sow import caps, document, find
@@ -66,6 +66,10 @@ class Stage:
     """A folder of this stage's own, which bears its process's output."""
     session: str = ""
     """What an earlier attempt, which met a limit, told of where it is to be gone on with; empty for none."""
+    stem: str = ""
+    """The name of the task's file without its ending, by which a person lets it try in spite of a limit."""
+    begun_at: float = 0.0
+    """When this attempt began, in seconds since the epoch; 0 before that."""
 
     @property
     def values(self) -> dict[str, Any]:
@@ -121,6 +125,10 @@ class Limited:
     """Seconds since the epoch; None where nobody says when."""
     session: str = ""
     """Whatever the next attempt needs to go on where this one was; empty to begin anew."""
+    account: str = ""
+    """The account whose limit it is, where that is noted for all who draw on it; empty where it isn't."""
+    model: str = ""
+    """The model that the agent is set to: a limit may be for some of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +137,24 @@ class Over:
 
 
 Heard = Progress | Failure | Over
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """What a stage waits for before it may be begun, or gone on with."""
+
+    until: float
+    """Seconds since the epoch."""
+    why: str
+    """The limit; empty where stages only begin one after the other for a while."""
+    session: str = ""
+    """Where the stage is to be gone on with, for its handler."""
+    account: str = ""
+    """The account whose limit it is: it may be over sooner. Empty where that is not to be known."""
+    model: str = ""
+    """The model that the stage's agent is set to."""
+    hold_at: float | None = None
+    """From how many percent on a warning holds it, too; None for never."""
 
 
 class Reader(Protocol):
@@ -159,6 +185,19 @@ class Handler(Protocol):
 
     def reader(self, stage: Stage) -> Reader:
         """A fresh reader for one stage."""
+        ...
+
+
+@runtime_checkable
+class Shares(Protocol):
+    """What a handler has besides, whose stages draw on something that others use up as well: an account."""
+
+    def hold(self, stage: Stage) -> Hold | None:
+        """What a start of the stage would wait for; None where it may begin. Changes nothing."""
+        ...
+
+    def take(self, stage: Stage) -> Hold | None:
+        """Takes the leave to begin the stage, in its turn among all processes; what it waits for, else."""
         ...
 
 
