@@ -120,6 +120,28 @@ def test_json_is_an_object_a_line(place: Place, who: Person) -> None:
     assert {row["file"] for row in rows[:-1]} == {str(place.folder / "tasks/20260206_t1.task.json")}
 
 
+def test_what_a_run_has_spent_of_its_budget_is_told_and_5_says_that_more_would_have_been_begun(
+    place: Place, tmp_path: Path
+) -> None:
+    who = Person(place.root, tmp_path / "home").at(".", SOW_AGENTS_IMPLEMENTER="script")
+    (place.root / "play.yaml").write_text("turns: [[{spend: {usd: 2}}, {say: Done.}]]")
+    stage = {"handler": "agent", "prompt": "Do it.", "settings": {"script": str(place.root / "play.yaml")}}
+    place.configure({"one": stage})
+    for task_id in ("t1", "t2", "t3"):
+        place.add(task_id)
+    said = who.sow("run", "--budget", "$1.5")
+    assert said.code == 5
+    assert "the budget of this run is spent: $2.00 of $1.50. Nothing more is started" in said.out
+    assert said.out.splitlines()[-2:] == [
+        "1 done.",
+        "The budget of this run is spent ($2.00 of $1.50). With more: --budget USD",
+    ]
+    said = sophia(who, "run", "--budget", "5", "--json")
+    assert said.code == 0
+    last = json.loads(said.out.splitlines()[-1])
+    assert (last["done"], last["spent_usd"], last["budget_usd"], last["exit_code"]) == (2, 4.0, 5.0, 0)
+
+
 def test_a_dry_run_changes_nothing(place: Place, who: Person) -> None:
     place.add()
     before = everything(place.root)
@@ -154,7 +176,7 @@ REFUSED: list[Any] = [
     ("task retry running", 4, "task running is running", "to begin it anew, first: `sow task cancel"),
     ("task retry failed --fresh", 2, "--fresh is for the tasks of a project", "leave it out: a task file"),
     ("task abandon failed", 3, "no .sow folder in ", "here are task files: `sow status`, `sow run`"),
-    ("run --budget 3", 2, "--budget: task files tell no prices", "leave it out; a stage may have caps"),
+    ("run --budget 0", 2, "--budget: 0 is no amount of dollars above 0", "see `{name} run --help`"),
     ("run --jobs 0", 2, "--jobs: 0 is no whole number from 1 to 256", "see `{name} run --help`"),
 ]  # fmt: skip
 
@@ -172,8 +194,6 @@ def test_what_can_not_be_run_is_told_in_two_lines_and_changes_no_byte(
 ) -> None:
     before = everything(mixed.root)
     said = who.sow(*line.split()) if name == "sow" else sophia(who, *line.split())
-    if name == "sophia-cli" and "--budget" in line:
-        message, hint = "no such option: --budget", "did you mean"
     assert said.code == code
     first, second = said.told[1]
     assert first.startswith(f"{name}: {message.format(tasks=mixed.folder / 'tasks')}")

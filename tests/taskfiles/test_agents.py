@@ -15,6 +15,7 @@ from tests.taskfiles.parts import Place
 from tests.taskfiles.test_running import rewrite
 
 from sow import caps
+from sow.budget import Budget
 from sow.caps import Cap
 from sow.clock import moment
 from sow.config import ExecutorChoice, RepositoryConfig
@@ -24,7 +25,7 @@ from sow.taskfiles import agent, deciding, health, overview, stages
 from sow.taskfiles.agent import Told
 from sow.taskfiles.overview import Row
 from sow.taskfiles.runner import Note
-from sow.taskfiles.stages import Failure, Limited, Over
+from sow.taskfiles.stages import Failure, Limited, Over, Spent
 from sow_executors import base
 
 
@@ -139,8 +140,8 @@ MONEY = caps.read({"max_budget_usd": 1}, lambda name: "here")
 def test_what_is_spent_by_the_end_of_the_work_does_not_undo_it() -> None:
     lines: list[list[base.Report]] = [[base.Spent(usd=5.0), base.Finished("done")], [base.Spent(usd=1.0)]]
     told = Told(Lines(lines, base.Finished()), MONEY)
-    assert told.read("") == [Over()]
-    assert told.read("") == []
+    assert told.read("") == [Spent(5.0), Over()]
+    assert told.read("") == [Spent(6.0)]
     assert told.end(0, "") is None
 
 
@@ -281,3 +282,34 @@ def test_a_limit_that_one_task_met_holds_the_others_until_one_that_is_let_try_wo
     assert told.startswith("script: its usage limit is used up; its tasks wait until ")
     agents = [each for each in (place.folder / "runs").rglob("transcript.jsonl") if "-one-" in str(each)]
     assert len(agents) == 4, "of t3 none was started in vain"
+
+
+# -- the budget of a run ---------------------------------------------------------------------------
+
+
+def test_once_the_budget_is_spent_no_task_and_no_agent_is_begun_and_the_next_run_goes_on(
+    place: Place,
+) -> None:
+    spends = {"turns": [[{"spend": {"usd": 2, "input_tokens": 9, "output_tokens": 9}}, {"say": "Done."}]]}
+    (place.root / "play.yaml").write_text(yaml.safe_dump(spends))
+    one = {"handler": "agent", "prompt": "Do it.", "settings": {"script": str(place.root / "play.yaml")}}
+    copy = {"handler": "shell", "command": "cp {input.text} {output.result}"}
+    place.configure({"one": one, "copy": copy, "again": one})
+    place.add("t1", pipeline=("one", "copy", "again"))
+    place.add("t2")
+    server = place.server()
+    server.runner.budget = Budget(1.5)
+    (outcome,) = server.run(stay=True)
+    assert (outcome.status, place.result("t1")) == ("left", "the input\n"), "a command costs nothing"
+    assert [place.task(each)["status"] for each in ("t1", "t2")] == ["running", "queued"]
+    assert (server.held_back(), server.runner.spent) == (True, 2.0)
+    told = {note.kind: note.text for note in place.notes}
+    assert told["left"] == "the budget of this run is spent; the next one begins stage again"
+    assert told["limit"].startswith(
+        "the budget of this run is spent: $2.00 of $1.50. Nothing more is started"
+    )
+    place.configure({"one": copy, "again": one})
+    again = place.server()
+    again.runner.budget = Budget(10)
+    assert [each.status for each in again.run()] == ["done", "done"]
+    assert (again.held_back(), again.runner.spent) == (False, 2.0)

@@ -40,7 +40,7 @@ def test_a_person_makes_these_moves_and_no_others(place: Place, decide: Any, sta
     if (decide, status) in MOVES:
         after = MOVES[decide, status]
         assert decide(place.workspace, "t1").as_json() == {
-            "id": "t1", "file": str(path), "before": status, "status": after,
+            "id": "t1", "file": str(path), "before": status, "status": after, "in_spite": False,
         }  # fmt: skip
         expected = before.replace(f'"{status}"', f'"{after}"')
         assert path.read_text() == (expected if after == "canceled" else expected.replace('"why"', "null"))

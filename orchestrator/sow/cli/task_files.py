@@ -15,7 +15,7 @@ from typing import Any
 import click
 
 from sow.cli.text import plain
-from sow.errors import INTERRUPTED, Failed
+from sow.errors import INTERRUPTED, Failed, Waits
 from sow.taskfiles.claim import Claims
 from sow.taskfiles.events import EventWriter
 from sow.taskfiles.loader import TaskLoader
@@ -27,10 +27,10 @@ from sow.taskfiles.workspace import Workspace
 
 
 def run(
-    settings: dict[str, Any], folder: str, *, task: str | None, jobs: int | None, stay: bool, dry_run: bool,
-    as_json: bool,
+    settings: dict[str, Any], folder: str, *, task: str | None, jobs: int | None, stay: bool,
+    budget: float | None, dry_run: bool, as_json: bool,
 ) -> int:  # fmt: skip
-    """Works on the task files of the workspace in `folder`; gives the exit code."""
+    """Works on the task files of the workspace in `folder`; gives the exit code. `budget`: in US dollars."""
     workspace = Workspace(folder)
     held = Settings.read(workspace)
     loader = TaskLoader(workspace)
@@ -47,7 +47,7 @@ def run(
         time.time,
         lambda text: face(Note("problem", "", text)),
     )
-    runner = TaskRunner(workspace, held, claims, watch=face, stop=stop)
+    runner = TaskRunner(workspace, held, claims, watch=face, stop=stop, budget_usd=budget)
     server = Server(workspace, loader, runner, jobs or held.jobs, only, face)
     if seen and not stay and seen.status == RUNNING:
         claims.check_free(seen)
@@ -93,24 +93,33 @@ def _write(line: str) -> None:
 
 
 def _tell_end(server: Server, outcomes: list[Outcome], stop: Stop, *, as_json: bool, quiet: bool) -> int:
+    budget, spent = server.runner.budget.usd, server.runner.spent
     # What was held, or left, may have come to its end since.
     last = {each.path: each for each in outcomes}.values()
     by_status = {status: sum(each.status == status for each in last) for status in ENDS}
     bad = [fault for fault in server.loader.bad() if server.only is None]
     stuck = [] if stop.wish else [seen for seen in server.stuck() if server.only in (None, seen.stem)]
-    code = Failed.exit_code if by_status["failed"] or bad or stuck else 0
+    held_back = not stop.wish and server.held_back()
+    code = Failed.exit_code if by_status["failed"] or bad or stuck else Waits.exit_code if held_back else 0
     if stop.wish:
         code = INTERRUPTED
     if as_json:
-        counts = {**by_status, "bad_files": len(bad), "stuck": len(stuck)}
-        _write(json.dumps({"kind": "ended", **counts, "exit_code": code}))
+        told_last: dict[str, Any] = {"kind": "ended", **by_status, "bad_files": len(bad), "stuck": len(stuck)}
+        if budget is not None:
+            told_last |= {"spent_usd": round(spent, 6), "budget_usd": budget}
+        _write(json.dumps({**told_last, "exit_code": code}))
         return code
     if quiet:
         return code
     told = [f"{count} {status}" for status, count in by_status.items() if count]
     told += [f"{len(stuck)} can't be claimed"] * bool(stuck)
     told += [f"{len(bad)} can't be read"] * bool(bad)
-    click.echo(f"{', '.join(told)}." if told else "Nothing is queued.")
+    if told or not held_back:
+        click.echo(f"{', '.join(told)}." if told else "Nothing is queued.")
+    if held_back:
+        click.echo(
+            f"The budget of this run is spent (${spent:.2f} of ${budget:.2f}). With more: --budget USD"
+        )
     return code
 
 

@@ -17,7 +17,7 @@ from sow.progress import Tally, after
 from sow.runner import environment
 from sow.taskfiles import stages, template
 from sow.taskfiles.handlers import progress, variables
-from sow.taskfiles.stages import Failure, Heard, Hold, Limited, Over, Reader, Stage, Start
+from sow.taskfiles.stages import Failure, Heard, Hold, Limited, Over, Reader, Spent, Stage, Start
 from sow_executors import base
 
 GO_ON = (
@@ -101,9 +101,11 @@ class Told:
     def read(self, line: str) -> list[Heard]:
         found: list[Heard] = []
         reports = self._reader.read(line)
-        was_alive, self._tally = self._tally.alive, after(self._tally, reports)
-        if self._share and self._tally.alive and not was_alive:
+        before, self._tally = self._tally, after(self._tally, reports)
+        if self._share and self._tally.alive and not before.alive:
             self._share.works(self._begun_at)
+        if self._tally.usd is not None and self._tally.usd != before.usd:
+            found.append(Spent(self._tally.usd))
         for report in reports:
             match report:
                 case base.Said(text):

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 from sow import caps, files
+from sow.budget import Budget
 from sow.caps import Cap, Used
 from sow.clock import stamp
 from sow.errors import SowError
@@ -40,6 +41,7 @@ from sow.taskfiles.stages import (
     Reader,
     Settings,
     Shares,
+    Spent,
     Stage,
     Start,
 )
@@ -144,8 +146,26 @@ class TaskRunner:
     watch: Callable[[Note], None] = lambda note: None
     stop: Stop = field(default_factory=Stop)
     runner: LocalRunner = field(default_factory=lambda: LocalRunner(base_env={}))
+    budget_usd: float | None = None
+    """The most that it may spend, in US dollars; None for as much as it takes."""
+    budget: Budget = field(init=False)
     _last: dict[str, float] = field(default_factory=dict)
     """How far each run of a task was told to be, by its folder."""
+    _spent: dict[str, float] = field(default_factory=dict)
+    """What each attempt at a stage has spent, in US dollars, by its folder."""
+
+    def __post_init__(self) -> None:
+        self.budget = Budget(self.budget_usd)
+
+    @property
+    def spent(self) -> float:
+        """What all stages of this runner came to so far, in US dollars."""
+        return self.budget.spent(tuple(self._spent.values()))
+
+    @property
+    def is_spent(self) -> bool:
+        """Whether the budget is gone: nothing more is to be begun that draws on it."""
+        return self.budget.is_spent(tuple(self._spent.values()))
 
     def run(self, claim: Claim) -> Outcome:
         """Executes a claimed task to its end, whatever that is; its lease is given back. Raises nothing."""
@@ -230,6 +250,8 @@ class TaskRunner:
             return None
         handler = stages.handler(config["handler"])
         found = self._found(claim, number)
+        if found is None and self.is_spent and isinstance(handler, Shares):
+            raise _Left("left", f"the budget of this run is spent; the next one begins stage {name}")
         folder = found.folder if found else self._new(claim, number, name)
         stage = paths.described(claim.task, name, config, self.workspace, folder)
         earlier = self._earlier(claim, number, folder)
@@ -327,7 +349,13 @@ class TaskRunner:
         path = f"{stage.scratch}/{folders.TRANSCRIPT}"
         # What was printed before a runner took the stage up was told by the one before it, or is late.
         printed = 0 if begun_now else _size(path)
-        ears = _Ears(Tail(path), reader, lambda report: self._progress(claim, stage.name, report), printed)
+        ears = _Ears(
+            Tail(path),
+            reader,
+            lambda report: self._progress(claim, stage.name, report),
+            lambda report: self._spent.update({stage.scratch: report.usd}),
+            printed,
+        )
         if isinstance(found, Running):
             failure = self._waited(claim, stage, found, start, ears)
             left = self.runner.stop(found, self.settings.grace_seconds)
@@ -451,6 +479,7 @@ class _Ears:
     tail: Tail
     reader: Reader
     tell: Callable[[Progress], None]
+    spend: Callable[[Spent], None]
     told_before: int
     """So many bytes were printed before we came: they are read, and not told."""
     count: int = 0
@@ -469,6 +498,8 @@ class _Ears:
                         return report
                     case Over():
                         self.over_at = time.monotonic()
+                    case Spent():
+                        self.spend(report)
                     case Progress() if self._counts(report):
                         self.tell(report)
         return None

@@ -74,8 +74,12 @@ class Server:
                     self._collect()
                     self._heed_settings()
                     self._look_after(watcher)
-                    self._start(threads, watcher)
-                    if not (stay or self._busy or self._waiting):
+                    if self.runner.is_spent:
+                        self._tell_spent()
+                    else:
+                        self._start(threads, watcher)
+                    goes_on = not self.runner.is_spent and (stay or self._waiting)
+                    if not (goes_on or self._busy):
                         break
                     if ("folder", self.workspace.tasks) in watcher.wait(TICK):
                         self._scanned = 0.0
@@ -103,6 +107,23 @@ class Server:
                 future = threads.submit(self.runner.run, claim)
                 self._busy[seen.path] = future
                 future.add_done_callback(lambda _: watcher.wake())
+
+    def _tell_spent(self) -> None:
+        """Says once that the budget is gone."""
+        budget = self.runner.budget
+        if budget.told or budget.usd is None:
+            return
+        budget.told = True
+        rest = "; what runs goes on to its end" if self._busy else ""
+        words = f"the budget of this run is spent: ${self.runner.spent:.2f} of ${budget.usd:.2f}"
+        self.watch(Note("limit", "", f"{words}. Nothing more is started{rest}"))
+
+    def held_back(self) -> bool:
+        """Whether more would have been begun or gone on with, had there been money for it."""
+        return self.runner.is_spent and any(
+            seen.status == QUEUED or (seen.status == RUNNING and self.runner.claims.is_open(seen.stem))
+            for seen in self._tasks()
+        )
 
     def _tasks(self) -> list[Seen]:
         found = self._scan()

@@ -136,7 +136,14 @@ class Over:
     """A stage has come to its end, well or not: a process that lives on is ended after a while."""
 
 
-Heard = Progress | Failure | Over
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What an attempt at a stage has spent by now, as its program tells."""
+
+    usd: float
+
+
+Heard = Progress | Failure | Over | Spent
 
 
 @dataclass(frozen=True, slots=True)
