@@ -278,6 +278,8 @@ def test_a_limit_that_one_task_met_holds_the_others_until_one_that_is_let_try_wo
     assert ended[:2] == [("t1", "held"), ("t3", "held")]
     assert ("t2", "done") in ended
     assert [place.task(each)["status"] for each in ("t1", "t2", "t3")] == ["done"] * 3
+    waits = [e["payload"] for e in place.events("stage.progress") if e["payload"]["msg"].startswith("waits")]
+    assert [each["progress"] for each in waits] == [0.0, 0.0], "the one of t3 has not begun"
     (told,) = (each.text for each in place.notes if each.kind == "limit")
     assert told.startswith("script: its usage limit is used up; its tasks wait until ")
     agents = [each for each in (place.folder / "runs").rglob("transcript.jsonl") if "-one-" in str(each)]

@@ -115,7 +115,8 @@ def _tell_end(server: Server, outcomes: list[Outcome], stop: Stop, *, as_json: b
     told += [f"{len(stuck)} can't be claimed"] * bool(stuck)
     told += [f"{len(bad)} can't be read"] * bool(bad)
     if told or not held_back:
-        click.echo(f"{', '.join(told)}." if told else "Nothing is queued.")
+        nothing = "Nothing was running." if stop.wish else "Nothing is queued."
+        click.echo(f"{', '.join(told)}." if told else nothing)
     if held_back:
         click.echo(
             f"The budget of this run is spent (${spent:.2f} of ${budget:.2f}). With more: --budget USD"

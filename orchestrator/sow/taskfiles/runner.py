@@ -149,8 +149,8 @@ class TaskRunner:
     budget_usd: float | None = None
     """The most that it may spend, in US dollars; None for as much as it takes."""
     budget: Budget = field(init=False)
-    _last: dict[str, float] = field(default_factory=dict)
-    """How far each run of a task was told to be, by its folder."""
+    _last: dict[str, tuple[str, float]] = field(default_factory=dict)
+    """The stage that each run of a task told of last, by its folder, and how far that was."""
     _spent: dict[str, float] = field(default_factory=dict)
     """What each attempt at a stage has spent, in US dollars, by its folder."""
 
@@ -307,7 +307,7 @@ class TaskRunner:
         """Leaves the task `running` until a limit is over: none of its states says that it waits."""
         runs.note_limit(stage.scratch, hold)
         text = f"waits until {stamp(hold.until)}: {hold.why}"
-        self._progress(claim, stage.name, Progress(self._last.get(claim.folder, 0.0), text))
+        self._progress(claim, stage.name, Progress(self._so_far(claim, stage), text))
         raise _Left("held", f"stage {stage.name} goes on at {stamp(hold.until)}")
 
     def _found(self, claim: Claim, number: int) -> Running | Ended | None:
@@ -423,7 +423,7 @@ class TaskRunner:
         if status not in (None, CANCELED):
             why = f"its file says {status}"
         if stage:
-            self._progress(claim, stage.name, Progress(self._last.get(claim.folder, 0.0), why))
+            self._progress(claim, stage.name, Progress(self._so_far(claim, stage), why))
         raise _Left("canceled", why)
 
     def _finished(self, claim: Claim, stage: Stage, writes: Iterable[str]) -> Failure | None:
@@ -450,12 +450,17 @@ class TaskRunner:
     # -- telling ------------------------------------------------------------------------------
 
     def _progress(self, claim: Claim, name: str, report: Progress) -> None:
-        self._last[claim.folder] = report.progress
+        self._last[claim.folder] = name, report.progress
         payload = {"stage": name, "progress": report.progress, "msg": report.msg}
         self.claims.told(claim, "stage.progress", payload)
         edge = report.progress in (0.0, 1.0)
         text = f"{name} {report.progress:.0%} {report.msg}".rstrip()
         self._note(claim, "stage" if edge else "progress", text)
+
+    def _so_far(self, claim: Claim, stage: Stage) -> float:
+        """How far a stage was told to be; 0 where it has told nothing yet."""
+        name, progress = self._last.get(claim.folder, ("", 0.0))
+        return progress if name == stage.name else 0.0
 
     def _note(self, claim: Claim, kind: Kind, text: str) -> None:
         self.watch(Note(kind, claim.task.id, text, claim.task.path))
