@@ -18,6 +18,7 @@ from tests.taskfiles.parts import DOCUMENT, Place, until
 from sow.errors import Failed
 from sow.runner.watch import Watcher
 from sow.taskfiles import agent, runner, stages
+from sow.taskfiles.events import EventWriter
 from sow.taskfiles.runner import Note
 from sow.taskfiles.stages import Failure, Heard, Progress, Stage, Start
 from sow_executors import base
@@ -26,6 +27,30 @@ from sow_executors import base
 @pytest.fixture
 def place(tmp_path: Path) -> Place:
     return Place(tmp_path)
+
+
+# -- the stream ------------------------------------------------------------------------------------
+
+
+def test_an_event_stands_in_the_file_of_its_day_in_utc_whatever_the_clock_on_the_wall_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    midnight = 1_770_336_000.0
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    try:
+        for at_ in (midnight - 0.001, midnight, midnight + 0.25):
+            writer = EventWriter(str(tmp_path), lambda at_=at_: at_)
+            writer.write("task.completed", {"duration_sec": 1.5}, task_id="t1", run_id=None)
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    rest = '"run_id": null, "task_id": "t1", "type": "task.completed", "payload": {"duration_sec": 1.5}}'
+    line = f'{{"ts": "%s", {rest}\n'
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {
+        "20260205_events.jsonl": line % "2026-02-05T23:59:59.999Z",
+        "20260206_events.jsonl": line % "2026-02-06T00:00:00.000Z" + line % "2026-02-06T00:00:00.250Z",
+    }
 
 
 # -- the document's own example --------------------------------------------------------------------
@@ -252,12 +277,14 @@ def test_a_failure_stops_its_own_task_only(place: Place) -> None:
 def test_a_file_that_can_not_be_taken_stays_as_it_is_and_the_rest_runs(place: Place) -> None:
     place.shell(one="cp {input.text} {output.result}")
     bad = place.write("20260101_bad", '{"task_id": "bad",\n "status": "qeued", "pipeline": []}')
+    (loop := place.folder / "tasks/20260102_loop.task.json").symlink_to("20260102_loop.task.json")
     place.add()
     before = bad.read_bytes()
     assert [outcome.task_id for outcome in place.run()] == ["t1"]
     assert bad.read_bytes() == before
-    (problem,) = place.problems()
+    problem, circle = place.problems()
     assert problem.startswith(f'{bad}:2:12: status: "qeued" is not allowed; did you mean `queued`?')
+    assert circle.startswith(f"{loop}: can't be read: Too many levels of symbolic links")
 
 
 def test_a_file_that_is_just_being_written_is_no_fault_and_a_broken_one_is_told_in_time(place: Place) -> None:

@@ -71,12 +71,14 @@ class _Face:
             self.problems += 1
             sys.stderr.write(f"! {plain(' '.join(note.text.split()))}\n")
         elif self._as_json:
-            whose = {"task": note.task_id or None, "file": note.path or None}
-            _write(json.dumps({"kind": note.kind, **whose, "text": note.text}))
+            told = {"task": note.task_id or None, "file": note.path or None}
+            _write(json.dumps({"kind": note.kind, **told, "text": note.text}))
         elif not self._quiet:
             first = note.text.partition("\n")[0]
             shown = f"{note.kind}{': ' if first else ''}{first}" if note.kind in ENDS else first
-            _write(plain(f"[{note.task_id}] {shown}" if note.task_id else shown))
+            # A line of output is one, whatever the ids of another program hold.
+            whose = f"[{' '.join(note.task_id.split())}] " if note.task_id else ""
+            _write(plain(f"{whose}{shown}"))
 
 
 ENDS = ("done", "failed", "canceled", "left", "held")

@@ -100,7 +100,7 @@ def tasks(folder: str, *, as_json: bool) -> None:
         click.echo(json.dumps([row.as_json() for row in page.tasks]))
         return
     rows = [
-        [f"  [{row.id}]", row.status, " -> ".join(row.pipeline), os.path.basename(row.file)]
+        [f"  [{_in_a_line(row.id)}]", row.status, _pipeline(row), os.path.basename(row.file)]
         for row in page.tasks
     ]
     lines = [columns(rows)] * bool(rows)
@@ -191,15 +191,19 @@ def _indented(text: str) -> str:
 
 
 def _cells(row: Row) -> list[str]:
-    head = [f"[{row.id}]", age(row.age_seconds)]
+    head = [f"[{_in_a_line(row.id)}]", age(row.age_seconds)]
     match row.status:
         case "running":
             return [*head, f"{row.progress:.0%}", _doing(row), _held(row)]
         case "queued":
-            return [*head, " -> ".join(row.pipeline), _waits(row.waits_until)]
+            return [*head, _pipeline(row), _waits(row.waits_until)]
         case "failed":
             return [*head, _first(row.error or "")]
     return head
+
+
+def _pipeline(row: Row) -> str:
+    return _first(" -> ".join(row.pipeline).replace("\n", " "))
 
 
 def _doing(row: Row) -> str:
