@@ -175,7 +175,7 @@ REFUSED: list[Any] = [
     ("task cancel failed", 4, "task failed is failed", "only what is queued or running can be canceled"),
     ("task retry running", 4, "task running is running", "to begin it anew, first: `sow task cancel"),
     ("task retry failed --fresh", 2, "--fresh is for the tasks of a project", "leave it out: a task file"),
-    ("task abandon failed", 3, "no .sow folder in ", "here are task files: `sow status`, `sow run`"),
+    ("task abandon failed", 3, "no .sow folder in ", "here are task files: `sow run`, `sow status`"),
     ("run --budget 0", 2, "--budget: 0 is no amount of dollars above 0", "see `{name} run --help`"),
     ("run --jobs 0", 2, "--jobs: 0 is no whole number from 1 to 256", "see `{name} run --help`"),
 ]  # fmt: skip
@@ -253,7 +253,7 @@ def test_a_workspace_is_one_before_its_first_task_and_behind_its_last(
 def test_a_command_of_projects_names_those_for_task_files(place: Place, who: Person) -> None:
     place.add()
     for line in ("task set status done --id 010", "task set status done --id 010 --string", "review"):
-        assert who.sow(*line.split()).told[1][1].strip().startswith("here are task files: `sow status`"), line
+        assert who.sow(*line.split()).told[1][1].strip().startswith("here are task files: `sow run`"), line
     (place.root / ".sow").mkdir()
     hint = who.sow("run").told[1][1]
     assert hint.endswith("for the task files: `cd workspace && sophia-cli run`")
@@ -292,6 +292,13 @@ def test_a_shell_is_offered_the_tasks_of_the_workspace(place: Place, who: Person
         there = who.at(".", **{variable: "bash_complete"}, COMP_WORDS=line, COMP_CWORD=count)
         said = there.sow() if name == "sow" else sophia(there)
         assert [each.partition(",")[2] for each in said.out.splitlines()] == ["t2", "t1"]
+
+
+def test_a_shell_is_offered_the_types_of_the_stream(place: Place, who: Person) -> None:
+    place.add()
+    line = "sow events --type task.c"
+    said = who.at(".", _SOW_COMPLETE="bash_complete", COMP_WORDS=line, COMP_CWORD="3").sow()
+    assert said.out.split() == ["plain,task.created", "plain,task.completed"]
 
 
 def test_a_project_that_runs_loads_nothing_of_task_files(tmp_path: Path) -> None:
@@ -451,6 +458,18 @@ why
         "notes",
         ["done", "failed"],
     )
+
+    told = who.done("events", "--task", "t1", "--type", "task.created", "--type", "task.failed").splitlines()
+    assert [line.split(maxsplit=3)[1:] for line in told] == [
+        ["[t1]", "task.created", "input=workspace/inbox/in.txt"],
+        [
+            "[t1]",
+            "task.failed",
+            "error=stage bad: it ended with exit code 3, stack=$ echo why >&2; exit 3 why",
+        ],
+    ]
+    lines = who.done("events", "--json").splitlines()
+    assert [json.loads(line) for line in lines] == place.events()
 
     assert who.done("task", "retry", "t1") == "Task t1 is queued: it starts with the next `sow run`\n"
     assert who.done("task", "cancel", "t1") == "Canceled task t1\n"

@@ -120,7 +120,13 @@ def values(ctx: click.Context) -> Words:
 
 @_completing
 def event_types(ctx: click.Context) -> Words:
-    """The types of events that this project's log has."""
+    """The types of events that this project's log has, or the stream of the task files that are here."""
+    from sow.taskfiles import workspace
+
+    if workspace.here(opening.caller().folder):
+        from sow.taskfiles.events import TYPES
+
+        return [(name, "") for name in TYPES]
     return [(name, "") for name in sorted({event.type for event in _project(ctx).events()})]
 
 

@@ -16,6 +16,7 @@ from sow.clock import local, moment
 from sow.errors import NotFound, Refused, Usage
 
 if TYPE_CHECKING:
+    from sow.api.events import Reading
     from sow.taskfiles.detail import Detail
     from sow.taskfiles.overview import Page, Row
     from sow.taskfiles.task_file import Status
@@ -46,7 +47,7 @@ def hint(settings: dict[str, Any]) -> str:
     from sow.taskfiles import workspace
 
     if here(settings):
-        return "here are task files: `sow status`, `sow run`, `sow task list`, `show`, `cancel`, `retry`"
+        return "here are task files: `sow run`, `sow status`, `sow task list`, `show`, `cancel`, `retry`"
     if settings["project"] is not None or "SOW_PROJECT_DIR" in os.environ:
         return ""
     start = opening.caller().folder
@@ -161,6 +162,21 @@ def _in_a_line(text: str) -> str:
 
 def _rows(cells: list[tuple[str, ...]]) -> list[str]:
     return [_indented(columns(cells))] * bool(cells)
+
+
+def events(
+    folder: str, types: tuple[str, ...], *, task: str | None, since: str | None, follow: bool
+) -> Reading:
+    """The event stream of the workspace in `folder`. Raises NotFound, Usage for a `since` that is no time."""
+    from sow.api.events import Reading, Wanted, moment
+    from sow.taskfiles.loader import TaskLoader
+    from sow.taskfiles.serving import named
+    from sow.taskfiles.workspace import Workspace
+
+    place = Workspace(folder)
+    after = 0.0 if since is None else moment(since)
+    wanted = None if task is None else named(TaskLoader(place), task).id
+    return Reading(place.events, Wanted(types, wanted, after), follow, ending="_events.jsonl")
 
 
 def cancel(folder: str, wanted: str, *, as_json: bool) -> None:

@@ -57,6 +57,7 @@ class Server:
     """Why the folder of the tasks can't be listed; empty where it can, and is watched."""
     _rests: dict[str, float] = field(default_factory=dict)
     """Until when a task is left alone whose end could not be written: on a full disk it can't be again."""
+    _announced: set[str] = field(default_factory=set)
     _settled: dict[str, Seen] = field(default_factory=dict)
     _held: dict[str, tuple[Seen, Hold]] = field(default_factory=dict)
     """The queued tasks that a limit holds, by their files."""
@@ -96,10 +97,9 @@ class Server:
         for seen in self._tasks():
             if seen.path in self._busy or self._rests.get(seen.path, 0.0) > time.monotonic():
                 continue
-            claims = self.runner.claims
             if len(self._busy) >= self.jobs:
-                if seen.status == QUEUED and not claims.is_announced(seen.stem):
-                    claims.announce(seen.path)
+                if seen.status == QUEUED and seen.path not in self._announced:
+                    self._announce(seen)
                 continue
             claim = self._claimed(seen)
             if claim:
@@ -107,6 +107,13 @@ class Server:
                 future = threads.submit(self.runner.run, claim)
                 self._busy[seen.path] = future
                 future.add_done_callback(lambda _: watcher.wake())
+
+    def _announce(self, seen: Seen) -> None:
+        claims = self.runner.claims
+        if not claims.is_announced(seen.stem):
+            claims.announce(seen.path)
+        if claims.is_announced(seen.stem):
+            self._announced.add(seen.path)
 
     def _tell_spent(self) -> None:
         """Says once that the budget is gone."""
