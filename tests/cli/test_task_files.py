@@ -230,6 +230,7 @@ def test_what_lies_in_the_way_of_all_tasks_is_told_once_and_they_are_not_called_
         (("workspace/tasks/",), "workspace"),
         (("tasks/", "runs/"), "."),
         (("tasks/",), None),
+        (("workspace/.git/", "workspace/tasks/"), None),
         (("tasks/notes.json", "workspace/notes"), None),
         (("../.sow/", "workspace/tasks/"), None),
         (("../.sow/", "workspace/tasks/x.task.json"), "workspace"),

@@ -23,11 +23,14 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def _id_option(command: F) -> F:
+def _id_option(command: F, complete: completion.Complete = completion.tasks) -> F:
     return click.option(
-        "--id", "task_id", metavar="ID", help="The task. [default: a worker's own]",
-        shell_complete=completion.tasks,
-    )(command)  # fmt: skip
+        "--id", "task_id", metavar="ID", help="The task. [default: a worker's own]", shell_complete=complete
+    )(command)
+
+
+def _any_id_option(command: F) -> F:
+    return _id_option(command, completion.any_tasks)
 
 
 def _any_id_argument(command: F) -> F:
@@ -175,7 +178,7 @@ def show(settings: dict[str, Any], task_id: str | None, as_json: bool) -> None:
 
 
 @task.command()
-@_id_option
+@_any_id_option
 @_json_option
 @click.pass_obj
 def status(settings: dict[str, Any], task_id: str | None, as_json: bool) -> None:

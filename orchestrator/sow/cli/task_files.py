@@ -97,7 +97,13 @@ def _write(line: str) -> None:
 def _tell_end(server: Server, outcomes: list[Outcome], stop: Stop, *, as_json: bool, quiet: bool) -> int:
     budget, spent = server.runner.budget.usd, server.runner.spent
     # What was held, or left, may have come to its end since.
-    last = {each.path: each for each in outcomes}.values()
+    runs_yet = {seen.path for seen in server.loader.known() if seen.status == RUNNING}
+    last = [
+        each
+        for each in {each.path: each for each in outcomes}.values()
+        # Another runner may have gone on with what was held.
+        if each.status != "held" or each.path in runs_yet
+    ]
     by_status = {status: sum(each.status == status for each in last) for status in ENDS}
     bad = [fault for fault in server.loader.bad() if server.only is None]
     stuck = [] if stop.wish else [seen for seen in server.stuck() if server.only in (None, seen.stem)]

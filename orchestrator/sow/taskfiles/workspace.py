@@ -106,7 +106,8 @@ def _awaiting(start: str) -> Iterator[str]:
     Whoever starts a runner first, and adds the tasks then, is not to be told that there is nothing.
     """
     for folder in (os.path.realpath(start), os.path.realpath(f"{start}/{NAME}")):
-        named = os.path.basename(folder) == NAME
+        # A repository of that name may have tasks/ for anything.
+        named = os.path.basename(folder) == NAME and not os.path.lexists(f"{folder}/.git")
         if os.path.isdir(f"{folder}/tasks") and (named or os.path.isdir(f"{folder}/runs")):
             yield folder
 
