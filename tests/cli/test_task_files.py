@@ -20,7 +20,9 @@ from tests.forked import sow_of
 from tests.taskfiles.parts import Place, until
 
 from sow import cli
+from sow.errors import Failed
 from sow.taskfiles import workspace
+from sow.taskfiles.claim import Claims
 
 COMMANDS = {
     "one": {"handler": "shell", "command": "cp {input.text} {output.result}"},
@@ -220,6 +222,22 @@ def test_what_lies_in_the_way_of_all_tasks_is_told_once_and_they_are_not_called_
     assert (said.code, said.out) == (1, "2 can't be claimed.\n")
     assert said.err == f"! {place.folder}/runs: is a file, and should be a folder; move it away\n"
     assert who.sow("run", "--task", "t2").out == "1 can't be claimed.\n"
+
+
+def test_a_task_whose_end_could_not_be_written_makes_the_exit_code_1_and_the_next_run_writes_it(
+    place: Place, who: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(self: Claims, *_: object) -> None:
+        raise Failed("no space left on device")
+
+    place.add()
+    with monkeypatch.context() as patched:
+        patched.setattr(Claims, "end", full)
+        said = who.sow("run")
+    assert (said.code, said.out.splitlines()[-2:]) == (
+        1, ["[t1] left: its end (done) can't be written: no space left on device", "1 left."]
+    )  # fmt: skip
+    assert who.done("run").splitlines()[-1] == "1 done."
 
 
 @pytest.mark.parametrize(

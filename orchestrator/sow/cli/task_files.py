@@ -108,7 +108,9 @@ def _tell_end(server: Server, outcomes: list[Outcome], stop: Stop, *, as_json: b
     bad = [fault for fault in server.loader.bad() if server.only is None]
     stuck = [] if stop.wish else [seen for seen in server.stuck() if server.only in (None, seen.stem)]
     held_back = not stop.wish and server.held_back()
-    code = Failed.exit_code if by_status["failed"] or bad or stuck else Waits.exit_code if held_back else 0
+    # What a run leaves that nobody ended, and that has money, is an end that could not be written.
+    amiss = by_status["failed"] or bad or stuck or (by_status["left"] and not held_back)
+    code = Failed.exit_code if amiss else Waits.exit_code if held_back else 0
     if stop.wish:
         code = INTERRUPTED
     if as_json:

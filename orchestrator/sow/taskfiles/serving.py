@@ -219,8 +219,10 @@ class Server:
             # Changed since the scan, which the next one tells, or what lies beside the task is at fault.
             if fault.path != seen.path:
                 self._tell_once(seen, f"{fault}; {fault.hint}")
-        except (Failed, OSError) as fault:
+        except Failed as fault:
             self._tell_once(seen, str(fault))
+        except OSError as fault:
+            self._tell_once(seen, f"no task can be claimed: {fault.strerror}")
         except SowError as fault:
             self._tell_once(seen, f"{fault}; {fault.hint}")
         return None
