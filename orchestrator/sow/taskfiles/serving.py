@@ -50,7 +50,7 @@ class Server:
     _bad: dict[tuple[str, str], tuple[float, bool]] = field(default_factory=dict)
     """By file and fault: since when it is so, and whether it was told."""
     _waiting: bool = False
-    """Whether a queued task could not be claimed just now, for its lock is held."""
+    """Whether a task could not be claimed just now, for its lock is held or it waits for a limit."""
     _scanned: float = 0.0
     _folder_at: tuple[int, ...] = ()
     _lost: str = "not looked at yet"
@@ -189,6 +189,7 @@ class Server:
         self.runner.settings = settings
         self.runner.claims = replace(self.runner.claims, settings=settings)
         self._settled.clear()  # less may be kept from now on
+        self._held.clear()  # and another agent may do what waits
 
     def _claimed(self, seen: Seen) -> Claim | None:
         claims = self.runner.claims
