@@ -76,50 +76,103 @@ class Allowance:
                 raise bad_settings(choice.name, fault) from fault
         return self._known[choice.name]
 
+    def share(self, choice: ExecutorChoice, task_id: str) -> Share:
+        """The account of an executor as one task of the project draws on it."""
+        return Share(self, choice, Try(self.folder, task_id))
+
     def hold(self, task: Task, choice: ExecutorChoice) -> Hold | None:
         """What a start of a task waits for; None where it may begin."""
-        try:
-            pool = self.accounts.pool(self.account(choice))
-        except SowError:
-            return None  # its start will tell what is wrong
-        return self._held(pool, task, choice)
+        return self.share(choice, task.id).hold()
 
     def claim(self, task: Task, choice: ExecutorChoice) -> Hold | None:
         """Takes the leave to start a task, in its turn among all processes; what it waits for, else."""
-        if (hold := self.hold(task, choice)) is not None or not self._is_known(choice):
+        return self.share(choice, task.id).claim()
+
+    def met(self, attempt: Attempt, failed: base.Failed, limited: base.Limited | None) -> Met | None:
+        """Notes the limit that an attempt failed at; None where that was another failure."""
+        share = self._share(attempt)
+        return share.met(failed, limited) if share else None
+
+    def warned(self, attempt: Attempt, limited: base.Limited) -> bool:
+        """Notes a warning; whether it is one that nobody was told of yet."""
+        share = self._share(attempt)
+        return share is not None and share.warned(limited)
+
+    def works(self, attempt: Attempt) -> bool:
+        """Takes in that the agent of an attempt works; whether that ends a limit sooner than was said."""
+        share = self._share(attempt)
+        return share is not None and share.works(moment(attempt.started_at or attempt.created_at))
+
+    def let_try(self, task: Task, choice: ExecutorChoice) -> bool:
+        """A person wants a task to be started in spite of the limits; whether any holds it."""
+        return self.share(choice, task.id).let_try()
+
+    def _share(self, attempt: Attempt) -> Share | None:
+        try:
+            choice = self.user.named(attempt.executor, f"attempt {attempt.id}")
+        except SowError:
+            return None  # taken out of the settings meanwhile
+        return self.share(choice, attempt.task_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """An executor's account, as one task draws on it."""
+
+    allowance: Allowance
+    choice: ExecutorChoice
+    tried: Try
+    """The leave that a person may give the task."""
+
+    @property
+    def account(self) -> str:
+        """Its name. Raises SowError where the settings of its executor are bad."""
+        return self.allowance.account(self.choice)
+
+    @property
+    def model(self) -> str:
+        """The model that its agent is set to; empty for the program's own."""
+        return str(self.choice.settings.get("model") or "")
+
+    def hold(self) -> Hold | None:
+        """What a start waits for; None where it may begin."""
+        try:
+            pool = self._pool()
+        except SowError:
+            return None  # its start will tell what is wrong
+        return self._held(pool)
+
+    def claim(self) -> Hold | None:
+        """Takes the leave to start, in its turn among all processes; what it waits for, else."""
+        if (hold := self.hold()) is not None or not self._is_known():
             return hold
         found: list[Hold | None] = []
 
         def change(pool: Pool) -> Pool:
-            found[:] = [self._held(pool, task, choice)]
-            return pool if found[0] else pool.start(self._try(task), self.clock(), self.gap())
+            found[:] = [self._held(pool)]
+            now, gap = self.allowance.clock(), self.allowance.gap()
+            return pool if found[0] else pool.start(self.tried, now, gap)
 
-        self._change(choice, change)
+        self._change(change)
         return found[0] if found else None
 
-    def met(self, attempt: Attempt, failed: base.Failed, limited: base.Limited | None) -> Met | None:
+    def met(self, failed: base.Failed, limited: base.Limited | None) -> Met | None:
         """Notes the limit that an attempt failed at; None where that was another failure."""
         if failed.kind != "usage_limit":
             return None
-        choice = self._choice(attempt)
-        if choice is None:
-            return None
-        now = self.clock()
+        now = self.allowance.clock()
         told = limited if limited and limited.status == "rejected" else base.Limited("rejected")
         resets_at = failed.resets_at if failed.resets_at is not None else told.resets_at
         until = now + NO_RESET_KNOWN if resets_at is None else min(max(resets_at, now), now + LONGEST_LIMIT)
-        met = Met(
-            told.limit, now, until, resets_at is not None, told.model, str(choice.settings.get("model") or "")
-        )
-        self._change(choice, lambda pool: pool.meet(met, choice.name))
+        met = Met(told.limit, now, until, resets_at is not None, told.model, self.model)
+        self._change(lambda pool: pool.meet(met, self.choice.name))
         return met
 
-    def warned(self, attempt: Attempt, limited: base.Limited) -> bool:
+    def warned(self, limited: base.Limited) -> bool:
         """Notes a warning; whether it is one that nobody was told of yet."""
-        choice = self._choice(attempt)
-        if limited.status != "warning" or choice is None:
+        if limited.status != "warning":
             return False
-        now = self.clock()
+        now = self.allowance.clock()
         resets_at = limited.resets_at
         if resets_at is not None and not now < resets_at < now + LONGEST_LIMIT:
             resets_at = None
@@ -129,58 +182,48 @@ class Allowance:
 
         def change(pool: Pool) -> Pool:
             news[:] = [pool.is_news(warned)]
-            return pool.warn(warned, choice.name)
+            return pool.warn(warned, self.choice.name)
 
-        self._change(choice, change)
+        self._change(change)
         return bool(news and news[0])
 
-    def works(self, attempt: Attempt) -> bool:
-        """Takes in that the agent of an attempt works; whether that ends a limit sooner than was said."""
-        choice = self._choice(attempt)
-        if choice is None or not self._is_known(choice):
+    def works(self, begun_at: float) -> bool:
+        """Takes in that an agent works that began then; whether that ends a limit sooner than was said."""
+        if not self._is_known():
             return False
-        model, now = str(choice.settings.get("model") or ""), self.clock()
-        begun_at = moment(attempt.started_at or attempt.created_at)
-        before = self.accounts.pool(self.account(choice))
-        if before.lift(model, now, begun_at=begun_at) == before:
+        now, before = self.allowance.clock(), self._pool()
+        if before.lift(self.model, now, begun_at=begun_at) == before:
             return False
-        self._change(choice, lambda pool: pool.lift(model, now, begun_at=begun_at))
+        self._change(lambda pool: pool.lift(self.model, now, begun_at=begun_at))
         return True
 
-    def let_try(self, task: Task, choice: ExecutorChoice) -> bool:
-        """A person wants a task to be started in spite of the limits; whether any holds it."""
-        if self.hold(task, choice) is None:
+    def let_try(self) -> bool:
+        """A person wants the task to be started in spite of the limits; whether any holds it."""
+        if self.hold() is None:
             return False
-        self._change(choice, lambda pool: pool.let(self._try(task)))
+        self._change(lambda pool: pool.let(self.tried))
         return True
 
-    def _held(self, pool: Pool, task: Task, choice: ExecutorChoice) -> Hold | None:
-        if self._try(task) in pool.tries:
+    def _held(self, pool: Pool) -> Hold | None:
+        if self.tried in pool.tries:
             return None
-        model = str(choice.settings.get("model") or "")
-        return pool.holds(model, self.clock(), hold_at=self.user.hold_at)
+        return pool.holds(self.model, self.allowance.clock(), hold_at=self.allowance.user.hold_at)
 
-    def _try(self, task: Task) -> Try:
-        return Try(self.folder, task.id)
+    def _pool(self) -> Pool:
+        return self.allowance.accounts.pool(self.account)
 
-    def _choice(self, attempt: Attempt) -> ExecutorChoice | None:
+    def _is_known(self) -> bool:
+        """Whether anything is noted of the account: of most there is nothing."""
         try:
-            return self.user.named(attempt.executor, f"attempt {attempt.id}")
-        except SowError:
-            return None  # taken out of the settings meanwhile
-
-    def _is_known(self, choice: ExecutorChoice) -> bool:
-        """Whether anything is noted of an account: of most there is nothing."""
-        try:
-            return not self.accounts.pool(self.account(choice)).is_empty
+            return not self._pool().is_empty
         except SowError:
             return False
 
-    def _change(self, choice: ExecutorChoice, change: Callable[[Pool], Pool]) -> None:
+    def _change(self, change: Callable[[Pool], Pool]) -> None:
         try:
-            self.accounts.change(self.account(choice), change, self.clock())
+            self.allowance.accounts.change(self.account, change, self.allowance.clock())
         except (SowError, OSError) as fault:
-            logs.warning("limit not noted", executor=choice.name, why=str(fault))
+            logs.warning("limit not noted", executor=self.choice.name, why=str(fault))
 
 
 def _whose(

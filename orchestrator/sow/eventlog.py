@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 LINE_BYTES = 4096
 """An event stays below this, so that one `write` is one line, whoever else writes."""
 _LONGEST_TEXT = 900
+ENDING = ".ndjson"
 
 
 class EventLog:
@@ -73,16 +74,21 @@ class EventLog:
 
         Raises Unreadable where one may not be read.
         """
-        try:
-            names = sorted(name for name in os.listdir(self._folder) if name.endswith(".ndjson"))
-        except (FileNotFoundError, NotADirectoryError):
-            return []
-        paths = [f"{self._folder}/{name}" for name in names if name >= since_day]
-        found = [path for path in paths if os.path.isfile(path)]
-        for path in found:
-            if not os.access(path, os.R_OK):
-                raise files.Unreadable(path, "can't be read", f"give yourself the right to: `ls -ld {path}`")
-        return found
+        return files_in(self._folder, ENDING, since_day)
+
+
+def files_in(folder: str, ending: str, first: str = "") -> "list[str]":
+    """The files of a log from the one that is called `first` on, oldest first. Raises as `EventLog.files`."""
+    try:
+        names = sorted(name for name in os.listdir(folder) if name.endswith(ending))
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    paths = [f"{folder}/{name}" for name in names if name >= first]
+    found = [path for path in paths if os.path.isfile(path)]
+    for path in found:
+        if not os.access(path, os.R_OK):
+            raise files.Unreadable(path, "can't be read", f"give yourself the right to: `ls -ld {path}`")
+    return found
 
 
 def add_line(path: str, line: bytes, what: str) -> None:

@@ -198,8 +198,13 @@ def words(pool: Pool, now: float) -> list[str]:
 
 def hold_words(executor: str, hold: Hold, now: float) -> str:
     """What tasks wait for, in a line."""
+    return f"{limit_words(executor, hold)}; its tasks wait until {local(hold.until, now)}"
+
+
+def limit_words(executor: str, hold: Hold) -> str:
+    """Which limit holds a start: `claude-code: its five hour limit is used up`."""
     much = "used up" if hold.used is None else f"{hold.used:g} % used"
-    return f"{executor}: its {_called(hold.limit)} is {much}; its tasks wait until {local(hold.until, now)}"
+    return f"{executor}: its {_called(hold.limit)} is {much}"
 
 
 def warning_words(executor: str, limit: str, used: float | None, resets_at: float | None, now: float) -> str:

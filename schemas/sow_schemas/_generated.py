@@ -105,22 +105,21 @@ _KEYS_96 = frozenset(('status',))
 _KEYS_97 = frozenset(('data', 'details', 'error_code', 'message', 'status'))
 _KEYS_98 = frozenset(('error_code', 'message'))
 _KEYS_99 = frozenset(('call', 'caps', 'command', 'enabled', 'executor', 'handler', 'prompt', 'role', 'settings', 'timeout_seconds'))
-_KEYS_100 = frozenset(('max_budget_usd', 'max_seconds', 'max_tokens', 'max_turns'))
-_KEYS_101 = frozenset(('error_type', 'message', 'timestamp'))
-_KEYS_102 = frozenset(('error_type', 'is_retryable', 'message', 'retry_count', 'timestamp', 'traceback'))
-_KEYS_103 = frozenset(('pipeline', 'status', 'task_id'))
-_KEYS_104 = frozenset(('config_snapshot', 'created_at', 'error', 'input', 'output', 'pipeline', 'requested_by', 'run_id', 'status', 'task_id', 'tool', 'type'))
-_KEYS_105 = frozenset(('assigned_agent', 'created_at', 'id', 'inputs', 'iteration', 'name', 'outputs', 'phase', 'status', 'updated_at'))
-_KEYS_106 = frozenset(('answer', 'approval', 'assigned_agent', 'attempts', 'base', 'branch', 'commit', 'completed_at', 'created_at', 'depends_on', 'error', 'error_detail', 'executor', 'fresh', 'id', 'inputs', 'iteration', 'metadata', 'name', 'not_before', 'outputs', 'params', 'phase', 'priority', 'question', 'result', 'session_id', 'started_at', 'status', 'task_type', 'updated_at', 'worktree'))
-_KEYS_107 = frozenset(('at', 'by', 'text'))
-_KEYS_108 = frozenset(('at', 'by'))
-_KEYS_109 = frozenset(('asked_at', 'by', 'kind', 'text'))
-_KEYS_110 = frozenset(('asked_at', 'by', 'kind', 'options', 'text'))
-_KEYS_111 = frozenset(('agents', 'limits'))
-_KEYS_112 = frozenset(('bindings', 'executors'))
-_KEYS_113 = frozenset(('custom_args', 'settings', 'type'))
-_KEYS_114 = frozenset(('hold_at',))
-_KEYS_115 = frozenset(('grace_seconds', 'jobs', 'keep_runs', 'keep_tmp', 'stages', 'stale_lock_seconds'))
+_KEYS_100 = frozenset(('error_type', 'message', 'timestamp'))
+_KEYS_101 = frozenset(('error_type', 'is_retryable', 'message', 'retry_count', 'timestamp', 'traceback'))
+_KEYS_102 = frozenset(('pipeline', 'status', 'task_id'))
+_KEYS_103 = frozenset(('config_snapshot', 'created_at', 'error', 'input', 'output', 'pipeline', 'requested_by', 'run_id', 'status', 'task_id', 'tool', 'type'))
+_KEYS_104 = frozenset(('assigned_agent', 'created_at', 'id', 'inputs', 'iteration', 'name', 'outputs', 'phase', 'status', 'updated_at'))
+_KEYS_105 = frozenset(('answer', 'approval', 'assigned_agent', 'attempts', 'base', 'branch', 'commit', 'completed_at', 'created_at', 'depends_on', 'error', 'error_detail', 'executor', 'fresh', 'id', 'inputs', 'iteration', 'metadata', 'name', 'not_before', 'outputs', 'params', 'phase', 'priority', 'question', 'result', 'session_id', 'started_at', 'status', 'task_type', 'updated_at', 'worktree'))
+_KEYS_106 = frozenset(('at', 'by', 'text'))
+_KEYS_107 = frozenset(('at', 'by'))
+_KEYS_108 = frozenset(('asked_at', 'by', 'kind', 'text'))
+_KEYS_109 = frozenset(('asked_at', 'by', 'kind', 'options', 'text'))
+_KEYS_110 = frozenset(('agents', 'limits'))
+_KEYS_111 = frozenset(('bindings', 'executors'))
+_KEYS_112 = frozenset(('custom_args', 'settings', 'type'))
+_KEYS_113 = frozenset(('hold_at',))
+_KEYS_114 = frozenset(('grace_seconds', 'jobs', 'keep_runs', 'keep_tmp', 'stages', 'stale_lock_seconds'))
 
 def artifact_state(v: object) -> bool:
     if not isinstance(v, dict):
@@ -2378,7 +2377,7 @@ def stage(v: object) -> bool:
         v8 = v['caps']
         if not isinstance(v8, dict):
             return False
-        if not v8.keys() <= _KEYS_100:
+        if not v8.keys() <= _KEYS_95:
             return False
         if 'max_turns' in v8:
             v80 = v8['max_turns']
@@ -2404,6 +2403,16 @@ def stage(v: object) -> bool:
                 return False
             if v83 < 1:
                 return False
+        if 'max_memory' in v8:
+            v84 = v8['max_memory']
+            if not ((isinstance(v84, int) and not isinstance(v84, bool)) or isinstance(v84, str)):
+                return False
+            if isinstance(v84, str):
+                if not is_size(v84):
+                    return False
+            if (isinstance(v84, (int, float)) and not isinstance(v84, bool)):
+                if v84 < 1:
+                    return False
     if 'settings' in v:
         v9 = v['settings']
         if not isinstance(v9, dict):
@@ -2413,9 +2422,9 @@ def stage(v: object) -> bool:
 def task_error(v: object) -> bool:
     if not isinstance(v, dict):
         return False
-    if not v.keys() >= _KEYS_101:
+    if not v.keys() >= _KEYS_100:
         return False
-    if not v.keys() <= _KEYS_102:
+    if not v.keys() <= _KEYS_101:
         return False
     v0 = v['error_type']
     if not v0 in ('runtime', 'timeout', 'validation', 'resource', 'network', 'system', 'user', 'unknown'):
@@ -2447,9 +2456,9 @@ def task_error(v: object) -> bool:
 def task_file(v: object) -> bool:
     if not isinstance(v, dict):
         return False
-    if not v.keys() >= _KEYS_103:
+    if not v.keys() >= _KEYS_102:
         return False
-    if not v.keys() <= _KEYS_104:
+    if not v.keys() <= _KEYS_103:
         return False
     v0 = v['task_id']
     if not isinstance(v0, str):
@@ -2513,9 +2522,9 @@ def task_file(v: object) -> bool:
 def task_state(v: object) -> bool:
     if not isinstance(v, dict):
         return False
-    if not v.keys() >= _KEYS_105:
+    if not v.keys() >= _KEYS_104:
         return False
-    if not v.keys() <= _KEYS_106:
+    if not v.keys() <= _KEYS_105:
         return False
     v0 = v['id']
     if not isinstance(v0, str):
@@ -2636,9 +2645,9 @@ def task_state(v: object) -> bool:
         v21 = v['answer']
         if not isinstance(v21, dict):
             return False
-        if not v21.keys() >= _KEYS_107:
+        if not v21.keys() >= _KEYS_106:
             return False
-        if not v21.keys() <= _KEYS_107:
+        if not v21.keys() <= _KEYS_106:
             return False
         v210 = v21['text']
         if not isinstance(v210, str):
@@ -2659,9 +2668,9 @@ def task_state(v: object) -> bool:
         v22 = v['approval']
         if not isinstance(v22, dict):
             return False
-        if not v22.keys() >= _KEYS_108:
+        if not v22.keys() >= _KEYS_107:
             return False
-        if not v22.keys() <= _KEYS_108:
+        if not v22.keys() <= _KEYS_107:
             return False
         v220 = v22['by']
         if not isinstance(v220, str):
@@ -2683,9 +2692,9 @@ def task_state(v: object) -> bool:
         v24 = v['question']
         if not isinstance(v24, dict):
             return False
-        if not v24.keys() >= _KEYS_109:
+        if not v24.keys() >= _KEYS_108:
             return False
-        if not v24.keys() <= _KEYS_110:
+        if not v24.keys() <= _KEYS_109:
             return False
         v240 = v24['text']
         if not isinstance(v240, str):
@@ -2755,13 +2764,13 @@ def task_state(v: object) -> bool:
 def user_config(v: object) -> bool:
     if not isinstance(v, dict):
         return False
-    if not v.keys() <= _KEYS_111:
+    if not v.keys() <= _KEYS_110:
         return False
     if 'agents' in v:
         v0 = v['agents']
         if not isinstance(v0, dict):
             return False
-        if not v0.keys() <= _KEYS_112:
+        if not v0.keys() <= _KEYS_111:
             return False
         if 'executors' in v0:
             v00 = v0['executors']
@@ -2772,7 +2781,7 @@ def user_config(v: object) -> bool:
                     return False
                 if not v00v.keys() >= _KEYS_84:
                     return False
-                if not v00v.keys() <= _KEYS_113:
+                if not v00v.keys() <= _KEYS_112:
                     return False
                 v00v0 = v00v['type']
                 if not isinstance(v00v0, str):
@@ -2847,7 +2856,7 @@ def user_config(v: object) -> bool:
         v1 = v['limits']
         if not isinstance(v1, dict):
             return False
-        if not v1.keys() <= _KEYS_114:
+        if not v1.keys() <= _KEYS_113:
             return False
         if 'hold_at' in v1:
             v10 = v1['hold_at']
@@ -2862,7 +2871,7 @@ def user_config(v: object) -> bool:
 def workspace_config(v: object) -> bool:
     if not isinstance(v, dict):
         return False
-    if not v.keys() <= _KEYS_115:
+    if not v.keys() <= _KEYS_114:
         return False
     if 'stages' in v:
         v0 = v['stages']

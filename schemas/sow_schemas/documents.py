@@ -1670,9 +1670,9 @@ class CapsConfig(TypedDict):
 
 
 class StageCaps(TypedDict):
-    """agent: how much one attempt at the stage may use before it is ended and the task has failed; the lower
-    one holds where the executor's or the repository's caps say so too. Set by a person; theirs alone hold
-    where it is absent."""
+    """How much one attempt at the stage may use before it is ended and the task has failed. agent: the lower
+    one holds where the executor's or the repository's caps say so too; shell and python: max_memory alone.
+    Set by a person; no caps of its own where it is absent."""
 
     max_turns: NotRequired[int]
     """The most exchanges with the model. Set by a person; no cap where it is absent."""
@@ -1686,6 +1686,10 @@ class StageCaps(TypedDict):
     max_tokens: NotRequired[int]
     """The most tokens that it may read and write, without cached ones. Set by a person; no cap where it is
     absent."""
+
+    max_memory: NotRequired[int | str]
+    """The most memory that its processes may hold together, in bytes or as a size like 4GiB. Set by a person;
+    no cap where it is absent."""
 
 
 class Stage(TypedDict):
@@ -1722,9 +1726,9 @@ class Stage(TypedDict):
     """Whether the stage is done or passed over. Set by a person; true where it is absent."""
 
     caps: NotRequired[StageCaps]
-    """agent: how much one attempt at the stage may use before it is ended and the task has failed; the lower
-    one holds where the executor's or the repository's caps say so too. Set by a person; theirs alone hold
-    where it is absent."""
+    """How much one attempt at the stage may use before it is ended and the task has failed. agent: the lower
+    one holds where the executor's or the repository's caps say so too; shell and python: max_memory alone.
+    Set by a person; no caps of its own where it is absent."""
 
     settings: NotRequired[dict[str, Any]]
     """Open: the handler's own; a python function finds them in `stage.settings`. Set by a person; absent

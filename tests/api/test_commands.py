@@ -51,6 +51,7 @@ WRITTEN_ON = {
     "task approve": "Task.approve",
     "task accept": "Task.accept",
     "task abandon": "Task.abandon",
+    "task cancel": "Task.state",
     "task retry": "Task.retry",
     "task move": "Task.move",
     "task remove": "Task.remove",

@@ -625,6 +625,7 @@ REFUSED = [
         "decide about it: `sow review 040`, or `sow task approve 040`",
     ),
     ("task retry 010", "task 010 is pending already", "`sow run` starts it"),
+    ("task cancel 010", "task 010 is no task file", "in a project: `sow task abandon 010`"),
     (
         "task abandon 050",
         "task 050 is completed and can't become abandoned: abandoning goes only from pending, in_progress, paused or needs_review",

@@ -20,6 +20,9 @@ from tests.forked import sow_of
 from tests.taskfiles.parts import Place, until
 
 from sow import cli
+from sow.errors import Failed
+from sow.taskfiles import workspace
+from sow.taskfiles.claim import Claims
 
 COMMANDS = {
     "one": {"handler": "shell", "command": "cp {input.text} {output.result}"},
@@ -114,9 +117,31 @@ def test_json_is_an_object_a_line(place: Place, who: Person) -> None:
     assert [row["kind"] for row in rows] == ["started", "stage", "artifact", "stage", "done", "ended"]
     assert rows[-1] == {
         "kind": "ended", "done": 1, "failed": 0, "canceled": 0, "left": 0, "held": 0, "bad_files": 0,
-        "exit_code": 0,
+        "stuck": 0, "exit_code": 0,
     }  # fmt: skip
     assert {row["file"] for row in rows[:-1]} == {str(place.folder / "tasks/20260206_t1.task.json")}
+
+
+def test_what_a_run_has_spent_of_its_budget_is_told_and_5_says_that_more_would_have_been_begun(
+    place: Place, tmp_path: Path
+) -> None:
+    who = Person(place.root, tmp_path / "home").at(".", SOW_AGENTS_IMPLEMENTER="script")
+    (place.root / "play.yaml").write_text("turns: [[{spend: {usd: 2}}, {say: Done.}]]")
+    stage = {"handler": "agent", "prompt": "Do it.", "settings": {"script": str(place.root / "play.yaml")}}
+    place.configure({"one": stage})
+    for task_id in ("t1", "t2", "t3"):
+        place.add(task_id)
+    said = who.sow("run", "--budget", "$1.5")
+    assert said.code == 5
+    assert "the budget of this run is spent: $2.00 of $1.50. Nothing more is started" in said.out
+    assert said.out.splitlines()[-2:] == [
+        "1 done.",
+        "The budget of this run is spent ($2.00 of $1.50). With more: --budget USD",
+    ]
+    said = sophia(who, "run", "--budget", "5", "--json")
+    assert said.code == 0
+    last = json.loads(said.out.splitlines()[-1])
+    assert (last["done"], last["spent_usd"], last["budget_usd"], last["exit_code"]) == (2, 4.0, 5.0, 0)
 
 
 def test_a_dry_run_changes_nothing(place: Place, who: Person) -> None:
@@ -145,20 +170,32 @@ REFUSED: list[Any] = [
     ("run --task running", 6, "task running is run by another program", "wait for it; if nothing runs it"),
     ("run --task twice", 4, "2 task files have the id twice: 2026010", "name one by its file: --task 2026"),
     ("run --task bad", 4, "{tasks}/20260101_bad.task.json:2:12: status: ", "did you mean `queued`?"),
-    ("run --budget 3", 2, "--budget: task files tell no prices", "leave it out; a stage may have caps"),
+    ("task show", 2, "which task?", "name it by its id; see them: `sow task list`"),
+    ("task show fialed", 3, "task not found: fialed", "did you mean failed? the tasks: cancel"),
+    ("task show bad", 4, "{tasks}/20260101_bad.task.json:2:12: status: ", "did you mean `queued`?"),
+    ("task cancel twice", 4, "2 task files have the id twice: 2026010", "name one by its file: 2026"),
+    ("task cancel failed", 4, "task failed is failed", "only what is queued or running can be canceled"),
+    ("task retry running", 4, "task running is running", "to begin it anew, first: `sow task cancel"),
+    ("task retry failed --fresh", 2, "--fresh is for the tasks of a project", "leave it out: a task file"),
+    ("task abandon failed", 3, "no .sow folder in ", "here are task files: `sow run`, `sow status`"),
+    ("run --budget 0", 2, "--budget: 0 is no amount of dollars above 0", "see `{name} run --help`"),
     ("run --jobs 0", 2, "--jobs: 0 is no whole number from 1 to 256", "see `{name} run --help`"),
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("line", "code", "message", "hint"), REFUSED, ids=[row[0] for row in REFUSED])
-@pytest.mark.parametrize("name", ["sow", "sophia-cli"])
+@pytest.mark.parametrize(
+    ("name", "line", "code", "message", "hint"),
+    [
+        pytest.param(name, *row, id=f"{name} {row[0]}")
+        for row in REFUSED
+        for name in ("sow", *["sophia-cli"] * row[0].startswith("run"))
+    ],
+)
 def test_what_can_not_be_run_is_told_in_two_lines_and_changes_no_byte(
     mixed: Place, who: Person, name: str, line: str, code: int, message: str, hint: str
 ) -> None:
     before = everything(mixed.root)
     said = who.sow(*line.split()) if name == "sow" else sophia(who, *line.split())
-    if name == "sophia-cli" and "--budget" in line:
-        message, hint = "no such option: --budget", "did you mean"
     assert said.code == code
     first, second = said.told[1]
     assert first.startswith(f"{name}: {message.format(tasks=mixed.folder / 'tasks')}")
@@ -173,6 +210,72 @@ def test_a_bad_file_among_good_ones_is_told_on_standard_error(mixed: Place, who:
     assert said.out.splitlines()[-1] == "1 done, 1 can't be read."
     (told,) = said.err.splitlines()
     assert told.startswith(f"! {mixed.folder}/tasks/20260101_bad.task.json:2:12: status: ")
+
+
+def test_what_lies_in_the_way_of_all_tasks_is_told_once_and_they_are_not_called_done(
+    place: Place, who: Person
+) -> None:
+    place.add("t1")
+    place.add("t2")
+    (place.folder / "runs").write_text("")
+    said = who.sow("run")
+    assert (said.code, said.out) == (1, "2 can't be claimed.\n")
+    assert said.err == f"! {place.folder}/runs: is a file, and should be a folder; move it away\n"
+    assert who.sow("run", "--task", "t2").out == "1 can't be claimed.\n"
+
+
+def test_a_task_whose_end_could_not_be_written_makes_the_exit_code_1_and_the_next_run_writes_it(
+    place: Place, who: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(self: Claims, *_: object) -> None:
+        raise Failed("no space left on device")
+
+    place.add()
+    with monkeypatch.context() as patched:
+        patched.setattr(Claims, "end", full)
+        said = who.sow("run")
+    assert (said.code, said.out.splitlines()[-2:]) == (
+        1, ["[t1] left: its end (done) can't be written: no space left on device", "1 left."]
+    )  # fmt: skip
+    assert who.done("run").splitlines()[-1] == "1 done."
+
+
+@pytest.mark.parametrize(
+    ("made", "found"),
+    [
+        (("workspace/tasks/x.task.json",), "workspace"),
+        (("tasks/x.task.json",), "."),
+        (("workspace/tasks/",), "workspace"),
+        (("tasks/", "runs/"), "."),
+        (("tasks/",), None),
+        (("workspace/.git/", "workspace/tasks/"), None),
+        (("tasks/notes.json", "workspace/notes"), None),
+        (("../.sow/", "workspace/tasks/"), None),
+        (("../.sow/", "workspace/tasks/x.task.json"), "workspace"),
+        ((".sow/", "workspace/tasks/x.task.json"), None),
+    ],
+    ids=lambda held: " ".join(held) if isinstance(held, tuple) else "",
+)
+def test_a_workspace_is_one_before_its_first_task_and_behind_its_last(
+    tmp_path: Path, made: tuple[str, ...], found: str | None
+) -> None:
+    start = tmp_path / "above"
+    start.mkdir()
+    for name in made:
+        path = start / name
+        (path if name.endswith("/") else path.parent).mkdir(parents=True, exist_ok=True)
+        if not name.endswith("/"):
+            path.touch()
+    assert workspace.here(str(start)) == (str(start / found) if found else "")
+
+
+def test_a_command_of_projects_names_those_for_task_files(place: Place, who: Person) -> None:
+    place.add()
+    for line in ("task set status done --id 010", "task set status done --id 010 --string", "review"):
+        assert who.sow(*line.split()).told[1][1].strip().startswith("here are task files: `sow run`"), line
+    (place.root / ".sow").mkdir()
+    hint = who.sow("run").told[1][1]
+    assert hint.endswith("for the task files: `cd workspace && sophia-cli run`")
 
 
 def test_settings_that_are_wrong_are_told_with_their_line(place: Place, who: Person) -> None:
@@ -201,12 +304,20 @@ def test_sophia_cli_says_where_it_looked(tmp_path: Path) -> None:
 def test_a_shell_is_offered_the_tasks_of_the_workspace(place: Place, who: Person) -> None:
     place.add("t1", status="done")
     place.add("t2")
-    for name, line in (("sow", "sow run --task t"), ("sophia-cli", "sophia-cli run --task t")):
+    for line in ("sow run --task t", "sophia-cli run --task t", "sow task show t", "sow task cancel t"):
+        name = line.partition(" ")[0]
         variable = f"_{name.upper().replace('-', '_')}_COMPLETE"
         count = str(len(line.split()) - 1)
         there = who.at(".", **{variable: "bash_complete"}, COMP_WORDS=line, COMP_CWORD=count)
         said = there.sow() if name == "sow" else sophia(there)
         assert [each.partition(",")[2] for each in said.out.splitlines()] == ["t2", "t1"]
+
+
+def test_a_shell_is_offered_the_types_of_the_stream(place: Place, who: Person) -> None:
+    place.add()
+    line = "sow events --type task.c"
+    said = who.at(".", _SOW_COMPLETE="bash_complete", COMP_WORDS=line, COMP_CWORD="3").sow()
+    assert said.out.split() == ["plain,task.created", "plain,task.completed"]
 
 
 def test_a_project_that_runs_loads_nothing_of_task_files(tmp_path: Path) -> None:
@@ -312,6 +423,77 @@ def test_status_shows_the_last_of_many_that_have_ended(place: Place, who: Person
     lines = who.done("status").splitlines()
     assert [line[2:7] for line in lines[3:13]] == [f"[t{number:02}]" for number in range(12, 2, -1)]
     assert lines[13] == "  and 3 before: `sow status --json` has all"
+
+
+def test_tasks_are_listed_shown_canceled_and_queued_again(place: Place, who: Person) -> None:
+    place.add(
+        "t1", pipeline=("one", "bad"), type="notes", input={"text": "workspace/inbox/in.txt", "by": "a\nb"}
+    )
+    assert who.sow("run").code == 1
+    place.add("t2")
+    place.write("20260206_x", "{")
+    said = who.sow("task", "list")
+    assert said.out.splitlines()[:2] == [
+        "  [t1]  failed  one -> bad  20260206_t1.task.json",
+        "  [t2]  queued  one         20260206_t2.task.json",
+    ]
+    assert said.out.splitlines()[2].startswith(f"  broken: {place.folder}/tasks/20260206_x.task.json:1:2: ")
+    assert said.out.splitlines()[-1] == "2 total tasks"
+    said = who.sow("task", "list", "--json")
+    assert [(row["id"], row["status"]) for row in json.loads(said.out)] == [
+        ("t1", "failed"),
+        ("t2", "queued"),
+    ]
+    assert said.err.startswith(f"sow: left out: {place.folder}/tasks/20260206_x.task.json:1:2: ")
+
+    runs = place.folder / "runs/20260206_t1/1"
+    one, bad = sorted(str(path) for path in runs.glob("*-*"))
+    shown = re.sub(r"Since: .*", "Since: then", who.done("task", "show", "t1"))
+    assert (
+        shown
+        == f"""Task: t1
+Status: failed
+Since: then
+File: {place.folder}/tasks/20260206_t1.task.json
+Type: notes
+Run: r1
+Stages (2):
+  one  done    {one}
+  bad  failed  {bad}
+Inputs (2):
+  text  workspace/inbox/in.txt
+  by    "a\\nb"
+Outputs (1):
+  result  workspace/outputs/t1.txt
+Error:
+stage bad: it ended with exit code 3
+
+$ echo why >&2; exit 3
+why
+"""
+    )
+    held = json.loads(who.done("task", "status", "--id", "t1", "--json"))
+    assert (held["document"]["type"], [row["state"] for row in held["stages"]]) == (
+        "notes",
+        ["done", "failed"],
+    )
+
+    told = who.done("events", "--task", "t1", "--type", "task.created", "--type", "task.failed").splitlines()
+    assert [line.split(maxsplit=3)[1:] for line in told] == [
+        ["[t1]", "task.created", "input=workspace/inbox/in.txt"],
+        [
+            "[t1]",
+            "task.failed",
+            "error=stage bad: it ended with exit code 3, stack=$ echo why >&2; exit 3 why",
+        ],
+    ]
+    lines = who.done("events", "--json").splitlines()
+    assert [json.loads(line) for line in lines] == place.events()
+
+    assert who.done("task", "retry", "t1") == "Task t1 is queued: it starts with the next `sow run`\n"
+    assert who.done("task", "cancel", "t1") == "Canceled task t1\n"
+    assert json.loads(who.done("task", "cancel", "t2", "--json"))["status"] == "canceled"
+    assert [place.task(each)["status"] for each in ("t1", "t2")] == ["canceled", "canceled"]
 
 
 def test_validate_tells_all_problems_and_exits_with_4(place: Place, who: Person) -> None:

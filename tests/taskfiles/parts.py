@@ -94,7 +94,9 @@ class Place:
         self.stop = Stop()
 
     def configure(self, stages: dict[str, Any], **more: Any) -> None:
-        (self.folder / "config.yaml").write_text(yaml.safe_dump({"stages": stages, **more}))
+        # What two stages have in common is written twice: an anchor has no place in these files.
+        held = json.loads(json.dumps({"stages": stages, **more}))
+        (self.folder / "config.yaml").write_text(yaml.safe_dump(held))
 
     def shell(self, **commands: str) -> None:
         """Configures shell stages, each by its command."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,15 +15,17 @@ from tests.taskfiles.parts import Place
 from tests.taskfiles.test_running import rewrite
 
 from sow import caps
+from sow.budget import Budget
 from sow.caps import Cap
 from sow.clock import moment
 from sow.config import ExecutorChoice, RepositoryConfig
 from sow.config.repository import CapsConfig
 from sow.errors import Refused
-from sow.taskfiles import agent, health, overview, stages
+from sow.taskfiles import agent, deciding, health, overview, stages
 from sow.taskfiles.agent import Told
 from sow.taskfiles.overview import Row
-from sow.taskfiles.stages import Failure, Limited, Over
+from sow.taskfiles.runner import Note
+from sow.taskfiles.stages import Failure, Limited, Over, Spent
 from sow_executors import base
 
 
@@ -50,8 +53,15 @@ def row(place: Place) -> Row:
 
 # -- caps ------------------------------------------------------------------------------------------
 
-SPENDS = [{"say": "I begin."}, {"spend": {"usd": 2, "input_tokens": 90, "output_tokens": 20}}, {"wait": 30}]
-WORKS = [*[step for _ in range(3) for step in ({"run": "true"}, {"say": "On."})], {"wait": 30}]
+SPENDS: list[dict[str, Any]] = [
+    {"say": "I begin."},
+    {"spend": {"usd": 2, "input_tokens": 90, "output_tokens": 20}},
+    {"wait": 30},
+]
+WORKS: list[dict[str, Any]] = [
+    *[step for _ in range(3) for step in ({"run": "true"}, {"say": "On."})],
+    {"wait": 30},
+]
 
 
 @pytest.mark.parametrize(
@@ -77,21 +87,38 @@ def test_an_agent_that_reaches_a_cap_is_ended_and_its_task_has_failed(
     assert place.task()["error"] == said
 
 
-def test_of_several_caps_the_lowest_holds_and_memory_is_not_looked_at() -> None:
-    choice = ExecutorChoice("mine", "script", caps=(Cap("max_tokens", 50, "u"), Cap("max_memory", 1, "u")))
+def test_of_several_caps_the_lowest_holds() -> None:
+    choice = ExecutorChoice("mine", "script", caps=(Cap("max_tokens", 50, "u"), Cap("max_memory", 9, "u")))
     wide = CapsConfig(general=(Cap("max_turns", 9, "r"), Cap("max_tokens", 70, "r")))
     repository = RepositoryConfig(caps=wide)
-    config = {"caps": {"max_turns": 3, "max_tokens": 60}}
+    config = {"caps": {"max_turns": 3, "max_tokens": 60, "max_memory": "1kB"}}
     found = agent.caps_of("one", config, choice, repository)
     assert [(cap.name, cap.value, cap.source) for cap in found] == [
         ("max_turns", 3, "stages.one.caps.max_turns"),
         ("max_tokens", 50, "u"),
+        ("max_memory", 9, "u"),
     ]
 
 
-def test_a_cap_means_nothing_for_a_shell_stage() -> None:
-    with pytest.raises(Refused, match="`caps` has no meaning for a shell stage"):
-        stages.check("one", {"handler": "shell", "command": "x", "caps": {"max_turns": 1}})
+def test_of_the_caps_a_shell_stage_has_that_of_memory_alone() -> None:
+    with pytest.raises(Refused, match=r"`caps\.max_turns` has no meaning for a shell stage"):
+        stages.check("one", {"handler": "shell", "command": "x", "caps": {"max_turns": 1, "max_memory": 9}})
+
+
+@pytest.mark.parametrize("handler", ["shell", "agent"])
+def test_a_stage_whose_processes_hold_more_than_their_cap_is_ended(place: Place, handler: str) -> None:
+    held = {"max_memory": "1KiB"}
+    if handler == "shell":
+        place.configure({"one": {"handler": "shell", "command": "sleep 60", "caps": held}}, grace_seconds=1)
+    else:
+        plays(place, SPENDS, caps=held)
+    place.add()
+    assert place.run()[0].status == "failed"
+    said = (
+        r"stage one: it was ended at a cap \(out_of_memory\): max_memory is 1 KiB, and it held .+B; "
+        r"it is set in stages\.one\.caps\.max_memory"
+    )
+    assert re.fullmatch(said, place.task()["error"]), place.task()["error"]
 
 
 class Lines:
@@ -113,8 +140,8 @@ MONEY = caps.read({"max_budget_usd": 1}, lambda name: "here")
 def test_what_is_spent_by_the_end_of_the_work_does_not_undo_it() -> None:
     lines: list[list[base.Report]] = [[base.Spent(usd=5.0), base.Finished("done")], [base.Spent(usd=1.0)]]
     told = Told(Lines(lines, base.Finished()), MONEY)
-    assert told.read("") == [Over()]
-    assert told.read("") == []
+    assert told.read("") == [Spent(5.0), Over()]
+    assert told.read("") == [Spent(6.0)]
     assert told.end(0, "") is None
 
 
@@ -185,9 +212,7 @@ def test_a_run_that_ends_while_a_task_waits_leaves_it_to_the_next(place: Place) 
     (found,) = health.runners(place.workspace)
     assert (found.level, found.mend) == ("note", "the next `sow run` goes on with it then")
     assert not place.claims().take_up(str(path)), "nobody takes it up before"
-    (limited,) = (place.folder / "runs").rglob("limited")
-    kept = json.loads(limited.read_text())
-    limited.write_text(json.dumps({**kept, "until": time.time()}))
+    assert deciding.retry(place.workspace, "t1").in_spite
     plays(place, MEETS, [{"say": "progress 0.9"}])
     place.stop.wish = ""
     assert [outcome.status for outcome in place.run()] == ["done"]
@@ -222,3 +247,71 @@ def test_a_task_that_is_canceled_while_it_waits_is_settled(place: Place) -> None
     assert place.task()["status"] == "canceled"
     assert list((place.folder / "runs").rglob("ended"))
     assert not place.claims().left(str(path))
+
+
+def test_a_limit_that_one_task_met_holds_the_others_until_one_that_is_let_try_works(place: Place) -> None:
+    def played(*steps: dict[str, Any]) -> None:
+        plays(place, [{"run": "true"}, *steps], prompt="Do it.")
+        held = yaml.safe_load((place.folder / "config.yaml").read_text())
+        held["stages"]["first"] = {"handler": "shell", "command": "cp {input.text} {output.result}"}
+        (place.folder / "config.yaml").write_text(yaml.safe_dump(held))
+
+    played({"limit": {"resets_in": 3600}})
+    place.add("t1", output={})
+    place.add("t2", output={})
+    place.add("t3", pipeline=("first", "one"))
+    seen: list[tuple[str, str, bool]] = []
+
+    def hear(note: Note) -> None:
+        place.notes.append(note)
+        if [each.task_id for each in place.notes if each.kind == "held"] == ["t1", "t3"] and not seen:
+            rows = overview.page(place.workspace, time.time()).tasks
+            seen.extend((row.id, row.status, row.waits_until is not None) for row in rows)
+            played({"say": "On."})
+            assert deciding.retry(place.workspace, "t2").in_spite
+
+    server = place.server(watch=hear)
+    server.watch = hear
+    outcomes = server.run()
+    assert seen == [("t1", "running", True), ("t2", "queued", True), ("t3", "running", True)]
+    ended = [(each.task_id, each.status) for each in outcomes]
+    assert ended[:2] == [("t1", "held"), ("t3", "held")]
+    assert ("t2", "done") in ended
+    assert [place.task(each)["status"] for each in ("t1", "t2", "t3")] == ["done"] * 3
+    waits = [e["payload"] for e in place.events("stage.progress") if e["payload"]["msg"].startswith("waits")]
+    assert [each["progress"] for each in waits] == [0.0, 0.0], "the one of t3 has not begun"
+    (told,) = (each.text for each in place.notes if each.kind == "limit")
+    assert told.startswith("script: its usage limit is used up; its tasks wait until ")
+    agents = [each for each in (place.folder / "runs").rglob("transcript.jsonl") if "-one-" in str(each)]
+    assert len(agents) == 4, "of t3 none was started in vain"
+
+
+# -- the budget of a run ---------------------------------------------------------------------------
+
+
+def test_once_the_budget_is_spent_no_task_and_no_agent_is_begun_and_the_next_run_goes_on(
+    place: Place,
+) -> None:
+    spends = {"turns": [[{"spend": {"usd": 2, "input_tokens": 9, "output_tokens": 9}}, {"say": "Done."}]]}
+    (place.root / "play.yaml").write_text(yaml.safe_dump(spends))
+    one = {"handler": "agent", "prompt": "Do it.", "settings": {"script": str(place.root / "play.yaml")}}
+    copy = {"handler": "shell", "command": "cp {input.text} {output.result}"}
+    place.configure({"one": one, "copy": copy, "again": one})
+    place.add("t1", pipeline=("one", "copy", "again"))
+    place.add("t2")
+    server = place.server()
+    server.runner.budget = Budget(1.5)
+    (outcome,) = server.run(stay=True)
+    assert (outcome.status, place.result("t1")) == ("left", "the input\n"), "a command costs nothing"
+    assert [place.task(each)["status"] for each in ("t1", "t2")] == ["running", "queued"]
+    assert (server.held_back(), server.runner.spent) == (True, 2.0)
+    told = {note.kind: note.text for note in place.notes}
+    assert told["left"] == "the budget of this run is spent; the next one begins stage again"
+    assert told["limit"].startswith(
+        "the budget of this run is spent: $2.00 of $1.50. Nothing more is started"
+    )
+    place.configure({"one": copy, "again": one})
+    again = place.server()
+    again.runner.budget = Budget(10)
+    assert [each.status for each in again.run()] == ["done", "done"]
+    assert (again.held_back(), again.runner.spent) == (False, 2.0)

@@ -98,7 +98,8 @@ def test_the_locks_of_the_dead_are_told_and_of_the_living_not(place: Place) -> N
     Path(path).touch()
     assert levels(health.locks(place.workspace, now + 30)) == []
     assert levels(health.locks(place.workspace, now + 90)) == ["warning"]
-    Path(path).write_text(text.replace(f'"pid": {os.getpid()}', f'"pid": {os.getppid()}'))
+    ended(dead_pid := forked(lambda: None))
+    Path(path).write_text(text.replace(f'"pid": {os.getpid()}', f'"pid": {dead_pid}'))
     (dead,) = health.locks(place.workspace, now)
     assert (dead.level, dead.mend) == ("warning", "the next `sow run` takes it over")
     Path(path).rename(place.workspace.lock("other"))

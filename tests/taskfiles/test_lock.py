@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 from tests.taskfiles.parts import ended, forked
 
-from sow.errors import Busy
+from sow.errors import Busy, Failed
 from sow.taskfiles import lock
 from sow.taskfiles.lock import Lock
 
@@ -32,6 +33,25 @@ def test_a_lock_is_a_file_that_names_its_process_and_goes_with_its_end(path: str
         with pytest.raises(Busy, match="another program holds this lock"), Lock(path):
             pass
     assert os.listdir(os.path.dirname(path)) == []
+
+
+@pytest.mark.parametrize("of_a_dead_one", [False, True], ids=["new", "of a dead one"])
+def test_a_lock_that_can_not_be_written_on_a_full_disk_is_not_left_behind(
+    path: str, monkeypatch: pytest.MonkeyPatch, of_a_dead_one: bool
+) -> None:
+    def full() -> bytes:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    if of_a_dead_one:
+        Path(path).touch()
+        os.utime(path, (0, 0))
+    with monkeypatch.context() as patch:
+        patch.setattr(lock, "_mine", full)
+        with pytest.raises(Failed, match=f"can't lock {path}: No space left on device"), Lock(path):
+            pass
+    assert os.listdir(os.path.dirname(path)) == []
+    with Lock(path):
+        pass
 
 
 def test_a_lock_of_a_process_that_was_killed_is_taken_over_at_once(path: str) -> None:

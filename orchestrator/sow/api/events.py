@@ -51,8 +51,16 @@ class Wanted:
         return (
             (not self.types or event.type in self.types)
             and self.task in (None, event.task_id)
-            and (not self.since or seconds(event.ts) >= self.since)
+            and (not self.since or _at(event) >= self.since)
         )
+
+
+def _at(event: Event) -> float:
+    """When it happened; before all else where its time is none, of another program's."""
+    try:
+        return seconds(event.ts)
+    except ValueError:
+        return 0.0
 
 
 def moment(since: str) -> float:
@@ -75,10 +83,13 @@ def check_task(store: Store, task_id: str | None) -> None:
 class Reading:
     """One reading of the log: an iterator of events."""
 
-    store: Store
+    folder: str
+    """Of the log's files."""
     wanted: Wanted
     follow: bool = False
     stop: Stop | None = None
+    ending: str = eventlog.ENDING
+    """Of their names."""
     torn: int = 0
     """How many lines were met that a kill had torn."""
     _events: Generator[Event, None, None] = field(init=False)
@@ -107,18 +118,20 @@ class Reading:
                 yield event
 
     def _lines(self) -> Iterator[str]:
-        log, folder = self.store.log, self.store.layout.events
-        tails = {path: Tail(path) for path in log.files()}
+        tails = {path: Tail(path) for path in self._files()}
         for tail in tails.values():
             yield from tail.read()
         if not self.follow:
             return
-        files.make_folder(folder)
+        files.make_folder(self.folder)
         stop = self.stop or Stop()
         with Watcher() as watcher, stop.heard_by(watcher):
-            watcher.add_folder(folder)
+            watcher.add_folder(self.folder)
             while not stop.wishes:
-                for path in log.files():
+                for path in self._files():
                     yield from tails.setdefault(path, Tail(path)).read()
                 if not stop.wishes:
                     watcher.wait(HEARING_SECONDS)
+
+    def _files(self) -> list[str]:
+        return eventlog.files_in(self.folder, self.ending)

@@ -62,4 +62,4 @@ class Opened(Value):
         store = self.store()
         after = events.moment(since) if since else 0.0
         events.check_task(store, task)
-        return events.Reading(store, events.Wanted(tuple(types), task, after), follow, stop)
+        return events.Reading(store.layout.events, events.Wanted(tuple(types), task, after), follow, stop)

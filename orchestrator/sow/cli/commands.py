@@ -105,6 +105,19 @@ def _projects(ctx: click.Context, option: click.Parameter, incomplete: str) -> l
     return completion.projects(ctx, option, incomplete)
 
 
+def dollars(ctx: click.Context, param: click.Parameter, given: str | None) -> float | None:
+    """An amount of money above 0."""
+    if given is None:
+        return None
+    try:
+        amount = float(given.removeprefix("$"))
+    except ValueError:
+        amount = 0.0
+    if not 0 < amount < float("inf"):
+        raise click.BadParameter(f"{given} is no amount of dollars above 0", ctx, param)
+    return amount
+
+
 # -- usage errors ----------------------------------------------------------------------------------
 
 

@@ -61,7 +61,7 @@ def task_files(ctx: click.Context) -> Words:
 
 
 @_completing
-def tasks_to_run(ctx: click.Context) -> Words:
+def any_tasks(ctx: click.Context) -> Words:
     """The ids of the project's tasks, or where there is a workspace of task files instead, of those."""
     from sow.taskfiles import workspace
 
@@ -120,7 +120,13 @@ def values(ctx: click.Context) -> Words:
 
 @_completing
 def event_types(ctx: click.Context) -> Words:
-    """The types of events that this project's log has."""
+    """The types of events that this project's log has, or the stream of the task files that are here."""
+    from sow.taskfiles import workspace
+
+    if workspace.here(opening.caller().folder):
+        from sow.taskfiles.events import TYPES
+
+        return [(name, "") for name in TYPES]
     return [(name, "") for name in sorted({event.type for event in _project(ctx).events()})]
 
 

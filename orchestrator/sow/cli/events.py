@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sow.cli import completion, opening
+from sow.cli import completion, opening, workspace
 from sow.cli.text import plain
 from sow.cli.words import counted
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     shell_complete=completion.event_types,
 )
 @click.option(
-    "--task", "task_id", metavar="ID", help="Only events of this task.", shell_complete=completion.tasks
+    "--task", "task_id", metavar="ID", help="Only events of this task.", shell_complete=completion.any_tasks
 )
 @click.option("--since", metavar="TIME", help="Only events from this RFC 3339 time or day on.")
 @click.option("--json", "as_json", is_flag=True, help="The lines of the log as they are.")
@@ -36,13 +36,16 @@ def events(
     settings: dict[str, Any], follow: bool, kinds: tuple[str, ...], task_id: str | None, since: str | None,
     as_json: bool,
 ) -> None:  # fmt: skip
-    """Read the log of what happened.
+    """Read the log of what happened; where there are task files, their event stream.
 
     \b
     Example:  sow events --task 020
               sow events -f --type task.paused --json
     """
-    reading = opening.project(settings).events(types=kinds, task=task_id, since=since, follow=follow)
+    if folder := workspace.here(settings):
+        reading = workspace.events(folder, kinds, task=task_id, since=since, follow=follow)
+    else:
+        reading = opening.project(settings).events(types=kinds, task=task_id, since=since, follow=follow)
     for event in reading:
         print(event.line if as_json else sentence(event), flush=follow)
     if reading.torn:

@@ -24,10 +24,18 @@ def project(settings: "dict[str, Any]", name: "str | None" = None) -> "Project":
     """The project that a command means: by its own word or `--project`, else by variables and folder."""
     from sow import logs
     from sow.api.project import Project
+    from sow.errors import NotFound
 
     logs.set_up(verbose=settings.get("verbose", False))
     who = caller()
-    return Project(who, who.layout(name or settings["project"]))
+    try:
+        return Project(who, who.layout(name or settings["project"]))
+    except NotFound as fault:
+        from sow.cli import workspace
+
+        if name is None and (hint := workspace.hint(settings)):
+            raise NotFound(str(fault), hint) from fault
+        raise
 
 
 def repository(settings: "dict[str, Any]") -> "Repository":

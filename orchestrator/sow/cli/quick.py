@@ -14,9 +14,12 @@ if TYPE_CHECKING:
 
 def run(arguments: "list[str]") -> "int | None":
     """Runs a plain form of a quick verb; gives its exit code, or None for the long way."""
-    if arguments[0] == "task":
-        return _set(arguments[2:])
-    return _log(arguments[2:])
+    from sow.errors import NotFound
+
+    try:
+        return _set(arguments[2:]) if arguments[0] == "task" else _log(arguments[2:])
+    except NotFound:
+        return None  # the long way says more of what is there instead
 
 
 def _set(words: "list[str]") -> "int | None":

@@ -14,32 +14,17 @@ import click
 
 from sow.api.stop import Stop
 from sow.cli import completion, opening, workspace
+from sow.cli.commands import dollars
 from sow.cli.text import plain
 from sow.cli.watching import face
-from sow.errors import Usage
 from sow.task import COMPLETED, NEEDS_REVIEW, PAUSED
 
 if TYPE_CHECKING:
     from sow.api.running import Planned, Ran
 
 
-def _dollars(ctx: click.Context, param: click.Parameter, given: str | None) -> float | None:
-    """An amount of money above 0."""
-    if given is None:
-        return None
-    try:
-        amount = float(given.removeprefix("$"))
-    except ValueError:
-        amount = 0.0
-    if not 0 < amount < float("inf"):
-        raise click.BadParameter(f"{given} is no amount of dollars above 0", ctx, param)
-    return amount
-
-
 @click.command()
-@click.option(
-    "--task", "task_id", metavar="ID", help="Only this task.", shell_complete=completion.tasks_to_run
-)
+@click.option("--task", "task_id", metavar="ID", help="Only this task.", shell_complete=completion.any_tasks)
 @click.option(
     "--jobs",
     type=click.IntRange(1, 256),
@@ -49,7 +34,7 @@ def _dollars(ctx: click.Context, param: click.Parameter, given: str | None) -> f
 @click.option("--watch", "stay", is_flag=True, help="Stay, and take up what is added or decided meanwhile.")
 @click.option(
     "--budget",
-    callback=_dollars,
+    callback=dollars,
     metavar="USD",
     help="Start nothing more once this run has spent that much, as the CLIs tell it; what runs goes on.",
 )
@@ -76,11 +61,10 @@ def run(
     if folder := workspace.here(settings):
         from sow.cli import task_files
 
-        if budget is not None:
-            raise Usage("--budget: task files tell no prices", "leave it out; a stage may have caps")
         return task_files.run(
-            settings, folder, task=task_id, jobs=jobs, stay=stay, dry_run=dry_run, as_json=as_json
-        )
+            settings, folder, task=task_id, jobs=jobs, stay=stay, budget=budget, dry_run=dry_run,
+            as_json=as_json,
+        )  # fmt: skip
     project = opening.project(settings)
     if dry_run:
         return _tell_plan(project.planned(task_id), as_json)

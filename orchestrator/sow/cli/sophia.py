@@ -8,7 +8,7 @@ import click
 
 from sow import __version__
 from sow.cli import completion, opening
-from sow.cli.commands import Group
+from sow.cli.commands import Group, dollars
 from sow.taskfiles import workspace
 
 
@@ -38,12 +38,18 @@ def sophia() -> None:
 @click.option(
     "--jobs", type=click.IntRange(1, 256), metavar="N", help="Tasks at once. [default: 1, or configured]"
 )
+@click.option(
+    "--budget",
+    callback=dollars,
+    metavar="USD",
+    help="Start nothing more once this run has spent that much, as agents' CLIs tell it; what runs goes on.",
+)
 @click.option("--dry-run", is_flag=True, help="Say what would run, and run nothing.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 @click.option("-q", "--quiet", is_flag=True, help="Only errors.")
 def run(
-    task: str | None, stay: bool, folder: str | None, jobs: int | None, dry_run: bool, as_json: bool,
-    quiet: bool,
+    task: str | None, stay: bool, folder: str | None, jobs: int | None, budget: float | None, dry_run: bool,
+    as_json: bool, quiet: bool,
 ) -> int:  # fmt: skip
     """Run what is queued; with --watch also what comes later.
 
@@ -60,5 +66,6 @@ def run(
     found = workspace.named(opening.caller().folder, folder)
     settings: dict[str, Any] = {"quiet": quiet}
     return task_files.run(
-        settings, found.folder, task=task, jobs=jobs, stay=stay, dry_run=dry_run, as_json=as_json
-    )
+        settings, found.folder, task=task, jobs=jobs, stay=stay, budget=budget, dry_run=dry_run,
+        as_json=as_json,
+    )  # fmt: skip

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from sow.cli import artifact, completion, opening, pairs
+from sow.cli import artifact, completion, opening, pairs, workspace
 from sow.cli.commands import Group
 from sow.cli.text import given
 from sow.cli.words import check_value, details, overview, spent, tell_broken
@@ -23,11 +23,18 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def _id_option(command: F) -> F:
+def _id_option(command: F, complete: completion.Complete = completion.tasks) -> F:
     return click.option(
-        "--id", "task_id", metavar="ID", help="The task. [default: a worker's own]",
-        shell_complete=completion.tasks,
-    )(command)  # fmt: skip
+        "--id", "task_id", metavar="ID", help="The task. [default: a worker's own]", shell_complete=complete
+    )(command)
+
+
+def _any_id_option(command: F) -> F:
+    return _id_option(command, completion.any_tasks)
+
+
+def _any_id_argument(command: F) -> F:
+    return click.argument("task_id", metavar="ID", shell_complete=completion.any_tasks)(command)
 
 
 def _id_argument(command: F) -> F:
@@ -124,11 +131,14 @@ def set_(
 @_json_option
 @click.pass_obj
 def list_(settings: dict[str, Any], as_json: bool) -> None:
-    """List the project's tasks.
+    """List the project's tasks, or where there are task files, those.
 
     \b
     Example:  sow task list --json
     """
+    if folder := workspace.here(settings):
+        workspace.tasks(folder, as_json=as_json)
+        return
     held = opening.project(settings).tasks()
     if as_json:
         tell_broken(held.broken)
@@ -138,6 +148,9 @@ def list_(settings: dict[str, Any], as_json: bool) -> None:
 
 
 def _show(settings: dict[str, Any], task_id: str | None, as_json: bool) -> None:
+    if folder := workspace.here(settings):
+        workspace.show(folder, task_id, as_json=as_json)
+        return
     page = opening.project(settings).task(task_id).page()
     if as_json:
         click.echo(json.dumps(page.as_json()))
@@ -152,11 +165,11 @@ def _show(settings: dict[str, Any], task_id: str | None, as_json: bool) -> None:
 
 
 @task.command()
-@click.argument("task_id", metavar="[ID]", required=False, shell_complete=completion.tasks)
+@click.argument("task_id", metavar="[ID]", required=False, shell_complete=completion.any_tasks)
 @_json_option
 @click.pass_obj
 def show(settings: dict[str, Any], task_id: str | None, as_json: bool) -> None:
-    """Show one task: its state, its description, its feedback.
+    """Show one task: its state, its description, its feedback; of a task file, its stages and files.
 
     \b
     Example:  sow task show 020
@@ -165,7 +178,7 @@ def show(settings: dict[str, Any], task_id: str | None, as_json: bool) -> None:
 
 
 @task.command()
-@_id_option
+@_any_id_option
 @_json_option
 @click.pass_obj
 def status(settings: dict[str, Any], task_id: str | None, as_json: bool) -> None:
@@ -304,17 +317,40 @@ def abandon(settings: dict[str, Any], task_id: str, reason: str) -> None:
 
 
 @task.command()
-@_id_argument
+@_any_id_argument
+@_json_option
+@click.pass_obj
+def cancel(settings: dict[str, Any], task_id: str, as_json: bool) -> None:
+    """Cancel a task file that is queued or running; a stage that runs is ended.
+
+    A task of a project is abandoned instead.
+
+    \b
+    Example:  sow task cancel subtitle_pipeline_001
+    """
+    if folder := workspace.here(settings):
+        workspace.cancel(folder, task_id, as_json=as_json)
+        return
+    known = opening.project(settings).task(task_id).state()
+    raise Refused(f"task {known.id} is no task file", f"in a project: `sow task abandon {known.id}`")
+
+
+@task.command()
+@_any_id_argument
 @click.option("--fresh", is_flag=True, help="In a new session, with what happened before told to it.")
 @click.pass_obj
 def retry(settings: dict[str, Any], task_id: str, fresh: bool) -> None:
     """Put a paused, waiting or abandoned task back among those that `sow run` starts.
 
     One that waits for the limit of its account is tried at once; where it works, so are the others.
+    A task file that failed or was canceled is queued again.
 
     \b
     Example:  sow task retry 020 --fresh
     """
+    if folder := workspace.here(settings):
+        workspace.retry(folder, task_id, fresh=fresh)
+        return
     again = opening.project(settings).task(task_id).retry(fresh=fresh)
     spite = ", in spite of its account's limit" if again.in_spite else ""
     click.echo(f"Task {task_id} is pending: it starts with the next `sow run`{spite}")

@@ -15,7 +15,7 @@ from typing import Any
 import click
 
 from sow.cli.text import plain
-from sow.errors import INTERRUPTED, Failed
+from sow.errors import INTERRUPTED, Failed, Waits
 from sow.taskfiles.claim import Claims
 from sow.taskfiles.events import EventWriter
 from sow.taskfiles.loader import TaskLoader
@@ -27,10 +27,10 @@ from sow.taskfiles.workspace import Workspace
 
 
 def run(
-    settings: dict[str, Any], folder: str, *, task: str | None, jobs: int | None, stay: bool, dry_run: bool,
-    as_json: bool,
+    settings: dict[str, Any], folder: str, *, task: str | None, jobs: int | None, stay: bool,
+    budget: float | None, dry_run: bool, as_json: bool,
 ) -> int:  # fmt: skip
-    """Works on the task files of the workspace in `folder`; gives the exit code."""
+    """Works on the task files of the workspace in `folder`; gives the exit code. `budget`: in US dollars."""
     workspace = Workspace(folder)
     held = Settings.read(workspace)
     loader = TaskLoader(workspace)
@@ -47,13 +47,13 @@ def run(
         time.time,
         lambda text: face(Note("problem", "", text)),
     )
-    runner = TaskRunner(workspace, held, claims, watch=face, stop=stop)
+    runner = TaskRunner(workspace, held, claims, watch=face, stop=stop, budget_usd=budget)
     server = Server(workspace, loader, runner, jobs or held.jobs, only, face)
     if seen and not stay and seen.status == RUNNING:
         claims.check_free(seen)
     with _heard_signals(stop):
         outcomes = server.run(stay=stay)
-    if seen and not outcomes and not as_json and not stop.wish:
+    if seen and not outcomes and not as_json and not stop.wish and not server.stuck():
         click.echo(f"Task {seen.id} is {seen.status} already.")
         return 0
     return _tell_end(server, outcomes, stop, as_json=as_json, quiet=settings["quiet"])
@@ -71,12 +71,14 @@ class _Face:
             self.problems += 1
             sys.stderr.write(f"! {plain(' '.join(note.text.split()))}\n")
         elif self._as_json:
-            told = {"kind": note.kind, "task": note.task_id, "text": note.text, "file": note.path}
-            _write(json.dumps(told))
+            told = {"task": note.task_id or None, "file": note.path or None}
+            _write(json.dumps({"kind": note.kind, **told, "text": note.text}))
         elif not self._quiet:
             first = note.text.partition("\n")[0]
             shown = f"{note.kind}{': ' if first else ''}{first}" if note.kind in ENDS else first
-            _write(plain(f"[{note.task_id}] {shown}"))
+            # A line of output is one, whatever the ids of another program hold.
+            whose = f"[{' '.join(note.task_id.split())}] " if note.task_id else ""
+            _write(plain(f"{whose}{shown}"))
 
 
 ENDS = ("done", "failed", "canceled", "left", "held")
@@ -93,21 +95,42 @@ def _write(line: str) -> None:
 
 
 def _tell_end(server: Server, outcomes: list[Outcome], stop: Stop, *, as_json: bool, quiet: bool) -> int:
+    budget, spent = server.runner.budget.usd, server.runner.spent
     # What was held, or left, may have come to its end since.
-    last = {each.path: each for each in outcomes}.values()
+    runs_yet = {seen.path for seen in server.loader.known() if seen.status == RUNNING}
+    last = [
+        each
+        for each in {each.path: each for each in outcomes}.values()
+        # Another runner may have gone on with what was held.
+        if each.status != "held" or each.path in runs_yet
+    ]
     by_status = {status: sum(each.status == status for each in last) for status in ENDS}
     bad = [fault for fault in server.loader.bad() if server.only is None]
-    code = Failed.exit_code if by_status["failed"] or bad else 0
+    stuck = [] if stop.wish else [seen for seen in server.stuck() if server.only in (None, seen.stem)]
+    held_back = not stop.wish and server.held_back()
+    # What a run leaves that nobody ended, and that has money, is an end that could not be written.
+    amiss = by_status["failed"] or bad or stuck or (by_status["left"] and not held_back)
+    code = Failed.exit_code if amiss else Waits.exit_code if held_back else 0
     if stop.wish:
         code = INTERRUPTED
     if as_json:
-        _write(json.dumps({"kind": "ended", **by_status, "bad_files": len(bad), "exit_code": code}))
+        told_last: dict[str, Any] = {"kind": "ended", **by_status, "bad_files": len(bad), "stuck": len(stuck)}
+        if budget is not None:
+            told_last |= {"spent_usd": round(spent, 6), "budget_usd": budget}
+        _write(json.dumps({**told_last, "exit_code": code}))
         return code
     if quiet:
         return code
     told = [f"{count} {status}" for status, count in by_status.items() if count]
+    told += [f"{len(stuck)} can't be claimed"] * bool(stuck)
     told += [f"{len(bad)} can't be read"] * bool(bad)
-    click.echo(f"{', '.join(told)}." if told else "Nothing is queued.")
+    if told or not held_back:
+        nothing = "Nothing was running." if stop.wish else "Nothing is queued."
+        click.echo(f"{', '.join(told)}." if told else nothing)
+    if held_back:
+        click.echo(
+            f"The budget of this run is spent (${spent:.2f} of ${budget:.2f}). With more: --budget USD"
+        )
     return code
 
 

@@ -7,22 +7,27 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
-from sow import caps, find, roles
+from sow import caps, find, pool, roles
+from sow.allowance import Allowance, Share
 from sow.caps import Caps, Reached, Used
 from sow.config import RepositoryConfig, UserConfig, command_of, executor_of
 from sow.config.executor import ExecutorChoice, settings_of_turn
 from sow.errors import Refused
 from sow.progress import Tally, after
 from sow.runner import environment
-from sow.taskfiles import template
+from sow.taskfiles import stages, template
 from sow.taskfiles.handlers import progress, variables
-from sow.taskfiles.stages import Failure, Heard, Limited, Over, Reader, Stage, Start
+from sow.taskfiles.stages import Failure, Heard, Hold, Limited, Over, Reader, Spent, Stage, Start
 from sow_executors import base
 
 GO_ON = (
     "A usage limit had stopped you, and it is over. See what is done already (the last command may or may "
     "not have taken effect), then go on with your task."
 )
+
+
+UNTOLD = ("max_seconds", "max_memory")
+"""The caps of what an agent's lines tell nothing of: who runs its process sees to them."""
 
 
 class Agent:
@@ -56,34 +61,51 @@ class Agent:
         mine = {name: value for name, value in variables(stage).items() if name.startswith("SOW_STAGE")}
         action = "resume" if resumes else "spawn"
         time = next((cap for cap in held if cap.name == "max_seconds"), None)
+        memory = next((cap for cap in held if cap.name == "max_memory"), None)
         return Start(
             command_of(executor, turn, action, os.environ.get("PATH", os.defpath)),
             environment.build(os.environ, (*executor.environment, *repository.environment), mine),
             template.named(stage.config["prompt"], "output"),
             time.value if time else None,
             _capped(Reached(time, time.value)).error if time else "",
+            memory,
         )
 
     def reader(self, stage: Stage) -> Reader:
         choice = choice_of(stage.name, stage.config, stage.root)
         executor = executor_of(choice)
         held = caps_of(stage.name, stage.config, choice, _repository(stage.root))
-        return Told(executor.reader(_session(stage, executor)), held)
+        return Told(executor.reader(_session(stage, executor)), held, _share(stage), stage.begun_at)
+
+    def hold(self, stage: Stage) -> Hold | None:
+        share = _share(stage)
+        return _hold(share, share.hold())
+
+    def take(self, stage: Stage) -> Hold | None:
+        share = _share(stage)
+        return _hold(share, share.claim())
 
 
 class Told:
     """What an agent's reports mean for a stage: nobody is there to answer it, and it may use so much."""
 
-    def __init__(self, reader: base.Reader, held: Caps = ()) -> None:
-        # Of how long it runs its lines tell nothing.
-        self._reader, self._caps = reader, tuple(cap for cap in held if cap.name != "max_seconds")
+    def __init__(
+        self, reader: base.Reader, held: Caps = (), share: Share | None = None, begun_at: float = 0.0
+    ) -> None:
+        """`share`: of its account, where what it meets is noted. `begun_at`: when the attempt began."""
+        self._share, self._begun_at = share, begun_at
+        self._reader, self._caps = reader, tuple(cap for cap in held if cap.name not in UNTOLD)
         self._tally = Tally()
         self._finished = False
 
     def read(self, line: str) -> list[Heard]:
         found: list[Heard] = []
         reports = self._reader.read(line)
-        self._tally = after(self._tally, reports)
+        before, self._tally = self._tally, after(self._tally, reports)
+        if self._share and self._tally.alive and not before.alive:
+            self._share.works(self._begun_at)
+        if self._tally.usd is not None and self._tally.usd != before.usd:
+            found.append(Spent(self._tally.usd))
         for report in reports:
             match report:
                 case base.Said(text):
@@ -115,7 +137,10 @@ class Told:
             resets_at = told.resets_at
         # What it was told has reached it only if it did something.
         session = self._tally.session_id if self._tally.alive else ""
-        return Limited(f"the agent met a usage limit: {ending.message}", resets_at, session)
+        error = f"the agent met a usage limit: {ending.message}"
+        if self._share and self._share.met(ending, told) and self._share.hold():
+            return Limited(error, resets_at, session, self._share.account, self._share.model)
+        return Limited(error, resets_at, session)
 
     @property
     def _used(self) -> Used:
@@ -127,16 +152,29 @@ def caps_of(
     name: str, config: Mapping[str, Any], choice: ExecutorChoice, repository: RepositoryConfig
 ) -> Caps:
     """How much an attempt at a stage may use: the least of what it, its executor and the repository say."""
-    own = caps.read(config.get("caps", {}), lambda cap: f"stages.{name}.caps.{cap}")
     wide = caps.lowest(choice.caps, repository.caps.for_role(_role(config)))
-    # What its processes hold is not looked at here.
-    return tuple(cap for cap in caps.lowest(own, wide) if cap.name != "max_memory")
+    return caps.lowest(stages.caps_of(name, config), wide)
+
+
+def _share(stage: Stage) -> Share:
+    """The account of a stage's agent. Raises Refused and NotFound for what is configured badly or nowhere."""
+    choice = choice_of(stage.name, stage.config, stage.root)
+    user, repository = UserConfig.read(os.environ), _repository(stage.root)
+    return Allowance.of(stage.workspace, user, repository, os.environ).share(choice, stage.stem)
+
+
+def _hold(share: Share, held: pool.Hold | None) -> Hold | None:
+    """What a stage waits for, by what holds its agent."""
+    if held is None:
+        return None
+    why = pool.limit_words(share.choice.name, held) if held.limit else ""
+    return Hold(
+        held.until, why, account=share.account, model=share.model, hold_at=share.allowance.user.hold_at
+    )
 
 
 def _capped(found: Reached) -> Failure:
-    return Failure(
-        f"the agent was ended at a cap ({found.kind}): {found.fact}; it is set in {found.cap.source}"
-    )
+    return Failure(stages.capped(found, "the agent"))
 
 
 def _repository(root: str) -> RepositoryConfig:

@@ -14,14 +14,15 @@ import json
 import os
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from sow import files, lease
-from sow.errors import BadFile, Busy, Refused, SowError
+from sow.errors import BadFile, Busy, NotFound, Refused, SowError
 from sow.lease import Lease
 from sow.taskfiles import runs, task_file, text
 from sow.taskfiles.events import EventWriter
+from sow.taskfiles.limits import Limits
 from sow.taskfiles.loader import Seen
 from sow.taskfiles.lock import Lock
 from sow.taskfiles.runs import CLAIM, END
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 
 PATIENCE = 5.0
 """How long, in seconds, the lock is waited for beyond the age from which on it may be broken."""
+PERSONS_PATIENCE = 5.0
+"""How long, in seconds, a person's command waits for the lock."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +69,13 @@ class Claims:
     clock: Clock
     tell: Callable[[str], None] = lambda text: None
     """Is told what a person should know of: a lock that was broken."""
+    environment: Mapping[str, str] = field(default_factory=lambda: os.environ)
+    """Where what is known of the user's accounts lies."""
+    limits: Limits = field(init=False)
+
+    def __post_init__(self) -> None:
+        limits = Limits.of(self.workspace, self.environment)
+        object.__setattr__(self, "limits", limits)
 
     def announce(self, path: str) -> None:
         """Tells, once for all runners, that a queued task is there; nothing while it is locked."""
@@ -136,8 +146,7 @@ class Claims:
     def waits(self, stem: str) -> bool:
         """Whether a task that was claimed waits for the end of a limit."""
         folder = runs.open_run(self.workspace, stem)
-        hold = runs.hold(folder) if folder else None
-        return hold is not None and hold.until > self.clock()
+        return self.limits.holds(runs.hold(folder) if folder else None, stem)
 
     def is_open(self, stem: str) -> bool:
         """Whether a runner has claimed a task and not noted that it came to its end."""
@@ -164,7 +173,7 @@ class Claims:
         claim stays open, and is ended by the next runner that can read it.
         """
         path = claim.task.path
-        with self._lock(path, wait=True):
+        with self._lock(path, wait_seconds=self.settings.stale_lock_seconds + PATIENCE):
             now = self._read(path)
             if now.status != RUNNING:
                 self.close(claim)
@@ -175,6 +184,19 @@ class Claims:
             files.write(path, now.held.changed(new, back=claim.task.held))
             self.close(claim)
         return status
+
+    def decide(self, path: str, change: Callable[[TaskFile], Mapping[str, Any]]) -> TaskFile:
+        """Writes what a person decides; gives the task as it was.
+
+        `change`: gives the keys that get new values, or raises. Raises NotFound where the file is gone,
+        BadFile, Busy while its lock is held.
+        """
+        with self._lock(path, wait_seconds=PERSONS_PATIENCE):
+            task = self._present(path)
+            if task is None:
+                raise NotFound(f"{path} is gone", "see what there is: `sow task list`")
+            files.write(path, task.held.changed(change(task)))
+        return task
 
     def clear(self, path: str) -> None:
         """Removes the lock of a task that has ended, where its holder died behind that. Raises Busy."""
@@ -265,23 +287,21 @@ class Claims:
         except lease.Held:
             return None
 
-    def _present(self, path: str, status: Status) -> TaskFile | None:
+    def _present(self, path: str, status: Status | None = None) -> TaskFile | None:
+        """The task that is there, where it has that status; None where there is none."""
         try:
             task = self._read(path)
         except FileNotFoundError:
             return None
-        return task if task.status == status else None
+        return task if status in (None, task.status) else None
 
     def _read(self, path: str) -> TaskFile:
         return task_file.read(path, self.workspace.roots)
 
-    def _lock(self, path: str, *, wait: bool = False) -> Lock:
+    def _lock(self, path: str, *, wait_seconds: float = 0.0) -> Lock:
         stem = os.path.basename(path).removesuffix(task_file.SUFFIX)
         stale = self.settings.stale_lock_seconds
-        return Lock(
-            self.workspace.lock(stem), wait_seconds=stale + PATIENCE if wait else 0.0, stale_seconds=stale,
-            tell=self.tell,
-        )  # fmt: skip
+        return Lock(self.workspace.lock(stem), wait_seconds=wait_seconds, stale_seconds=stale, tell=self.tell)
 
 
 def age(claim: Claim, now: float) -> float:

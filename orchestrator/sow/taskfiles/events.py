@@ -13,6 +13,11 @@ from sow.clock import stamp
 if TYPE_CHECKING:
     from sow.clock import Clock
 
+TYPES = (
+    "task.created", "task.started", "stage.progress", "artifact.written", "task.completed", "task.failed",
+)  # fmt: skip
+"""What is told, and nothing else."""
+
 LONGEST = 3000
 """The most characters of a text in an event: the task's file has the whole of an error."""
 

@@ -10,9 +10,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from sow import files
+from sow.caps import Cap
 from sow.errors import Refused
 from sow.runner import environment
-from sow.taskfiles import call, template
+from sow.taskfiles import call, stages, template
 from sow.taskfiles.stages import Failure, Heard, Progress, Reader, Stage, Start
 from sow_executors.base import Command
 
@@ -32,7 +33,8 @@ class Shell:
     def start(self, stage: Stage) -> Start:
         line = template.filled(stage.config["command"], stage.values, shell=True)
         command = Command(("/bin/sh", "-c", line), stage.root)
-        return Start(command, variables(stage), template.named(stage.config["command"], "output"))
+        writes = template.named(stage.config["command"], "output")
+        return Start(command, variables(stage), writes, memory=_memory(stage))
 
     def reader(self, stage: Stage) -> Reader:
         return Printed(f"$ {stage.config['command']}")
@@ -49,7 +51,8 @@ class Python:
     def start(self, stage: Stage) -> Start:
         told = {**stage.values, "settings": stage.config.get("settings", {}), "scratch": stage.scratch}
         argv = (sys.executable, os.path.abspath(str(call.__file__)), stage.config["call"])
-        return Start(Command(argv, stage.root, stdin=json.dumps(told)), variables(stage))
+        command = Command(argv, stage.root, stdin=json.dumps(told))
+        return Start(command, variables(stage), memory=_memory(stage))
 
     def reader(self, stage: Stage) -> Reader:
         return Printed(f"{stage.config['call']}(stage)", f"{stage.scratch}/{call.TRACEBACK}")
@@ -110,6 +113,11 @@ def variables(stage: Stage) -> dict[str, str]:
 def _check_keys(config: Mapping[str, Any], kind: str, needed: str, example: str) -> None:
     if needed not in config:
         raise Refused(f"a {kind} stage needs `{needed}`", example)
-    others = {"command", "call", "prompt", "role", "executor", "caps"} - {needed}
-    if extra := sorted(others & set(config)):
+    others = {"command", "call", "prompt", "role", "executor"} - {needed}
+    capped = (f"caps.{name}" for name in config.get("caps", {}) if name != "max_memory")
+    if extra := sorted({*(others & set(config)), *capped}):
         raise Refused(f"`{extra[0]}` has no meaning for a {kind} stage", "remove it")
+
+
+def _memory(stage: Stage) -> Cap | None:
+    return next(iter(stages.caps_of(stage.name, stage.config)), None)

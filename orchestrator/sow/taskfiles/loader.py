@@ -45,8 +45,8 @@ class TaskLoader:
                 signature = (held.st_ino, held.st_mtime_ns, held.st_size)
                 old = before.get(path)
                 self._known[path] = old if old and old[0] == signature else (signature, self._read(path))
-            except FileNotFoundError:
-                if os.path.islink(path):  # that leads nowhere
+            except OSError:
+                if os.path.lexists(path):  # a link that leads nowhere, or in a circle
                     self._known[path] = ((0, 0, 0), self._read(path))
         return self.known()
 

@@ -91,7 +91,7 @@ class Lock:
             kept = _is_at(handle, self.path) and self._is_dead(handle)
             if kept:
                 os.ftruncate(handle, 0)
-                os.pwrite(handle, _mine(), 0)
+                _write_name(handle, self.path)
         except BlockingIOError:
             pass
         finally:
@@ -154,8 +154,19 @@ def _made_openly(path: str) -> int | None:
     if not _is_at(handle, path) or os.pread(handle, 1, 0):
         os.close(handle)
         return None
-    os.pwrite(handle, _mine(), 0)
+    _write_name(handle, path)
     return handle
+
+
+def _write_name(handle: int, path: str) -> None:
+    """Writes who holds a lock; one that can't be named, on a full disk, is given back."""
+    try:
+        os.pwrite(handle, _mine(), 0)
+    except OSError:
+        with suppress(FileNotFoundError):
+            os.unlink(path)
+        os.close(handle)
+        raise
 
 
 def _is_at(handle: int, path: str) -> bool:

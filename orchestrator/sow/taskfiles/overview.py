@@ -8,16 +8,19 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from sow import files, process
+from sow.accounts import Accounts
 from sow.clock import moment, stamp
-from sow.errors import BadFile
+from sow.errors import BadFile, SowError
 from sow.result import Result, plain
-from sow.taskfiles import runs, task_file
-from sow.taskfiles.task_file import RUNNING, Status, TaskFile
+from sow.taskfiles import limits, runs, task_file
+from sow.taskfiles.limits import Limits
+from sow.taskfiles.stages import Settings
+from sow.taskfiles.task_file import QUEUED, RUNNING, Status, TaskFile
 from sow.taskfiles.workspace import Workspace
 
 State = Literal["alive", "dead", "unknown", "left", "foreign"]
@@ -92,15 +95,25 @@ def page(workspace: Workspace, now: float) -> Page:
             continue  # it went just now
         except BadFile as fault:
             broken.append(fault)
+    return Page(workspace.folder, tuple(_rows(workspace, tasks, now)), tuple(broken))
+
+
+def row(workspace: Workspace, task: TaskFile, now: float) -> Row:
+    """One task of a workspace. `now`: in seconds since the epoch."""
+    return next(_rows(workspace, [task], now))
+
+
+def _rows(workspace: Workspace, tasks: Sequence[TaskFile], now: float) -> Iterator[Row]:
     claims = {task.stem: _claimed(workspace, task) for task in tasks if task.status == RUNNING}
     told = _told(workspace, min(claims.values(), default=now))
-    rows = [_row(workspace, task, claims.get(task.stem), told, now) for task in tasks]
-    return Page(workspace.folder, tuple(rows), tuple(broken))
+    waiting = _Waiting(workspace, Limits(workspace, Accounts(os.environ), lambda: now))
+    for task in tasks:
+        yield _row(workspace, task, claims.get(task.stem), told, waiting.until(task), now)
 
 
 def _row(
     workspace: Workspace, task: TaskFile, claimed: float | None, told: Mapping[_Key, Mapping[str, Any]],
-    now: float,
+    waits_until: float | None, now: float,
 ) -> Row:  # fmt: skip
     pipeline = tuple(task.fields["pipeline"])
     since = claimed if claimed is not None else _changed(task.path)
@@ -123,7 +136,7 @@ def _row(
         progress=round(progress, 4),
         message=message,
         holder=_holder(workspace, task.stem) if task.status == RUNNING else None,
-        waits_until=_waits(workspace, task.stem, now) if task.status == RUNNING else None,
+        waits_until=None if waits_until is None else stamp(waits_until),
         error=task.fields.get("error"),
     )
 
@@ -135,10 +148,32 @@ def _holder(workspace: Workspace, stem: str) -> Holder:
     return Holder("left" if runs.open_run(workspace, stem) else "foreign")
 
 
-def _waits(workspace: Workspace, stem: str, now: float) -> str | None:
-    folder = runs.open_run(workspace, stem)
-    hold = runs.hold(folder) if folder else None
-    return stamp(hold.until) if hold and hold.until > now else None
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    """What tasks wait for: a limit that they met, or that somebody else did."""
+
+    workspace: Workspace
+    limits: Limits
+    _settings: list[Settings | None] = field(default_factory=list)
+
+    def until(self, task: TaskFile) -> float | None:
+        """When the limit is over that a task waits for; None for none."""
+        hold = None
+        if task.status == RUNNING:
+            folder = runs.open_run(self.workspace, task.stem)
+            hold = runs.hold(folder) if folder else None
+        elif task.status == QUEUED and self.limits.is_any():
+            settings = self._held_settings()
+            hold = limits.ahead(task, self.workspace, settings) if settings else None
+        return hold.until if hold and hold.why and self.limits.holds(hold, task.stem) else None
+
+    def _held_settings(self) -> Settings | None:
+        if not self._settings:
+            try:
+                self._settings.append(Settings.read(self.workspace))
+            except SowError:
+                self._settings.append(None)
+        return self._settings[0]
 
 
 def _stage(workspace: Workspace, task: TaskFile, pipeline: tuple[str, ...]) -> tuple[int, str | None]:

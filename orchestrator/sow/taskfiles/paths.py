@@ -39,12 +39,13 @@ def described(task: TaskFile, name: str, config: Mapping[str, Any], place: Works
         workspace=place.folder,
         tmp=place.tmp(task.stem),
         scratch=scratch,
+        stem=task.stem,
     )
 
 
 def inputs(stage: Stage) -> dict[str, str]:
     """The files among a stage's inputs, by name; into a folder it may write, beside what is in it."""
-    return {name: path for name, path in _texts(stage.input) if path[:1] == "/" and not os.path.isdir(path)}
+    return {name: path for name, path in texts(stage.input) if path[:1] == "/" and not os.path.isdir(path)}
 
 
 def signs(files: Mapping[str, str | None]) -> dict[str, list[int]]:
@@ -62,20 +63,20 @@ def signs(files: Mapping[str, str | None]) -> dict[str, list[int]]:
 
 def clash(task: TaskFile, place: Workspace) -> str:
     """That an output would be written over an input; empty where none is."""
-    taken = {_real(place, path): name for name, path in _texts(task.fields.get("input", {}))}
-    for kind, path in _texts(task.fields.get("output", {})):
+    taken = {_real(place, path): name for name, path in texts(task.fields.get("input", {}))}
+    for kind, path in texts(task.fields.get("output", {})):
         if name := taken.get(_real(place, path)):
             return f"output.{kind} is input.{name} ({path}): inputs are never modified"
     return ""
 
 
-def _texts(held: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def texts(held: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """The texts among values, in lists too, each with its name: `media`, `parts.0`. No empty ones."""
     for name, value in held.items():
         if isinstance(value, str) and value and "\0" not in value:
             yield name, value
         elif isinstance(value, list):
-            yield from _texts({f"{name}.{index}": each for index, each in enumerate(value)})
+            yield from texts({f"{name}.{index}": each for index, each in enumerate(value)})
 
 
 def _real(place: Workspace, path: str) -> str:

@@ -18,17 +18,33 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
-from sow import files
+from sow import caps, files
+from sow.budget import Budget
+from sow.caps import Cap, Used
 from sow.clock import stamp
 from sow.errors import SowError
 from sow.recovery.policy import NO_RESET_KNOWN
 from sow.runner import attempt as folders
+from sow.runner import resources
 from sow.runner.local import Ended, LocalRunner, NeverStarted, Running
+from sow.runner.resources import Meter
 from sow.runner.watch import Tail, Watcher
 from sow.taskfiles import paths, runs, stages
 from sow.taskfiles.claim import Claim, Claims, age
-from sow.taskfiles.runs import FINISHED, Hold
-from sow.taskfiles.stages import Failure, Limited, Over, Progress, Reader, Settings, Stage, Start
+from sow.taskfiles.runs import FINISHED
+from sow.taskfiles.stages import (
+    Failure,
+    Hold,
+    Limited,
+    Over,
+    Progress,
+    Reader,
+    Settings,
+    Shares,
+    Spent,
+    Stage,
+    Start,
+)
 from sow.taskfiles.task_file import CANCELED, RUNNING, Status
 from sow.taskfiles.workspace import Workspace
 
@@ -40,6 +56,8 @@ INTERRUPTED = "interrupted"
 """Marks a stage that was ended to be begun again."""
 TICK = 0.5
 """How long, in seconds, a change that the kernel does not tell of can stay unseen."""
+LOOK_SECONDS = 5.0
+"""How often, in seconds, it is looked at what the processes of a stage hold that has a cap of memory."""
 AFTER_END = 10.0
 """How long, in seconds, a process may live on after it said that it is done: some never end."""
 LONGEST_LIMIT = 40 * 86400.0
@@ -48,7 +66,17 @@ MOST_EVENTS = 1000
 """So many events of progress a stage may cause; after that only those of another hundredth."""
 
 Kind = Literal[
-    "started", "stage", "progress", "artifact", "done", "failed", "canceled", "left", "held", "problem"
+    "started",
+    "stage",
+    "progress",
+    "artifact",
+    "done",
+    "failed",
+    "canceled",
+    "left",
+    "held",
+    "limit",
+    "problem",
 ]
 
 
@@ -118,8 +146,26 @@ class TaskRunner:
     watch: Callable[[Note], None] = lambda note: None
     stop: Stop = field(default_factory=Stop)
     runner: LocalRunner = field(default_factory=lambda: LocalRunner(base_env={}))
-    _last: dict[str, float] = field(default_factory=dict)
-    """How far each run of a task was told to be, by its folder."""
+    budget_usd: float | None = None
+    """The most that it may spend, in US dollars; None for as much as it takes."""
+    budget: Budget = field(init=False)
+    _last: dict[str, tuple[str, float]] = field(default_factory=dict)
+    """The stage that each run of a task told of last, by its folder, and how far that was."""
+    _spent: dict[str, float] = field(default_factory=dict)
+    """What each attempt at a stage has spent, in US dollars, by its folder."""
+
+    def __post_init__(self) -> None:
+        self.budget = Budget(self.budget_usd)
+
+    @property
+    def spent(self) -> float:
+        """What all stages of this runner came to so far, in US dollars."""
+        return self.budget.spent(tuple(self._spent.values()))
+
+    @property
+    def is_spent(self) -> bool:
+        """Whether the budget is gone: nothing more is to be begun that draws on it."""
+        return self.budget.is_spent(tuple(self._spent.values()))
 
     def run(self, claim: Claim) -> Outcome:
         """Executes a claimed task to its end, whatever that is; its lease is given back. Raises nothing."""
@@ -145,7 +191,7 @@ class TaskRunner:
 
     def _run(self, claim: Claim) -> Outcome:
         task = claim.task
-        self._note(claim, "started", " -> ".join(task.fields["pipeline"]))
+        self._note(claim, "started", " -> ".join(task.fields["pipeline"]) or "no stage")
         try:
             failure = self._failure(claim)
         except _Left as left:
@@ -204,6 +250,8 @@ class TaskRunner:
             return None
         handler = stages.handler(config["handler"])
         found = self._found(claim, number)
+        if found is None and self.is_spent and isinstance(handler, Shares):
+            raise _Left("left", f"the budget of this run is spent; the next one begins stage {name}")
         folder = found.folder if found else self._new(claim, number, name)
         stage = paths.described(claim.task, name, config, self.workspace, folder)
         earlier = self._earlier(claim, number, folder)
@@ -214,15 +262,37 @@ class TaskRunner:
             self._check_wanted(claim)
         start = handler.start(stage)
         if found is None:
+            if isinstance(handler, Shares):
+                self._wait_for_leave(claim, handler, stage, earlier)
             self._make_ready(stage, earlier)
             self._progress(claim, name, Progress(0.0, "begun"))
             found = self.runner.start(
                 start.command, os.path.basename(stage.scratch), stage.scratch, start.environment
             )
+        stage = replace(stage, begun_at=os.stat(f"{stage.scratch}/{BEFORE}").st_mtime)
         ending = self._followed(claim, stage, found, start, handler.reader(stage), begun_now=begun_now)
         if isinstance(ending, Limited):
-            self._hold(claim, stage, ending)
+            self._hold(claim, stage, _hold_of(ending, self.clock()))
         return ending or self._finished(claim, stage, start.writes)
+
+    def _wait_for_leave(self, claim: Claim, handler: Shares, stage: Stage, earlier: str) -> None:
+        """Waits for the stage's turn, where others begin as well. Raises _Left where a limit holds it."""
+        while hold := handler.take(stage):
+            if hold.why:
+                self._make_ready(stage, earlier)
+                self._hold(claim, stage, replace(hold, session=stage.session))
+            self._pause(claim, hold.until)
+
+    def _pause(self, claim: Claim, until: float) -> None:
+        """Waits for a time, in seconds since the epoch. Raises _Left."""
+        with Watcher() as watcher:
+            self.stop.add(watcher)
+            try:
+                while (left := until - self.clock()) > 0:
+                    self._check_wanted(claim)
+                    watcher.wait(min(TICK, left))
+            finally:
+                self.stop.forget(watcher)
 
     def _earlier(self, claim: Claim, number: int, folder: str) -> str:
         """The attempt at the stage that met a limit and is gone on with in `folder`; empty for none."""
@@ -233,15 +303,12 @@ class TaskRunner:
                 break
         return ""
 
-    def _hold(self, claim: Claim, stage: Stage, limited: Limited) -> NoReturn:
+    def _hold(self, claim: Claim, stage: Stage, hold: Hold) -> NoReturn:
         """Leaves the task `running` until a limit is over: none of its states says that it waits."""
-        now = self.clock()
-        resets_at = limited.resets_at if limited.resets_at is not None else now + NO_RESET_KNOWN
-        until = min(max(resets_at, now), now + LONGEST_LIMIT)
-        runs.note_limit(stage.scratch, Hold(until, limited.error, limited.session))
-        text = f"waits until {stamp(until)}: {limited.error}"
-        self._progress(claim, stage.name, Progress(self._last.get(claim.folder, 0.0), text))
-        raise _Left("held", f"stage {stage.name} goes on at {stamp(until)}")
+        runs.note_limit(stage.scratch, hold)
+        text = f"waits until {stamp(hold.until)}: {hold.why}"
+        self._progress(claim, stage.name, Progress(self._so_far(claim, stage), text))
+        raise _Left("held", f"stage {stage.name} goes on at {stamp(hold.until)}")
 
     def _found(self, claim: Claim, number: int) -> Running | Ended | None:
         """What an earlier runner has begun of this stage; None where it is to be begun."""
@@ -282,7 +349,13 @@ class TaskRunner:
         path = f"{stage.scratch}/{folders.TRANSCRIPT}"
         # What was printed before a runner took the stage up was told by the one before it, or is late.
         printed = 0 if begun_now else _size(path)
-        ears = _Ears(Tail(path), reader, lambda report: self._progress(claim, stage.name, report), printed)
+        ears = _Ears(
+            Tail(path),
+            reader,
+            lambda report: self._progress(claim, stage.name, report),
+            lambda report: self._spent.update({stage.scratch: report.usd}),
+            printed,
+        )
         if isinstance(found, Running):
             failure = self._waited(claim, stage, found, start, ears)
             left = self.runner.stop(found, self.settings.grace_seconds)
@@ -301,6 +374,7 @@ class TaskRunner:
         """Waits for the end of a stage's process; gives why it is to be ended before. Raises _Left."""
         seconds, overdue = _time(stage, start)
         ends_at = os.stat(f"{stage.scratch}/{BEFORE}").st_mtime + seconds
+        memory = _Memory(start.memory, running.attempt) if start.memory else None
         looked = 0.0
         with Watcher() as watcher:
             self.stop.add(watcher)
@@ -316,6 +390,8 @@ class TaskRunner:
                         self._check_wanted(claim, stage, running)
                     if time.time() >= ends_at:
                         return Failure(overdue)
+                    if memory and (failure := memory.look()):
+                        return failure
                     seen = watcher.wait(min(TICK, max(ends_at - time.time(), 0.0)))
                     if failure := ears.hear():
                         return failure
@@ -347,7 +423,7 @@ class TaskRunner:
         if status not in (None, CANCELED):
             why = f"its file says {status}"
         if stage:
-            self._progress(claim, stage.name, Progress(self._last.get(claim.folder, 0.0), why))
+            self._progress(claim, stage.name, Progress(self._so_far(claim, stage), why))
         raise _Left("canceled", why)
 
     def _finished(self, claim: Claim, stage: Stage, writes: Iterable[str]) -> Failure | None:
@@ -374,12 +450,17 @@ class TaskRunner:
     # -- telling ------------------------------------------------------------------------------
 
     def _progress(self, claim: Claim, name: str, report: Progress) -> None:
-        self._last[claim.folder] = report.progress
+        self._last[claim.folder] = name, report.progress
         payload = {"stage": name, "progress": report.progress, "msg": report.msg}
         self.claims.told(claim, "stage.progress", payload)
         edge = report.progress in (0.0, 1.0)
         text = f"{name} {report.progress:.0%} {report.msg}".rstrip()
         self._note(claim, "stage" if edge else "progress", text)
+
+    def _so_far(self, claim: Claim, stage: Stage) -> float:
+        """How far a stage was told to be; 0 where it has told nothing yet."""
+        name, progress = self._last.get(claim.folder, ("", 0.0))
+        return progress if name == stage.name else 0.0
 
     def _note(self, claim: Claim, kind: Kind, text: str) -> None:
         self.watch(Note(kind, claim.task.id, text, claim.task.path))
@@ -403,6 +484,7 @@ class _Ears:
     tail: Tail
     reader: Reader
     tell: Callable[[Progress], None]
+    spend: Callable[[Spent], None]
     told_before: int
     """So many bytes were printed before we came: they are read, and not told."""
     count: int = 0
@@ -421,6 +503,8 @@ class _Ears:
                         return report
                     case Over():
                         self.over_at = time.monotonic()
+                    case Spent():
+                        self.spend(report)
                     case Progress() if self._counts(report):
                         self.tell(report)
         return None
@@ -437,6 +521,36 @@ class _Ears:
             return False
         self.last = report
         return True
+
+
+@dataclass(slots=True)
+class _Memory:
+    """Looks now and then at what the processes of a stage hold."""
+
+    cap: Cap
+    attempt: str
+    meter: Meter = field(default_factory=Meter)
+    looked: float = 0.0
+
+    def look(self) -> Failure | None:
+        """The failure that ends the stage, where they hold too much."""
+        if time.monotonic() < self.looked + LOOK_SECONDS:
+            return None
+        self.looked = time.monotonic()
+        sample = self.meter.look([self.attempt]).get(self.attempt)
+        if sample is None or not caps.reached((self.cap,), Used(memory=sample.memory)):
+            return None
+        # Before anything is ended for it: what its processes share counts once.
+        held = min(sample.memory, resources.exact(sample.pids) or sample.memory)
+        found = caps.reached((self.cap,), Used(memory=held))
+        return Failure(stages.capped(found)) if found else None
+
+
+def _hold_of(limited: Limited, now: float) -> Hold:
+    """What a stage that met a limit waits for."""
+    resets_at = limited.resets_at if limited.resets_at is not None else now + NO_RESET_KNOWN
+    until = min(max(resets_at, now), now + LONGEST_LIMIT)
+    return Hold(until, limited.error, limited.session, limited.account, limited.model)
 
 
 def _told(failure: Failure) -> str:

@@ -16,12 +16,13 @@ import re
 import shutil
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from sow import files, lease, process
 from sow.errors import BadFile
 from sow.lease import Lease
+from sow.taskfiles.stages import Hold
 from sow.taskfiles.task_file import Status
 from sow.taskfiles.workspace import Workspace
 
@@ -32,17 +33,6 @@ CLAIM = "claim.json"
 END = "ended"
 FINISHED = "finished"
 LIMITED = "limited"
-
-
-@dataclass(frozen=True, slots=True)
-class Hold:
-    """Until when a task waits, for its stage met a limit."""
-
-    until: float
-    """Seconds since the epoch."""
-    why: str
-    session: str = ""
-    """Where the stage is to be gone on with, for its handler."""
 
 
 def numbered(workspace: Workspace, stem: str) -> list[int]:
@@ -78,8 +68,10 @@ def limit(attempt: str) -> Hold | None:
     """The limit that an attempt at a stage met; None for none."""
     try:
         kept = json.loads(files.contents(f"{attempt}/{LIMITED}", 1 << 20))
-        return Hold(float(kept["until"]), str(kept["why"]), str(kept["session"]))
-    except (FileNotFoundError, BadFile, ValueError, KeyError, TypeError):
+        words = {key: str(kept[key]) for key in ("why", "session", "account", "model") if key in kept}
+        hold_at = kept.get("hold_at")
+        return Hold(until=float(kept["until"]), hold_at=None if hold_at is None else float(hold_at), **words)
+    except (FileNotFoundError, BadFile, ValueError, KeyError, TypeError, AttributeError):
         return None
 
 

@@ -11,13 +11,15 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
+from sow.clock import local
 from sow.errors import BadFile, Busy, Failed, NotFound, Refused, SowError
 from sow.nearest import did_you_mean
 from sow.runner.watch import Watcher
+from sow.taskfiles import limits, task_file
 from sow.taskfiles.claim import Claim
 from sow.taskfiles.loader import Seen, TaskLoader
 from sow.taskfiles.runner import Note, Outcome, TaskRunner
-from sow.taskfiles.stages import Settings
+from sow.taskfiles.stages import Hold, Settings
 from sow.taskfiles.task_file import QUEUED, RUNNING, SUFFIX
 from sow.taskfiles.workspace import Workspace
 
@@ -48,12 +50,19 @@ class Server:
     _bad: dict[tuple[str, str], tuple[float, bool]] = field(default_factory=dict)
     """By file and fault: since when it is so, and whether it was told."""
     _waiting: bool = False
-    """Whether a queued task could not be claimed just now, for its lock is held."""
+    """Whether a task could not be claimed just now, for its lock is held or it waits for a limit."""
     _scanned: float = 0.0
-    _folder_at: int = 0
+    _folder_at: tuple[int, ...] = ()
+    _lost: str = "not looked at yet"
+    """Why the folder of the tasks can't be listed; empty where it can, and is watched."""
     _rests: dict[str, float] = field(default_factory=dict)
     """Until when a task is left alone whose end could not be written: on a full disk it can't be again."""
+    _announced: set[str] = field(default_factory=set)
     _settled: dict[str, Seen] = field(default_factory=dict)
+    _held: dict[str, tuple[Seen, Hold]] = field(default_factory=dict)
+    """The queued tasks that a limit holds, by their files."""
+    _told_of: dict[str, float] = field(default_factory=dict)
+    """Until when the limit of an account holds tasks, as it was told."""
     _settings_at: tuple[tuple[int, ...], ...] = ()
 
     def run(self, *, stay: bool = False) -> list[Outcome]:
@@ -62,12 +71,16 @@ class Server:
         with Watcher() as watcher, ThreadPoolExecutor(self.jobs, "task") as threads:
             stop.add(watcher)
             try:
-                watcher.add_folder(self.workspace.tasks)
                 while not stop.wish:
                     self._collect()
                     self._heed_settings()
-                    self._start(threads, watcher)
-                    if not (stay or self._busy or self._waiting):
+                    self._look_after(watcher)
+                    if self.runner.is_spent:
+                        self._tell_spent()
+                    else:
+                        self._start(threads, watcher)
+                    goes_on = not self.runner.is_spent and (stay or self._waiting)
+                    if not (goes_on or self._busy):
                         break
                     if ("folder", self.workspace.tasks) in watcher.wait(TICK):
                         self._scanned = 0.0
@@ -84,16 +97,40 @@ class Server:
         for seen in self._tasks():
             if seen.path in self._busy or self._rests.get(seen.path, 0.0) > time.monotonic():
                 continue
-            claims = self.runner.claims
             if len(self._busy) >= self.jobs:
-                if seen.status == QUEUED and not claims.is_announced(seen.stem):
-                    claims.announce(seen.path)
+                if seen.status == QUEUED and seen.path not in self._announced:
+                    self._announce(seen)
                 continue
             claim = self._claimed(seen)
             if claim:
+                self._told.pop(seen.stem, None)
                 future = threads.submit(self.runner.run, claim)
                 self._busy[seen.path] = future
                 future.add_done_callback(lambda _: watcher.wake())
+
+    def _announce(self, seen: Seen) -> None:
+        claims = self.runner.claims
+        if not claims.is_announced(seen.stem):
+            claims.announce(seen.path)
+        if claims.is_announced(seen.stem):
+            self._announced.add(seen.path)
+
+    def _tell_spent(self) -> None:
+        """Says once that the budget is gone."""
+        budget = self.runner.budget
+        if budget.told or budget.usd is None:
+            return
+        budget.told = True
+        rest = "; what runs goes on to its end" if self._busy else ""
+        words = f"the budget of this run is spent: ${self.runner.spent:.2f} of ${budget.usd:.2f}"
+        self.watch(Note("limit", "", f"{words}. Nothing more is started{rest}"))
+
+    def held_back(self) -> bool:
+        """Whether more would have been begun or gone on with, had there been money for it."""
+        return self.runner.is_spent and any(
+            seen.status == QUEUED or (seen.status == RUNNING and self.runner.claims.is_open(seen.stem))
+            for seen in self._tasks()
+        )
 
     def _tasks(self) -> list[Seen]:
         found = self._scan()
@@ -114,13 +151,29 @@ class Server:
                 told = True
             self._bad[fault.path, text] = (since, told)
 
+    def _look_after(self, watcher: Watcher) -> None:
+        """Sees to it that the folder of the tasks is watched. While it is gone, a share that was unmounted,
+        who stays waits for it; who doesn't has failed."""
+        folder, before = self.workspace.tasks, self._lost
+        self._lost = _unlisted(folder)
+        if self._lost and not self._stays:
+            raise Failed(self._lost, f"make it, or mount it: `ls -ld {folder}`")
+        if self._lost and self._lost != before:
+            self.watch(Note("problem", "", f"{self._lost}; its tasks are picked up once it is back", folder))
+        elif before and not self._lost:
+            watcher.forget_folder(folder)
+            watcher.add_folder(folder)
+
     def _scan(self) -> list[Seen]:
         """The task files: looked at anew only where something may have changed, for there may be many."""
-        now, folder_at = time.monotonic(), os.stat(self.workspace.tasks).st_mtime_ns
+        now, folder_at = time.monotonic(), _signature(self.workspace.tasks)
         if now < self._scanned + SCAN and folder_at == self._folder_at:
             return self.loader.known()
         self._scanned, self._folder_at = now, folder_at
-        return self.loader.scan()
+        try:
+            return self.loader.scan()
+        except BadFile:
+            return []  # told at the next look
 
     def _heed_settings(self) -> None:
         """Takes in the settings that were changed meanwhile; bad ones are told of, and not heeded."""
@@ -136,6 +189,7 @@ class Server:
         self.runner.settings = settings
         self.runner.claims = replace(self.runner.claims, settings=settings)
         self._settled.clear()  # less may be kept from now on
+        self._held.clear()  # and another agent may do what waits
 
     def _claimed(self, seen: Seen) -> Claim | None:
         claims = self.runner.claims
@@ -150,6 +204,9 @@ class Server:
             if claim := claims.left(seen.path):
                 self.runner.settle(claim)
             if seen.status == QUEUED:
+                if self._is_held(seen):
+                    self._waiting = True
+                    return None
                 return claims.claim(seen.path)
             if not claims.is_open(seen.stem):
                 claims.clear(seen.path)
@@ -157,17 +214,50 @@ class Server:
                 self._settled[seen.path] = seen
         except Busy:
             self._waiting |= seen.status == QUEUED
-        except (BadFile, FileNotFoundError):
-            pass  # changed since the scan: the next one tells
-        except (Failed, OSError) as fault:
+        except FileNotFoundError:
+            pass  # gone since the scan
+        except BadFile as fault:
+            # Changed since the scan, which the next one tells, or what lies beside the task is at fault.
+            if fault.path != seen.path:
+                self._tell_once(seen, f"{fault}; {fault.hint}")
+        except Failed as fault:
             self._tell_once(seen, str(fault))
+        except OSError as fault:
+            self._tell_once(seen, f"no task can be claimed: {fault.strerror}")
         except SowError as fault:
             self._tell_once(seen, f"{fault}; {fault.hint}")
         return None
 
+    def _is_held(self, seen: Seen) -> bool:
+        """Whether a limit that somebody met holds what a queued task would begin with: it stays queued."""
+        before, known = self._held.pop(seen.path, (None, None))
+        # Each needs a look at its file and at the settings, and there may be many.
+        if before is not seen or not self.runner.claims.limits.holds(known, seen.stem):
+            known = self._ahead(seen)
+        if known is None or not known.why:
+            return False
+        self._held[seen.path] = (seen, known)
+        if self._told_of.get(known.account) != known.until:
+            self._told_of[known.account] = known.until
+            text = f"{known.why}; its tasks wait until {local(known.until, time.time())}"
+            self.watch(Note("limit", "", text))
+        return True
+
+    def _ahead(self, seen: Seen) -> Hold | None:
+        try:
+            task = task_file.read(seen.path, self.workspace.roots)
+        except (BadFile, FileNotFoundError):
+            return None
+        return limits.ahead(task, self.workspace, self.runner.settings)
+
+    def stuck(self) -> list[Seen]:
+        """What is queued, and could not be claimed for what lies beside it; each was told."""
+        return [seen for seen in self.loader.known() if seen.status == QUEUED and seen.stem in self._told]
+
     def _tell_once(self, seen: Seen, text: str) -> None:
-        if self._told.get(seen.stem) != text:
-            self._told[seen.stem] = text
+        known = text in self._told.values()
+        self._told[seen.stem] = text
+        if not known:
             self.watch(Note("problem", seen.id, text, seen.path))
 
     def _collect(self) -> None:
@@ -181,31 +271,47 @@ class Server:
 
 
 def chosen(loader: TaskLoader, wanted: str, *, stay: bool = False) -> Seen:
-    """The one task that is meant by its id, or by its file's name without the ending.
-
-    Raises NotFound, Refused where several have that id, or where it has ended and nobody waits.
-    """
-    tasks = loader.scan()
-    found = [seen for seen in tasks if seen.stem == wanted] or [seen for seen in tasks if seen.id == wanted]
-    if not found:
-        for fault in loader.bad():
-            if wanted in os.path.basename(fault.path):
-                raise fault
-        known = sorted({seen.id for seen in tasks})
-        listed = f"the tasks: {', '.join(known[:12])}{' ...' if len(known) > 12 else ''}"
-        raise NotFound(f"task not found: {wanted}", f"{did_you_mean(wanted, known)}{listed}")
-    if len(found) > 1:
-        names = ", ".join(os.path.basename(seen.path) for seen in found)
-        raise Refused(
-            f"{len(found)} task files have the id {wanted}: {names}",
-            f"name one by its file: --task {found[0].stem}",
-        )
-    seen = found[0]
+    """The one task that is to be run. Raises as `named` does, Refused where it has ended and nobody waits."""
+    seen = named(loader, wanted, "--task ")
     if seen.status in ("failed", "canceled") and not stay:
         raise Refused(
             f"task {seen.id} is {seen.status}", f'to do it again, write "status": "queued" into {seen.path}'
         )
     return seen
+
+
+def named(loader: TaskLoader, wanted: str, option: str = "") -> Seen:
+    """The one task that is meant by its id, or by its file's name without the ending.
+
+    `option`: by which it is given. Raises NotFound, BadFile for one that can't be read, Refused where
+    several have that id.
+    """
+    tasks = loader.scan()
+    found = [seen for seen in tasks if seen.stem == wanted] or [seen for seen in tasks if seen.id == wanted]
+    if not found:
+        for fault in loader.bad():
+            if wanted and wanted in os.path.basename(fault.path):
+                raise fault
+        known = sorted({seen.id for seen in tasks})
+        listed = f"the tasks: {', '.join(known[:12])}{' ...' if len(known) > 12 else ''}"
+        hint = f"{did_you_mean(wanted, known)}{listed}" if known else "there is none yet"
+        raise NotFound(f"task not found: {wanted}", hint)
+    if len(found) > 1:
+        names = ", ".join(os.path.basename(seen.path) for seen in found)
+        raise Refused(
+            f"{len(found)} task files have the id {wanted}: {names}",
+            f"name one by its file: {option}{found[0].stem}",
+        )
+    return found[0]
+
+
+def _unlisted(folder: str) -> str:
+    """Why a folder can't be listed; empty where it can."""
+    try:
+        os.scandir(folder).close()
+    except OSError as fault:
+        return f"can't list {folder}: {fault.strerror}"
+    return ""
 
 
 def _signature(path: str) -> tuple[int, ...]:

@@ -13,10 +13,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast, runtime_checkable
 
 import sow_schemas
-from sow import document, find
+from sow import caps, document, find
+from sow.caps import Cap, Caps, Reached
 from sow.config import RepositoryConfig
 from sow.document import Document, faults
 from sow.errors import NotFound, Refused
@@ -65,6 +66,10 @@ class Stage:
     """A folder of this stage's own, which bears its process's output."""
     session: str = ""
     """What an earlier attempt, which met a limit, told of where it is to be gone on with; empty for none."""
+    stem: str = ""
+    """The name of the task's file without its ending, by which a person lets it try in spite of a limit."""
+    begun_at: float = 0.0
+    """When this attempt began, in seconds since the epoch; 0 before that."""
 
     @property
     def values(self) -> dict[str, Any]:
@@ -89,6 +94,8 @@ class Start:
     """How long it may take, whatever `timeout_seconds` says; None for as long as it likes."""
     overdue: str = ""
     """What is told where it takes longer than that."""
+    memory: Cap | None = None
+    """The most that its processes may hold together; None for as much as they like."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +125,10 @@ class Limited:
     """Seconds since the epoch; None where nobody says when."""
     session: str = ""
     """Whatever the next attempt needs to go on where this one was; empty to begin anew."""
+    account: str = ""
+    """The account whose limit it is, where that is noted for all who draw on it; empty where it isn't."""
+    model: str = ""
+    """The model that the agent is set to: a limit may be for some of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +136,32 @@ class Over:
     """A stage has come to its end, well or not: a process that lives on is ended after a while."""
 
 
-Heard = Progress | Failure | Over
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What an attempt at a stage has spent by now, as its program tells."""
+
+    usd: float
+
+
+Heard = Progress | Failure | Over | Spent
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """What a stage waits for before it may be begun, or gone on with."""
+
+    until: float
+    """Seconds since the epoch."""
+    why: str
+    """The limit; empty where stages only begin one after the other for a while."""
+    session: str = ""
+    """Where the stage is to be gone on with, for its handler."""
+    account: str = ""
+    """The account whose limit it is: it may be over sooner. Empty where that is not to be known."""
+    model: str = ""
+    """The model that the stage's agent is set to."""
+    hold_at: float | None = None
+    """From how many percent on a warning holds it, too; None for never."""
 
 
 class Reader(Protocol):
@@ -156,6 +192,19 @@ class Handler(Protocol):
 
     def reader(self, stage: Stage) -> Reader:
         """A fresh reader for one stage."""
+        ...
+
+
+@runtime_checkable
+class Shares(Protocol):
+    """What a handler has besides, whose stages draw on something that others use up as well: an account."""
+
+    def hold(self, stage: Stage) -> Hold | None:
+        """What a start of the stage would wait for; None where it may begin. Changes nothing."""
+        ...
+
+    def take(self, stage: Stage) -> Hold | None:
+        """Takes the leave to begin the stage, in its turn among all processes; what it waits for, else."""
         ...
 
 
@@ -218,6 +267,16 @@ class Settings:
             f"stage {name} is configured nowhere",
             f"{did_you_mean(name, stages)}say how it is done under stages.{name} in {where}",
         )
+
+
+def caps_of(name: str, config: Mapping[str, Any]) -> Caps:
+    """The caps that the entry of a stage has itself."""
+    return caps.read(config.get("caps", {}), lambda cap: f"stages.{name}.caps.{cap}")
+
+
+def capped(found: Reached, who: str = "it") -> str:
+    """What is told of a stage that was ended at a cap."""
+    return f"{who} was ended at a cap ({found.kind}): {found.fact}; it is set in {found.cap.source}"
 
 
 def merged(

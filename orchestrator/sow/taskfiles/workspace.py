@@ -11,6 +11,7 @@ workspace/            where the task files' own paths begin
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from sow import files
@@ -81,10 +82,15 @@ def is_task_file(name: str) -> bool:
 def here(start: str) -> str:
     """The workspace that a command in `start` means where that is no project: itself, or its `workspace/`.
 
-    Empty where it holds no task file, or has a `.sow/`. Quick, for it is asked before every run.
+    Empty where `start` has a `.sow/`, or there is none. Quick, for it is asked before every run.
     """
     if os.path.lexists(f"{start}/.sow"):
         return ""
+    return beside(start) or next((folder for folder in _awaiting(start) if not _is_below_sow(start)), "")
+
+
+def beside(start: str) -> str:
+    """The folder with task files in its `tasks/` that `start` is or holds, `.sow/` or not; empty for none."""
     for folder in (start, f"{start}/{NAME}"):
         try:
             if any(map(is_task_file, os.listdir(f"{folder}/tasks"))):
@@ -92,6 +98,27 @@ def here(start: str) -> str:
         except OSError:
             continue
     return ""
+
+
+def _awaiting(start: str) -> Iterator[str]:
+    """The folders there whose `tasks/` has no task file yet, or no more, by their name or by their `runs/`.
+
+    Whoever starts a runner first, and adds the tasks then, is not to be told that there is nothing.
+    """
+    for folder in (os.path.realpath(start), os.path.realpath(f"{start}/{NAME}")):
+        # A repository of that name may have tasks/ for anything.
+        named = os.path.basename(folder) == NAME and not os.path.lexists(f"{folder}/.git")
+        if os.path.isdir(f"{folder}/tasks") and (named or os.path.isdir(f"{folder}/runs")):
+            yield folder
+
+
+def _is_below_sow(start: str) -> bool:
+    folder = start
+    while (above := os.path.dirname(folder)) != folder:
+        folder = above
+        if os.path.lexists(f"{folder}/.sow"):
+            return True
+    return False
 
 
 def named(start: str, wanted: str | None) -> Workspace:
