@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 
 from sow import lease, obstacles, removal
 from sow.attempt import Attempts
@@ -15,6 +14,7 @@ from sow.layout import Layout
 from sow.removal import Removal, Removed
 from sow.store import Store
 from sow.task import ENDED
+from sow_executors.values import dataclass
 
 DELETING = "sow project delete"
 """What the orchestrator's lease is for meanwhile."""

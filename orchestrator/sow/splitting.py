@@ -15,7 +15,6 @@ import os
 import shutil
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import sow_schemas
@@ -26,6 +25,7 @@ from sow.errors import Refused
 from sow.journal import Move, Write
 from sow.layout import Layout
 from sow.task import HIGHEST_ID, free_id
+from sow_executors.values import dataclass
 from sow_schemas.formats import is_task_id
 
 Place = tuple[str | int, ...]

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
@@ -21,6 +20,7 @@ from sow.eventlog import EventLog
 from sow.layout import Layout
 from sow.store import Store
 from sow.task import Task
+from sow_executors.values import dataclass
 
 MOST_CIRCLES = 20
 """Circles of dependencies are told up to this number: taking one apart often takes others apart."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from sow import find
@@ -11,6 +10,7 @@ from sow.api.caller import Caller
 from sow.git import worktrees
 from sow.result import Result
 from sow.worktree import Owned, Pruned, Standing, Worktrees
+from sow_executors.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from sow import original
@@ -11,6 +10,7 @@ from sow.errors import Refused
 from sow.result import Result
 from sow.state import Broken
 from sow.store import Store
+from sow_executors.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

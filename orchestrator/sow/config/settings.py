@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import sow_schemas
@@ -11,6 +10,7 @@ from sow.config import reading, repository
 from sow.config.reading import Source
 from sow.config.user import SCHEMA, UserConfig, type_by_name
 from sow.document import Document
+from sow_executors.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,6 @@ import json
 import secrets
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Literal
 
 from sow_executors.model_server.replies import (
@@ -21,6 +20,7 @@ from sow_executors.model_server.replies import (
     unauthorized,
     usage_limited,
 )
+from sow_executors.values import dataclass
 
 Name = Literal["first", "tool", "stop", "after", "lost", "login", "limit"]
 

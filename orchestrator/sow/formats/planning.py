@@ -8,7 +8,6 @@ records --merge with what was there--> tasks to add, tasks to change
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
 from sow import ready
@@ -40,6 +39,7 @@ from sow.task import (
     Task,
     free_id,
 )
+from sow_executors.values import dataclass, field, replace
 
 if TYPE_CHECKING:
     from sow_schemas import documents

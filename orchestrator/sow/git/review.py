@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from sow.git import commits, index
 from sow.git.repository import Git
+from sow_executors.values import dataclass
 
 STATE = ".sow/project"
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import sow_schemas
@@ -11,6 +10,7 @@ from sow import files
 from sow.errors import BadFile
 from sow.taskfiles import text
 from sow.taskfiles.text import Text
+from sow_executors.values import dataclass
 
 if TYPE_CHECKING:
     from sow_schemas import documents

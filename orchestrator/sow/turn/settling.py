@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sow import caps, deferring, files, holding, logs, outfit
@@ -21,6 +20,7 @@ from sow.turn import beside, closing, heeding, sessions
 from sow.turn.live import Live, Settled
 from sow.turn.means import Means
 from sow_executors import base
+from sow_executors.values import replace
 
 if TYPE_CHECKING:
     from sow_schemas.documents import Outcome, ToolDenied, UsageUpdated
