@@ -172,9 +172,10 @@ def _carry_out(there: Git, plan: _Intent, intent: str, again: bool = False) -> M
 
 def _forward(there: Git, plan: _Intent, mine: Index) -> Merged | Blocked | Moved:
     """The fast-forward, under the lock; files, index and branch agree afterwards."""
-    if _has(there, plan):
+    tip = there.tip(plan.branch)
+    if _is_in(there, plan, tip):
         return Merged(plan.new)
-    if there.tip(plan.branch) != plan.old or there.current_branch() != plan.branch:
+    if tip != plan.old or there.current_branch() != plan.branch:
         return Moved()
     if doing := there.unfinished():
         return Blocked([], f"a {doing} is not finished in {plan.worktree}")
@@ -189,8 +190,14 @@ def _forward(there: Git, plan: _Intent, mine: Index) -> Merged | Blocked | Moved
 
 
 def _has(git: Git, plan: _Intent) -> bool:
-    tip = git.tip(plan.branch)
-    return tip is not None and git.is_ancestor(plan.new, tip)
+    return _is_in(git, plan, git.tip(plan.branch))
+
+
+def _is_in(git: Git, plan: _Intent, tip: str | None) -> bool:
+    """Whether the branch, which stands at `tip`, has the merge."""
+    if tip in (None, plan.old, plan.new):
+        return tip == plan.new
+    return git.is_ancestor(plan.new, str(tip))
 
 
 def _not_committed(files: list[str]) -> str:

@@ -87,6 +87,9 @@ _OF_A_HOOK = (
     "GIT_WORK_TREE",
 )
 
+# Git would rather guess a name from the machine's than say that it knows none.
+_NO_GUESS = ("-c", "user.useConfigOnly=true")
+
 _NOBODY = {
     "GIT_AUTHOR_NAME": "sow",
     "GIT_AUTHOR_EMAIL": "sow@localhost",
@@ -242,11 +245,25 @@ class Git:
     def _is_known(self) -> bool:
         """Whether git knows who commits here; once it does, it is not asked again."""
         if self.folder not in _KNOWN and all(
-            self.ask("-c", "user.useConfigOnly=true", "var", kind).code == 0
+            self.ask(*_NO_GUESS, "var", kind).code == 0
             for kind in ("GIT_AUTHOR_IDENT", "GIT_COMMITTER_IDENT")
         ):
             _KNOWN.add(self.folder)
         return self.folder in _KNOWN
+
+    def commit_line(self, *args: str, input: str, env: Mapping[str, str]) -> str:
+        """The one line of a `git <args>` that makes a commit, in the name that `identity` gives.
+
+        A commit that git makes answers whose name it knows, so that nobody has to ask before.
+        """
+        if self._identity is None and self.folder not in _KNOWN:
+            answer = self.ask(*_NO_GUESS, *args, input=input, env=env)
+            if answer.code == 0:
+                # An author who is named besides says nothing of the one whom git knows.
+                if "GIT_AUTHOR_NAME" not in env:
+                    _KNOWN.add(self.folder)
+                return answer.out.removesuffix("\n")
+        return self.line(*args, input=input, env={**self.identity(), **env})
 
     # Branches and commits
 
@@ -278,6 +295,9 @@ class Git:
 
     def current_branch(self) -> str | None:
         """The branch that is checked out here, born or not; None with a detached HEAD."""
+        noted = _noted_head(self.places.git_dir)
+        if noted is not None:
+            return noted or None
         answer = self.ask("symbolic-ref", "--quiet", "HEAD")
         name = answer.out.strip()
         return (
@@ -311,10 +331,19 @@ class Git:
         """Whether everything in `old` is in `new` too."""
         return self.ask("merge-base", "--is-ancestor", old, new, ok=(0, 1)).code == 0
 
+    def ahead_of(self, into: str) -> int | None:
+        """How many commits of what is checked out are not in `into`; None before the first one."""
+        counting = ("rev-list", "--count", "HEAD", f"^{into}")
+        answer = self.ask(*counting)
+        if answer.code == 0:
+            return int(answer.out)
+        if self.maybe_commit_of("HEAD") is None:
+            return None
+        raise GitFailed(counting, self.folder, answer.code, answer.err)
+
     def check_branch_name(self, branch: str) -> None:
         """Raises Refused for a name that git can't take or that can't stand beside the other branches."""
-        good = not branch.startswith("-") and branch not in ("HEAD", "@")
-        if not good or self.ask("check-ref-format", f"refs/heads/{branch}").code != 0:
+        if is_reserved(branch) or self.ask("check-ref-format", f"refs/heads/{branch}").code != 0:
             raise Refused(
                 f"{branch!r} can't be the name of a branch",
                 "take letters, digits, `-`, `_` and single slashes; see `git help check-ref-format`",
@@ -343,10 +372,13 @@ class Git:
     def delete_branch_if_merged(self, branch: str, into: str) -> bool:
         """Deletes a branch whose every commit is in `into` and that no worktree has checked out;
         False, and nothing done, for any other."""
-        tip = self.tip(branch)
-        if tip is None or branch == into or not self.is_ancestor(tip, f"refs/heads/{into}"):
+        if branch == into:
             return False
-        if f"branch refs/heads/{branch}" in self.run("worktree", "list", "--porcelain", "-z").split("\0"):
+        name, form = f"refs/heads/{branch}", "--format=%(refname) %(objectname) %(worktreepath)"
+        merged = self.ask("for-each-ref", form, f"--merged=refs/heads/{into}", name).out.splitlines()
+        found = [line.removeprefix(f"{name} ") for line in merged if line.startswith(f"{name} ")]
+        tip, _, holder = found[0].partition(" ") if found else ("", "", "")
+        if not tip or holder:
             return False
         return self.ask("update-ref", "-d", f"refs/heads/{branch}", tip).code == 0
 
@@ -393,6 +425,30 @@ _UNFINISHED = (
     ("REVERT_HEAD", "revert"),
     ("BISECT_LOG", "bisect"),
 )
+
+
+def _noted_head(git_dir: str) -> str | None:
+    """The branch that the HEAD file names, empty where it holds a commit; None where only git can tell."""
+    try:
+        with open(f"{git_dir}/HEAD", encoding="utf-8", errors="surrogateescape") as file:
+            text = file.read(1 << 16).removesuffix("\n")
+    except OSError:
+        return None
+    branch = text.removeprefix("ref: refs/heads/")
+    if branch == text:
+        return "" if is_id(text) else None
+    # What a repository has there that keeps its branches in no files.
+    return None if branch == ".invalid" else branch.strip()
+
+
+def is_reserved(branch: str) -> bool:
+    """Whether git would make a branch of this name, and then take the name for something else."""
+    return branch.startswith("-") or branch in ("HEAD", "@")
+
+
+def is_id(name: str) -> bool:
+    """Whether a name is the full id of an object."""
+    return len(name) in (40, 64) and all(letter in "0123456789abcdef" for letter in name)
 
 
 def gist(stderr: str) -> str:
