@@ -141,6 +141,18 @@ class Change:
     path: str
 
 
+@dataclass(frozen=True, slots=True)
+class Branches:
+    """The branches of a repository as they stood at one moment."""
+
+    tips: Mapping[str, str]
+    """Their commits, by name."""
+    current: str | None
+    """The one that is checked out here, born or not."""
+    origin: str
+    """The one that origin calls its main one, empty where there is none."""
+
+
 class Git:
     """One checkout (or worktree) folder. Names of files may hold any byte: they come as `surrogateescape`.
 
@@ -304,20 +316,37 @@ class Git:
             name.removeprefix("refs/heads/") if answer.code == 0 and name.startswith("refs/heads/") else None
         )
 
-    def default_branch(self) -> str:
+    def branches(self) -> Branches:
+        """All branches, by one question."""
+        return self._branches("refs/heads")
+
+    def tips(self, *branches: str) -> dict[str, str]:
+        """The commits of those branches that there are, by name."""
+        known = self._branches(*(f"refs/heads/{name}" for name in branches)).tips
+        return {name: known[name] for name in branches if name in known}
+
+    def _branches(self, *patterns: str) -> Branches:
+        form, origin = "--format=%(refname) %(objectname) %(symref)", "refs/remotes/origin/"
+        lines = self.run("for-each-ref", form, *patterns, f"{origin}HEAD").splitlines()
+        found = [line.split(" ", 2) for line in lines]
+        theirs = [goal.removeprefix(origin) for name, _, goal in found if name == f"{origin}HEAD"]
+        heads = "refs/heads/"
+        tips = {name.removeprefix(heads): tip for name, tip, _ in found if name.startswith(heads)}
+        return Branches(tips, self.current_branch(), theirs[0] if theirs else "")
+
+    def default_branch(self, known: Branches | None = None) -> str:
         """The branch that work goes to in the end: origin's, or `main`, `master`, or the configured
-        first branch, or the one checked out in the main checkout; raises NotFound."""
+        first branch, or the one checked out in the main checkout; raises NotFound.
+
+        `known`: all branches, by who has asked already.
+        """
+        known = known or self.branches()
+        if known.origin in known.tips:
+            return known.origin
         configured = self.ask("config", "--get", "init.defaultBranch").out.strip()
-        local = [f"refs/heads/{name}" for name in (configured, "main", "master") if name]
-        origin = "refs/remotes/origin/"
-        found = self.run("for-each-ref", "--format=%(refname) %(symref)", *local, f"{origin}HEAD")
-        refs = dict(line.split(" ", 1) for line in found.splitlines())
-        theirs = refs.pop(f"{origin}HEAD", "").removeprefix(origin)
-        if theirs and self.branch_exists(theirs):
-            return theirs
-        for ref in local:
-            if ref in refs:
-                return ref.removeprefix("refs/heads/")
+        for name in (configured, "main", "master"):
+            if name in known.tips:
+                return name
         main = self if self.places.bare else Git(self.places.main, self.seconds)
         current = main.current_branch()
         if current is None:
@@ -341,15 +370,17 @@ class Git:
             return None
         raise GitFailed(counting, self.folder, answer.code, answer.err)
 
-    def check_branch_name(self, branch: str) -> None:
-        """Raises Refused for a name that git can't take or that can't stand beside the other branches."""
+    def check_branch_name(self, branch: str, known: Branches | None = None) -> None:
+        """Raises Refused for a name that git can't take or that can't stand beside the other branches.
+
+        `known`: all branches, by who has asked already.
+        """
         if is_reserved(branch) or self.ask("check-ref-format", f"refs/heads/{branch}").code != 0:
             raise Refused(
                 f"{branch!r} can't be the name of a branch",
                 "take letters, digits, `-`, `_` and single slashes; see `git help check-ref-format`",
             )
-        others = self.run("for-each-ref", "--format=%(refname:lstrip=2)", "refs/heads").splitlines()
-        for other in others:
+        for other in (known or self.branches()).tips:
             if branch.startswith(f"{other}/") or other.startswith(f"{branch}/"):
                 raise Refused(
                     f"there can't be a branch {branch!r} beside the branch {other!r}: "

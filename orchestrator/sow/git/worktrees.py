@@ -308,11 +308,13 @@ def _must_be_free(path: str) -> None:
 
 
 def _begin(git: Git, branch: str, base: str) -> None:
-    if git.branch_exists(branch):
-        return
-    if is_reserved(branch):
+    """Makes a branch at `base`, unless it is there."""
+    commit = base
+    if is_reserved(branch) or not is_id(base):
+        if git.branch_exists(branch):
+            return
         git.check_branch_name(branch)
-    commit = base if is_id(base) else git.commit_of(base)
+        commit = git.commit_of(base)
     try:
         git.move_branch(branch, commit, None, "branch made")
     except GitFailed:
