@@ -109,9 +109,10 @@ class Beside:
         """The state files that are not as their good copies, each with the copy's name."""
         if self.documents.old():
             return  # its parts have no files yet
+        now = time.time_ns()
         for name, path in self._state_files(only):
             copy = self.layout.good_copy(name)
-            both = (_mark(path), _mark(copy))
+            both = (_mark(path, now), _mark(copy, now))
             if None not in both and self._known_same.get(path) == both:
                 continue
             text = copies.content(path)
@@ -129,7 +130,7 @@ class Beside:
             return
         there = {"project": self.layout.project_file, "type": self.layout.type_file}
         there |= {f"phase-{phase}": self.layout.phase_file(phase) for phase in self.parts.phases()}
-        there |= {os.path.basename(os.path.dirname(path)): path for path in self.parts.task_files()}
+        there |= {path.rsplit("/", 2)[1]: path for path in self.parts.task_files()}
         yield from there.items()
         for name in sorted(files.names_if_any(self.layout.last_good)):
             copy = name.removesuffix(".yaml")
@@ -238,8 +239,8 @@ class Beside:
         self.log.append(event, lock.count(copies.lock_of(name)))
 
 
-def _mark(path: str) -> "tuple[int, ...] | None":
-    """What a file is known by that has not changed; None for what is none, or was changed just now.
+def _mark(path: str, now: int) -> "tuple[int, ...] | None":
+    """What a file is known by that has not changed; None for what is none, or was changed about `now`.
 
     A second change within one tick of the kernel's clock leaves no mark of its own.
     """
@@ -247,6 +248,6 @@ def _mark(path: str) -> "tuple[int, ...] | None":
         there = os.lstat(path)
     except OSError:
         return None
-    if not stat.S_ISREG(there.st_mode) or time.time_ns() - there.st_ctime_ns < _TICK:
+    if not stat.S_ISREG(there.st_mode) or now - there.st_ctime_ns < _TICK:
         return None
     return there.st_dev, there.st_ino, there.st_size, there.st_mtime_ns, there.st_ctime_ns
