@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
 from contextlib import suppress
 
 from sow.errors import Busy, Failed
@@ -102,7 +101,7 @@ def land(git: Git, branch: str, old: str, new: str, intent: str, why: str) -> Me
         if folder := worktrees.rebasing(git, branch):
             return Blocked([], f"{branch} is in the middle of a rebase or bisect in {folder}")
         return Merged(new) if git.move_branch(branch, new, old, why) else Moved()
-    plan = _Intent(secrets.token_hex(8), branch, os.path.realpath(holders[0].path), old, new)
+    plan = _Intent(os.urandom(8).hex(), branch, os.path.realpath(holders[0].path), old, new)
     there = Git(plan.worktree)
     found = places.find(plan.worktree)
     if found is None or found.common != git.places.common:
