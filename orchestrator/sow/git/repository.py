@@ -307,7 +307,8 @@ class Git:
 
     def current_branch(self) -> str | None:
         """The branch that is checked out here, born or not; None with a detached HEAD."""
-        noted = _noted_head(self.places.git_dir)
+        # From a folder that is gone the way would lead up, into another checkout.
+        noted = _noted_head(self.places.git_dir) if os.path.isdir(self.folder) else None
         if noted is not None:
             return noted or None
         answer = self.ask("symbolic-ref", "--quiet", "HEAD")
