@@ -203,7 +203,7 @@ def _made(cls: Any, frozen: bool, slots: bool) -> Any:
         **_TWINS,
     }
     there = cls.__dict__
-    more = {"__match_args__": held["_taken_"], "__repr__": _shown, "__eq__": _equals}
+    more = {"__match_args__": held["_taken_"], "__repr__": _shown, "__eq__": _equals, "__replace__": _replace}
     if there.get("__hash__") is None:
         held["__hash__"] = _hashed if frozen else None
     if frozen:
@@ -214,8 +214,7 @@ def _made(cls: Any, frozen: bool, slots: bool) -> Any:
 
 def _own_fields(cls: Any) -> dict[str, _Field]:
     found = {}
-    # `inspect` would do the same, and is what this avoids.
-    for name, annotation in cls.__dict__.get("__annotations__", {}).items():  # noqa: RUF063
+    for name, annotation in cls.__annotations__.items():
         if str(annotation).startswith(("ClassVar", "typing.ClassVar")):
             continue
         given = cls.__dict__.get(name, _MISSING)
