@@ -222,13 +222,6 @@ def test_the_types_of_documents_cost_nothing_that_runs() -> None:
     assert [arrow.place for arrow in users if arrow.at_once] == []
 
 
-def test_classes_of_values_cost_nothing_to_define() -> None:
-    """See docs/adr/00XX: the library's are for what is shown to pydantic, and for what hardly ever runs."""
-    own = ("sow.mcp", "sow_executors.model_server", "sow_executors.values", "sow_schemas")
-    library = [name for name, path in modules().items() if "from dataclasses import" in path.read_text()]
-    assert [name for name in library if not name.startswith(own)] == []
-
-
 def test_no_module_loads_itself_by_way_of_others() -> None:
     assert circles({(arrow.source, arrow.goal) for arrow in arrows() if arrow.at_once}) == []
 

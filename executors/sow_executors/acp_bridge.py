@@ -24,10 +24,9 @@ import sys
 import time
 from collections.abc import Awaitable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-
-from sow_executors.values import dataclass, field
 
 # Behind all else: it must only be found, never get between Python and its own modules.
 sys.path.append(str(Path(__file__).resolve().parent.parent))

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sow_executors.lines import words
-from sow_executors.values import dataclass, replace
 
 YES = ("yes", "y", "allow", "allowed", "ok", "okay", "approve", "approved", "go", "sure")
 NO = ("no", "n", "deny", "denied", "refuse", "refused", "reject", "rejected", "never")

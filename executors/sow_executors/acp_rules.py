@@ -11,10 +11,10 @@ import os
 import re
 import shlex
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from sow_executors.lines import one_line, table, tables, words
-from sow_executors.values import dataclass
 
 EDITS = ("edit", "delete", "move")
 LOOKS = ("read", "search")

@@ -12,11 +12,11 @@ are run.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from sow_executors.deferral import Verdict
 from sow_executors.kinds import Kind as Kind
-from sow_executors.values import dataclass, field
 
 SessionIds = Literal["ours", "theirs", "none"]
 """Who chooses a session's id: sow (before the start), the CLI (told in its output), nobody."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from sow_executors import claude_permissions, deferral, ends, offered, settings
@@ -35,7 +36,6 @@ from sow_executors.base import (
 from sow_executors.counting import Counted
 from sow_executors.extras import Answer, Login, Offline, Opened
 from sow_executors.lines import amount, count, detail, is_uuid, parse, table, tables, words
-from sow_executors.values import replace
 
 _VERSION = re.compile(r"(\d+\.\d+\.\d\S*) \(Claude Code\)")
 

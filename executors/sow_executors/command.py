@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from sow_executors import ends, settings
 from sow_executors.base import (
@@ -26,7 +27,6 @@ from sow_executors.base import (
     Turn,
 )
 from sow_executors.lines import parse, table, words
-from sow_executors.values import dataclass
 
 PLACEHOLDERS = ("prompt_file", "session_id", "folder", "task_id", "model")
 

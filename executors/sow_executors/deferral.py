@@ -14,11 +14,11 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from sow_executors import acp_choice, inbox
 from sow_executors.lines import table, words
-from sow_executors.values import dataclass
 
 NAME = "permission"
 

@@ -6,10 +6,10 @@ Unlike the methods of `Executor`, these touch files of the CLI's own.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
 from sow_executors.base import Command, Reader, Report, Spent
-from sow_executors.values import dataclass, field
 
 
 @runtime_checkable

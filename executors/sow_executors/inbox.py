@@ -16,10 +16,10 @@ import os
 import stat
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 from sow_executors.lines import parse, words
-from sow_executors.values import dataclass
 
 QUESTION, ANSWER, HEARD = ".question", ".answer", ".heard"
 

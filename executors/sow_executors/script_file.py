@@ -9,13 +9,13 @@ told with its line. `docs/reference/script.md` is the page for users.
 import math
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar, get_args
 
 import yaml
 
 from sow_executors.kinds import Kind
-from sow_executors.values import dataclass
 
 MAX_BYTES = 1024 * 1024
 MAX_STEPS = 10_000

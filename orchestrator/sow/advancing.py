@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from sow import statechart
@@ -9,7 +10,6 @@ from sow.project_types import State, Transition
 from sow.state import Step, Whole
 from sow.statechart import Way
 from sow.store import Store
-from sow_executors.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

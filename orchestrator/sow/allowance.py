@@ -11,6 +11,7 @@ import os
 import random
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from sow import logs
@@ -24,7 +25,6 @@ from sow.recovery.policy import NO_RESET_KNOWN
 from sow.runner import environment
 from sow.task import PENDING, Task
 from sow_executors import base, catalog, extras
-from sow_executors.values import dataclass, field
 
 if TYPE_CHECKING:
     from sow.clock import Clock

@@ -8,13 +8,13 @@ is put back: they are told what it was, and how to have it so again.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
 
 from sow.change import Event
 from sow.layout import task_branch
 from sow.store import Store
 from sow.task import NEEDS_REVIEW, Task
 from sow.workplace import Workplace
-from sow_executors.values import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ Brought in once more, what it has changed since is taken in (`sow.catching_up`).
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from sow import catching_up, document, find, intake, original, project_types, setup, splitting
@@ -19,7 +20,6 @@ from sow.layout import Layout, Plain
 from sow.project import Plan
 from sow.setup import StoreOf
 from sow.store import Store
-from sow_executors.values import dataclass
 
 NAME = "original"
 """As `--format` has it."""

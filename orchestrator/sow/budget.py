@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-
-from sow_executors.values import dataclass
+from dataclasses import dataclass
 
 
 @dataclass(slots=True)

@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 from sow import sizes
-from sow_executors.values import dataclass
 
 if TYPE_CHECKING:
     from sow_executors.base import Kind

@@ -9,6 +9,7 @@ have changed is told, and stays as well.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from sow import document, files, intake, original, splitting
@@ -21,7 +22,6 @@ from sow.formats.merging import Merged, merge
 from sow.layout import Layout
 from sow.store import Store
 from sow.task import IN_PROGRESS, NEEDS_REVIEW, Task, free_id
-from sow_executors.values import dataclass, field
 
 SYSTEM = "original"
 IDS = "ids"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from sow import document, find
 from sow.attempt import Attempts
@@ -14,7 +15,6 @@ from sow.git.repository import Git
 from sow.layout import PROJECT, WORKTREES, Layout, Plain, task_branch
 from sow.store import Store
 from sow.task import ENDED, Task
-from sow_executors.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sow import statechart
@@ -19,7 +20,6 @@ from sow.errors import Refused
 from sow.project_types import MetadataIs, ProjectType, Transition
 from sow.state import Step, Whole
 from sow.statechart import Unmet, Way
-from sow_executors.values import dataclass
 
 if TYPE_CHECKING:
     from sow_schemas.documents import PhaseFile

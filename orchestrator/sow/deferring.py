@@ -11,6 +11,7 @@ Nothing runs meanwhile, so nothing is lost by a kill. See sow_executors.deferral
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from sow import files, prompts
@@ -19,7 +20,6 @@ from sow.progress import Tally
 from sow.task import PAUSED, Task
 from sow_executors import deferral
 from sow_executors.deferral import Verdict
-from sow_executors.values import dataclass, replace
 
 if TYPE_CHECKING:
     from sow_schemas.documents import Action

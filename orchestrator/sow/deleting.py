@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 
 from sow import lease, obstacles, removal
 from sow.attempt import Attempts
@@ -14,7 +15,6 @@ from sow.layout import Layout
 from sow.removal import Removal, Removed
 from sow.store import Store
 from sow.task import ENDED
-from sow_executors.values import dataclass
 
 DELETING = "sow project delete"
 """What the orchestrator's lease is for meanwhile."""

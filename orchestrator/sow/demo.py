@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,6 @@ from sow.errors import NotFound, Refused
 from sow.git import commits
 from sow.git.repository import Git
 from sow.project import Plan
-from sow_executors.values import dataclass
 
 SCRIPTS = ".sow/demo"
 """Where the scripts lie in the scratch repository, below its top."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from sow import files, lease, process
@@ -18,7 +19,6 @@ from sow.errors import Busy
 from sow.lease import Lease
 from sow.process import Identity
 from sow.store import Store
-from sow_executors.values import dataclass, field
 
 if TYPE_CHECKING:
     from sow_schemas.documents import LockBroken

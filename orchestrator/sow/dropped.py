@@ -15,6 +15,7 @@ import os
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from sow import files, writers
@@ -22,7 +23,6 @@ from sow.change import Event
 from sow.errors import Busy, Failed, NotFound, Refused, SowError
 from sow.layout import INBOX
 from sow.store import Store
-from sow_executors.values import dataclass, field
 
 if TYPE_CHECKING:
     from sow import project

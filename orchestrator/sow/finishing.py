@@ -15,6 +15,7 @@ import json
 import os
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 from sow import course, eventlog, files, forge, lease, obstacles, pull_request, removal
@@ -32,7 +33,6 @@ from sow.review import run_checks
 from sow.state import Step, Whole
 from sow.store import Store
 from sow.workspace import Workspace
-from sow_executors.values import asdict, dataclass, field, replace
 
 How = Literal["pr", "merge", "leave"]
 

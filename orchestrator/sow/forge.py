@@ -13,12 +13,12 @@ import shlex
 import shutil
 import subprocess
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from sow.errors import Failed, NotFound, Refused
 from sow.git.repository import for_others
 from sow.nearest import nearest
-from sow_executors.values import dataclass
 
 NONE = "none"
 """The setting by which a repository says that it has no forge."""

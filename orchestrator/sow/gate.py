@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass, field
 
 from sow.allowance import waits_for_limit
 from sow.errors import SowError
 from sow.pool import Hold, hold_words
 from sow.task import ABANDONED, IN_PROGRESS, PAUSED, PENDING, Task
 from sow.turn import Turns
-from sow_executors.values import dataclass, field
 
 
 @dataclass(slots=True)

@@ -11,6 +11,7 @@ import os
 import re
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 from sow import eventlog, files
@@ -22,7 +23,6 @@ from sow.progress import Tally, after
 from sow.runner.watch import Tail
 from sow.task import Task
 from sow.workplace import Workplace
-from sow_executors.values import dataclass
 
 WORDS = 4_000
 """The most characters of the last words, and of the notes."""

@@ -11,12 +11,13 @@ gone the question stays, and an answer that nobody heard is brought by a resume.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from sow.attempt import Attempt, Attempts
 from sow.change import Change, Event
 from sow.progress import Tally
 from sow.task import IN_PROGRESS, PAUSED, Task
 from sow_executors import inbox
-from sow_executors.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ import json
 import os
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from sow import adding, files, roles, writers
@@ -29,7 +30,6 @@ from sow.formats import Format, Held, Raw, Reading, Routes, TaskType, source_of
 from sow.formats.planning import Options, Plan, Scene, plan, told
 from sow.layout import EXCHANGING, Layout
 from sow.store import Store
-from sow_executors.values import dataclass, field, replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

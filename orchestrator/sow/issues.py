@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from sow import forge, intake
@@ -15,7 +16,6 @@ from sow.errors import NotFound
 from sow.formats import Raw, github
 from sow.formats.planning import Plan
 from sow.store import Store
-from sow_executors.values import dataclass, field
 
 PATH = "github"
 """What stands for the path of a file."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from sow import lease, process, removal
 from sow.attempt import Attempts
@@ -11,7 +12,6 @@ from sow.git.repository import Change, Git
 from sow.layout import PROJECT, Layout
 from sow.state import Whole
 from sow.task import COMPLETED, ENDED, NEEDS_REVIEW, PAUSED, Task
-from sow_executors.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

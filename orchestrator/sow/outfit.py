@@ -18,6 +18,7 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sow import files, ports
@@ -25,7 +26,6 @@ from sow.git import places, worktrees
 from sow.git.repository import Git
 from sow.layout import Layout
 from sow.runner import attempt as folders
-from sow_executors.values import dataclass
 
 if TYPE_CHECKING:
     from sow.config.repository import WorktreeConfig

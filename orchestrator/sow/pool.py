@@ -9,8 +9,9 @@ be turned away again: for a while, each start waits a little for the next.
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+
 from sow.clock import local
-from sow_executors.values import dataclass, replace
 
 SPACED_SECONDS = 120.0
 """How long after the end of a limit starts go one after the other."""

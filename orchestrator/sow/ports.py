@@ -14,12 +14,12 @@ import json
 import os
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 
 from sow import document, files, process
 from sow.errors import BadFile, Refused
 from sow.layout import Layout
 from sow.task import ENDED
-from sow_executors.values import dataclass
 
 RANGE = range(20000, 32768)
 """Above what programs listen on by habit, below what the kernel gives away by itself."""

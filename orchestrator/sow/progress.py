@@ -8,6 +8,7 @@ nothing is its output looked at.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 
 from sow import caps
 from sow.clock import seconds
@@ -28,7 +29,6 @@ from sow_executors.base import (
     Started,
     Used,
 )
-from sow_executors.values import dataclass, field, replace
 
 STOPPED = {
     "person": "A person stopped the agent. Say how to go on, or accept what is there.",

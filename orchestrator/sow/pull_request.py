@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from sow.state import Whole
 from sow.task import ABANDONED, COMPLETED, Task
-from sow_executors.values import dataclass
 
 LONGEST_TITLE = 120
 LONGEST_BODY = 60_000

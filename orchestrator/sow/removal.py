@@ -16,6 +16,7 @@ import os
 import shutil
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from sow import files, original, outfit
@@ -31,7 +32,6 @@ from sow.journal import PROJECT as PROJECT_LOCK
 from sow.layout import PROJECT, REMOVING, WORKTREES, Layout, Plain, is_task_branch, task_branch
 from sow.store import Store
 from sow.task import ABANDONED
-from sow_executors.values import asdict, dataclass, field
 
 if TYPE_CHECKING:
     from sow_schemas.documents import EventType

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from sow import deferring, fields, holding, ports, prompts
@@ -23,7 +24,6 @@ from sow.store import Store
 from sow.task import COMPLETED, IN_PROGRESS, NEEDS_REVIEW, PAUSED, PENDING, Task
 from sow.workplace import Workplace
 from sow_executors import inbox as inboxes
-from sow_executors.values import dataclass
 
 if TYPE_CHECKING:
     from sow_schemas.documents import EventPayload, EventType, MergeDone, TaskResumed, TaskRetryScheduled

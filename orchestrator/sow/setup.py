@@ -7,6 +7,7 @@ import os
 import shutil
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from sow import continuing, files, find, project_types, statechart
@@ -21,7 +22,6 @@ from sow.layout import MAKING, PROJECT, RUNTIME, Layout, Plain, project_worktree
 from sow.project import Plan, input_names
 from sow.project_types import ProjectType
 from sow.store import Store
-from sow_executors.values import dataclass
 
 if TYPE_CHECKING:
     from sow_schemas.documents import ArtifactState, PhaseFile, ProjectContinued

@@ -15,6 +15,7 @@ import os
 import shutil
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import sow_schemas
@@ -25,7 +26,6 @@ from sow.errors import Refused
 from sow.journal import Move, Write
 from sow.layout import Layout
 from sow.task import HIGHEST_ID, free_id
-from sow_executors.values import dataclass
 from sow_schemas.formats import is_task_id
 
 Place = tuple[str | int, ...]

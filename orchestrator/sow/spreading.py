@@ -9,13 +9,13 @@ has all of its part or nothing, and the next import goes on: what is a task in a
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass, replace
 
 from sow import project
 from sow.errors import Refused
 from sow.formats.planning import Options, Plan
 from sow.intake import Exchange, Snapshot
 from sow.store import Store
-from sow_executors.values import dataclass, replace
 
 MOST = 99
 """The most projects that one file goes into."""

@@ -11,6 +11,7 @@ and the command that would meet it are one value.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from sow.change import Event
@@ -31,7 +32,6 @@ from sow.project_types import State as ChartState
 from sow.ready import circle
 from sow.state import Step, Whole
 from sow.task import COMPLETED, Task
-from sow_executors.values import dataclass
 
 if TYPE_CHECKING:
     from sow_schemas.documents import ArtifactState, PhaseFile, ProjectAdvanced, ProjectFile, Statechart

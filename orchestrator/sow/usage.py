@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from sow.clock import seconds
 from sow.runner.resources import Sample
-from sow_executors.values import dataclass
 
 NOTED = 1.1
 """By how much the peak has to have grown since it was last noted, to be noted again."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
@@ -20,7 +21,6 @@ from sow.eventlog import EventLog
 from sow.layout import Layout
 from sow.store import Store
 from sow.task import Task
-from sow_executors.values import dataclass
 
 MOST_CIRCLES = 20
 """Circles of dependencies are told up to this number: taking one apart often takes others apart."""

@@ -8,11 +8,11 @@ when they are back, for much of it has scrolled away.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from sow import edits
 from sow.state import PutBack
 from sow.task import Task
-from sow_executors.values import dataclass
 
 UNTOLD = frozenset(("updated_at", "answer"))
 """Fields that tell a person nothing that they, or another line, did not say."""

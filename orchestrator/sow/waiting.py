@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from sow.clock import is_unset, moment
 from sow.task import NEEDS_REVIEW, PAUSED, Task
-from sow_executors.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

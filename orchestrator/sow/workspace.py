@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from sow import files
@@ -22,7 +23,6 @@ from sow.layout import PROJECT, Layout, task_branch
 from sow.outfit import Teardown
 from sow.store import Store
 from sow.task import Task
-from sow_executors.values import dataclass
 
 if TYPE_CHECKING:
     from sow_schemas.documents import TeardownFailed

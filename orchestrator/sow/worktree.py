@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Literal
 
 from sow import find, process, setup
@@ -29,7 +30,6 @@ from sow.runner.local import Ended, LocalRunner, NeverStarted
 from sow.store import Store
 from sow.task import ENDED, Task
 from sow.workspace import Workspace
-from sow_executors.values import dataclass
 
 Kind = Literal["project", "task", "stray"]
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from sow import attaching, inside, report
 from sow.api import worker
 from sow.artifacts import Act, Add, Outcome, Remove, Set, Shelf
 from sow.result import Result
-from sow_executors.values import dataclass
 
 if TYPE_CHECKING:
     from sow.api.opened import Opened

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 from sow import attempt as records
 from sow import sizes
@@ -21,7 +22,6 @@ from sow.runner import bounds
 from sow.runner.attempt import SETUP_LOG, TERMINAL, TRANSCRIPT, setting_up_for
 from sow.runner.local import LocalRunner, Running
 from sow.runner.watch import Tail, Watcher
-from sow_executors.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

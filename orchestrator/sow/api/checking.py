@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from sow.api import engine
 from sow.errors import NotFound
 from sow.review import CheckFailed, run_checks
 from sow.turn import Turns
-from sow_executors.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from sow import __version__, roles
@@ -21,7 +22,6 @@ from sow.doctor.scene import Scene
 from sow.errors import NotFound, Refused, SowError
 from sow.result import Result
 from sow.taskfiles import workspace
-from sow_executors.values import dataclass, field
 
 
 @dataclass(slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Generator, Iterator
+from dataclasses import dataclass, field
 from typing import Any
 
 from sow import eventlog, files
@@ -13,7 +14,6 @@ from sow.errors import NotFound, Usage
 from sow.result import Result
 from sow.runner.watch import Tail, Watcher
 from sow.store import Store
-from sow_executors.values import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)

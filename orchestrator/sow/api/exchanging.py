@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from sow import bringing, files, find, intake, original, spreading
@@ -19,7 +20,6 @@ from sow.layout import Plain
 from sow.result import Result
 from sow.store import Store
 from sow.value import Value
-from sow_executors.values import asdict, dataclass, replace
 
 ORIGINAL = bringing.NAME
 """The format of whole projects, which has no records."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,6 @@ from sow.errors import BadFile, Refused, SowError
 from sow.layout import Plain
 from sow.result import Result
 from sow.store import Store
-from sow_executors.values import dataclass
 
 if TYPE_CHECKING:
     from sow.bringing import Brought

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sow import phase as phases
 from sow import statechart
 from sow.errors import SowError
 from sow.result import Result
-from sow_executors.values import dataclass
 
 if TYPE_CHECKING:
     from sow.api.artifacts import Artifacts

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from sow import advancing, prompts, roles
 from sow.api.opened import Opened
 from sow.errors import NotFound
 from sow.nearest import did_you_mean
 from sow.project_types import ProjectType
 from sow.result import Result
-from sow_executors.values import dataclass
 
 REPORT = "report"
 """The name of what every worker is told about reporting."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sow import find
@@ -15,7 +16,6 @@ from sow.api.status import standing
 from sow.errors import SowError
 from sow.layout import Layout, Plain, is_task_branch
 from sow.result import Result
-from sow_executors.values import dataclass
 
 if TYPE_CHECKING:
     from sow.api.checkup import Examination, Executor, Trial, Tried

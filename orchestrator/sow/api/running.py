@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from sow import adding, roles
@@ -26,7 +27,6 @@ from sow.scheduler import Scheduler
 from sow.scheduler.telling import Note, Outcome
 from sow.task import COMPLETED, IN_PROGRESS, NEEDS_REVIEW, PAUSED, PENDING, Task
 from sow.turn import Turns
-from sow_executors.values import dataclass
 
 IMPLEMENTER = "implementer"
 """Who does what is only a prompt so far."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sow import caps, find, roles
@@ -15,7 +16,6 @@ from sow.config.repository import repository_path
 from sow.errors import SowError
 from sow.result import Result
 from sow_executors import catalog
-from sow_executors.values import dataclass
 
 if TYPE_CHECKING:
     from sow.config.check import Finding

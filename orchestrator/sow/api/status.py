@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 from sow.accounts import Accounts
@@ -21,7 +22,6 @@ from sow.state import Broken
 from sow.store import Store
 from sow.task import IN_PROGRESS, PENDING, Task
 from sow.waiting import waiting
-from sow_executors.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

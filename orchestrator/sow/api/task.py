@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from sow.api import worker
@@ -10,7 +11,6 @@ from sow.errors import NotFound
 from sow.result import Result
 from sow.task import COMPLETED
 from sow.task import Task as TaskState
-from sow_executors.values import dataclass
 
 if TYPE_CHECKING:
     from sow.api.artifacts import Artifacts

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from sow import find
@@ -10,7 +11,6 @@ from sow.api.caller import Caller
 from sow.git import worktrees
 from sow.result import Result
 from sow.worktree import Owned, Pruned, Standing, Worktrees
-from sow_executors.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from sow import original
@@ -10,7 +11,6 @@ from sow.errors import Refused
 from sow.result import Result
 from sow.state import Broken
 from sow.store import Store
-from sow_executors.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

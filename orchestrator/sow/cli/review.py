@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -24,7 +25,6 @@ from sow.cli.words import age, counted
 from sow.clock import seconds
 from sow.errors import SowError, Waits
 from sow.task import NEEDS_REVIEW
-from sow_executors.values import dataclass, field, replace
 
 if TYPE_CHECKING:
     import sow

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 import click
@@ -19,7 +20,6 @@ from sow.cli.words import columns
 from sow.errors import Refused, SowError
 from sow.layout import project_worktree
 from sow.project import Plan
-from sow_executors.values import dataclass
 
 if TYPE_CHECKING:
     from sow.api.repository import Repository

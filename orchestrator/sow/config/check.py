@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import sow_schemas
@@ -13,7 +14,6 @@ from sow.config.reading import Path, Source
 from sow.document import BadDocument, Document, faults
 from sow.nearest import did_you_mean
 from sow_executors import catalog
-from sow_executors.values import dataclass
 
 MEND = "mend that line"
 

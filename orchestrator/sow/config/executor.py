@@ -5,12 +5,12 @@ from __future__ import annotations
 import shutil
 import uuid
 from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 from sow import caps
 from sow.caps import Caps
 from sow.errors import NotFound, Refused
 from sow_executors import base, catalog, extras
-from sow_executors.values import dataclass, field, replace
 
 DEFAULT_EXECUTOR = "claude-code"
 

@@ -12,11 +12,11 @@ import stat
 import tempfile
 import time
 from contextlib import suppress
+from dataclasses import dataclass
 from shlex import quote
 
 from sow import files
 from sow.errors import Failed, NotFound, Refused
-from sow_executors.values import dataclass
 
 EXAMPLE = """\
 # Which program plays which role; what holds now: `sow config show`

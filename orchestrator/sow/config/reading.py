@@ -5,13 +5,13 @@ A key with nothing behind it counts as absent: so it is where all below it is co
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import sow_schemas
 from sow import __version__, document
 from sow.document import Document, faults
 from sow.errors import Refused
-from sow_executors.values import dataclass
 
 UPGRADE = "install a newer sow"
 

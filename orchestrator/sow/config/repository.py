@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from sow import caps, sizes
 from sow.caps import Caps
 from sow.config import reading
 from sow.document import Document
-from sow_executors.values import dataclass, field
 
 if TYPE_CHECKING:
     from sow_schemas import documents

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import sow_schemas
@@ -10,7 +11,6 @@ from sow.config import reading, repository
 from sow.config.reading import Source
 from sow.config.user import SCHEMA, UserConfig, type_by_name
 from sow.document import Document
-from sow_executors.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

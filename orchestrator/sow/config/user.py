@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from sow import caps, roles
@@ -15,7 +16,6 @@ from sow.errors import NotFound, Refused
 from sow.nearest import did_you_mean
 from sow.task import Task
 from sow_executors import catalog
-from sow_executors.values import dataclass, field
 
 if TYPE_CHECKING:
     from sow_schemas import documents

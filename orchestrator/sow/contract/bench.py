@@ -18,6 +18,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from types import FrameType
 
@@ -37,7 +38,6 @@ from sow.runner.watch import Tail, Watcher
 from sow.turn.live import AFTER_RESULT_SECONDS
 from sow_executors import base, extras
 from sow_executors.model_server import ModelServer
-from sow_executors.values import dataclass, field, replace
 
 GRACE_SECONDS = 8.0
 """How long the agent has after a TERM, as with the defaults of a repository."""

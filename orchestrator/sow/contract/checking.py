@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
+from dataclasses import dataclass
 
 from sow.config import ExecutorChoice, executor_of
 from sow.contract import bench, judging, plan
@@ -15,7 +16,6 @@ from sow.errors import Refused
 from sow_executors.base import Executor, Finished, Started
 from sow_executors.extras import Offline, RefusesCommands, RunsOffline
 from sow_executors.model_server import ModelServer
-from sow_executors.values import dataclass
 
 RESETS_IN = 9000.0
 """Seconds to the end of the limit that is played: some CLIs wait for a near one themselves."""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
 from sow.contract.plan import Name
 from sow.runner.attempt import Exit
 from sow_executors.base import Failed, Finished, Report, Said, Spent
 from sow_executors.model_server.api import INPUT_TOKENS, OUTPUT_TOKENS
-from sow_executors.values import dataclass
 
 Cut = Literal["", "told", "after result", "late"]
 """Why sow ended it: the check said so, it lived on after its result, it took too long; empty: it did not."""

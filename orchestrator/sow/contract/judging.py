@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
 from sow.contract.heard import Heard
@@ -11,7 +12,6 @@ from sow.contract.plan import Name
 from sow.runner.attempt import Exit
 from sow_executors.base import Denied, Failed, Finished, Returned, SessionIds, Spent, Started, Used
 from sow_executors.lines import one_line
-from sow_executors.values import dataclass, field
 
 Holds = Literal["holds", "fails", "untold", "left out"]
 """`untold`: this CLI tells nothing of it, and sow does not count on it. `left out`: it was not tried."""

@@ -9,6 +9,7 @@ import json
 import secrets
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Literal
 
 from sow_executors.model_server.replies import (
@@ -20,7 +21,6 @@ from sow_executors.model_server.replies import (
     unauthorized,
     usage_limited,
 )
-from sow_executors.values import dataclass
 
 Name = Literal["first", "tool", "stop", "after", "lost", "login", "limit"]
 

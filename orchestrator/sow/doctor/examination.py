@@ -6,6 +6,7 @@ import os
 import threading
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from functools import partial
 
 from sow import logs
@@ -15,7 +16,6 @@ from sow.doctor.finding import Finding, error, told
 from sow.doctor.scene import Scene
 from sow.errors import SowError
 from sow.store import Store
-from sow_executors.values import dataclass, replace
 
 SECONDS = 30.0
 """How long one check may take: longer than whatever it asks."""

@@ -13,6 +13,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 
 from sow import roles
 from sow.accounts import Accounts
@@ -38,7 +39,6 @@ from sow_executors import catalog
 from sow_executors.base import BadSettings, Command, Executor, Turn
 from sow_executors.extras import Answer, Examined, Login
 from sow_executors.lines import one_line
-from sow_executors.values import dataclass, replace
 
 VERSION_SECONDS = 20.0
 """A program of 200 MB that nobody started today takes some."""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from sow.errors import SowError
-from sow_executors.values import dataclass, field
 
 Level = Literal["ok", "note", "warning", "error"]
 """`note`: good to know. `warning`: sow goes on, or mends it by itself. `error`: it must be mended."""

@@ -8,6 +8,7 @@ import resource
 import shutil
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from sow import __version__, process, sizes
 from sow.doctor.finding import Finding, error, note, ok, warning
@@ -15,7 +16,6 @@ from sow.doctor.scene import GIT_SECONDS, Scene
 from sow.git import merges
 from sow.git.repository import Git
 from sow.layout import Plain
-from sow_executors.values import dataclass
 
 _INOTIFY = "/proc/sys/fs/inotify"
 _FULL_BYTES = 100 << 20

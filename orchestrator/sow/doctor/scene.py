@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from sow import find
@@ -17,7 +18,6 @@ from sow.git.repository import Git
 from sow.layout import Layout, Plain
 from sow.store import Store
 from sow.worktree import Worktrees
-from sow_executors.values import dataclass, field
 
 GIT_SECONDS = 10.0
 """How long one look by git may take."""

@@ -5,12 +5,12 @@ Slow, for it asks for words: only for a document that `sow_schemas.valid` refuse
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import sow_schemas
 from sow.document import Document
 from sow.errors import BadFile
-from sow_executors.values import dataclass
 
 if TYPE_CHECKING:
     from sow.document.strict import Loaded

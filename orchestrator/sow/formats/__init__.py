@@ -12,11 +12,11 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from sow.errors import Refused
 from sow.task import Task
-from sow_executors.values import dataclass, field
 
 if TYPE_CHECKING:
     from sow_schemas import documents

@@ -9,13 +9,13 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import Any
 
 from sow.errors import Refused
 from sow.formats import Held, Raw, Reading, Record, Routes, Standing, Wanted, id_in, texts
 from sow.task import COMPLETED, PENDING, Task
-from sow_executors.values import dataclass
 
 NAME = "checklist"
 

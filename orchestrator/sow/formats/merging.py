@@ -10,11 +10,11 @@ Keys that only make sense together are one unit. What is in conflict stays on bo
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from sow.document.canonical import same
 from sow.formats import Raw
-from sow_executors.values import dataclass
 
 Side = Literal["file", "project"]
 """Whose word counts where both have changed the same."""

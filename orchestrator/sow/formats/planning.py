@@ -8,6 +8,7 @@ records --merge with what was there--> tasks to add, tasks to change
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
 from sow import ready
@@ -39,7 +40,6 @@ from sow.task import (
     Task,
     free_id,
 )
-from sow_executors.values import dataclass, field, replace
 
 if TYPE_CHECKING:
     from sow_schemas import documents

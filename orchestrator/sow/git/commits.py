@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from sow.errors import Refused
 from sow.git import index, trees
 from sow.git.excludes import is_ignored
 from sow.git.repository import Git
-from sow_executors.values import dataclass
 
 FIRST = "First commit, empty, made by sow"
 

@@ -17,13 +17,13 @@ import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 
 from sow import process
 from sow.errors import Busy
 from sow.git import alive
 from sow.git.repository import TOKEN, Git
 from sow.process import Identity
-from sow_executors.values import dataclass
 
 WAIT_SECONDS = 10.0
 """How long another git may keep the index before we say so."""

@@ -14,12 +14,12 @@ from __future__ import annotations
 import json
 import os
 from contextlib import suppress
+from dataclasses import asdict, dataclass
 
 from sow.errors import Busy, Failed
 from sow.git import alive, index, places, worktrees
 from sow.git.index import Index
 from sow.git.repository import TOKEN, Git, gist
-from sow_executors.values import asdict, dataclass
 
 _Side = tuple[str, str]
 """Mode and id of a path, as a tree has it."""

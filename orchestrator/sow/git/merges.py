@@ -11,13 +11,13 @@ but by the fast-forward at the end (see `landing`).
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TypeVar
 
 from sow.errors import Failed, Refused
 from sow.git import commits, landing, trees
 from sow.git.landing import Blocked, Merged
 from sow.git.repository import Git, GitFailed, is_id
-from sow_executors.values import dataclass
 
 KEEP = ".sow"
 """What stays as the branch that is merged into has it, when a task's work is merged."""

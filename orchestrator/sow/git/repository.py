@@ -13,12 +13,12 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 from sow.errors import Failed, NotFound, Refused
 from sow.git import places
 from sow.git.excludes import is_ignored
 from sow.git.places import Places
-from sow_executors.values import dataclass
 
 TOKEN = "SOW_GIT"
 """The variable by which a git that outlived its sow is found again."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from sow.git import commits, index
 from sow.git.repository import Git, is_id
-from sow_executors.values import dataclass
 
 STATE = ".sow/project"
 

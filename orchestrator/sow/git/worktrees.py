@@ -6,11 +6,11 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
 
 from sow.errors import Failed, NotFound, Refused
 from sow.git import alive, index, places
 from sow.git.repository import Git, GitFailed, is_id, is_reserved
-from sow_executors.values import dataclass, replace
 
 SALVAGE = "refs/sow/salvage"
 """Where commits stay that only a vanished worktree still knew of."""

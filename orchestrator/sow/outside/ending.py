@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -18,7 +19,6 @@ from sow.removal import Removal, Removed
 from sow.review import run_checks
 from sow.store import Store
 from sow.task import ENDED
-from sow_executors.values import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)

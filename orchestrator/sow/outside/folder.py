@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from typing import TypeVar
 
 from sow.clock import is_unset, seconds
@@ -12,7 +13,6 @@ from sow.git.lease import GitLease
 from sow.layout import Layout
 from sow.store import Store
 from sow.task import Task
-from sow_executors.values import dataclass
 
 Fault = TypeVar("Fault")
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import sow_schemas
@@ -20,7 +21,6 @@ from sow import document
 from sow.document import Document, faults
 from sow.errors import NotFound, Refused
 from sow.nearest import did_you_mean
-from sow_executors.values import dataclass, field
 
 BUILT_IN = ("standard", "exploration", "design", "breakdown")
 """The types that come with sow; the first is that of a project which asks for no other."""

@@ -6,11 +6,11 @@ survive a restart. What no try can mend is asked of a person, with what to do.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sow.task import Task
 from sow_executors.base import Failed
-from sow_executors.values import dataclass
 
 if TYPE_CHECKING:
     from sow_schemas.documents import QuestionKind

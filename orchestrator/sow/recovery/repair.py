@@ -13,6 +13,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import sow_schemas
@@ -26,7 +27,6 @@ from sow.store import Store
 from sow.store.copies import copy_of, schema_of
 from sow.task import Task
 from sow.validate import check
-from sow_executors.values import dataclass
 
 if TYPE_CHECKING:
     from sow_schemas.documents import TaskRestored

@@ -6,6 +6,8 @@ nothing. It runs unasked at the head of `sow run`, and before a review.
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+
 from sow.attempt import Attempt
 from sow.edits import put_back_words
 from sow.errors import SowError
@@ -14,7 +16,6 @@ from sow.runner.local import Ended, NeverStarted, Running
 from sow.task import COMPLETED, NEEDS_REVIEW
 from sow.turn import Turns
 from sow.turn.live import Live, Settled
-from sow_executors.values import dataclass, field
 
 RESTORING = "making the state true"
 """What the orchestrator's lease is for while a command that is no orchestrator holds it."""

@@ -21,13 +21,13 @@ import os
 import re
 import shutil
 from collections.abc import Mapping
+from dataclasses import dataclass
 from signal import Signals
 
 from sow import process
 from sow.errors import Failed, NotFound, Refused
 from sow.process import Address
 from sow_executors.base import Command
-from sow_executors.values import dataclass
 
 GO = "go"
 EXIT = "exit"

@@ -10,6 +10,7 @@ import os
 import signal
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from sow import process
 from sow.errors import Busy
@@ -18,7 +19,6 @@ from sow.runner import attempt as folders
 from sow.runner import ending, environment
 from sow.runner.attempt import CannotStart, Exit
 from sow_executors.base import Command
-from sow_executors.values import dataclass
 
 # A shell writes its line within a millisecond or two of making the file.
 _BREATH = 1.0

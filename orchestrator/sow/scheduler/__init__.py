@@ -20,6 +20,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from sow import files, logs, opened, sizes
@@ -45,7 +46,6 @@ from sow.task import PENDING, Task
 from sow.turn import Turns
 from sow.turn.live import Live
 from sow_executors.base import Limited, Retried, Said, Started, Used
-from sow_executors.values import dataclass, field
 
 if TYPE_CHECKING:
     from sow.dropped import Inbox

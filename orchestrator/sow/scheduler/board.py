@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from sow.branches import Branches
@@ -16,7 +17,6 @@ from sow.state import PutBack
 from sow.task import IN_PROGRESS, NEEDS_REVIEW, PAUSED, PENDING, Task
 from sow.turn import Turns
 from sow.turn.live import Live
-from sow_executors.values import dataclass, field
 
 
 @dataclass(slots=True)

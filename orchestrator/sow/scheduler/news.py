@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from typing import Any
 
 import sow_schemas
 from sow import eventlog
-from sow_executors.values import dataclass, field
 
 AT_ONCE_BYTES = 4 << 20
 """How much of one file of the log is read at once."""

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from sow import outfit
 from sow.config import RepositoryConfig
 from sow.turn.live import AFTER_RESULT_SECONDS, Live
-from sow_executors.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from sow import opened
@@ -10,7 +11,6 @@ from sow.budget import Budget
 from sow.recovery.policy import Nudge, Restart
 from sow.task import ENDED, IN_PROGRESS, NEEDS_REVIEW, PAUSED, PENDING, Task
 from sow.turn.live import Live, Settled
-from sow_executors.values import dataclass, field
 
 SHOWN = 5
 """How many files are named where there may be many."""

@@ -8,6 +8,7 @@ All problems of all files are found, and nothing is changed or run.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import sow_schemas
@@ -21,7 +22,6 @@ from sow.taskfiles.stages import Settings
 from sow.taskfiles.task_file import QUEUED, TaskFile
 from sow.taskfiles.text import Text
 from sow.taskfiles.workspace import Workspace
-from sow_executors.values import dataclass
 
 SCRATCH = "/nowhere"
 """The folder of an attempt that is never made."""

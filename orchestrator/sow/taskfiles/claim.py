@@ -14,6 +14,7 @@ import json
 import os
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sow import files, lease
@@ -27,7 +28,6 @@ from sow.taskfiles.runs import CLAIM, END
 from sow.taskfiles.stages import Settings
 from sow.taskfiles.task_file import QUEUED, RUNNING, Status, TaskFile
 from sow.taskfiles.workspace import Workspace
-from sow_executors.values import dataclass
 
 if TYPE_CHECKING:
     from sow.clock import Clock

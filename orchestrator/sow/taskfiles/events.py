@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sow import eventlog, jsonlines
 from sow.clock import stamp
-from sow_executors.values import dataclass
 
 if TYPE_CHECKING:
     from sow.clock import Clock

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 
 from sow.errors import BadFile
 from sow.taskfiles import task_file
 from sow.taskfiles.task_file import Status
 from sow.taskfiles.workspace import Workspace
-from sow_executors.values import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)

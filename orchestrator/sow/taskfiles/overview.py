@@ -9,6 +9,7 @@ import json
 import os
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from sow import files, process
@@ -18,7 +19,6 @@ from sow.result import Result, plain
 from sow.taskfiles import runs, task_file
 from sow.taskfiles.task_file import RUNNING, Status, TaskFile
 from sow.taskfiles.workspace import Workspace
-from sow_executors.values import dataclass
 
 State = Literal["alive", "dead", "unknown", "left", "foreign"]
 """Of a claim: its runner lives, or died; it can't be asked from here; it left the task for the next run; or

@@ -15,6 +15,7 @@ import time
 import traceback
 import uuid
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 from sow import files
@@ -30,7 +31,6 @@ from sow.taskfiles.runs import FINISHED, Hold
 from sow.taskfiles.stages import Failure, Limited, Over, Progress, Reader, Settings, Stage, Start
 from sow.taskfiles.task_file import CANCELED, RUNNING, Status
 from sow.taskfiles.workspace import Workspace
-from sow_executors.values import dataclass, field, replace
 
 if TYPE_CHECKING:
     from sow.clock import Clock

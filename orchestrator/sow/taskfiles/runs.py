@@ -16,6 +16,7 @@ import re
 import shutil
 from collections.abc import Iterable
 from contextlib import suppress
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from sow import files, lease, process
@@ -23,7 +24,6 @@ from sow.errors import BadFile
 from sow.lease import Lease
 from sow.taskfiles.task_file import Status
 from sow.taskfiles.workspace import Workspace
-from sow_executors.values import asdict, dataclass
 
 if TYPE_CHECKING:
     from sow_schemas.documents import KeepRuns

@@ -9,6 +9,7 @@ import os
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
 
 from sow.errors import BadFile, Busy, Failed, NotFound, Refused, SowError
 from sow.nearest import did_you_mean
@@ -19,7 +20,6 @@ from sow.taskfiles.runner import Note, Outcome, TaskRunner
 from sow.taskfiles.stages import Settings
 from sow.taskfiles.task_file import QUEUED, RUNNING, SUFFIX
 from sow.taskfiles.workspace import Workspace
-from sow_executors.values import dataclass, field, replace
 
 TICK = 0.5
 """How long, in seconds, a new task file can stay unseen where the kernel tells of no change."""

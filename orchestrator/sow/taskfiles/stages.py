@@ -10,6 +10,7 @@ A handler starts no process: it says what to run, and what a line of output and 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol, cast
@@ -23,7 +24,6 @@ from sow.nearest import did_you_mean
 from sow.taskfiles.task_file import TaskFile
 from sow.taskfiles.workspace import Workspace
 from sow_executors.base import Command
-from sow_executors.values import dataclass, field
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint

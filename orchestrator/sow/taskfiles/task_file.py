@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import sow_schemas
@@ -10,7 +11,6 @@ from sow import files
 from sow.errors import BadFile
 from sow.taskfiles import text
 from sow.taskfiles.text import Text
-from sow_executors.values import dataclass
 
 if TYPE_CHECKING:
     from sow_schemas import documents

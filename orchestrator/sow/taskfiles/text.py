@@ -9,11 +9,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from json.decoder import scanstring  # type: ignore[attr-defined]
 from typing import Any
 
 from sow.errors import BadFile
-from sow_executors.values import dataclass
 
 MEND = "mend the file at that place"
 MARK = "\ufeff"

@@ -11,11 +11,11 @@ workspace/            where the task files' own paths begin
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 
 from sow import files
 from sow.errors import NotFound
 from sow.taskfiles.task_file import SUFFIX
-from sow_executors.values import dataclass
 
 NAME = "workspace"
 """How the folder is called in the paths of task files, whatever its name is."""

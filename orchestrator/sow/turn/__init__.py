@@ -18,6 +18,7 @@ last: a kill between any two steps leaves what the next run completes.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sow import files
@@ -31,7 +32,6 @@ from sow.turn import beginning, beside, closing, heeding, sessions, settling, vi
 from sow.turn.live import Live, Settled
 from sow.turn.means import Means
 from sow_executors import base, inbox
-from sow_executors.values import dataclass
 
 if TYPE_CHECKING:
     from sow.config import ExecutorChoice

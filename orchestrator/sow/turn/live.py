@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 
 from sow import caps, lease, record
 from sow.attempt import Attempt
@@ -18,7 +19,6 @@ from sow.state import PutBack
 from sow.task import Task
 from sow.usage import Usage
 from sow_executors import base
-from sow_executors.values import dataclass, field
 
 AFTER_RESULT_SECONDS = 10.0
 """How long a process may live on after its result before it is ended: some CLIs never exit."""

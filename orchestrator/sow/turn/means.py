@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sow.allowance import Allowance
@@ -14,7 +15,6 @@ from sow.layout import Layout
 from sow.runner.local import LocalRunner
 from sow.store import Store
 from sow.workplace import Workplace
-from sow_executors.values import dataclass
 
 if TYPE_CHECKING:
     from sow.clock import Clock

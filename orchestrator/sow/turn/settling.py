@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sow import caps, deferring, files, holding, logs, outfit
@@ -20,7 +21,6 @@ from sow.turn import beside, closing, heeding, sessions
 from sow.turn.live import Live, Settled
 from sow.turn.means import Means
 from sow_executors import base
-from sow_executors.values import replace
 
 if TYPE_CHECKING:
     from sow_schemas.documents import Outcome, ToolDenied, UsageUpdated

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Mapping
+from dataclasses import replace
 
 from sow import lease, outfit, ports, roles, shim, toolbox
 from sow.config import ExecutorChoice, command_of
@@ -17,7 +18,6 @@ from sow.task import Task
 from sow.turn import sessions
 from sow.turn.means import Means
 from sow_executors import base
-from sow_executors.values import replace
 
 
 def environment_of(
