@@ -10,7 +10,6 @@ over by the next one who knows better: what is lost is one vain start.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from collections.abc import Callable, Mapping
@@ -34,6 +33,8 @@ _SUFFIX = ".json"
 
 def fingerprint(kind: str, whose: tuple[str, ...]) -> str:
     """The name of an account: of the executor's type and of what decides whose it is, be it secret."""
+    import hashlib
+
     digest = hashlib.sha256(json.dumps([kind, *whose]).encode("utf-8", "surrogatepass")).hexdigest()
     safe = "".join(c if c.isalnum() or c in "_." else "_" for c in kind.lower())
     return f"{safe}-{digest[:16]}"

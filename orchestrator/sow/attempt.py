@@ -16,7 +16,6 @@ other on the machine: another project has a first attempt of a task 010, too.
 from __future__ import annotations
 
 import os
-import secrets
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -103,7 +102,7 @@ class Attempts:
         files.make_folder(self._layout.attempts)
         head = f"{task_id}-{iteration}-"
         number = 1 + max((_number(name) for name in self._names() if name.startswith(head)), default=0)
-        attempt = f"{task_id}-{iteration}-{number}-{secrets.token_hex(4)}"
+        attempt = f"{task_id}-{iteration}-{number}-{os.urandom(4).hex()}"
         os.mkdir(self.folder(attempt), 0o700)
         for name in ("outbox", "inbox"):
             os.mkdir(f"{self.folder(attempt)}/{name}")

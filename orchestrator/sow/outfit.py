@@ -10,14 +10,12 @@ none. It holds a hash of the commands, so others are run where those changed.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shlex
 import signal
 import subprocess
 import sys
-import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -89,6 +87,8 @@ def setup(folder: str, commands: Sequence[str]) -> str | None:
     if there is None or there.git_dir == there.common:
         return None
     mark = f"{there.git_dir}/{_MARK}"
+    import hashlib
+
     done = hashlib.sha256(json.dumps(list(commands)).encode()).hexdigest()
     if files.text(mark).strip() == done:
         return None
@@ -193,6 +193,8 @@ class Teardown:
 
 
 def _run(command: str, folder: str, environment: Mapping[str, str], seconds: float) -> Failure | None:
+    import tempfile
+
     with tempfile.TemporaryFile() as output:
         try:
             started = subprocess.Popen(

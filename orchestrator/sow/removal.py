@@ -164,7 +164,8 @@ def is_tasks_of(branch: str, name: str) -> bool:
 
 def unmerged(git: Git, branch: str, into: str) -> int:
     """How many commits of a branch are not in the branch `into`, but for those of sow's state alone."""
-    tip, goal = git.tip(branch), git.tip(into)
+    tips = git.tips(branch, into)
+    tip, goal = tips.get(branch), tips.get(into)
     if tip is None or branch == into:
         return 0
     return len(review.log(git, goal, tip)) if goal else int(git.line("rev-list", "--count", tip))

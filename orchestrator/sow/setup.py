@@ -17,7 +17,7 @@ from sow.errors import BadFile, Busy, Failed, Refused, SowError
 from sow.git import commits, include, worktrees
 from sow.git.excludes import ensure_excludes
 from sow.git.places import Places
-from sow.git.repository import Git
+from sow.git.repository import Branches, Git
 from sow.layout import MAKING, PROJECT, RUNTIME, Layout, Plain, project_worktree
 from sow.project import Plan, input_names
 from sow.project_types import ProjectType
@@ -111,21 +111,26 @@ def new_project(
     """
     repository = Git(places.main)
     kind = project_types.named(plan.type, places.main)
-    check_new(places, plan, start=start, worktree=worktree)
+    known = check_new(places, plan, start=start, worktree=worktree)
     notes = prepare(places)
     with only_one(places):
         settle_half_made_held(places, store_of)
-        check_new(places, plan, start=start, worktree=worktree)
+        if worktree and repository.branches() == known:
+            _check_free(places, plan)
+        else:
+            known = check_new(places, plan, start=start, worktree=worktree)
         set_aside(places.main, plan.name)
-        if commits.ensure_commit(repository):
+        if not known.tips and commits.ensure_commit(repository):
             notes.append("the repository had no commit: made an empty first one")
-        created = not repository.branch_exists(plan.branch)
-        base = repository.commit_of(start or (repository.default_branch() if created else plan.branch))
+            known = repository.branches()
+        created = plan.branch not in known.tips
+        source = start or (repository.default_branch(known) if created else plan.branch)
+        base = (None if start else known.tips.get(source)) or repository.commit_of(source)
         folder = project_worktree(places.main, plan.branch) if worktree else places.main
         layout = Layout(main=places.main, folder=folder, name=plan.name)
         intent = write_intent(
             places.main, name=plan.name, branch=plan.branch, folder=folder, base=base, created=created,
-            worktree=worktree, was=repository.current_branch(),
+            worktree=worktree, was=known.current,
         )  # fmt: skip
         try:
             if worktree:
@@ -252,20 +257,22 @@ def only_one(places: Places | Plain, wait_seconds: float = files.LOCK_SECONDS) -
     return files.Lock(f"{places.main}/{RUNTIME}/new.lock", wait_seconds=wait_seconds)
 
 
-def check_new(places: Places, plan: Plan, *, start: str | None, worktree: bool) -> None:
-    """Raises Refused or NotFound for whatever would be in the way of the new project."""
+def check_new(places: Places, plan: Plan, *, start: str | None, worktree: bool) -> Branches:
+    """Raises Refused or NotFound for whatever would be in the way of the new project; gives the branches."""
     repository = Git(places.main)
-    repository.check_branch_name(plan.branch)
+    known = repository.branches()
+    repository.check_branch_name(plan.branch, known)
     check_inputs(places.main, plan)
     _check_free(places, plan)
     if start:
         repository.commit_of(start)
-        if repository.branch_exists(plan.branch):
+        if plan.branch in known.tips:
             raise Refused(
                 f"branch {plan.branch} exists already: it can't start from {start}", "leave --from out"
             )
-    _check_start(repository, plan, start)
-    _check_checkout(repository, plan, worktree)
+    _check_start(repository, known, plan, start)
+    _check_checkout(repository, known, plan, worktree)
+    return known
 
 
 def check_inputs(main: str, plan: Plan) -> None:
@@ -278,16 +285,16 @@ def check_inputs(main: str, plan: Plan) -> None:
         raise Refused(f"type {plan.type} has no phase that could take an input in", "leave --input out")
 
 
-def _check_start(repository: Git, plan: Plan, start: str | None) -> None:
+def _check_start(repository: Git, known: Branches, plan: Plan, start: str | None) -> None:
     """Raises Refused where the new branch would begin with the state of another project."""
-    known = repository.branch_exists(plan.branch)
-    if not known and start is None and repository.maybe_commit_of("HEAD") is None:
+    there = plan.branch in known.tips
+    if not there and start is None and not _has_commit(repository, known):
         return
-    source = plan.branch if known else start or repository.default_branch()
-    commit = repository.maybe_commit_of(source)
+    source = plan.branch if there else start or repository.default_branch(known)
+    commit = (None if start else known.tips.get(source)) or repository.maybe_commit_of(source)
     if commit is None or (name := continuing.name_at(repository, commit)) is None:
         return
-    if known:
+    if there:
         raise Refused(
             f"branch {plan.branch} has a project already: {name}",
             f"go on with it: `sow project continue --branch {plan.branch}`",
@@ -322,9 +329,14 @@ def _check_free(places: Places, plan: Plan) -> None:
             )
 
 
-def _check_checkout(repository: Git, plan: Plan, worktree: bool) -> None:
+def _has_commit(repository: Git, known: Branches) -> bool:
+    """Whether a commit is checked out."""
+    return known.current in known.tips or repository.maybe_commit_of("HEAD") is not None
+
+
+def _check_checkout(repository: Git, known: Branches, plan: Plan, worktree: bool) -> None:
     """Raises Refused where the main checkout is in the way: a branch is checked out only once."""
-    current = repository.current_branch()
+    current = known.current
     if not worktree:
         if os.path.exists(f"{repository.folder}/{PROJECT}/state.yaml"):
             raise Refused(
@@ -336,9 +348,9 @@ def _check_checkout(repository: Git, plan: Plan, worktree: bool) -> None:
                 "commit or stash them, or leave --no-worktree out",
             )
         return
-    if current != plan.branch or repository.maybe_commit_of("HEAD") is None:
+    if current != plan.branch or not _has_commit(repository, known):
         return
-    if repository.default_branch() == plan.branch:
+    if repository.default_branch(known) == plan.branch:
         raise Refused(
             f"{plan.branch} is the default branch and is checked out here",
             "choose another --branch, or --no-worktree to work right here",

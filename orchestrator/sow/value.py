@@ -25,7 +25,7 @@ class Value:
     _fields: "tuple[str, ...]" = ()
 
     def __init_subclass__(cls) -> None:
-        own = cls.__dict__.get("__annotations__", {})  # noqa: RUF063 - `inspect` is what this avoids
+        own = cls.__annotations__
         cls._fields = cls._fields + tuple(n for n in own if n not in cls._fields and n[0] != "_")
 
     if not TYPE_CHECKING:

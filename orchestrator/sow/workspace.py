@@ -277,12 +277,10 @@ class Workspace:
 
     def clear_up_left(self, completed: Iterable[Task]) -> None:
         """The same for completed tasks of which a kill left worktree or branch."""
-        form = "--format=%(refname:short)"
-        pattern = f"refs/heads/{task_branch(self.branch, '*')}"
-        standing = set(Git(self.layout.folder).run("for-each-ref", form, pattern).splitlines())
-        for task in completed:
-            if task.branch in standing:
-                self.clear_up(task)
+        branches = {task.branch: task for task in completed if task.branch}
+        standing = Git(self.layout.folder).tips(*branches) if branches else ()
+        for branch in standing:
+            self.clear_up(branches[branch])
 
     @property
     def _intent(self) -> str:

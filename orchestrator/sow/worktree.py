@@ -352,10 +352,7 @@ def _holds_project(one: Owned) -> bool:
 
 def _ahead(git: Git, into: str | None) -> int | None:
     """How many commits of a checkout are not in the branch `into`."""
-    head = git.maybe_commit_of("HEAD")
-    if head is None or into is None:
-        return None
-    return int(git.line("rev-list", "--count", head, f"^refs/heads/{into}"))
+    return None if into is None else git.ahead_of(f"refs/heads/{into}")
 
 
 def _stands_in(path: str) -> str:

@@ -1,6 +1,7 @@
 """A merge is computed beside every working tree, made once, and never over anybody's files."""
 
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -309,8 +310,23 @@ def test_a_branch_that_is_not_there_is_named(repo: Repo, tmp_path: Path) -> None
         merge(repo, tmp_path, branch="nope")
 
 
-def test_an_old_git_is_told_to_be_updated(repo: Repo, task: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(type(repo.sow), "version", lambda self: (2, 34, 1))
+OLD = """#!/bin/bash
+case " $* " in
+*" merge-tree "*) exit 129;;
+*" version "*) echo "git version 2.34.1"; exit;;
+esac
+exec {git} "$@"
+"""
+
+
+def test_an_old_git_is_told_to_be_updated(
+    repo: Repo, task: Repo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = tmp_path / "bin/git"
+    old.parent.mkdir()
+    old.write_text(OLD.format(git=shutil.which("git")))
+    old.chmod(0o755)
+    monkeypatch.setenv("PATH", str(old.parent), prepend=os.pathsep)
     with pytest.raises(Failed, match=r"this git is 2\.34\.1, and merging needs 2\.38") as caught:
         merges.merge_check(repo.sow, "main", "main--010")
     assert caught.value.hint

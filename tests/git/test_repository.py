@@ -62,6 +62,7 @@ def test_the_current_branch_is_known_before_its_first_commit_and_none_when_detac
     assert empty.sow.current_branch() == "main"
     assert not empty.sow.branch_exists("main")
     empty.commit(x="1")
+    assert Git(str(empty.folder / "gone")).current_branch() is None, "the checkout above is another"
     empty.git("switch", "--quiet", "--detach")
     assert empty.sow.current_branch() is None
 

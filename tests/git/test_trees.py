@@ -31,3 +31,17 @@ def test_a_path_is_taken_out_and_put_back(repo: Repo, paths: set[str], path: str
     )
     again = trees.placed(repo.sow, left, path, there)
     assert again == repo.git("rev-parse", f"{commit}^{{tree}}")
+
+
+@settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(PATHS, min_size=1, max_size=3))
+def test_several_commits_are_taken_apart_and_put_together_at_once(repo: Repo, each: list[set[str]]) -> None:
+    made = []
+    for paths in each:
+        repo.git("rm", "-rfq", "--ignore-unmatch", ".")
+        (repo.folder / "link").symlink_to("nowhere")
+        made.append(repo.commit("all", **{name: f"{name}\n" for name in paths}))
+    there = trees.tops(repo.sow, made)
+    assert there == [trees.entries(repo.sow, commit) for commit in made]
+    assert trees.made_each(repo.sow, there) == [repo.git("rev-parse", f"{one}^{{tree}}") for one in made]
+    assert trees.made_each(repo.sow, [[]]) == [trees.made(repo.sow, [])]

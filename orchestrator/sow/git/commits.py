@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from sow.errors import Refused
 from sow.git import index, trees
@@ -63,8 +64,8 @@ def make(
 ) -> str:
     """A commit of `tree` that no branch has yet; its id."""
     named = [word for parent in parents for word in ("-p", parent)]
-    env = {**git.identity(), **(author or {})}
-    return git.line("commit-tree", tree, *named, "-F", "-", input=message.rstrip("\n") + "\n", env=env)
+    text = message.rstrip("\n") + "\n"
+    return git.commit_line("commit-tree", tree, *named, "-F", "-", input=text, env=author or {})
 
 
 def commit_leftovers(
@@ -83,9 +84,10 @@ def commit_leftovers(
     with index.held(git, dead_git=True) as mine:
         head, its_tree = _head(git, branch)
         parents = ([head] if head else []) + _merge_heads(git)
-        if files := unresolved(git):
+        found = _look(git, mine.env)
+        if files := _unsettled(git, found.unmerged):
             raise Unresolved(git.folder, files)
-        stage_everything(git, mine.env)
+        _stage(git, found, mine.env)
         tree = git.line("write-tree", env=mine.env)
         mine.keep()
         if len(parents) < 2 and tree == its_tree:
@@ -107,18 +109,34 @@ def commit_paths(git: Git, paths: Sequence[str], message: str, *, branch: str | 
     git = git.at_top()
     with index.held(git) as mine:
         head, its_tree = _head(git, branch)
-        only = {**mine.env, "GIT_INDEX_FILE": f"{mine.copy}.only"}
-        if head:
-            git.run("read-tree", head, env=only)
-        _add_exactly(git, paths, only)
-        tree = git.line("write-tree", env=only)
-        _add_exactly(git, paths, mine.env)
+        whole = _add_exactly(git, paths, mine.env)
+        differing = ("diff-index", "--cached", "--name-only", "--ignore-submodules=none", "-z")
+        staged = git.names(*differing, head or its_tree, env=mine.env)
+        if whole and head and not staged:
+            mine.keep()
+            return None
+        if whole and all(_is_in(name, paths) for name in staged):
+            tree = git.line("write-tree", env=mine.env)
+        else:
+            tree = _tree_of_these(git, paths, head, {**mine.env, "GIT_INDEX_FILE": f"{mine.copy}.only"})
         mine.keep()
         if tree == its_tree:
             return None
         commit = make(git, tree, [head] if head else [], message)
         _advance(git, commit, head)
         return commit
+
+
+def _tree_of_these(git: Git, paths: Sequence[str], head: str | None, env: Mapping[str, str]) -> str:
+    """The tree of `head` with `paths` as the working tree has them; `env` names an index to make it in."""
+    if head:
+        git.run("read-tree", head, env=env)
+    _add_exactly(git, paths, env)
+    return git.line("write-tree", env=env)
+
+
+def _is_in(name: str, paths: Sequence[str]) -> bool:
+    return any(name == path or name.startswith(f"{path}/") for path in paths)
 
 
 def without(git: Git, tip: str, path: str, message: str, *more_parents: str) -> str | None:
@@ -153,13 +171,47 @@ def leave_out(git: Git, path: str, branch: str, old: str, new: str) -> bool:
 
 def stage_everything(git: Git, env: Mapping[str, str]) -> None:
     """Puts the whole working tree into the index that `env` names, as `commit_leftovers` counts it."""
-    changed = set(git.names("ls-files", "-z", "--modified", env=env)) | set(unmerged(git, env))
-    gone = set(git.names("ls-files", "-z", "--deleted", env=env))
+    _stage(git, _look(git, env), env)
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """How a working tree differs from its index: names of files."""
+
+    changed: set[str]
+    """Those that are gone, too."""
+    gone: set[str]
+    others: set[str]
+    """Untracked, and not ignored."""
+    unmerged: dict[str, set[str]]
+    """In conflict, each with the ids of its sides."""
+
+
+def _look(git: Git, env: Mapping[str, str]) -> _Found:
+    found = _Found(set(), set(), set(), {})
+    wanted = ("--modified", "--deleted", "--unmerged", "--others", "--exclude-standard")
+    for entry in git.names("ls-files", "-z", "-t", *wanted, env=env):
+        tag, rest = entry[0], entry[2:]
+        if tag == "?":
+            found.others.add(rest)
+            continue
+        facts, _, name = rest.partition("\t")
+        match tag:
+            case "C":
+                found.changed.add(name)
+            case "R":
+                found.gone.add(name)
+            case "M":
+                found.unmerged.setdefault(name, set()).add(facts.split()[1])
+    return found
+
+
+def _stage(git: Git, found: _Found, env: Mapping[str, str]) -> None:
+    changed = found.changed | set(found.unmerged)
     # A folder where a file was: without a repository of its own it is no submodule either.
-    gone.update(name for name in changed if _is_plain_folder(f"{git.folder}/{name}"))
-    others = git.names("ls-files", "-z", "--others", "--exclude-standard", env=env)
+    gone = found.gone | {name for name in changed if _is_plain_folder(f"{git.folder}/{name}")}
     # A name that ends in a slash is a repository of its own: recorded by its id alone it would be lost.
-    changed.update(name for name in others if not name.endswith("/"))
+    changed |= {name for name in found.others if not name.endswith("/")}
     # Names by standard input, not as pathspecs: so they may hold anything. What goes comes first, for a
     # file may stand where a folder was.
     _update(git, gone, env, "--force-remove")
@@ -176,14 +228,15 @@ def _is_plain_folder(path: str) -> bool:
     return os.path.isdir(path) and not os.path.islink(path) and not os.path.lexists(f"{path}/.git")
 
 
-def _add_exactly(git: Git, paths: Sequence[str], env: Mapping[str, str]) -> None:
+def _add_exactly(git: Git, paths: Sequence[str], env: Mapping[str, str]) -> bool:
+    """Puts what is at `paths` into the index that `env` names; whether all of it could be read."""
     known = [
         path
         for path in paths
         if os.path.lexists(f"{git.folder}/{path}") or git.names("ls-files", "-z", "--", path, env=env)
     ]
-    if known:
-        git.run("add", "--all", "--force", "--ignore-errors", "--", *known, ok=(0, 1), env=env)
+    add = ("add", "--all", "--force", "--ignore-errors", "--")
+    return not known or git.ask(*add, *known, ok=(0, 1), env=env).code == 0
 
 
 def _must_be_on(git: Git, branch: str | None) -> None:
@@ -217,7 +270,11 @@ def unresolved(git: Git) -> list[str]:
     One is settled by `git add` or `git rm`, or where its conflict was between
     lines, by a file without markers that is not just one of the sides.
     """
-    return sorted(name for name, sides in unmerged(git).items() if not _is_settled(git, name, sides))
+    return _unsettled(git, unmerged(git))
+
+
+def _unsettled(git: Git, conflicts: Mapping[str, set[str]]) -> list[str]:
+    return sorted(name for name, sides in conflicts.items() if not _is_settled(git, name, sides))
 
 
 def unmerged(git: Git, env: Mapping[str, str] | None = None) -> dict[str, set[str]]:

@@ -11,7 +11,6 @@ that is there: so going through the list again completes what a kill cut short.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
 import stat
@@ -46,6 +45,8 @@ def bring(main: str, folder: str) -> int:
         listed = files.contents(f"{main}/{LIST}", LIST_BYTES)
     except FileNotFoundError:
         return 0
+    import hashlib
+
     mark, done = f"{there.git_dir}/{_DONE}", f"{hashlib.sha256(listed).hexdigest()}\n"
     if files.text(mark) == done:
         return 0

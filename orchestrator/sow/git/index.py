@@ -13,7 +13,6 @@ import errno
 import fcntl
 import json
 import os
-import secrets
 import shutil
 import time
 from collections.abc import Iterator
@@ -92,7 +91,7 @@ def held(
     """
     git_dir = git.places.git_dir
     lock = f"{git_dir}/index.lock"
-    token = token or secrets.token_hex(8)
+    token = token or os.urandom(8).hex()
     wait = WAIT_SECONDS if wait is None else wait
     end, pause = time.monotonic() + wait, 0.002
     while not _create(lock, token, intent):
@@ -123,7 +122,7 @@ def held(
 @contextmanager
 def beside(git: Git) -> Iterator[dict[str, str]]:
     """Environment for git commands that see and change a copy of the index; it is thrown away."""
-    copy = f"{git.places.git_dir}/index.sow-{secrets.token_hex(8)}"
+    copy = f"{git.places.git_dir}/index.sow-{os.urandom(8).hex()}"
     try:
         with suppress(FileNotFoundError):
             shutil.copy2(f"{git.places.git_dir}/index", copy)
@@ -164,7 +163,7 @@ def _create(lock: str, token: str, intent: str) -> bool:
         "intent": intent,
     }
     # A name that nobody had: what a holder with this token was killed over may be the lock itself, linked.
-    beside = f"{lock}.{token}.{secrets.token_hex(4)}"
+    beside = f"{lock}.{token}.{os.urandom(4).hex()}"
     with open(beside, "x", encoding="utf-8", errors="surrogateescape") as file:
         file.write(json.dumps(holder) + "\n")
     try:

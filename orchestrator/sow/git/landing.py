@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 
@@ -102,7 +101,7 @@ def land(git: Git, branch: str, old: str, new: str, intent: str, why: str) -> Me
         if folder := worktrees.rebasing(git, branch):
             return Blocked([], f"{branch} is in the middle of a rebase or bisect in {folder}")
         return Merged(new) if git.move_branch(branch, new, old, why) else Moved()
-    plan = _Intent(secrets.token_hex(8), branch, os.path.realpath(holders[0].path), old, new)
+    plan = _Intent(os.urandom(8).hex(), branch, os.path.realpath(holders[0].path), old, new)
     there = Git(plan.worktree)
     found = places.find(plan.worktree)
     if found is None or found.common != git.places.common:
@@ -172,9 +171,10 @@ def _carry_out(there: Git, plan: _Intent, intent: str, again: bool = False) -> M
 
 def _forward(there: Git, plan: _Intent, mine: Index) -> Merged | Blocked | Moved:
     """The fast-forward, under the lock; files, index and branch agree afterwards."""
-    if _has(there, plan):
+    tip = there.tip(plan.branch)
+    if _is_in(there, plan, tip):
         return Merged(plan.new)
-    if there.tip(plan.branch) != plan.old or there.current_branch() != plan.branch:
+    if tip != plan.old or there.current_branch() != plan.branch:
         return Moved()
     if doing := there.unfinished():
         return Blocked([], f"a {doing} is not finished in {plan.worktree}")
@@ -189,8 +189,14 @@ def _forward(there: Git, plan: _Intent, mine: Index) -> Merged | Blocked | Moved
 
 
 def _has(git: Git, plan: _Intent) -> bool:
-    tip = git.tip(plan.branch)
-    return tip is not None and git.is_ancestor(plan.new, tip)
+    return _is_in(git, plan, git.tip(plan.branch))
+
+
+def _is_in(git: Git, plan: _Intent, tip: str | None) -> bool:
+    """Whether the branch, which stands at `tip`, has the merge."""
+    if tip in (None, plan.old, plan.new):
+        return tip == plan.new
+    return git.is_ancestor(plan.new, str(tip))
 
 
 def _not_committed(files: list[str]) -> str:

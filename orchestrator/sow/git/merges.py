@@ -17,7 +17,7 @@ from typing import TypeVar
 from sow.errors import Failed, Refused
 from sow.git import commits, landing, trees
 from sow.git.landing import Blocked, Merged
-from sow.git.repository import Git
+from sow.git.repository import Git, GitFailed, is_id
 
 KEEP = ".sow"
 """What stays as the branch that is merged into has it, when a task's work is merged."""
@@ -77,15 +77,16 @@ def merge(
     that have nothing in common.
     """
     landing.settle(intent)
-    theirs = git.commit_of(commit)
+    theirs = commit if is_id(commit) else git.commit_of(commit)
     for _ in range(_TRIES):
         ours = git.commit_of(f"refs/heads/{into}")
         if done := find_merge(git, into, trailers, since):
             landing.free(git, into)
             return AlreadyMerged(done)
-        if git.is_ancestor(theirs, ours):
+        bases = _bases(git, ours, theirs)
+        if bases == [theirs]:
             return Nothing()
-        joined = _join(git, ours, theirs, keep_ours)
+        joined = _join(git, ours, theirs, bases, keep_ours)
         if isinstance(joined, Conflict):
             return joined
         made = commits.make(git, joined, (ours, theirs), _with_trailers(message, trailers))
@@ -120,7 +121,8 @@ def find_merge(git: Git, into: str, trailers: Sequence[str], since: str | None =
 
 def merge_check(git: Git, one: str, other: str, *, keep_ours: str | None = KEEP) -> list[str]:
     """The files over which `one` and `other` would conflict; nothing is changed."""
-    joined = _join(git, git.commit_of(one), git.commit_of(other), keep_ours)
+    ours, theirs = git.commit_of(one), git.commit_of(other)
+    joined = _join(git, ours, theirs, _bases(git, ours, theirs), keep_ours)
     return joined.files if isinstance(joined, Conflict) else []
 
 
@@ -163,33 +165,45 @@ def bring(git: Git, branch: str, *, keep_ours: str = KEEP) -> list[str]:
     return left
 
 
-def _join(git: Git, ours: str, theirs: str, keep: str | None) -> str | Conflict:
-    """The tree of both sides joined, or the files over which they can't be."""
-    if git.version() < NEEDED:
-        raise Failed(
-            f"this git is {'.'.join(map(str, git.version()))}, and merging needs 2.38 or later", "update git"
-        )
-    bases = git.ask("merge-base", "--all", ours, theirs).out.split()
+def _bases(git: Git, ours: str, theirs: str) -> list[str]:
+    """The best commits that both have: just `theirs` where all of it is in `ours`. Raises Failed for none."""
+    bases = git.ask("merge-base", "--all", ours, theirs, ok=(0, 1)).out.split()
     if not bases:
         raise Failed(
             f"can't merge {theirs[:12]} into {ours[:12]}: unrelated histories", "look at `git log --graph`"
         )
-    sides = [ours, theirs]
+    return bases
+
+
+def _join(git: Git, ours: str, theirs: str, bases: Sequence[str], keep: str | None) -> str | Conflict:
+    """The tree of both sides joined, or the files over which they can't be."""
+    sides, kept = [ours, theirs], None
     if keep is not None:
         # It is taken out of all sides first: so nothing in it can conflict, nor be renamed in or out of it.
-        roots = [_without(git, base, keep, _parents(git, base)) for base in bases]
-        sides = [_without(git, side, keep, roots) for side in sides]
-    answer = git.ask("merge-tree", "--write-tree", "--name-only", "--no-messages", "-z", *sides, ok=(0, 1))
+        (mine, kept), (other, _), *bare = trees.without_each(git, (ours, theirs, *bases), keep)
+        # Several bases are merged with each other first, by what they have in common.
+        older = [_parents(git, base) if len(bases) > 1 else [] for base in bases]
+        roots = [
+            _like(git, base, tree, parents, keep)
+            for base, (tree, _), parents in zip(bases, bare, older, strict=True)
+        ]
+        sides = [_like(git, ours, mine, roots, keep), _like(git, theirs, other, roots, keep)]
+    answer = git.ask("merge-tree", "--write-tree", "--name-only", "--no-messages", "-z", *sides)
+    if answer.code not in (0, 1):
+        if git.version() < NEEDED:
+            raise Failed(
+                f"this git is {'.'.join(map(str, git.version()))}, and merging needs 2.38 or later",
+                "update git",
+            )
+        raise GitFailed(("merge-tree", *sides), git.folder, answer.code, answer.err)
     tree, *files = answer.out.split("\0")
     if answer.code == 1:
         return Conflict(sorted({name for name in files if name}))
-    kept = trees.at(git, ours, keep) if keep is not None else None
     return trees.placed(git, tree, str(keep), kept) if kept else tree
 
 
-def _without(git: Git, commit: str, path: str, parents: Sequence[str]) -> str:
-    """A commit like `commit` with other parents, and without `path`."""
-    tree = trees.without(git, commit, path) or f"{commit}^{{tree}}"
+def _like(git: Git, commit: str, tree: str, parents: Sequence[str], path: str) -> str:
+    """A commit like `commit` with other parents, and a tree without `path`."""
     return commits.make(git, tree, parents, f"{commit} without {path}")
 
 

@@ -87,6 +87,9 @@ _OF_A_HOOK = (
     "GIT_WORK_TREE",
 )
 
+# Git would rather guess a name from the machine's than say that it knows none.
+_NO_GUESS = ("-c", "user.useConfigOnly=true")
+
 _NOBODY = {
     "GIT_AUTHOR_NAME": "sow",
     "GIT_AUTHOR_EMAIL": "sow@localhost",
@@ -136,6 +139,18 @@ class Change:
     state: str
     """Two letters, index and working tree, as in git-status(1); `??` for untracked."""
     path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Branches:
+    """The branches of a repository as they stood at one moment."""
+
+    tips: Mapping[str, str]
+    """Their commits, by name."""
+    current: str | None
+    """The one that is checked out here, born or not."""
+    origin: str
+    """The one that origin calls its main one, empty where there is none."""
 
 
 class Git:
@@ -242,11 +257,25 @@ class Git:
     def _is_known(self) -> bool:
         """Whether git knows who commits here; once it does, it is not asked again."""
         if self.folder not in _KNOWN and all(
-            self.ask("-c", "user.useConfigOnly=true", "var", kind).code == 0
+            self.ask(*_NO_GUESS, "var", kind).code == 0
             for kind in ("GIT_AUTHOR_IDENT", "GIT_COMMITTER_IDENT")
         ):
             _KNOWN.add(self.folder)
         return self.folder in _KNOWN
+
+    def commit_line(self, *args: str, input: str, env: Mapping[str, str]) -> str:
+        """The one line of a `git <args>` that makes a commit, in the name that `identity` gives.
+
+        A commit that git makes answers whose name it knows, so that nobody has to ask before.
+        """
+        if self._identity is None and self.folder not in _KNOWN:
+            answer = self.ask(*_NO_GUESS, *args, input=input, env=env)
+            if answer.code == 0:
+                # An author who is named besides says nothing of the one whom git knows.
+                if "GIT_AUTHOR_NAME" not in env:
+                    _KNOWN.add(self.folder)
+                return answer.out.removesuffix("\n")
+        return self.line(*args, input=input, env={**self.identity(), **env})
 
     # Branches and commits
 
@@ -278,26 +307,47 @@ class Git:
 
     def current_branch(self) -> str | None:
         """The branch that is checked out here, born or not; None with a detached HEAD."""
+        # From a folder that is gone the way would lead up, into another checkout.
+        noted = _noted_head(self.places.git_dir) if os.path.isdir(self.folder) else None
+        if noted is not None:
+            return noted or None
         answer = self.ask("symbolic-ref", "--quiet", "HEAD")
         name = answer.out.strip()
         return (
             name.removeprefix("refs/heads/") if answer.code == 0 and name.startswith("refs/heads/") else None
         )
 
-    def default_branch(self) -> str:
+    def branches(self) -> Branches:
+        """All branches, by one question."""
+        return self._branches("refs/heads")
+
+    def tips(self, *branches: str) -> dict[str, str]:
+        """The commits of those branches that there are, by name."""
+        known = self._branches(*(f"refs/heads/{name}" for name in branches)).tips
+        return {name: known[name] for name in branches if name in known}
+
+    def _branches(self, *patterns: str) -> Branches:
+        form, origin = "--format=%(refname) %(objectname) %(symref)", "refs/remotes/origin/"
+        lines = self.run("for-each-ref", form, *patterns, f"{origin}HEAD").splitlines()
+        found = [line.split(" ", 2) for line in lines]
+        theirs = [goal.removeprefix(origin) for name, _, goal in found if name == f"{origin}HEAD"]
+        heads = "refs/heads/"
+        tips = {name.removeprefix(heads): tip for name, tip, _ in found if name.startswith(heads)}
+        return Branches(tips, self.current_branch(), theirs[0] if theirs else "")
+
+    def default_branch(self, known: Branches | None = None) -> str:
         """The branch that work goes to in the end: origin's, or `main`, `master`, or the configured
-        first branch, or the one checked out in the main checkout; raises NotFound."""
+        first branch, or the one checked out in the main checkout; raises NotFound.
+
+        `known`: all branches, by who has asked already.
+        """
+        known = known or self.branches()
+        if known.origin in known.tips:
+            return known.origin
         configured = self.ask("config", "--get", "init.defaultBranch").out.strip()
-        local = [f"refs/heads/{name}" for name in (configured, "main", "master") if name]
-        origin = "refs/remotes/origin/"
-        found = self.run("for-each-ref", "--format=%(refname) %(symref)", *local, f"{origin}HEAD")
-        refs = dict(line.split(" ", 1) for line in found.splitlines())
-        theirs = refs.pop(f"{origin}HEAD", "").removeprefix(origin)
-        if theirs and self.branch_exists(theirs):
-            return theirs
-        for ref in local:
-            if ref in refs:
-                return ref.removeprefix("refs/heads/")
+        for name in (configured, "main", "master"):
+            if name in known.tips:
+                return name
         main = self if self.places.bare else Git(self.places.main, self.seconds)
         current = main.current_branch()
         if current is None:
@@ -311,16 +361,27 @@ class Git:
         """Whether everything in `old` is in `new` too."""
         return self.ask("merge-base", "--is-ancestor", old, new, ok=(0, 1)).code == 0
 
-    def check_branch_name(self, branch: str) -> None:
-        """Raises Refused for a name that git can't take or that can't stand beside the other branches."""
-        good = not branch.startswith("-") and branch not in ("HEAD", "@")
-        if not good or self.ask("check-ref-format", f"refs/heads/{branch}").code != 0:
+    def ahead_of(self, into: str) -> int | None:
+        """How many commits of what is checked out are not in `into`; None before the first one."""
+        counting = ("rev-list", "--count", "HEAD", f"^{into}")
+        answer = self.ask(*counting)
+        if answer.code == 0:
+            return int(answer.out)
+        if self.maybe_commit_of("HEAD") is None:
+            return None
+        raise GitFailed(counting, self.folder, answer.code, answer.err)
+
+    def check_branch_name(self, branch: str, known: Branches | None = None) -> None:
+        """Raises Refused for a name that git can't take or that can't stand beside the other branches.
+
+        `known`: all branches, by who has asked already.
+        """
+        if is_reserved(branch) or self.ask("check-ref-format", f"refs/heads/{branch}").code != 0:
             raise Refused(
                 f"{branch!r} can't be the name of a branch",
                 "take letters, digits, `-`, `_` and single slashes; see `git help check-ref-format`",
             )
-        others = self.run("for-each-ref", "--format=%(refname:lstrip=2)", "refs/heads").splitlines()
-        for other in others:
+        for other in (known or self.branches()).tips:
             if branch.startswith(f"{other}/") or other.startswith(f"{branch}/"):
                 raise Refused(
                     f"there can't be a branch {branch!r} beside the branch {other!r}: "
@@ -343,10 +404,13 @@ class Git:
     def delete_branch_if_merged(self, branch: str, into: str) -> bool:
         """Deletes a branch whose every commit is in `into` and that no worktree has checked out;
         False, and nothing done, for any other."""
-        tip = self.tip(branch)
-        if tip is None or branch == into or not self.is_ancestor(tip, f"refs/heads/{into}"):
+        if branch == into:
             return False
-        if f"branch refs/heads/{branch}" in self.run("worktree", "list", "--porcelain", "-z").split("\0"):
+        name, form = f"refs/heads/{branch}", "--format=%(refname) %(objectname) %(worktreepath)"
+        merged = self.ask("for-each-ref", form, f"--merged=refs/heads/{into}", name).out.splitlines()
+        found = [line.removeprefix(f"{name} ") for line in merged if line.startswith(f"{name} ")]
+        tip, _, holder = found[0].partition(" ") if found else ("", "", "")
+        if not tip or holder:
             return False
         return self.ask("update-ref", "-d", f"refs/heads/{branch}", tip).code == 0
 
@@ -393,6 +457,30 @@ _UNFINISHED = (
     ("REVERT_HEAD", "revert"),
     ("BISECT_LOG", "bisect"),
 )
+
+
+def _noted_head(git_dir: str) -> str | None:
+    """The branch that the HEAD file names, empty where it holds a commit; None where only git can tell."""
+    try:
+        with open(f"{git_dir}/HEAD", encoding="utf-8", errors="surrogateescape") as file:
+            text = file.read(1 << 16).removesuffix("\n")
+    except OSError:
+        return None
+    branch = text.removeprefix("ref: refs/heads/")
+    if branch == text:
+        return "" if is_id(text) else None
+    # What a repository has there that keeps its branches in no files.
+    return None if branch == ".invalid" else branch.strip()
+
+
+def is_reserved(branch: str) -> bool:
+    """Whether git would make a branch of this name, and then take the name for something else."""
+    return branch.startswith("-") or branch in ("HEAD", "@")
+
+
+def is_id(name: str) -> bool:
+    """Whether a name is the full id of an object."""
+    return len(name) in (40, 64) and all(letter in "0123456789abcdef" for letter in name)
 
 
 def gist(stderr: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sow.git import commits, index
-from sow.git.repository import Git
+from sow.git.repository import Git, is_id
 
 STATE = ".sow/project"
 
@@ -43,7 +43,7 @@ def log(git: Git, base: str, head: str = "HEAD") -> list[Logged]:
     """The commits of `head` that are not in `base`, newest first, without those of sow's state."""
     found = git.run(
         "--no-literal-pathspecs", "log", "-z", "--full-history", "--format=%H%n%aN%n%aI%n%s",
-        git.commit_of(head), f"^{git.commit_of(base)}", *_LEFT_OUT,
+        _commit(git, head), f"^{_commit(git, base)}", *_LEFT_OUT,
     )  # fmt: skip
     return [Logged(*record.split("\n", 3)) for record in found.split("\0") if record]
 
@@ -52,3 +52,7 @@ def _left(git: Git, base: str, head: str) -> str:
     """The commit at which `head` left `base`."""
     start = git.commit_of(base)
     return git.ask("merge-base", start, git.commit_of(head)).out.strip() or start
+
+
+def _commit(git: Git, name: str) -> str:
+    return name if is_id(name) else git.commit_of(name)

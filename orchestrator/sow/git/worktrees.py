@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from sow.errors import Failed, NotFound, Refused
 from sow.git import alive, index, places
-from sow.git.repository import Git, GitFailed
+from sow.git.repository import Git, GitFailed, is_id, is_reserved
 
 SALVAGE = "refs/sow/salvage"
 """Where commits stay that only a vanished worktree still knew of."""
@@ -109,7 +109,11 @@ def holding(git: Git, branch: str) -> Worktree | None:
 
 def all_holding(git: Git, branch: str) -> list[Worktree]:
     """The worktrees that have `branch` checked out: more than one only where git was forced."""
-    return [one for one in all_of(git) if one.branch == branch and not one.gone]
+    return [one for one in all_of(git) if _holds(one, branch)]
+
+
+def _holds(one: Worktree, branch: str) -> bool:
+    return one.branch == branch and not one.gone
 
 
 def rebasing(git: Git, branch: str) -> str | None:
@@ -132,10 +136,12 @@ def add(git: Git, path: str, branch: str, base: str) -> bool:
     bad name of a branch.
     """
     path = os.path.realpath(path)
-    mine = _at(git, path)
+    known = all_of(git)
+    mine = _among(known, path)
     if mine and mine.locked == _HALF_MADE:
         _undo_half_made(git, path)
-        mine = _at(git, path)
+        known = all_of(git)
+        mine = _among(known, path)
     if mine and not mine.gone:
         if mine.branch not in (branch, None):
             raise Occupied(
@@ -145,8 +151,8 @@ def add(git: Git, path: str, branch: str, base: str) -> bool:
         return False
     _must_be_free(path)
     _begin(git, branch, base)
-    elsewhere = holding(git, branch)
-    folder = elsewhere.path if elsewhere else rebasing(git, branch)
+    elsewhere = (one.path for one in known if _holds(one, branch))
+    folder = next(elsewhere, None) or rebasing(git, branch)
     if folder is not None:
         raise Occupied(
             f"branch {branch} is in use in {folder}",
@@ -261,9 +267,7 @@ def _reason_to_stay(git: Git, mine: Worktree, into: str) -> str | None:
     if dirty := git.dirty_files():
         more = f" and {len(dirty) - 3} more" if len(dirty) > 3 else ""
         return f"not committed: {', '.join(dirty[:3])}{more}"
-    head = git.maybe_commit_of("HEAD")
-    if head and not git.is_ancestor(head, f"refs/heads/{into}"):
-        count = git.line("rev-list", "--count", head, f"^refs/heads/{into}")
+    if (count := git.ahead_of(f"refs/heads/{into}")) not in (None, 0):
         return f"commits that are not in {into}: {count}"
     if inner := _repositories_in(git):
         return f"a repository of its own in it: {inner[0]}"
@@ -282,7 +286,11 @@ def _repositories_in(git: Git) -> list[str]:
 
 
 def _at(git: Git, path: str) -> Worktree | None:
-    return next((one for one in all_of(git) if os.path.realpath(one.path) == path), None)
+    return _among(all_of(git), path)
+
+
+def _among(known: list[Worktree], path: str) -> Worktree | None:
+    return next((one for one in known if os.path.realpath(one.path) == path), None)
 
 
 def _must_be_free(path: str) -> None:
@@ -300,10 +308,19 @@ def _must_be_free(path: str) -> None:
 
 
 def _begin(git: Git, branch: str, base: str) -> None:
-    if git.branch_exists(branch):
-        return
-    git.check_branch_name(branch)
-    git.move_branch(branch, git.commit_of(base), None, "branch made")
+    """Makes a branch at `base`, unless it is there."""
+    commit = base
+    if is_reserved(branch) or not is_id(base):
+        if git.branch_exists(branch):
+            return
+        git.check_branch_name(branch)
+        commit = git.commit_of(base)
+    try:
+        git.move_branch(branch, commit, None, "branch made")
+    except GitFailed:
+        # Mostly it is the name, and git says so in its own words.
+        git.check_branch_name(branch)
+        raise
 
 
 def _forget(git: Git, path: str) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from importlib import resources
 
 from sow import files
 from sow.project_types import State
@@ -51,10 +50,9 @@ def role_text(role: str, main: str) -> str:
     path = f"{main}/.sow/agents/{role}.md"
     if os.path.lexists(path):
         return files.text(path).strip()
-    own = resources.files(__name__) / "roles" / f"{role}.md"
-    return (
-        own.read_text(encoding="utf-8").strip() if own.is_file() else f"You are the {role} of this project."
-    )
+    # Beside this file: `importlib.resources` would cost more than reading it.
+    own = f"{os.path.dirname(__file__)}/roles/{role}.md"
+    return files.text(own).strip() if os.path.isfile(own) else f"You are the {role} of this project."
 
 
 def state_text(project: Mapping[str, object], here: State, ways: Sequence[Way]) -> str:

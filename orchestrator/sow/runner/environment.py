@@ -4,8 +4,10 @@ A list of what passes, not of what is held back: an agent starts the same
 whether sow was called from a shell, an editor, a git hook or another agent.
 """
 
+import re
 from collections.abc import Iterable, Mapping
-from fnmatch import fnmatchcase
+from fnmatch import translate
+from functools import lru_cache
 
 PASSED = (
     *("PATH", "HOME", "USER", "LOGNAME", "SHELL", "TZ", "TMPDIR"),
@@ -48,12 +50,12 @@ def build(outer: Mapping[str, str], patterns: Iterable[str], extra: Mapping[str,
     `patterns` are the globs, case-sensitive, that an executor and the user add
     to `PASSED`. `DROPPED` is stronger than both; `extra` is stronger than all.
     """
-    wanted = (*PASSED, *patterns)
-    passed = {
-        name: value for name, value in outer.items() if _matches(name, wanted) and not _matches(name, DROPPED)
-    }
+    passes, dropped = _pattern((*PASSED, *patterns)), _pattern(DROPPED)
+    passed = {name: value for name, value in outer.items() if passes.match(name) and not dropped.match(name)}
     return {**passed, **extra}
 
 
-def _matches(name: str, patterns: Iterable[str]) -> bool:
-    return any(fnmatchcase(name, pattern) for pattern in patterns)
+@lru_cache(maxsize=32)
+def _pattern(globs: tuple[str, ...]) -> re.Pattern[str]:
+    """What matches a name as one of the globs does: a run asks for each of its turns, several times."""
+    return re.compile("|".join(map(translate, globs)))

@@ -34,8 +34,8 @@ class Beside:
     def __init__(self, parts: "Parts", log: "EventLog") -> None:
         self.documents, self.parts, self.layout = parts.documents, parts, parts.documents.layout
         self.journal, self.log = parts.documents.journal, log
-        self._known_same: dict[str, tuple[object, object]] = {}
-        """The marks of state files and their good copies that were found to be the same, by path."""
+        self._known_same: dict[str, tuple[int, ...] | None] = {}
+        """The marks of state files that were found to be as their good copies, by path."""
 
     def put_back(self, name: str) -> "str | None":
         """Puts the good copy called `name` (see `good_copy`) back where its file is broken or gone."""
@@ -109,19 +109,27 @@ class Beside:
         """The state files that are not as their good copies, each with the copy's name."""
         if self.documents.old():
             return  # its parts have no files yet
-        for name, path in self._state_files(only):
-            copy = self.layout.good_copy(name)
-            both = (_mark(path), _mark(copy))
-            if None not in both and self._known_same.get(path) == both:
+        now, kept = time.time_ns(), self._kept(only)
+        for name, path in self._state_files(only, kept):
+            # Nobody but sow writes a copy, and never without its file: that alone is looked at each time.
+            mark = _mark(path, now)
+            if mark is not None and self._known_same.get(path) == mark and name in kept:
                 continue
             text = copies.content(path)
             away = is_task_id(name) and f"\nphase: {path.split('/')[-4]}\n".encode() not in text
-            if away or text != copies.content(copy):
+            if away or text != copies.content(self.layout.good_copy(name)):
                 yield name, path
             else:
-                self._known_same[path] = both
+                self._known_same[path] = mark
 
-    def _state_files(self, only: str) -> "Iterator[tuple[str, str]]":
+    def _kept(self, only: str) -> "Collection[str]":
+        """The names of the good copies that there are."""
+        if only:
+            return [only] if os.path.lexists(self.layout.good_copy(only)) else []
+        names = files.names_if_any(self.layout.last_good)
+        return {name.removesuffix(".yaml") for name in names if not name.startswith(".")}
+
+    def _state_files(self, only: str, kept: "Collection[str]") -> "Iterator[tuple[str, str]]":
         """The state files that are there or were there, each with the name of its good copy."""
         if only:
             path = self.parts.find(only) or self._place_of(only)
@@ -129,11 +137,10 @@ class Beside:
             return
         there = {"project": self.layout.project_file, "type": self.layout.type_file}
         there |= {f"phase-{phase}": self.layout.phase_file(phase) for phase in self.parts.phases()}
-        there |= {os.path.basename(os.path.dirname(path)): path for path in self.parts.task_files()}
+        there |= {path.rsplit("/", 2)[1]: path for path in self.parts.task_files()}
         yield from there.items()
-        for name in sorted(files.names_if_any(self.layout.last_good)):
-            copy = name.removesuffix(".yaml")
-            if copy not in there and not name.startswith(".") and (place := self._place_of(copy)):
+        for copy in sorted(name for name in kept if name not in there):
+            if place := self._place_of(copy):
                 yield copy, place
 
     def _place_of(self, name: str) -> str:
@@ -238,8 +245,8 @@ class Beside:
         self.log.append(event, lock.count(copies.lock_of(name)))
 
 
-def _mark(path: str) -> "tuple[int, ...] | None":
-    """What a file is known by that has not changed; None for what is none, or was changed just now.
+def _mark(path: str, now: int) -> "tuple[int, ...] | None":
+    """What a file is known by that has not changed; None for what is none, or was changed about `now`.
 
     A second change within one tick of the kernel's clock leaves no mark of its own.
     """
@@ -247,6 +254,6 @@ def _mark(path: str) -> "tuple[int, ...] | None":
         there = os.lstat(path)
     except OSError:
         return None
-    if not stat.S_ISREG(there.st_mode) or time.time_ns() - there.st_ctime_ns < _TICK:
+    if not stat.S_ISREG(there.st_mode) or now - there.st_ctime_ns < _TICK:
         return None
     return there.st_dev, there.st_ino, there.st_size, there.st_mtime_ns, there.st_ctime_ns

@@ -65,10 +65,16 @@ class Parts:
 
     def task_files(self) -> "list[str]":
         """The paths of all state files of tasks."""
-        return self._seen_files()[1]
+        return self._files_in(self._seen()[1])
 
     def _seen_files(self) -> "tuple[list[Broken], list[str]]":
         """What can't be looked into or is no task's folder, and the paths of all state files of tasks."""
+        unseen, listed = self._seen()
+        unseen += [self._misnamed(phase, name) for phase, name in listed if self._is_misnamed(phase, name)]
+        return unseen, self._files_in(listed)
+
+    def _seen(self) -> "tuple[list[Broken], list[tuple[str, str]]]":
+        """The same as `listed`, but that no task is missed."""
         unseen, listed = self.listed()
         # A task that is moved meanwhile may be missed in both of its phases: two looks must agree.
         for _ in range(_LOOKS):
@@ -76,12 +82,14 @@ class Parts:
             unseen, listed = self.listed()
             if listed == before:
                 break
+        return unseen, listed
+
+    def _files_in(self, listed: "list[tuple[str, str]]") -> "list[str]":
         there = [self.layout.task_file(phase, name) for phase, name in listed if is_task_id(name)]
-        unseen += [self._misnamed(phase, name) for phase, name in listed if self._is_misnamed(phase, name)]
         if old := self.documents.old():
             left = {*old.tasks, *(f"{folder}/state.yaml" for folder in old.moves.values())}
             there = [*old.tasks, *(path for path in there if path not in left)]
-        return unseen, there
+        return there
 
     def listed(self) -> "tuple[list[Broken], list[tuple[str, str]]]":
         """What lies in the phases' folders of tasks, (phase, name), and the ones that can't be listed."""
