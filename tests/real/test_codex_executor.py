@@ -13,7 +13,7 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
-from tests.real.cast import CODEX, Desk
+from tests.real.cast import CODEX, Desk, pinned
 from tests.real.parts import until
 
 from sow_executors.base import (
@@ -217,7 +217,7 @@ def test_a_thread_killed_in_mid_tool_goes_on(desk: Desk) -> None:
     assert any("Build it." in text for text in seen.said("user"))
 
 
-def test_its_version_and_login_are_told_without_a_call_of_the_model(desk: Desk) -> None:
+def test_its_version_is_the_pinned_one_and_its_login_is_told_without_a_call(desk: Desk) -> None:
     program = str(desk.cli.configured()["settings"]["program"])  # type: ignore[index]
 
     def asked(command: Command, given: str | None = None) -> Answer:
@@ -233,7 +233,7 @@ def test_its_version_and_login_are_told_without_a_call_of_the_model(desk: Desk) 
         return Answer(ran.stdout, ran.stderr, ran.returncode)
 
     codex, folder = Codex(), str(desk.tree)
-    assert codex.version(asked(codex.asks_version(program, folder)))
+    assert codex.version(asked(codex.asks_version(program, folder))) == pinned("codex")
     question = codex.asks_login(program, folder)
     assert codex.login(asked(question), {"CODEX_HOME": "/nowhere"}) == Login(False)
     asked(Command((*codex.logs_in(program), "--with-api-key"), folder), "sk-no-real-key\n")
