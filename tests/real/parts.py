@@ -35,6 +35,21 @@ def until(true: Callable[[], object], seconds: float = 45) -> None:
         time.sleep(0.02)
 
 
+def kill_9(run: subprocess.Popen[str], attempt: dict[str, Any]) -> None:
+    """Ends an orchestrator and its agent, without a word to either."""
+    run.kill()
+    run.wait(30)
+    os.killpg(attempt["pid"], signal.SIGKILL)
+    until(lambda: not process.alive(identity(attempt)))
+
+
+def identity(attempt: dict[str, Any]) -> process.Identity:
+    """The process of an attempt, by its record."""
+    return process.Identity(
+        boot_id=attempt["boot_id"], pid=attempt["pid"], start_ticks=attempt["start_ticks"]
+    )
+
+
 class Bench:
     """One repository, one project, one task `010`, and the agents that `sow` runs on it.
 

@@ -10,12 +10,11 @@ import uuid
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
 from tests.model_server import cli_binary, env_for_claude
-from tests.real.parts import BUSY, INTERRUPTED, WAITS, Bench, bench_in, until
+from tests.real.parts import BUSY, INTERRUPTED, WAITS, Bench, bench_in, kill_9, until
 
 from sow import process
 from sow_executors.model_server import (
@@ -271,10 +270,7 @@ def test_a_session_cut_in_mid_tool_by_kill_9_and_then_by_ctrl_c_is_gone_on_with(
     run = run_into_a_tool(claude, bench.folder / "gate")
     session = bench.task()["session_id"]
     (attempt,) = bench.attempts()
-    run.kill()
-    run.wait(30)
-    os.killpg(attempt["pid"], signal.SIGKILL)
-    until(lambda: not process.alive(identity(attempt)))
+    kill_9(run, attempt)
     assert bench.strays(), "its tool lives on in a session of its own"
 
     run = run_into_a_tool(claude, bench.folder / "second", before=1)
@@ -415,9 +411,3 @@ def claim(bench: Bench, session: str) -> None:
     """Writes a session into the task's file, as another program or a person might."""
     path = bench.task_folder / "state.yaml"
     path.write_text(f"{path.read_text()}session_id: {session}\n")
-
-
-def identity(attempt: dict[str, Any]) -> process.Identity:
-    return process.Identity(
-        boot_id=attempt["boot_id"], pid=attempt["pid"], start_ticks=attempt["start_ticks"]
-    )

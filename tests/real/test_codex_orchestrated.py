@@ -10,13 +10,12 @@ import time
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import pexpect
 import pyte
 import pytest
 from tests.real.cast import CODEX
-from tests.real.parts import BUSY, INTERRUPTED, WAITS, bench_in, until
+from tests.real.parts import BUSY, INTERRUPTED, WAITS, bench_in, identity, kill_9, until
 from tests.real.stage import DONE, HAND_IN, Stage, told
 
 from sow import process
@@ -220,20 +219,6 @@ def test_the_doctor_knows_the_program_and_that_models_from_elsewhere_may_need_no
     said = stage.bench.sow("doctor", code=0)
     assert "mine: codex 0." in said
     assert "it does not tell whether somebody is logged in" in said
-
-
-def kill_9(run: subprocess.Popen[str], attempt: dict[str, Any]) -> None:
-    """Ends an orchestrator and its agent, without a word to either."""
-    run.kill()
-    run.wait(30)
-    os.killpg(attempt["pid"], signal.SIGKILL)
-    until(lambda: not process.alive(identity(attempt)))
-
-
-def identity(attempt: dict[str, Any]) -> process.Identity:
-    return process.Identity(
-        boot_id=attempt["boot_id"], pid=attempt["pid"], start_ticks=attempt["start_ticks"]
-    )
 
 
 def test_a_person_types_a_turn_on_a_terminal_and_the_agent_goes_on_in_that_thread(stage: Stage) -> None:
