@@ -184,7 +184,8 @@ def test_a_used_up_plan_is_waited_for_and_the_session_goes_on_by_itself(claude: 
 
     def plan(request: Request) -> Reply:
         if not resets:
-            resets.append(int(time.time()) + 4)
+            # Late enough for the wait to be seen on a busy machine.
+            resets.append(int(time.time()) + 10)
             return usage_limited(resets[0])
         return HAND_IN if not request.tool_results() else DONE
 
@@ -197,7 +198,7 @@ def test_a_used_up_plan_is_waited_for_and_the_session_goes_on_by_itself(claude: 
     assert waiting.get("attempts", 0) == 0
     assert "question" not in waiting
 
-    assert run.wait(60) == WAITS
+    assert run.wait(120) == WAITS
     task = claude.bench.task()
     assert (task["status"], task["attempts"]) == ("needs_review", 1)
     assert "error" not in task
@@ -231,7 +232,7 @@ def test_a_warning_of_the_plan_is_told_once_and_holds_starts_only_where_the_sett
     log = bench.folder / "started.log"
     until(lambda: "mine: its five hour limit is 93 % used; its tasks wait until" in log.read_text())
     run.send_signal(signal.SIGINT)
-    assert run.wait(30) == INTERRUPTED
+    assert run.wait(120) == INTERRUPTED
     assert len(bench.attempts()) == 2
 
 
@@ -281,7 +282,7 @@ def test_a_session_cut_in_mid_tool_by_kill_9_and_then_by_ctrl_c_is_gone_on_with(
     assert "You were interrupted" in last_prompt(first)
     assert attempt["id"] not in {process.environ(pid).get(process.MARK) for pid in bench.strays()}
     run.send_signal(signal.SIGINT)
-    assert run.wait(30) == INTERRUPTED
+    assert run.wait(120) == INTERRUPTED
     assert bench.strays() == []
     assert bench.task()["status"] == "in_progress"
 
@@ -307,11 +308,11 @@ def test_an_agent_whose_orchestrator_was_killed_is_adopted_and_not_started_again
     run = claude.bench.start("run")
     until(claude.seen_first.exists)
     run.kill()
-    run.wait(30)
+    run.wait(120)
     again = claude.bench.start("run")
     until(lambda: len(claude.bench.events("run.started")) == 2)
     gate.write_text("")
-    assert again.wait(60) == WAITS
+    assert again.wait(120) == WAITS
     assert claude.bench.task()["status"] == "needs_review"
     (attempt,) = claude.bench.attempts()
     assert (attempt["outcome"], attempt["exit_code"]) == ("finished", 0)
@@ -400,7 +401,7 @@ def test_a_session_that_somebody_has_open_is_waited_for_until_their_process_is_g
         assert len(bench.attempts()) == 1
         other.kill()
     # Its end is seen at once: nobody waits for the next look.
-    assert run.wait(60) == WAITS
+    assert run.wait(120) == WAITS
     seen = claude.server.seen(scenario)
     assert {request.session for request in seen} == {session}
     assert "The second one" in last_prompt(seen[0])

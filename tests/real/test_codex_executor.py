@@ -97,7 +97,7 @@ def test_a_resume_goes_on_in_one_thread_as_it_was_begun_and_costs_what_it_adds(d
     (told,) = first.of(Spent)
     command = Codex().resume(desk.turn("Handle empty input too."))
     out, _ = desk.start(command, desk.script([Write("more.txt", "more"), Text("All done.")])).communicate(
-        timeout=60
+        timeout=120
     )
     reader = Codex().reader_after(str(desk.session), told)
     reports = [report for line in out.splitlines() for report in reader.read(line)]
@@ -166,7 +166,7 @@ def test_a_server_that_is_not_there_is_waited_for(desk: Desk) -> None:
     reports = (report for line in agent.stdout for report in reader.read(line))
     first = next(report for report in reports if isinstance(report, Retried))
     agent.terminate()
-    assert agent.wait(30) == -signal.SIGTERM
+    assert agent.wait(120) == -signal.SIGTERM
     agent.stdout.close()
     assert (first.attempt, "Connection failed" in first.reason) == (1, True)
 
@@ -228,7 +228,7 @@ def test_its_version_is_the_pinned_one_and_its_login_is_told_without_a_call(desk
             text=True,
             cwd=command.folder,
             env=desk.env(command, "never"),
-            timeout=60,
+            timeout=120,
         )
         return Answer(ran.stdout, ran.stderr, ran.returncode)
 
