@@ -19,7 +19,7 @@ from sow_executors import inbox
 
 pytestmark = pytest.mark.slow
 
-AGENT = str(ROOT / "tests/agents/acp_agent.py")
+AGENT = (sys.executable, "-S", "-E", str(ROOT / "tests/agents/acp_agent.py"))
 TOUCH = {"run": {"command": "touch asked.txt", "permit": True, "unless": "asked.txt"}}
 HAND_IN = {"run": "sow task set status needs_review"}
 QUESTION = "The agent asks to run: touch asked.txt"
@@ -35,7 +35,7 @@ class Holding:
     def add(self, *turns: list[dict[str, Any]], **settings: Any) -> str:
         script = self.stage.script("acp.json", "")
         script.write_text(json.dumps({"turns": list(turns)}))
-        command = [sys.executable, AGENT, str(script)]
+        command = [*AGENT, str(script)]
         fake = {"type": "acp", "settings": {"command": command, "permissions": "ask", **settings}}
         self.stage.user({"fake": fake})
         return add(self.stage.store, Wish(name="Ask", agent="implementer")).id

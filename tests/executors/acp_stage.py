@@ -18,7 +18,7 @@ from sow_executors import inbox
 from sow_executors.acp import Acp
 from sow_executors.base import Command, Failed, Finished, Report, Started, Turn
 
-AGENT = Path(__file__).parents[1] / "agents" / "acp_agent.py"
+AGENT = (sys.executable, "-S", "-E", str(Path(__file__).parents[1] / "agents" / "acp_agent.py"))
 
 
 def until(true: Callable[[], Any], seconds: float = 60.0) -> Any:
@@ -120,7 +120,7 @@ class AcpStage:
         turn = Turn(
             prompt, str(self.folder), str(scratch), session, grace_seconds=grace, late_answers=late,
             tools=tools,
-            settings={"command": [sys.executable, str(AGENT), str(self.script)], **settings},
+            settings={"command": [*AGENT, str(self.script)], **settings},
         )  # fmt: skip
         executor = Acp(turn.settings)
         self.made.append(Bridged(scratch, executor.resume(turn) if session else executor.spawn(turn)))

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import stat
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -70,7 +70,7 @@ def test_a_turn_is_told_as_it_goes_and_only_what_the_rules_allow_is_done(stage: 
             {"edit": {"path": str(outside), "content": "b\n", "permit": True}},
             TOUCH,
             {"cost": 0.25},
-            {"usage": {"input_tokens": 10, "output_tokens": 4}},
+            {"usage": {"inputTokens": 10, "outputTokens": 4}},
             {"print": "no json\n[1]\n" + "x" * 200_000 + "\n"},
             {"say": "Done."},
         ],
@@ -363,7 +363,7 @@ def test_opencode_is_told_to_ask(stage: AcpStage, told: str, yolo: bool, end: st
         f"""#!/bin/sh
         [ "$1" = debug ] && {{ echo '{told}'; exit; }}
         echo "$OPENCODE_PERMISSION" > {heard}
-        exec {sys.executable} {AGENT} {stage.script}
+        exec {shlex.join(AGENT)} {stage.script}
         """
     )
     program.chmod(0o755)

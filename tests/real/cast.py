@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import uuid
@@ -46,6 +47,20 @@ OPENCODE = Cli(
     env_for_opencode,
     {"model": opencode.MODEL},
 )
+
+
+PACKAGES = {
+    "codex": "@openai/codex",
+    "gemini": "@google/gemini-cli",
+    "opencode": "opencode-linux-x64-baseline",
+}
+
+
+def pinned(name: str) -> str:
+    """The version of a CLI that the tests are written for, and that is installed for them."""
+    packages = json.loads((Path(__file__).parent / "clis" / "package.json").read_text())
+    pins: dict[str, str] = {**packages["dependencies"], **packages["optionalDependencies"]}
+    return pins[PACKAGES[name]]
 
 
 @dataclass
@@ -136,7 +151,7 @@ class Desk:
 
     def finish(self, started: subprocess.Popen[str]) -> Ended:
         """Reads a program to its end; from now on the session is the one that it told."""
-        out, err = started.communicate(timeout=100)
+        out, err = started.communicate(timeout=240)
         reader = self.cli.executor.reader(self.session)
         reports = [report for line in out.splitlines() for report in reader.read(line)]
         ended = Ended(reports, reader.end(started.returncode, err))

@@ -27,12 +27,27 @@ DONE, WAITS, BUSY, INTERRUPTED = 0, 5, 6, 130
 """Exit codes of `sow run`."""
 
 
-def until(true: Callable[[], object], seconds: float = 45) -> None:
+def until(true: Callable[[], object], seconds: float = 120) -> None:
     """Waits for something to become true; an AssertionError after `seconds`."""
     deadline = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < deadline, "it did not come true in time"
         time.sleep(0.02)
+
+
+def kill_9(run: subprocess.Popen[str], attempt: dict[str, Any]) -> None:
+    """Ends an orchestrator and its agent, without a word to either."""
+    run.kill()
+    run.wait(90)
+    os.killpg(attempt["pid"], signal.SIGKILL)
+    until(lambda: not process.alive(identity(attempt)))
+
+
+def identity(attempt: dict[str, Any]) -> process.Identity:
+    """The process of an attempt, by its record."""
+    return process.Identity(
+        boot_id=attempt["boot_id"], pid=attempt["pid"], start_ticks=attempt["start_ticks"]
+    )
 
 
 class Bench:
@@ -71,7 +86,7 @@ class Bench:
 
     # -- what a person does -------------------------------------------------------------------
 
-    def sow(self, *words: str, code: int = DONE, seconds: float = 60) -> str:
+    def sow(self, *words: str, code: int = DONE, seconds: float = 180) -> str:
         """Runs a `sow` command that must end with exit code `code`; gives what it printed."""
         ran = subprocess.run(
             self._argv(words),
@@ -162,7 +177,7 @@ class Bench:
         """Ends what the test left running; a test that ended well leaves nothing (`strays`)."""
         for started in self._started:
             started.kill()
-            started.wait(30)
+            started.wait(90)
         while strays := self.strays():
             for pid in strays:
                 with suppress(ProcessLookupError):  # it ended by itself meanwhile

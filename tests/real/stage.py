@@ -17,7 +17,7 @@ DONE = Text("It is done.")
 class Stage:
     """A bench whose implementer is the real program; each `sow run` meets a script of its own."""
 
-    def __init__(self, cli: Cli, bench: Bench, server: ModelServer, seconds: float = 60) -> None:
+    def __init__(self, cli: Cli, bench: Bench, server: ModelServer, seconds: float = 180) -> None:
         """`seconds`: how long a run may take at the most."""
         self.cli, self.bench, self.server = cli, bench, server
         self._runs, self._seconds = 0, seconds

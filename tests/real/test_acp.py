@@ -13,7 +13,8 @@ from tests.real.parts import WAITS, Bench, bench_in, until
 
 from sow_executors.model_server import Call, ModelServer, Reply, Request, Scenario, Text, bash, overloaded
 
-pytestmark = [pytest.mark.real_cli, pytest.mark.slow]
+# Many starts in one test, each of seconds: on a busy machine they add up.
+pytestmark = [pytest.mark.real_cli, pytest.mark.slow, pytest.mark.timeout(900)]
 
 HAND_IN = bash("sow task set status needs_review")
 DONE = Text("It is done.")
@@ -51,7 +52,8 @@ class Agent:
         own = {"claude": "CLAUDE_CODE_EXECUTABLE", "codex": "CODEX_PATH"}
         # Before the adapter, so that the test is skipped for the CLI that is not there.
         bench.env |= {own[name]: str(cli_binary(name))} if name in own else {}
-        command = [str(cli_binary(program)), *words]
+        real = cli_binary(program)
+        command = [str(asked_once(bench, real) if name == "opencode" else real), *words]
         settings = {"command": command, "permissions": permissions, "environment": PATTERNS[name]}
         bench.settle_in({"type": "acp", "settings": settings})
 
@@ -65,7 +67,7 @@ class Agent:
 
     def run(self, *replies: Reply) -> str:
         self.script(*replies)
-        return self.bench.sow("run", code=WAITS, seconds=120)
+        return self.bench.sow("run", code=WAITS, seconds=240)
 
     @property
     def touch(self) -> Reply:
@@ -75,6 +77,20 @@ class Agent:
             return bash(command)
         given = {"cmd": command, "login": False, "justification": "it is needed"}
         return Call("exec_command", {**given, "sandbox_permissions": "require_escalated"})
+
+
+def asked_once(bench: Bench, program: Path) -> Path:
+    """opencode, which takes seconds to tell its configuration, and is asked before each start."""
+    told, stands_in = bench.folder / "told", bench.folder / "opencode"
+    stands_in.write_text(
+        f"""#!/bin/sh
+        [ "$1 $2" = "debug config" ] || exec {program} "$@"
+        [ -e {told} ] || {program} "$@" > {told}
+        exec cat {told}
+        """
+    )
+    stands_in.chmod(0o755)
+    return stands_in
 
 
 @pytest.fixture(params=["claude", "codex"])
@@ -136,8 +152,8 @@ def test_a_permission_is_asked_and_answered_and_the_session_goes_on(agent: Agent
     assert (asked["kind"], asked["text"]) == ("permission", f"The agent asks to run: touch {agent.outside}")
     assert not agent.outside.exists()
     assert "its agent waited for it" in bench.sow("task", "answer", "010", "yes")
-    until(lambda: bench.task()["status"] == "needs_review", 90)
-    bench.sow("run", code=WAITS, seconds=120)
+    until(lambda: bench.task()["status"] == "needs_review", 240)
+    bench.sow("run", code=WAITS, seconds=240)
     assert agent.outside.exists()
     (first,) = bench.attempts()
     assert (first["outcome"], first["input_tokens"] > 0) == ("finished", True)
@@ -162,10 +178,10 @@ def test_a_no_with_words_is_told_to_the_agent(agent: Agent) -> None:
         return DONE if agent.outside.name in said else agent.touch
 
     agent.plays(reply)
-    bench.sow("run", code=WAITS, seconds=120)
+    bench.sow("run", code=WAITS, seconds=240)
     bench.sow("task", "answer", "010", "Rather not: hand it in.")
-    until(lambda: bench.task()["status"] == "needs_review", 90)
-    bench.sow("run", code=WAITS, seconds=120)
+    until(lambda: bench.task()["status"] == "needs_review", 240)
+    bench.sow("run", code=WAITS, seconds=240)
     assert not agent.outside.exists()
     assert "Rather not: hand it in." in json.dumps(agent.server.seen(f"run-{agent.runs}")[-1].body)
     assert len(bench.attempts()) == 1
@@ -195,8 +211,8 @@ def test_an_overloaded_model_is_tried_again_later(agent: Agent) -> None:
     def tried() -> bool:
         return any("outcome" in attempt for attempt in agent.bench.attempts())
 
-    until(lambda: agent.bench.task()["status"] == "pending" and tried(), 90)
+    until(lambda: agent.bench.task()["status"] == "pending" and tried(), 240)
     started.terminate()
-    started.wait(30)
+    started.wait(90)
     (attempt,) = agent.bench.attempts()
     assert (attempt["outcome"], attempt["error_class"]) == ("failed", "overloaded")

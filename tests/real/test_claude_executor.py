@@ -1,4 +1,8 @@
-"""The real Claude Code, run as the executor says, against a scripted model on loopback."""
+"""The real Claude Code, run as the executor says, against a scripted model on loopback.
+
+How a refused login, a used-up plan and a session that is none are told: `test_executor_check`.
+What becomes of a kill in the middle of a tool, and of turns that run out: `test_claude_orchestrated`.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +10,7 @@ import json
 import os
 import signal
 import subprocess
-import time
 import uuid
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -22,7 +24,6 @@ from sow_executors.base import (
     Denied,
     Failed,
     Finished,
-    Limited,
     Report,
     Retried,
     Returned,
@@ -42,8 +43,6 @@ from sow_executors.model_server import (
     Text,
     bash,
     overloaded,
-    unauthorized,
-    usage_limited,
 )
 
 pytestmark = [pytest.mark.real_cli, pytest.mark.slow]
@@ -76,7 +75,6 @@ class Desk:
         self.path = f"{folder}/bin:{os.environ['PATH']}"
         self.calls = folder / "calls"
         self.id = str(uuid.uuid4())
-        self.subscription = False
 
     def turn(self, prompt: str = "Do the task.", **settings: object) -> Turn:
         settings = {"program": str(self.binary), **settings}
@@ -85,8 +83,7 @@ class Desk:
 
     def env(self, command: Command, scenario: str) -> dict[str, str]:
         url = f"{self.server.url}/s/{scenario}"
-        whole = env_for_claude(self.home, url, subscription=self.subscription)
-        return {**whole, "PATH": self.path, **command.env}
+        return {**env_for_claude(self.home, url), "PATH": self.path, **command.env}
 
     def perform(self, command: Command, scenario: str) -> Ended:
         ran = subprocess.run(
@@ -96,7 +93,7 @@ class Desk:
             text=True,
             cwd=command.folder,
             env=self.env(command, scenario),
-            timeout=60,
+            timeout=120,
         )
         reader = Claude().reader(self.id)
         lines = ran.stdout.splitlines()
@@ -119,135 +116,98 @@ def desk(tmp_path: Path, model_server: ModelServer) -> Desk:
     return Desk(tmp_path, model_server)
 
 
-def until(true: Callable[[], object], seconds: float = 30) -> None:
-    deadline = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < deadline, "it did not come true in time"
-        time.sleep(0.02)
-
-
-def test_a_spawn_opens_our_session_and_says_what_the_model_said(desk: Desk) -> None:
-    ended = desk.spawn([Text("Hello there.")], prompt="-p --help, and " + "x" * 200_000)
+def test_with_yolo_mode_on_every_command_runs_in_a_session_of_our_id(desk: Desk) -> None:
+    prompt = "-p --help, and " + "x" * 200_000
+    ended = desk.spawn(
+        [bash("python3 -c 'print(6 * 7)'"), Text("Hello there.")], prompt=prompt, yolo_mode=True
+    )
     (started,) = ended.of(Started)
     assert started.session_id == desk.id
     assert started.version
     assert ended.of(Said) == [Said("Hello there.")]
-    assert ended.end == Finished("Hello there.", 1)
-    (asked,) = desk.server.seen("work")
-    assert asked.session == desk.id
-    assert any(text.endswith("x" * 200_000) and "-p --help" in text for text in asked.said("user"))
+    assert ended.of(Denied) == []
+    assert ended.end == Finished("Hello there.", 2)
+    first, second = desk.server.seen("work")
+    assert {first.session, second.session} == {desk.id}
+    assert any(text.endswith("x" * 200_000) and "-p --help" in text for text in first.said("user"))
+    assert second.tool_results() == ["42"]
 
 
-def test_with_yolo_mode_off_edits_and_sow_run_and_the_rest_is_refused(desk: Desk) -> None:
-    file = desk.tree / "notes.txt"
-    ended = desk.spawn(
-        [
-            Call("Write", {"file_path": str(file), "content": "done\n"}),
-            bash("sow task set status needs_review"),
-            bash('python3 -c \'open("escaped", "w")\''),
-            Text("I did what I could."),
-        ]
-    )
-    assert file.read_text() == "done\n"
-    assert desk.calls.read_text() == "task set status needs_review\n"
-    assert not (desk.tree / "escaped").exists()
-    (denied,) = ended.of(Denied)
-    assert (denied.tool, denied.detail) == ("Bash", 'python3 -c \'open("escaped", "w")\'')
-    assert denied.reason
-    used = {each.call: each for each in ended.of(Used)}
-    returned = {each.call: each.ok for each in ended.of(Returned)}
-    assert [used[call].detail for call in used] == [
-        str(file),
-        "sow task set status needs_review",
-        'python3 -c \'open("escaped", "w")\'',
-    ]
-    assert [returned[call] for call in used] == [True, True, False]
-    assert isinstance(ended.end, Finished)
+PRINTS, ESCAPES = "python3 -c 'print(6 * 7)'", 'perl -e \'open(my $file, ">", "escaped")\''
 
 
-def test_a_check_of_the_users_and_a_folder_outside_are_allowed(desk: Desk, tmp_path: Path) -> None:
-    outbox = tmp_path / "outbox"
+def test_in_one_session_the_rules_hold_a_resume_costs_what_it_adds_and_a_person_opens_it_on_a_terminal(
+    desk: Desk, tmp_path: Path
+) -> None:
+    first = the_rules_hold(desk, tmp_path / "outbox")
+    a_resume_goes_on_and_costs_what_it_adds(desk, first)
+    taken = desk.spawn([Text("Never said.")])
+    assert isinstance(taken.end, Failed)
+    assert taken.end.kind == "session_conflict"
+    a_person_opens_it_on_a_terminal_without_a_question_of_trust(desk)
+
+
+def the_rules_hold(desk: Desk, outbox: Path) -> Ended:
+    """Edits run, and `sow`, a check of the user's, and what is written to a folder that is open."""
     outbox.mkdir()
+    notes, report, begun = desk.tree / "notes.txt", outbox / "report", "sow task set status needs_review"
     desk.server.scenario(
         "work",
         [
-            bash("python3 -c 'print(6 * 7)'"),
-            Call("Write", {"file_path": str(outbox / "report"), "content": "x"}),
-            Text("Done."),
+            Call("Write", {"file_path": str(notes), "content": "done\n"}),
+            bash(begun),
+            bash(ESCAPES),
+            bash(PRINTS),
+            Call("Write", {"file_path": str(report), "content": "x"}),
+            Text("Half done."),
         ],
     )
-    turn = replace(desk.turn(), allowed_commands=("sow", "python3 -c"), writable=(str(outbox),))
+    turn = replace(
+        desk.turn("Write the parser."), allowed_commands=("sow", "python3 -c"), writable=(str(outbox),)
+    )
     ended = desk.perform(Claude().spawn(turn), "work")
-    assert ended.of(Denied) == []
-    assert desk.server.seen("work")[1].tool_results() == ["42"]
-    assert (outbox / "report").exists()
+    assert notes.read_text() == "done\n"
+    assert desk.calls.read_text() == "task set status needs_review\n"
+    assert not (desk.tree / "escaped").exists()
+    assert report.exists()
+    (denied,) = ended.of(Denied)
+    assert (denied.tool, denied.detail) == ("Bash", ESCAPES)
+    assert denied.reason
+    used = {each.call: each for each in ended.of(Used)}
+    returned = {each.call: each.ok for each in ended.of(Returned)}
+    assert [used[call].detail for call in used] == [str(notes), begun, ESCAPES, PRINTS, str(report)]
+    assert [returned[call] for call in used] == [True, True, False, True, True]
+    results = desk.server.seen("work")[-1].tool_results()
+    assert (results[1], results[3]) == ("heard", "42")
+    assert ended.end == Finished("Half done.", 6)
+    return ended
 
 
-def test_with_yolo_mode_on_every_command_runs(desk: Desk) -> None:
-    ended = desk.spawn([bash("python3 -c 'print(6 * 7)'"), Text("Done.")], yolo_mode=True)
-    assert desk.server.seen("work")[1].tool_results() == ["42"]
-    assert ended.of(Denied) == []
-
-
-def test_a_resume_goes_on_in_one_session_and_costs_what_it_adds(desk: Desk) -> None:
-    first = desk.spawn([bash("sow log begun"), Text("Half done.")], prompt="Write the parser.")
-    second = desk.resume([Text("All done.")], prompt="Handle empty input too.")
+def a_resume_goes_on_and_costs_what_it_adds(desk: Desk, first: Ended) -> None:
+    second = desk.resume([Text("The parser is written.")], prompt="Handle empty input too.")
     assert second.of(Started)[0].session_id == desk.id
     seen = desk.server.seen("more")[0]
     assert any("Write the parser." in text for text in seen.said("user"))
     assert "Half done." in seen.said("assistant")
     assert any("Handle empty input too." in text for text in seen.said("user"))
-    assert seen.tool_results() == ["heard"]
+    assert "heard" in seen.tool_results()
     tokens = [
         [(each.input_tokens, each.output_tokens) for each in ended.of(Spent)] for ended in (first, second)
     ]
     # As they come, with each answer; the price alone is left for the result.
-    assert tokens == [[(100, 20), (100, 20), (0, 0)], [(100, 20), (0, 0)]]
+    assert tokens == [[(100, 20)] * 6 + [(0, 0)], [(100, 20), (0, 0)]]
     spent, added = (sum(each.usd or 0.0 for each in ended.of(Spent)) for ended in (first, second))
     # The program's own total goes on over the resume: summed, it would count the first turn twice.
     assert spent + added == pytest.approx(second.results[-1]["total_cost_usd"])
-    assert added == pytest.approx(spent / 2)
+    assert added == pytest.approx(spent / 6)
 
 
-def test_a_used_up_plan_says_when_it_ends(desk: Desk) -> None:
-    desk.subscription = True
-    reset = int(time.time()) + 9000
-    ended = desk.spawn([usage_limited(reset)])
-    assert ended.of(Limited) == [Limited("rejected", float(reset), "five_hour")]
-    assert isinstance(ended.end, Failed)
-    assert (ended.end.kind, ended.end.resets_at) == ("usage_limit", float(reset))
-    assert len(desk.server.seen("work")) == 1
-
-
-@pytest.mark.parametrize(
-    ("reply", "kind"),
-    [
-        pytest.param(unauthorized(), "auth_invalid", id="401"),
-        pytest.param(overloaded(), "overloaded", id="529"),
-    ],
-)
-def test_a_refusal_of_the_api_is_retried_and_classed(desk: Desk, reply: Reply, kind: str) -> None:
-    ended = desk.spawn([reply])
+def test_a_refusal_of_the_api_is_retried_and_classed(desk: Desk) -> None:
+    ended = desk.spawn([overloaded()])
     assert [each.attempt for each in ended.of(Retried)] == [1]
     assert isinstance(ended.end, Failed)
-    assert ended.end.kind == kind
+    assert ended.end.kind == "overloaded"
     assert ended.of(Said) == []
-
-
-def test_turns_that_run_out_are_told_so(desk: Desk) -> None:
-    ended = desk.spawn([bash("sow log again")], max_turns=2)
-    assert isinstance(ended.end, Failed)
-    assert ended.end.kind == "max_turns"
-
-
-def test_an_id_that_nobody_knows_and_one_that_is_taken(desk: Desk) -> None:
-    unknown = desk.resume([Text("Never said.")])
-    assert isinstance(unknown.end, Failed)
-    assert unknown.end.kind == "session_not_found"
-    desk.spawn([Text("Taken.")])
-    taken = desk.spawn([Text("Never said.")])
-    assert isinstance(taken.end, Failed)
-    assert taken.end.kind == "session_conflict"
 
 
 def test_an_interruption_is_no_success_though_the_exit_code_is_0(desk: Desk) -> None:
@@ -270,52 +230,14 @@ def test_an_interruption_is_no_success_though_the_exit_code_is_0(desk: Desk) -> 
         reader = Claude().reader(desk.id)
         for line in agent.stdout:
             reader.read(line)
-        code = agent.wait(30)
+        code = agent.wait(90)
     end = reader.end(code, "")
     assert code == 0
     assert isinstance(end, Failed)
     assert end.kind == "interrupted"
 
 
-def test_a_session_killed_in_mid_tool_goes_on(desk: Desk) -> None:
-    gate, begun, gone = (desk.tree / name for name in ("gate", "begun", "gone"))
-    os.mkfifo(gate)
-    desk.server.scenario("work", [bash("echo x > begun; cat gate; echo x > gone")])
-    command = Claude().spawn(desk.turn("Build it.", yolo_mode=True))
-    with subprocess.Popen(
-        command.argv,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        text=True,
-        cwd=command.folder,
-        env=desk.env(command, "work"),
-    ) as agent:
-        assert agent.stdin is not None
-        agent.stdin.write(str(command.stdin))
-        agent.stdin.close()
-        until(begun.exists)
-        # The program writes its transcript a little behind what it does.
-        until(lambda: any("cat gate" in path.read_text() for path in transcripts(desk)))
-        agent.kill()
-        code = agent.wait(30)
-    gate.write_text("")  # its tool lives in a session of its own, and would outlive the test
-    until(gone.exists)
-    cut = Claude().reader(desk.id).end(code, "")
-    assert isinstance(cut, Failed)
-    assert cut.kind == "crash_signal"
-    ended = desk.resume([Text("Going on.")], yolo_mode=True)
-    assert ended.end == Finished("Going on.", 1)
-    seen = desk.server.seen("more")[0]
-    assert any("Build it." in text for text in seen.said("user"))
-    assert any("interrupted" in text for text in seen.tool_results())
-
-
-def transcripts(desk: Desk) -> list[Path]:
-    return list((desk.home / ".claude" / "projects").glob(f"*/{desk.id}.jsonl"))
-
-
-def test_a_person_opens_the_same_session_on_a_terminal_without_a_question_of_trust(desk: Desk) -> None:
-    desk.spawn([Text("The parser is written.")])
+def a_person_opens_it_on_a_terminal_without_a_question_of_trust(desk: Desk) -> None:
     config = desk.home / ".claude" / ".claude.json"
     settled = {"hasCompletedOnboarding": True, "theme": "dark"}
     keys = {"customApiKeyResponses": {"approved": ["sk-ant-no-real-key"[-20:]], "rejected": []}}
@@ -325,10 +247,10 @@ def test_a_person_opens_the_same_session_on_a_terminal_without_a_question_of_tru
     env = {**desk.env(command, "more"), "TERM": "xterm-256color"}
     desk.server.scenario("more", [Text("Never said.")])
     with opened(command, env) as untrusted:
-        untrusted.expect("trust this folder|Do you trust", timeout=30)
+        untrusted.expect("trust this folder|Do you trust", timeout=90)
     assert Claude().prepare_terminal(command.folder, env)
     with opened(command, env) as trusted:
-        trusted.expect("The parser is written", timeout=30)
+        trusted.expect("The parser is written", timeout=90)
         assert "trust this folder" not in str(trusted.before)
 
 
@@ -346,7 +268,7 @@ class opened:
 
     def __exit__(self, *_: object) -> None:
         self.child.kill(signal.SIGTERM)
-        self.child.expect(pexpect.EOF, timeout=30)
+        self.child.expect(pexpect.EOF, timeout=60)
         self.child.close(force=True)
 
 
@@ -369,7 +291,13 @@ def test_its_version_and_login_are_told_without_a_call_of_the_model(
         if variable:
             env[variable] = "sk-ant-no-real-key"
         ran = subprocess.run(
-            command.argv, capture_output=True, text=True, cwd=command.folder, env=env, timeout=60, check=False
+            command.argv,
+            capture_output=True,
+            text=True,
+            cwd=command.folder,
+            env=env,
+            timeout=120,
+            check=False,
         )
         return Answer(ran.stdout, ran.stderr, ran.returncode)
 

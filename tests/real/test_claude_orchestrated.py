@@ -10,12 +10,11 @@ import uuid
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
 from tests.model_server import cli_binary, env_for_claude
-from tests.real.parts import BUSY, INTERRUPTED, WAITS, Bench, bench_in, until
+from tests.real.parts import BUSY, INTERRUPTED, WAITS, Bench, bench_in, kill_9, until
 
 from sow import process
 from sow_executors.model_server import (
@@ -94,68 +93,59 @@ def last_prompt(request: Request) -> str:
     return request.said("user")[-1]
 
 
-def test_work_is_handed_in_by_a_command_in_a_session_that_was_stored_before_the_start(
+def test_an_answer_and_two_reviews_come_in_the_stored_session_and_what_is_approved_is_merged(
     claude: ClaudeBench,
 ) -> None:
-    seen = claude.run(HAND_IN, DONE)
-    task = claude.bench.task()
-    assert task["status"] == "needs_review"
-    (session,) = {request.headers["x-claude-code-session-id"] for request in seen}
-    assert task["session_id"] == session
-    assert yaml.safe_load(claude.seen_first.read_text())["session_id"] == session
-    assert "Write a greeting." in " ".join(seen[0].said("user"))
-    (attempt,) = claude.bench.attempts()
-    assert (attempt["action"], attempt["outcome"], attempt["exit_code"]) == ("spawn", "finished", 0)
-    assert attempt["cost_usd"] > 0
-    assert (attempt["input_tokens"], attempt["output_tokens"]) == (200, 40)
-    assert "denials" not in attempt
-
-
-def test_a_question_pauses_the_task_and_its_answer_comes_in_the_same_session(claude: ClaudeBench) -> None:
+    bench = claude.bench
     question = bash('sow task ask "Which greeting?" --option hello --option "good day"')
-    claude.run(question, Text("I wait for the answer."))
-    paused = claude.bench.task()
+    opening, *_ = claude.run(question, Text("I wait for the answer."))
+    paused = bench.task()
+    session = paused["session_id"]
+    assert yaml.safe_load(claude.seen_first.read_text())["session_id"] == session, "it was stored before"
+    assert opening.headers["x-claude-code-session-id"] == session
+    assert "Write a greeting." in " ".join(opening.said("user"))
     assert paused["status"] == "paused"
     assert paused["question"]["text"] == "Which greeting?"
     assert paused["question"]["options"] == ["hello", "good day"]
 
-    claude.bench.sow("task", "answer", "010", "Take good day, with a comma")
-    first, *_ = claude.run(HAND_IN, DONE)
+    bench.sow("task", "answer", "010", "Take good day, with a comma")
+    fetch = "curl http://127.0.0.1:9/"
+    first, *_ = claude.run(claude.write("hello\n"), bash(fetch), HAND_IN, Text("A first version."))
     assert "Take good day, with a comma" in last_prompt(first)
     assert "I wait for the answer." in first.said("assistant")
     assert any("Write a greeting." in text for text in first.said("user"))
-    handed_in = claude.bench.task()
-    assert handed_in["status"] == "needs_review"
-    assert handed_in["session_id"] == paused["session_id"] == first.session
-    assert [attempt["action"] for attempt in claude.bench.attempts()] == ["spawn", "resume"]
+    assert bench.task()["status"] == "needs_review", "a report of one who was denied holds"
+    assert bench.events("tool.denied") == [{"tool": "Bash", "detail": fetch}]
 
-
-def test_two_reviews_in_one_session_and_what_is_approved_is_merged(claude: ClaudeBench) -> None:
-    claude.run(claude.write("hello\n"), HAND_IN, Text("A first version."))
-    session = claude.bench.task()["session_id"]
-
-    claude.bench.sow("task", "feedback", "010", "More cheerful, please")
+    bench.sow("task", "feedback", "010", "More cheerful, please")
     second, *_ = claude.run(claude.write("hello!\n"), HAND_IN, Text("A second version."))
     assert "More cheerful, please" in last_prompt(second)
     assert "A first version." in second.said("assistant")
-    assert claude.bench.task()["iteration"] == 2
+    assert bench.task()["iteration"] == 2
 
-    claude.bench.sow("task", "feedback", "010", "Three marks")
+    bench.sow("task", "feedback", "010", "Three marks")
     path = str(claude.worktree / "welcome.txt")
     edit = Call("Edit", {"file_path": path, "old_string": "hello!", "new_string": "hello!!!"})
     third, *_ = claude.run(Call("Read", {"file_path": path}), edit, HAND_IN, Text("A third version."))
     assert "Three marks" in last_prompt(third)
     assert {"A first version.", "A second version."} <= set(third.said("assistant"))
-    assert {second.session, third.session} == {session}
+    assert {first.session, second.session, third.session} == {session}
 
-    task = claude.bench.task()
+    task = bench.task()
     assert (task["status"], task["iteration"], task["session_id"]) == ("needs_review", 3, session)
-    given = [(claude.bench.task_folder / "feedback" / f"00{n}.md").read_text() for n in (1, 2)]
+    given = [(bench.task_folder / "feedback" / f"00{n}.md").read_text() for n in (1, 2)]
     assert given == ["More cheerful, please\n", "Three marks\n"]
+    attempts = bench.attempts()
+    assert [each["action"] for each in attempts] == ["spawn", "resume", "resume", "resume"]
+    assert {(each["outcome"], each["exit_code"]) for each in attempts} == {("finished", 0)}
+    assert all(each["cost_usd"] > 0 for each in attempts)
+    counted = [(each["input_tokens"], each["output_tokens"]) for each in attempts]
+    assert counted == [(200, 40), (400, 80), (300, 60), (400, 80)]
+    assert ["denials" in each for each in attempts] == [False, True, False, False]
 
-    claude.bench.sow("task", "approve", "010")
-    assert claude.bench.on_branch("welcome.txt") == "hello!!!\n"
-    completed = claude.bench.task()
+    bench.sow("task", "approve", "010")
+    assert bench.on_branch("welcome.txt") == "hello!!!\n"
+    completed = bench.task()
     assert completed["status"] == "completed"
     assert "session_id" not in completed
 
@@ -188,19 +178,14 @@ def test_an_agent_that_was_denied_and_fell_silent_leaves_the_permission_to_a_per
     assert (denial["tool"], denial["detail"]) == ("Bash", "curl http://127.0.0.1:9/")
 
 
-def test_the_report_of_an_agent_that_was_denied_holds_and_the_denial_is_told(claude: ClaudeBench) -> None:
-    claude.run(bash("curl http://127.0.0.1:9/"), HAND_IN, DONE)
-    assert claude.bench.task()["status"] == "needs_review"
-    assert claude.bench.events("tool.denied") == [{"tool": "Bash", "detail": "curl http://127.0.0.1:9/"}]
-
-
 def test_a_used_up_plan_is_waited_for_and_the_session_goes_on_by_itself(claude: ClaudeBench) -> None:
     claude.subscription = True
     resets: list[int] = []
 
     def plan(request: Request) -> Reply:
         if not resets:
-            resets.append(int(time.time()) + 4)
+            # Late enough for the wait to be seen on a busy machine.
+            resets.append(int(time.time()) + 10)
             return usage_limited(resets[0])
         return HAND_IN if not request.tool_results() else DONE
 
@@ -213,7 +198,7 @@ def test_a_used_up_plan_is_waited_for_and_the_session_goes_on_by_itself(claude: 
     assert waiting.get("attempts", 0) == 0
     assert "question" not in waiting
 
-    assert run.wait(60) == WAITS
+    assert run.wait(120) == WAITS
     task = claude.bench.task()
     assert (task["status"], task["attempts"]) == ("needs_review", 1)
     assert "error" not in task
@@ -247,7 +232,7 @@ def test_a_warning_of_the_plan_is_told_once_and_holds_starts_only_where_the_sett
     log = bench.folder / "started.log"
     until(lambda: "mine: its five hour limit is 93 % used; its tasks wait until" in log.read_text())
     run.send_signal(signal.SIGINT)
-    assert run.wait(30) == INTERRUPTED
+    assert run.wait(120) == INTERRUPTED
     assert len(bench.attempts()) == 2
 
 
@@ -268,58 +253,49 @@ def test_a_login_that_is_refused_is_asked_of_a_person_and_a_retry_completes(clau
     assert any("Write a greeting." in text for text in seen[0].said("user"))
 
 
-def run_into_a_tool(claude: ClaudeBench) -> subprocess.Popen[str]:
-    """A `sow run` whose agent is in the middle of a tool that does not come back."""
-    gate = claude.bench.folder / "gate"
+def run_into_a_tool(claude: ClaudeBench, gate: Path, before: int = 0) -> subprocess.Popen[str]:
+    """A `sow run` whose agent is in the middle of a tool that does not come back; `before`: how many were."""
     os.mkfifo(gate)
     # An allowed command: sow reads its feedback from a pipe into which nobody writes.
     claude.script([bash(f"sow agent log begun && sow task feedback 010 --file {gate}")])
     run = claude.bench.start("run")
-    until(lambda: claude.bench.events("agent.message"))
+    until(lambda: len(claude.bench.events("agent.message")) > before)
     session = claude.bench.task()["session_id"]
     # The program writes its transcript a little behind what it does.
-    until(lambda: any("--file" in path.read_text() for path in claude.transcripts(session)))
+    until(lambda: any(str(gate) in path.read_text() for path in claude.transcripts(session)))
     return run
 
 
-def test_a_session_cut_by_kill_9_in_mid_tool_is_gone_on_with(claude: ClaudeBench) -> None:
-    run = run_into_a_tool(claude)
-    session = claude.bench.task()["session_id"]
-    (attempt,) = claude.bench.attempts()
-    run.kill()
-    run.wait(30)
-    os.killpg(attempt["pid"], signal.SIGKILL)
-    until(lambda: not process.alive(identity(attempt)))
-    assert claude.bench.strays(), "its tool lives on in a session of its own"
+def test_a_session_cut_in_mid_tool_by_kill_9_and_then_by_ctrl_c_is_gone_on_with(claude: ClaudeBench) -> None:
+    bench = claude.bench
+    run = run_into_a_tool(claude, bench.folder / "gate")
+    session = bench.task()["session_id"]
+    (attempt,) = bench.attempts()
+    kill_9(run, attempt)
+    assert bench.strays(), "its tool lives on in a session of its own"
 
-    first, *_ = claude.run(HAND_IN, DONE)
-    assert claude.bench.strays() == []
+    run = run_into_a_tool(claude, bench.folder / "second", before=1)
+    (first,) = claude.server.seen("run-2")
     assert first.session == session
     assert any("Write a greeting." in text for text in first.said("user"))
     assert any("interrupted" in text for text in first.tool_results())
     assert "You were interrupted" in last_prompt(first)
-    task = claude.bench.task()
-    assert (task["status"], task["session_id"]) == ("needs_review", session)
-    assert [each["outcome"] for each in claude.bench.attempts()] == ["lost", "finished"]
-
-
-def test_ctrl_c_ends_the_agent_and_its_tool_and_the_next_run_goes_on(claude: ClaudeBench) -> None:
-    run = run_into_a_tool(claude)
-    session = claude.bench.task()["session_id"]
+    assert attempt["id"] not in {process.environ(pid).get(process.MARK) for pid in bench.strays()}
     run.send_signal(signal.SIGINT)
-    assert run.wait(30) == INTERRUPTED
-    assert claude.bench.strays() == []
-    assert claude.bench.task()["status"] == "in_progress"
+    assert run.wait(120) == INTERRUPTED
+    assert bench.strays() == []
+    assert bench.task()["status"] == "in_progress"
 
-    first, *_ = claude.run(HAND_IN, DONE)
-    assert first.session == session
+    last, *_ = claude.run(HAND_IN, DONE)
+    assert last.session == session
     # Which of the two it is told depends on what ended first: the tool or the program.
-    (told,) = first.tool_results()
-    assert told.startswith(("[Tool call interrupted", "Exit code 137"))
-    assert claude.bench.task()["status"] == "needs_review"
-    stopped, resumed = claude.bench.attempts()
-    assert (stopped["outcome"], stopped["error_class"]) == ("stopped", "interrupted")
-    assert (resumed["action"], resumed["outcome"]) == ("resume", "finished")
+    assert last.tool_results()[-1].startswith(("[Tool call interrupted", "Exit code 137"))
+    task = bench.task()
+    assert (task["status"], task["session_id"]) == ("needs_review", session)
+    attempts = bench.attempts()
+    assert [each["outcome"] for each in attempts] == ["lost", "stopped", "finished"]
+    assert [each["action"] for each in attempts] == ["spawn", "resume", "resume"]
+    assert attempts[1]["error_class"] == "interrupted"
 
 
 def test_an_agent_whose_orchestrator_was_killed_is_adopted_and_not_started_again(
@@ -332,11 +308,11 @@ def test_an_agent_whose_orchestrator_was_killed_is_adopted_and_not_started_again
     run = claude.bench.start("run")
     until(claude.seen_first.exists)
     run.kill()
-    run.wait(30)
+    run.wait(120)
     again = claude.bench.start("run")
     until(lambda: len(claude.bench.events("run.started")) == 2)
     gate.write_text("")
-    assert again.wait(60) == WAITS
+    assert again.wait(120) == WAITS
     assert claude.bench.task()["status"] == "needs_review"
     (attempt,) = claude.bench.attempts()
     assert (attempt["outcome"], attempt["exit_code"]) == ("finished", 0)
@@ -425,7 +401,7 @@ def test_a_session_that_somebody_has_open_is_waited_for_until_their_process_is_g
         assert len(bench.attempts()) == 1
         other.kill()
     # Its end is seen at once: nobody waits for the next look.
-    assert run.wait(60) == WAITS
+    assert run.wait(120) == WAITS
     seen = claude.server.seen(scenario)
     assert {request.session for request in seen} == {session}
     assert "The second one" in last_prompt(seen[0])
@@ -436,9 +412,3 @@ def claim(bench: Bench, session: str) -> None:
     """Writes a session into the task's file, as another program or a person might."""
     path = bench.task_folder / "state.yaml"
     path.write_text(f"{path.read_text()}session_id: {session}\n")
-
-
-def identity(attempt: dict[str, Any]) -> process.Identity:
-    return process.Identity(
-        boot_id=attempt["boot_id"], pid=attempt["pid"], start_ticks=attempt["start_ticks"]
-    )

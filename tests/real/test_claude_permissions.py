@@ -72,7 +72,7 @@ def test_what_a_person_allowed_runs_once_whatever_was_killed_while_they_were_ask
     run = bench.start("run", "--watch")
     until(lambda: bench.task()["status"] == "paused" and bench.attempts()[0].get("ended_at"))
     run.kill()
-    run.wait(30)
+    run.wait(120)
     assert bench.strays() == [], "nothing runs while a person is asked"
     asked = bench.task()["question"]
     assert (asked["kind"], asked["text"], asked["options"]) == (
@@ -111,7 +111,7 @@ def test_a_person_opens_a_stopped_session_on_a_terminal_and_their_answer_holds_f
     ) as terminal:
 
         def shows(text: str) -> bool:
-            shown.feed(terminal.read_nonblocking(65536, 30))
+            shown.feed(terminal.read_nonblocking(65536, 120))
             return any(text in line for line in screen.display)
 
         until(lambda: shows("Resume with -p --resume to continue."))
@@ -122,8 +122,8 @@ def test_a_person_opens_a_stopped_session_on_a_terminal_and_their_answer_holds_f
         until(lambda: shows("I heard of the moon."))
         terminal.send("\x03")
         terminal.send("\x03")
-        terminal.expect_exact("Back from the session of task 010, which is paused.", timeout=60)
-        terminal.expect(pexpect.EOF, timeout=30)
+        terminal.expect_exact("Back from the session of task 010, which is paused.", timeout=120)
+        terminal.expect(pexpect.EOF, timeout=90)
     assert not (stage.worktree / "ran").exists()
     assert bench.task()["question"]["text"] == QUESTION
     bench.sow("task", "answer", "010", "allow once")

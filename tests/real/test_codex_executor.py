@@ -13,7 +13,7 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
-from tests.real.cast import CODEX, Desk
+from tests.real.cast import CODEX, Desk, pinned
 from tests.real.parts import until
 
 from sow_executors.base import (
@@ -97,7 +97,7 @@ def test_a_resume_goes_on_in_one_thread_as_it_was_begun_and_costs_what_it_adds(d
     (told,) = first.of(Spent)
     command = Codex().resume(desk.turn("Handle empty input too."))
     out, _ = desk.start(command, desk.script([Write("more.txt", "more"), Text("All done.")])).communicate(
-        timeout=60
+        timeout=120
     )
     reader = Codex().reader_after(str(desk.session), told)
     reports = [report for line in out.splitlines() for report in reader.read(line)]
@@ -166,7 +166,7 @@ def test_a_server_that_is_not_there_is_waited_for(desk: Desk) -> None:
     reports = (report for line in agent.stdout for report in reader.read(line))
     first = next(report for report in reports if isinstance(report, Retried))
     agent.terminate()
-    assert agent.wait(30) == -signal.SIGTERM
+    assert agent.wait(120) == -signal.SIGTERM
     agent.stdout.close()
     assert (first.attempt, "Connection failed" in first.reason) == (1, True)
 
@@ -217,7 +217,7 @@ def test_a_thread_killed_in_mid_tool_goes_on(desk: Desk) -> None:
     assert any("Build it." in text for text in seen.said("user"))
 
 
-def test_its_version_and_login_are_told_without_a_call_of_the_model(desk: Desk) -> None:
+def test_its_version_is_the_pinned_one_and_its_login_is_told_without_a_call(desk: Desk) -> None:
     program = str(desk.cli.configured()["settings"]["program"])  # type: ignore[index]
 
     def asked(command: Command, given: str | None = None) -> Answer:
@@ -228,12 +228,12 @@ def test_its_version_and_login_are_told_without_a_call_of_the_model(desk: Desk) 
             text=True,
             cwd=command.folder,
             env=desk.env(command, "never"),
-            timeout=60,
+            timeout=120,
         )
         return Answer(ran.stdout, ran.stderr, ran.returncode)
 
     codex, folder = Codex(), str(desk.tree)
-    assert codex.version(asked(codex.asks_version(program, folder)))
+    assert codex.version(asked(codex.asks_version(program, folder))) == pinned("codex")
     question = codex.asks_login(program, folder)
     assert codex.login(asked(question), {"CODEX_HOME": "/nowhere"}) == Login(False)
     asked(Command((*codex.logs_in(program), "--with-api-key"), folder), "sk-no-real-key\n")

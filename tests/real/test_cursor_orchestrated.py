@@ -242,7 +242,7 @@ def test_the_end_of_an_agent_leaves_that_of_another_repository_alone(tmp_path: P
         here.run([HAND_IN])
         assert len(there.bench.strays()) > 1
         gate.write_text("")
-        assert run.wait(30) == WAITS
+        assert run.wait(120) == WAITS
         assert there.bench.task()["status"] == "needs_review"
         assert [each["outcome"] for each in there.bench.attempts()] == ["finished"]
 
@@ -309,7 +309,7 @@ def test_by_the_protocol_a_login_that_is_missing_a_lost_chat_and_a_quota_are_tol
     run = cursor.bench.start("run")
     until(lambda: "outcome" in [*cursor.bench.attempts(), {}, {}, {}, {}][3])
     run.terminate()
-    run.wait(30)
+    run.wait(120)
     attempts = cursor.bench.attempts()
     assert [each["action"] for each in attempts] == ["spawn", "spawn", "resume", "spawn"]
     classes = [each.get("error_class") for each in attempts]

@@ -12,13 +12,14 @@ from tests.real.stage import DONE, HAND_IN, Stage, told
 
 from sow_executors.model_server import ModelServer, unauthorized
 
-pytestmark = [pytest.mark.real_cli, pytest.mark.slow]
+# Many starts in one test, each of seconds: on a busy machine they add up.
+pytestmark = [pytest.mark.real_cli, pytest.mark.slow, pytest.mark.timeout(900)]
 
 
 @pytest.fixture
 def stage(tmp_path: Path, model_server: ModelServer) -> Iterator[Stage]:
     with bench_in(tmp_path) as bench:
-        yield Stage(GEMINI, bench, model_server, 150)
+        yield Stage(GEMINI, bench, model_server, 240)
 
 
 def test_a_session_that_never_had_an_answer_gives_way_to_a_new_one(stage: Stage) -> None:

@@ -32,7 +32,7 @@ def run(bench: Bench, server: ModelServer, plays: Scenario) -> list[Request]:
     scenario = f"run-{len(bench.attempts()) + 1}"
     url = server.scenario(scenario, plays)
     bench.env |= env_for_claude(bench.home, url)
-    bench.sow("run", code=WAITS, seconds=120)
+    bench.sow("run", code=WAITS, seconds=240)
     return server.seen(scenario)
 
 

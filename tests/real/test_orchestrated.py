@@ -9,15 +9,16 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.real.cast import CODEX, GEMINI, OPENCODE, Cli
+from tests.real.cast import CODEX, GEMINI, Cli
 from tests.real.parts import INTERRUPTED, bench_in, until
 from tests.real.stage import DONE, HAND_IN, Stage, told
 
 from sow_executors.model_server import ModelServer, Text, bash
 
-pytestmark = [pytest.mark.real_cli, pytest.mark.slow]
+# Many starts in one test, each of seconds: on a busy machine they add up.
+pytestmark = [pytest.mark.real_cli, pytest.mark.slow, pytest.mark.timeout(900)]
 
-SECONDS = 150
+SECONDS = 240
 """A turn of some takes seconds on a quiet machine, and much more on a busy one."""
 
 
@@ -36,7 +37,7 @@ def on(*clis: Cli) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("stage", clis, ids=lambda cli: cli.name, indirect=True)
 
 
-@on(CODEX, GEMINI, OPENCODE)
+@on(CODEX, GEMINI)
 def test_an_answer_and_a_review_come_in_one_session_and_what_is_approved_is_merged(stage: Stage) -> None:
     bench = stage.bench
     stage.run(bash('sow task ask "Which greeting?" --option hello'), Text("I wait for the answer."))
@@ -54,31 +55,27 @@ def test_an_answer_and_a_review_come_in_one_session_and_what_is_approved_is_merg
     denied = [] if stage.cli is CODEX else ["curl http://127.0.0.1:9/"]
     assert [each["detail"] for each in bench.events("tool.denied")] == denied
 
-    # A start of opencode takes many seconds: its second resume is left out.
-    reviewed = stage.cli is not OPENCODE
-    if reviewed:
-        bench.sow("task", "feedback", "010", "More cheerful, please")
-        second, *_ = stage.run(stage.write("good day!\n"), HAND_IN, DONE)
-        assert "More cheerful, please" in told(second)
-        assert "It is done." in second.said("assistant")
+    bench.sow("task", "feedback", "010", "More cheerful, please")
+    second, *_ = stage.run(stage.write("good day!\n"), HAND_IN, DONE)
+    assert "More cheerful, please" in told(second)
+    assert "It is done." in second.said("assistant")
 
     task = bench.task()
-    turns = 3 if reviewed else 2
-    assert (task["status"], task["iteration"]) == ("needs_review", turns - 1)
+    assert (task["status"], task["iteration"]) == ("needs_review", 2)
     assert task["session_id"] == paused["session_id"]
     attempts = bench.attempts()
-    assert [each["action"] for each in attempts] == ["spawn", "resume", "resume"][:turns]
+    assert [each["action"] for each in attempts] == ["spawn", "resume", "resume"]
     assert {each["session_id"] for each in attempts} == {task["session_id"]}
     # Whatever a CLI counts, an attempt has what it added.
-    assert [each["input_tokens"] for each in attempts] == [200, 400, 300][:turns]
-    assert [each["output_tokens"] for each in attempts] == [40, 80, 60][:turns]
-    assert [each["outcome"] for each in attempts] == ["finished"] * turns
+    assert [each["input_tokens"] for each in attempts] == [200, 400, 300]
+    assert [each["output_tokens"] for each in attempts] == [40, 80, 60]
+    assert [each["outcome"] for each in attempts] == ["finished"] * 3
     began = [each["session_id"] for each in bench.events("session.started")]
     assert began == [task["session_id"]]
     readable = bench.sow("agent", "logs", "010")
     assert ("I wait for the answer." in readable, "It is done." in readable) == (True, True)
     bench.sow("task", "approve", "010")
-    assert bench.on_branch("welcome.txt") == ("good day!\n" if reviewed else "good day\n")
+    assert bench.on_branch("welcome.txt") == "good day!\n"
     assert "session_id" not in bench.task()
 
 
@@ -96,8 +93,12 @@ def test_an_interrupted_agent_leaves_nothing_behind_and_goes_on_in_its_session(s
     assert bench.strays() == []
     assert bench.task()["status"] == "in_progress"
 
-    first, *_ = stage.run(HAND_IN, DONE)
+    # Gemini runs no command in a command, whatever it may do.
+    hidden = [bash("echo $(touch made)")] if stage.cli.name == "gemini" else []
+    first, *_ = stage.run(*hidden, HAND_IN, DONE)
     assert "Write a greeting." in told(first)
+    assert [each["detail"] for each in bench.events("tool.denied")] == ["echo $(touch made)"] * len(hidden)
+    assert not (stage.worktree / "made").exists()
     task = bench.task()
     assert (task["status"], task["session_id"]) == ("needs_review", session)
     stopped, resumed = bench.attempts()

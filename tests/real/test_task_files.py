@@ -47,7 +47,7 @@ def run(place: Place, url: str, *, subscription: bool = False) -> None:
     }  # fmt: skip
     ran = subprocess.run(
         [sys.executable, "-m", "sow", "run"], cwd=place.root, env=env, stdin=subprocess.DEVNULL,
-        capture_output=True, text=True, timeout=60, check=False,
+        capture_output=True, text=True, timeout=180, check=False,
     )  # fmt: skip
     assert (ran.returncode, ran.stderr) == (0, ""), ran.stdout
 

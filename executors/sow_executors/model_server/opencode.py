@@ -26,7 +26,13 @@ def offline(settings: Mapping[str, object], home: str, url: str) -> Offline:
         # A third of its start goes into reading the list of all the world's models that it brings along.
         "OPENCODE_MODELS_PATH": f"{home}/models.json",
     }
-    # At its first start it fetches what plugins would need, and does without where it gets none.
-    files = {f"{home}/.npmrc": "registry=http://127.0.0.1:9/\nfetch-retries=0\n", f"{home}/models.json": "{}"}
+    # What plugins would need it fetches where it is not there, at each start until it got it.
+    installed = {"packages": {"": {"dependencies": {"@opencode-ai/plugin": "*"}}}}
+    folder = f"{home}/.config/opencode"
+    files = {
+        f"{home}/models.json": "{}",
+        f"{folder}/package-lock.json": json.dumps(installed),
+        f"{folder}/node_modules/none": "",
+    }
     unseen = dict.fromkeys(("usage limit", "limit's end"), "it tries again by itself, for minutes")
     return Offline(env, files, {**settings, "model": MODEL}, unseen=unseen)

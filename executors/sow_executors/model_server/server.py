@@ -102,7 +102,7 @@ class ModelServer:
         with self._changed:
             return self._errands[scenario]
 
-    def wait_for(self, scenario: str, requests: int, seconds: float = 30) -> list[Request]:
+    def wait_for(self, scenario: str, requests: int, seconds: float = 120) -> list[Request]:
         """Waits until a scenario has seen that many requests; raises TimeoutError after `seconds`."""
         deadline = time.monotonic() + seconds
         with self._changed:
