@@ -10,8 +10,11 @@ Exit codes: 0 the turn came to its end; 1 it did not; 2 the script or the
 arguments are invalid; 128 + n stopped by signal n; others as the script says.
 """
 
+import gc
 import os
 import sys
+
+gc.disable()  # a turn ends before there is any garbage to speak of
 
 # Behind all else: it must only be found, never get between Python and its own modules.
 sys.path.append(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))

@@ -5,6 +5,7 @@ three starts of the interpreter. Every error leaves here: two lines, what is
 wrong and what to do next, and its exit code.
 """
 
+import gc
 import sys
 
 from sow.value import TYPE_CHECKING
@@ -13,6 +14,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 LONGEST_LINE = 1500
+
+SELDOM = (20_000, 10, 10)
+"""How many new objects make a look for garbage due: Python's own 700 would have it look dozens of times while
+modules are loaded, of which nothing is garbage, and most commands end soon behind that."""
 
 
 def main(argv: "Sequence[str] | None" = None) -> int:
@@ -26,6 +31,7 @@ def main_of_sophia(argv: "Sequence[str] | None" = None) -> int:
 
 
 def _through_door(name: str, run: "Callable[[list[str]], int]", argv: "Sequence[str] | None") -> int:
+    gc.set_threshold(*SELDOM)
     arguments = list(sys.argv[1:] if argv is None else argv)
     from sow.errors import INTERRUPTED, SowError
 
