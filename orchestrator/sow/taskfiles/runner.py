@@ -253,7 +253,7 @@ class TaskRunner:
         if found is None and self.is_spent and isinstance(handler, Shares):
             raise _Left("left", f"the budget of this run is spent; the next one begins stage {name}")
         folder = found.folder if found else self._new(claim, number, name)
-        stage = paths.described(claim.task, name, config, self.workspace, folder)
+        stage = paths.described(claim.task, name, config, self.workspace, folder, self.claims.environment)
         earlier = self._earlier(claim, number, folder)
         if hold := runs.limit(earlier) if earlier else None:
             stage = replace(stage, session=hold.session)
