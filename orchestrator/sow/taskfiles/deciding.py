@@ -28,7 +28,7 @@ from sow.taskfiles.workspace import Workspace
 
 @dataclass(frozen=True, slots=True)
 class Decided(Result):
-    """A task that a person decided about."""
+    """A task file that a person decided about."""
 
     id: str
     file: str

@@ -46,7 +46,7 @@ class FileRow(Result):
 
 @dataclass(frozen=True, slots=True)
 class Detail(Result):
-    """One task."""
+    """One task of a workspace, with its stages and its files."""
 
     row: Row
     document: Mapping[str, Any]

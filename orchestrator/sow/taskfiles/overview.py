@@ -39,7 +39,7 @@ class Holder(Result):
 
 @dataclass(frozen=True, slots=True)
 class Row(Result):
-    """One task."""
+    """One task of a workspace, as it is now."""
 
     id: str
     file: str
@@ -63,7 +63,7 @@ class Row(Result):
 
 @dataclass(frozen=True, slots=True)
 class Page(Result):
-    """A whole workspace."""
+    """A whole workspace, as it is now."""
 
     workspace: str
     tasks: tuple[Row, ...]
