@@ -128,6 +128,18 @@ def test_an_exception_in_a_run_itself_does_not_wait_for_the_stages(place: Place)
     assert begun.read_text() == "x\n"
 
 
+def test_runs_in_one_process_share_the_tasks_and_each_is_done_once(place: Place) -> None:
+    place.shell(one="echo x >> {root}/ran-{task_id}")
+    for number in range(6):
+        place.add(f"t{number}", output={})
+    with ThreadPoolExecutor(2) as pool:
+        runs = [pool.submit(opened(place).run, jobs=2) for _ in range(2)]
+        ends = [each.result(60) for each in runs]
+    assert [each.exit_code for each in ends] == [0, 0]
+    assert sum(each.counts["done"] for each in ends) == 6
+    assert {path.read_text() for path in place.root.glob("ran-*")} == {"x\n"}
+
+
 # -- how a run ended -------------------------------------------------------------------------------
 
 

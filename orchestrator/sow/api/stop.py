@@ -20,7 +20,7 @@ class Stop:
     """Ends the run, the turn or the reading that it was given to; for one of them.
 
     All of it may be called from any thread and from the handler of a signal, also before what it is to end
-    has begun, which then ends at once.
+    has begun, which then ends at once. What is said of agents here holds for the stages of task files.
     """
 
     def __init__(self) -> None:
