@@ -72,6 +72,21 @@ def test_a_workspace_goes_by_what_it_is_given_from_its_first_run_to_its_last(pla
     assert [seen.id for seen in workspace.look() if seen.status == "queued"] == ["t2"]
 
 
+def test_agents_go_by_the_variables_that_are_given_and_a_run_by_its_budget(place: Place) -> None:
+    (place.root / "play.yaml").write_text("turns: [[{spend: {usd: 2}}, {say: Done.}]]")
+    settings = {"script": str(place.root / "play.yaml")}
+    place.configure(
+        {"one": {"handler": "agent", "role": "painter", "prompt": "Do it.", "settings": settings}}
+    )
+    place.add("t1")
+    place.add("t2")
+    assert len(opened(place).validate().problems) == 2, "nobody plays that role"
+    workspace = opened(place, SOW_AGENTS_PAINTER="script")
+    assert workspace.validate().problems == ()
+    ran = workspace.run(budget=1.5)
+    assert (ran.counts["done"], ran.held_back, ran.spent_usd, ran.exit_code) == (1, True, 2.0, 5)
+
+
 # -- from outside ----------------------------------------------------------------------------------
 
 
