@@ -165,13 +165,6 @@ DOES_ITSELF = {
     ("sow.cli.demo", "sow.config"): "the demo hands in settings of its own",
     ("sow.cli.demo", "sow.git.repository"): "it proves the result by git, and not by what sow says",
     ("sow.cli.demo", "sow.roles"): "it says which variables it sets",
-    **dict.fromkeys(
-        [
-            (f"sow.cli.{face}", "sow.taskfiles")
-            for face in ("completion", "sophia", "task_files", "workspace")
-        ],
-        "task files have operations of their own: TaskLoader, TaskRunner, EventWriter",
-    ),
 }
 """What commands still load of the floors below the operations, each with the reason. It may only shrink."""
 

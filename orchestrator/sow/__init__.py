@@ -32,6 +32,7 @@ __all__ = [
     "Checking",
     "Cleared",
     "Continued",
+    "Decided",
     "Driven",
     "Event",
     "Examination",
@@ -53,6 +54,7 @@ __all__ = [
     "PhaseRow",
     "Plan",
     "Planned",
+    "PlannedFile",
     "Played",
     "Prepared",
     "Project",
@@ -66,6 +68,7 @@ __all__ = [
     "Repaired",
     "Repository",
     "Retried",
+    "Served",
     "Settings",
     "SettingsChecked",
     "SettingsPage",
@@ -73,6 +76,13 @@ __all__ = [
     "Status",
     "Stop",
     "Task",
+    "TaskFile",
+    "TaskFileNote",
+    "TaskFileOutcome",
+    "TaskFilePage",
+    "TaskFileRow",
+    "TaskFileSeen",
+    "TaskFiles",
     "TaskPage",
     "TaskRow",
     "TaskState",
@@ -86,7 +96,11 @@ __all__ = [
     "Waits",
     "Ways",
     "WholeProject",
+    "Workspace",
+    "WorkspaceChecked",
+    "WorkspaceStatus",
     "open",
+    "open_workspace",
     "repository",
 ]
 
@@ -100,18 +114,21 @@ _MODULES = {
     "sow.api.events": ("Event", "Reading"),
     "sow.api.exchanging": ("Exchanged", "Exported", "Imported"),
     "sow.api.moving_on": ("Rehearsed", "Ways"),
-    "sow.api.opening": ("open", "repository"),
+    "sow.api.opening": ("open", "open_workspace", "repository"),
     "sow.api.phase": ("Phase", "PhaseRow"),
     "sow.api.project": ("Project",),
     "sow.api.prompt": ("Guidance",),
     "sow.api.repository": ("Begun", "Continued", "Prepared", "ProjectRow", "Repository"),
     "sow.api.running": ("Driven", "Planned", "Ran"),
+    "sow.api.serving": ("PlannedFile", "Served"),
     "sow.api.settings": ("Played", "Settings", "SettingsChecked", "SettingsPage"),
     "sow.api.status": ("BrokenFile", "Limit", "Status", "TaskRow", "Waiting"),
     "sow.api.stop": ("Stop",),
-    "sow.api.task": ("Feedback", "Retried", "Task", "TaskPage", "TaskState"),
+    "sow.api.task": ("Feedback", "Retried", "Task", "TaskPage"),
+    "sow.api.task_file": ("TaskFile",),
     "sow.api.trees": ("Cleared", "Gone", "Tree"),
     "sow.api.whole": ("WholeProject",),
+    "sow.api.workspace": ("TaskFiles", "Workspace"),
     "sow.deleting": ("Loss",),
     "sow.errors": ("BadFile", "Busy", "Failed", "NotFound", "Refused", "SowError", "Usage", "Waits"),
     "sow.finishing": ("Finished", "Prospect"),
@@ -121,12 +138,19 @@ _MODULES = {
     "sow.review": ("Answered", "Approved"),
     "sow.scheduler.telling": ("Note",),
     "sow.state": ("Broken", "Tasks"),
+    "sow.task": ("Task as TaskState",),
+    "sow.taskfiles.checking": ("Checked as WorkspaceChecked",),
+    "sow.taskfiles.deciding": ("Decided",),
+    "sow.taskfiles.detail": ("Detail as TaskFilePage",),
+    "sow.taskfiles.loader": ("Seen as TaskFileSeen",),
+    "sow.taskfiles.overview": ("Page as WorkspaceStatus", "Row as TaskFileRow"),
+    "sow.taskfiles.runner": ("Note as TaskFileNote", "Outcome as TaskFileOutcome"),
     "sow.validate": ("Checked",),
     "sow.visit": ("Visit",),
     "sow.waiting": ("Item",),
     "sow_executors.inbox": ("Answer",),
 }
-"""Where each name is, at run time: what the imports below say to a type checker."""
+"""Where each name is, at run time: what the imports below say to a type checker, in their words."""
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -139,18 +163,21 @@ if TYPE_CHECKING:
     from sow.api.events import Event, Reading
     from sow.api.exchanging import Exchanged, Exported, Imported
     from sow.api.moving_on import Rehearsed, Ways
-    from sow.api.opening import open, repository
+    from sow.api.opening import open, open_workspace, repository
     from sow.api.phase import Phase, PhaseRow
     from sow.api.project import Project
     from sow.api.prompt import Guidance
     from sow.api.repository import Begun, Continued, Prepared, ProjectRow, Repository
     from sow.api.running import Driven, Planned, Ran
+    from sow.api.serving import PlannedFile, Served
     from sow.api.settings import Played, Settings, SettingsChecked, SettingsPage
     from sow.api.status import BrokenFile, Limit, Status, TaskRow, Waiting
     from sow.api.stop import Stop
     from sow.api.task import Feedback, Retried, Task, TaskPage
+    from sow.api.task_file import TaskFile
     from sow.api.trees import Cleared, Gone, Tree
     from sow.api.whole import WholeProject
+    from sow.api.workspace import TaskFiles, Workspace
     from sow.deleting import Loss
     from sow.errors import BadFile, Busy, Failed, NotFound, Refused, SowError, Usage, Waits
     from sow.finishing import Finished, Prospect
@@ -161,6 +188,14 @@ if TYPE_CHECKING:
     from sow.scheduler.telling import Note
     from sow.state import Broken, Tasks
     from sow.task import Task as TaskState
+    from sow.taskfiles.checking import Checked as WorkspaceChecked
+    from sow.taskfiles.deciding import Decided
+    from sow.taskfiles.detail import Detail as TaskFilePage
+    from sow.taskfiles.loader import Seen as TaskFileSeen
+    from sow.taskfiles.overview import Page as WorkspaceStatus
+    from sow.taskfiles.overview import Row as TaskFileRow
+    from sow.taskfiles.runner import Note as TaskFileNote
+    from sow.taskfiles.runner import Outcome as TaskFileOutcome
     from sow.validate import Checked
     from sow.visit import Visit
     from sow.waiting import Item
@@ -172,9 +207,12 @@ else:
         if name in __all__:
             from importlib import import_module
 
-            where = next(module for module, names in _MODULES.items() if name in names)
-            found = globals()[name] = getattr(import_module(where), name)
-            return found
+            for module, names in _MODULES.items():
+                for each in names:
+                    own, _, given = each.partition(" as ")
+                    if name == (given or own):
+                        found = globals()[name] = getattr(import_module(module), own)
+                        return found
         # Also asked for each `from sow import module`, before that is looked for.
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 

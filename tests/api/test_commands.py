@@ -3,10 +3,9 @@
 import ast
 import inspect
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 from importlib import import_module
-from typing import Any
 
 import click
 import pytest
@@ -14,6 +13,7 @@ import pytest
 import sow
 from sow.api.artifacts import Artifacts
 from sow.api.settings import Settings
+from sow.cli import completion, task_files, workspace
 from sow.cli.root import COMMANDS, root
 
 HANDLES: dict[str, type] = {
@@ -23,6 +23,8 @@ HANDLES: dict[str, type] = {
     "Repository": sow.Repository,
     "Settings": Settings,
     "Task": sow.Task,
+    "TaskFile": sow.TaskFile,
+    "Workspace": sow.Workspace,
 }
 
 ARTIFACTS = {
@@ -79,7 +81,7 @@ WRITTEN_ON = {
     "worktree list": "Repository.worktrees",
     "worktree remove": "Repository.remove_worktree",
     "worktree prune": "Repository.prune_worktrees",
-    "events": "Project.events",
+    "events": "Project.events Workspace.events",
     "import": "Project.import_tasks Project.import_issues Repository.import_project Repository.is_project",
     "export": "Project.export",
     "sync": "Project.sync Project.sync_inbox Project.sync_issues Repository.sync_project",
@@ -98,6 +100,20 @@ WRITTEN_ON = {
 }
 """Every command, and the operations that it calls. None for `schema`, which prints a file of sow_schemas, and
 for `mcp`, whose tools call them (`sow.mcp`)."""
+
+IN_A_WORKSPACE: dict[Callable[..., object], str] = {
+    workspace.status: "Workspace.status",
+    workspace.tasks: "Workspace.tasks",
+    workspace.show: "Workspace.task TaskFile.page",
+    workspace.cancel: "Workspace.task TaskFile.cancel",
+    workspace.retry: "Workspace.task TaskFile.retry",
+    workspace.validate: "Workspace.validate",
+    task_files.run: "Workspace.run Workspace.planned",
+    completion.event_types: "Workspace.event_types",
+    completion.any_tasks: "Workspace.look",
+    completion.task_files: "Workspace.look",
+}
+"""What commands do where there are task files instead of a project, and the operations that it calls."""
 
 
 def commands(command: click.Command, path: str = "") -> Iterator[tuple[str, click.Command]]:
@@ -122,11 +138,22 @@ def test_every_command_says_what_it_is_written_on() -> None:
 
 @pytest.mark.parametrize("command", WRITTEN_ON)
 def test_a_command_calls_the_operations_of_its_line(command: str) -> None:
-    said = called(EVERY[command])
-    for operation in WRITTEN_ON[command].split():
+    callback = EVERY[command].callback
+    assert callback
+    check_calls(callback, WRITTEN_ON[command].split())
+
+
+@pytest.mark.parametrize("act", IN_A_WORKSPACE)
+def test_what_is_done_in_a_workspace_calls_the_operations_of_its_line(act: Callable[..., object]) -> None:
+    check_calls(act, IN_A_WORKSPACE[act].split())
+
+
+def check_calls(act: Callable[..., object], operations: list[str]) -> None:
+    said = called(act)
+    for operation in operations:
         handle, _, verb = operation.partition(".")
         assert verb in vars(HANDLES[handle]), f"there is no operation {operation}"
-        assert verb in said, f"`sow {command}` does not call {operation}"
+        assert verb in said, f"{act} does not call {operation}"
 
 
 def test_every_operation_has_a_sentence() -> None:
@@ -139,13 +166,12 @@ def test_every_operation_has_a_sentence() -> None:
     assert bare == []
 
 
-def called(command: click.Command) -> frozenset[str]:
-    """The names after a dot in what a command does, itself and by functions and classes of its module."""
-    callback: Any = command.callback
-    callback = inspect.unwrap(callback)
-    known = definitions(callback.__module__)
+def called(act: Callable[..., object]) -> frozenset[str]:
+    """The names after a dot in what a function does, itself and by functions and classes of its module."""
+    act = inspect.unwrap(act)
+    known = definitions(act.__module__)
     seen, found = set[str](), set[str]()
-    todo: list[ast.AST] = [ast.parse(textwrap.dedent(inspect.getsource(callback)))]
+    todo: list[ast.AST] = [ast.parse(textwrap.dedent(inspect.getsource(act)))]
     while todo:
         tree = todo.pop()
         found |= {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}

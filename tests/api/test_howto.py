@@ -8,6 +8,7 @@ from pathlib import Path
 
 import yaml
 from tests.cli.parts import ROOT, person
+from tests.taskfiles.parts import Place
 
 from sow.api import reference
 
@@ -36,6 +37,10 @@ def test_the_examples_of_the_page_run(tmp_path: Path) -> None:
     asks = [{"ask": {"question": "Which library?"}}]
     for task, turns in (("010", [asks, works]), ("020", [works])):
         (tmp_path / f"{task}.yaml").write_text(yaml.safe_dump({"turns": turns}), "utf-8")
+    studio = Place(tmp_path / "studio")
+    studio.shell(good="echo it > {output.result}", bad="exit 3")
+    studio.add("t1", ("good",))
+    studio.add("t2", ("bad",))
     who.settings(SETTINGS % json.dumps(f"{tmp_path}/{{task_id}}.yaml"))
     done = subprocess.run(
         [sys.executable, "-c", "\n".join(blocks())], cwd=tmp_path, env=who.environment, text=True,
@@ -46,6 +51,9 @@ def test_the_examples_of_the_page_run(tmp_path: Path) -> None:
     assert "5 ('010',)" in said
     assert "0 wait, after 0" in said
     assert "nightly-bot" in said
+    assert "1 1 done, 1 failed" in said
+    assert "t2 stage bad: it ended with exit code 3" in said
+    assert studio.task("t2")["status"] == "queued"
     assert re.fullmatch(r"main [0-9a-f]{40}", said[-1])
     assert who.git("show", "main:it.txt") == "it"
 

@@ -116,6 +116,33 @@ class Caller(Value):
         self.settle_half_made()
         return find.project(self.folder, self.environment, wanted)
 
+    def task_files(self, project: "str | None" = None) -> str:
+        """The workspace of task files that is meant where no project is: of the folder; empty for none.
+
+        In a worker's environment, and where `.sow/` is or a project is named, nothing is looked for.
+        """
+        if project is not None or "SOW_PROJECT_DIR" in self.environment:
+            return ""
+        # Asked before most commands, and mostly in vain.
+        folders = (f"{self.folder}/tasks", f"{self.folder}/workspace/tasks")
+        if os.path.lexists(f"{self.folder}/.sow") or not any(map(os.path.isdir, folders)):
+            return ""
+        from sow.taskfiles import workspace
+
+        return workspace.here(self.folder)
+
+    def task_files_in(self, wanted: "str | None" = None) -> str:
+        """The workspace in folder `wanted`, or else in the caller's or its `workspace/`. Raises NotFound."""
+        from sow.taskfiles import workspace
+
+        return workspace.named(self.folder, wanted).folder
+
+    def task_files_beside(self) -> str:
+        """The workspace with task files that the folder is or holds, `.sow/` or not; empty for none."""
+        from sow.taskfiles import workspace
+
+        return workspace.beside(self.folder)
+
     # -- the state ----------------------------------------------------------------------------
 
     def settle_half_made(self, at: "Places | Plain | None" = None) -> "list[Removed]":

@@ -21,7 +21,6 @@ from sow.doctor.finding import Level
 from sow.doctor.scene import Scene
 from sow.errors import NotFound, Refused, SowError
 from sow.result import Result
-from sow.taskfiles import workspace
 
 
 @dataclass(slots=True)
@@ -140,7 +139,7 @@ def examination(caller: Caller, project: str | None) -> Examination:
     `project`: the name or folder of one to look at alone. Raises NotFound for one that is not there.
     """
     found = scene.look(caller.folder, caller.environment, project)
-    folder = "" if project or "SOW_PROJECT_DIR" in caller.environment else workspace.here(caller.folder)
+    folder = caller.task_files(project)
     if not folder:
         return Examination(found)
     from sow.taskfiles import health

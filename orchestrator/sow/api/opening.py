@@ -1,4 +1,4 @@
-"""The two ways in: a project, or a repository with whatever projects are in it."""
+"""The ways in: a project, a repository with whatever projects are in it, a workspace of task files."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from sow.errors import NotFound
 
 if TYPE_CHECKING:
     from sow.api.repository import Repository
+    from sow.api.workspace import Workspace
 
 
 def open(
@@ -53,6 +54,21 @@ def repository(
     from sow.api.repository import Repository
 
     return Repository(_caller(path, environment, by, listener))
+
+
+def open_workspace(
+    path: str | os.PathLike[str] | None = None, *, environment: Mapping[str, str] | None = None
+) -> Workspace:
+    """The workspace of task files in the folder `path`, or in its `workspace/`: where there is a `tasks/`.
+
+    Without `path` it is the folder of this process. `environment`: the variables by which settings and
+    accounts are found and which stages are given; a copy of this process's own where None. Raises NotFound
+    where there is none.
+    """
+    from sow.api.workspace import Workspace
+
+    caller = _caller(path, environment, "", None)
+    return Workspace(caller, caller.task_files_in())
 
 
 def _caller(

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import is_dataclass
 from functools import cache
 from importlib import import_module
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple, get_origin
 
 import sow
 from sow.value import Value
@@ -27,17 +27,19 @@ HEAD = """\
 line is written on it. [How to drive sow from Python](../howto/drive-sow-from-python.md) shows it at work.
 
 Nothing prints or ends the process, and nothing looks at the folder that the process stands in, but for the
-default of `sow.open` and `sow.repository`. Locks, checks, refusals and events are those of the command line,
-and so is what holds after a kill. Two projects may be open in one process, and threads may share one.
+defaults of the ways in. Locks, checks, refusals and events are those of the command line, and so is what
+holds after a kill. Two projects may be open in one process, and threads may share one.
 """
 
 WIDTH = 96
 
-IN = ("open", "repository")
-HANDLES = ("Project", "Task", "Phase", "Artifacts", "Repository", "Settings", "Stop")
+IN = ("open", "repository", "open_workspace")
+HANDLES = (
+    "Project", "Task", "Phase", "Artifacts", "Repository", "Settings", "Workspace", "TaskFile", "Stop"
+)  # fmt: skip
 ERRORS = ("SowError", "Failed", "Usage", "NotFound", "Refused", "BadFile", "Waits", "Busy")
 ABOUT = {
-    "The two ways in": "",
+    "The ways in": "",
     "What is held": "A handle holds no state: what is asked is read anew, and what is done is stored.",
     "What is given": """\
 Values are frozen. What a command prints with `--json` is `as_json()` of one of them. Documents inside of
@@ -96,20 +98,26 @@ def _kinds(held: type, *, with_calls: bool) -> Iterator[type]:
             yield kind
 
 
+@cache
 def _meant(module: str, word: str) -> object:
     """What a name stands for in a module, also one that is imported there for a type checker alone."""
     for node in ast.walk(_tree(module)):
-        if isinstance(node, ast.ImportFrom) and node.module and any(a.name == word for a in node.names):
-            return getattr(import_module(node.module), word, None)
+        if isinstance(node, ast.ImportFrom) and node.module:
+            for alias in node.names:
+                if word == (alias.asname or alias.name):
+                    return getattr(import_module(node.module), alias.name, None)
     return getattr(import_module(module), word, None)
 
 
 def _told(held: type, word: str) -> str:
-    """The name of a type in a class; where another has that name in `sow`, with its module."""
+    """The name of a type in a class: that in `sow`; where another has its own there, something else."""
     kind = _meant(held.__module__, word)
-    if not isinstance(kind, type) or kind is getattr(sow, word, kind):
+    if word in sow.__all__ and get_origin(kind) is Literal:
+        return str(kind).replace("typing.", "")
+    if not isinstance(kind, type) or kind is getattr(sow, word, None):
         return word
-    return "TaskState" if kind is sow.TaskState else f"{kind.__module__}.{word}"
+    given = next((name for name in sow.__all__ if getattr(sow, name) is kind), "")
+    return given or (f"{kind.__module__}.{word}" if hasattr(sow, word) else word)
 
 
 def _entry(name: str, held: Any) -> Iterator[str]:

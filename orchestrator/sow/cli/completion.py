@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from sow.api.artifacts import Artifact
     from sow.api.phase import Phase
     from sow.api.project import Project
+    from sow.api.workspace import Workspace
     from sow.project_types import Phase as PhaseType
 
 Words = Iterable[tuple[str, str]]
@@ -54,21 +55,16 @@ def tasks(ctx: click.Context) -> Words:
 @_completing
 def task_files(ctx: click.Context) -> Words:
     """The ids of the tasks in the workspace of task files that the line so far means."""
-    from sow.cli import task_files
-    from sow.taskfiles import workspace
+    from sow.cli import workspace
 
-    return task_files.ids(workspace.named(opening.caller().folder, ctx.params.get("folder")).folder)
+    return _ids(workspace.named(ctx.params.get("folder")))
 
 
 @_completing
 def any_tasks(ctx: click.Context) -> Words:
     """The ids of the project's tasks, or where there is a workspace of task files instead, of those."""
-    from sow.taskfiles import workspace
-
-    if folder := workspace.here(opening.caller().folder):
-        from sow.cli import task_files
-
-        return task_files.ids(folder)
+    if place := _workspace(ctx):
+        return _ids(place)
     return [(task.id, f"{task.name} ({task.status})") for task in _project(ctx).tasks().tasks]
 
 
@@ -121,12 +117,8 @@ def values(ctx: click.Context) -> Words:
 @_completing
 def event_types(ctx: click.Context) -> Words:
     """The types of events that this project's log has, or the stream of the task files that are here."""
-    from sow.taskfiles import workspace
-
-    if workspace.here(opening.caller().folder):
-        from sow.taskfiles.events import TYPES
-
-        return [(name, "") for name in TYPES]
+    if place := _workspace(ctx):
+        return [(name, "") for name in place.event_types]
     return [(name, "") for name in sorted({event.type for event in _project(ctx).events()})]
 
 
@@ -261,6 +253,19 @@ def _settings(ctx: click.Context) -> dict[str, Any]:
 def _project(ctx: click.Context) -> Project:
     """The project that the line so far means."""
     return opening.project(_settings(ctx))
+
+
+def _workspace(ctx: click.Context) -> Workspace | None:
+    """The workspace of task files that the line so far means instead of a project; None for none."""
+    from sow.cli import workspace
+
+    return workspace.here(_settings(ctx))
+
+
+def _ids(place: Workspace) -> Words:
+    """The ids of the tasks in a workspace, what is queued first."""
+    found = sorted(place.look(), key=lambda seen: seen.status != "queued")
+    return [(seen.id, seen.status) for seen in found]
 
 
 def _phase(ctx: click.Context) -> PhaseType:

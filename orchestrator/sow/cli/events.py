@@ -42,10 +42,8 @@ def events(
     Example:  sow events --task 020
               sow events -f --type task.paused --json
     """
-    if folder := workspace.here(settings):
-        reading = workspace.events(folder, kinds, task=task_id, since=since, follow=follow)
-    else:
-        reading = opening.project(settings).events(types=kinds, task=task_id, since=since, follow=follow)
+    place = workspace.here(settings) or opening.project(settings)
+    reading = place.events(types=kinds, task=task_id, since=since, follow=follow)
     for event in reading:
         print(event.line if as_json else sentence(event), flush=follow)
     if reading.torn:

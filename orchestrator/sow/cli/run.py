@@ -58,12 +58,12 @@ def run(
               sow run --jobs 6 --watch
               sow run --budget 5
     """
-    if folder := workspace.here(settings):
+    if place := workspace.here(settings):
         from sow.cli import task_files
 
         return task_files.run(
-            settings, folder, task=task_id, jobs=jobs, stay=stay, budget=budget, dry_run=dry_run,
-            as_json=as_json,
+            place, task=task_id, jobs=jobs, stay=stay, budget=budget, dry_run=dry_run,
+            as_json=as_json, quiet=settings["quiet"],
         )  # fmt: skip
     project = opening.project(settings)
     if dry_run:

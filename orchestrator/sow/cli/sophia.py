@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import click
 
 from sow import __version__
-from sow.cli import completion, opening
+from sow.cli import completion, workspace
 from sow.cli.commands import Group, dollars
-from sow.taskfiles import workspace
 
 
 class Alone(Group):
@@ -63,9 +60,7 @@ def run(
     """
     from sow.cli import task_files
 
-    found = workspace.named(opening.caller().folder, folder)
-    settings: dict[str, Any] = {"quiet": quiet}
     return task_files.run(
-        settings, found.folder, task=task, jobs=jobs, stay=stay, budget=budget, dry_run=dry_run,
-        as_json=as_json,
+        workspace.named(folder), task=task, jobs=jobs, stay=stay, budget=budget, dry_run=dry_run,
+        as_json=as_json, quiet=quiet,
     )  # fmt: skip

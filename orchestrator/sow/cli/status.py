@@ -32,8 +32,8 @@ def status(settings: dict[str, Any], everything: bool, as_json: bool) -> None:
     Example:  sow status
               sow status --all --json
     """
-    if not everything and (folder := workspace.here(settings)):
-        workspace.status(folder, as_json=as_json)
+    if not everything and (place := workspace.here(settings)):
+        workspace.status(place, as_json=as_json)
         return
     if everything:
         repository = opening.repository(settings)

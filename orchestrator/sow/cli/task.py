@@ -136,8 +136,8 @@ def list_(settings: dict[str, Any], as_json: bool) -> None:
     \b
     Example:  sow task list --json
     """
-    if folder := workspace.here(settings):
-        workspace.tasks(folder, as_json=as_json)
+    if place := workspace.here(settings):
+        workspace.tasks(place, as_json=as_json)
         return
     held = opening.project(settings).tasks()
     if as_json:
@@ -148,8 +148,8 @@ def list_(settings: dict[str, Any], as_json: bool) -> None:
 
 
 def _show(settings: dict[str, Any], task_id: str | None, as_json: bool) -> None:
-    if folder := workspace.here(settings):
-        workspace.show(folder, task_id, as_json=as_json)
+    if place := workspace.here(settings):
+        workspace.show(place, task_id, as_json=as_json)
         return
     page = opening.project(settings).task(task_id).page()
     if as_json:
@@ -328,8 +328,8 @@ def cancel(settings: dict[str, Any], task_id: str, as_json: bool) -> None:
     \b
     Example:  sow task cancel subtitle_pipeline_001
     """
-    if folder := workspace.here(settings):
-        workspace.cancel(folder, task_id, as_json=as_json)
+    if place := workspace.here(settings):
+        workspace.cancel(place, task_id, as_json=as_json)
         return
     known = opening.project(settings).task(task_id).state()
     raise Refused(f"task {known.id} is no task file", f"in a project: `sow task abandon {known.id}`")
@@ -348,8 +348,8 @@ def retry(settings: dict[str, Any], task_id: str, fresh: bool) -> None:
     \b
     Example:  sow task retry 020 --fresh
     """
-    if folder := workspace.here(settings):
-        workspace.retry(folder, task_id, fresh=fresh)
+    if place := workspace.here(settings):
+        workspace.retry(place, task_id, fresh=fresh)
         return
     again = opening.project(settings).task(task_id).retry(fresh=fresh)
     spite = ", in spite of its account's limit" if again.in_spite else ""

@@ -30,8 +30,8 @@ def validate(settings: dict[str, Any], as_json: bool) -> None:
     Example:  sow validate
               sow validate --json
     """
-    if folder := workspace.here(settings):
-        workspace.validate(folder, as_json=as_json)
+    if place := workspace.here(settings):
+        workspace.validate(place, as_json=as_json)
         return
     found = opening.project(settings).validate()
     click.echo(json.dumps(found.as_json()) if as_json else _text(found))

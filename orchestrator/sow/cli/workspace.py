@@ -13,10 +13,11 @@ from sow.cli import opening
 from sow.cli.text import plain
 from sow.cli.words import age, columns, counted, tell_unknown
 from sow.clock import local, moment
-from sow.errors import NotFound, Refused, Usage
+from sow.errors import Refused, Usage
 
 if TYPE_CHECKING:
-    from sow.api.events import Reading
+    from sow.api.caller import Caller
+    from sow.api.workspace import Workspace
     from sow.taskfiles.detail import Detail
     from sow.taskfiles.overview import Page, Row
     from sow.taskfiles.task_file import Status
@@ -26,44 +27,42 @@ MOST = 10
 """So many of the tasks that have ended one way are shown: the last ones."""
 
 
-def here(settings: dict[str, Any]) -> str:
-    """The workspace of task files that a command means, for no project is here; empty for none.
+def here(settings: dict[str, Any]) -> Workspace | None:
+    """The workspace of task files that a command means, for no project is here; None for none."""
+    caller = opening.caller()
+    folder = caller.task_files(settings["project"])
+    return _opened(caller, folder) if folder else None
 
-    In a worker's environment, and where `.sow/` is or a project is named, nothing is looked for.
-    """
-    if settings["project"] is not None or "SOW_PROJECT_DIR" in os.environ:
-        return ""
-    start = opening.caller().folder
-    folders = (f"{start}/tasks", f"{start}/workspace/tasks")
-    if os.path.lexists(f"{start}/.sow") or not any(map(os.path.isdir, folders)):
-        return ""
-    from sow.taskfiles import workspace
 
-    return workspace.here(start)
+def named(folder: str | None) -> Workspace:
+    """The workspace in a folder, or else in that of the caller or its `workspace/`. Raises NotFound."""
+    caller = opening.caller()
+    return _opened(caller, caller.task_files_in(folder))
+
+
+def _opened(caller: Caller, folder: str) -> Workspace:
+    from sow.api.workspace import Workspace
+
+    return Workspace(caller, folder)
 
 
 def hint(settings: dict[str, Any]) -> str:
     """What to do where no project is found, and task files are; empty where none are."""
-    from sow.taskfiles import workspace
-
     if here(settings):
         return "here are task files: `sow run`, `sow status`, `sow task list`, `show`, `cancel`, `retry`"
     if settings["project"] is not None or "SOW_PROJECT_DIR" in os.environ:
         return ""
-    start = opening.caller().folder
-    folder = workspace.beside(start)
+    caller = opening.caller()
+    folder = caller.task_files_beside()
     if not folder:
         return ""
-    way = "" if folder == os.path.realpath(start) else f"cd {workspace.NAME} && "
+    way = "" if folder == os.path.realpath(caller.folder) else "cd workspace && "
     return f"begin one: `sow project new DESCRIPTION`; for the task files: `{way}sophia-cli run`"
 
 
-def status(folder: str, *, as_json: bool) -> None:
-    """Prints how the tasks of the workspace in `folder` are."""
-    from sow.taskfiles import overview
-    from sow.taskfiles.workspace import Workspace
-
-    page = overview.page(Workspace(folder), time.time())
+def status(held: Workspace, *, as_json: bool) -> None:
+    """Prints how the tasks of a workspace are."""
+    page = held.status()
     click.echo(json.dumps(page.as_json()) if as_json else _page(page))
 
 
@@ -90,15 +89,12 @@ def _page(page: Page) -> str:
 # -- one task and its like ---------------------------------------------------------------------------
 
 
-def tasks(folder: str, *, as_json: bool) -> None:
-    """Prints the tasks of the workspace in `folder`, a line each, in the order of their files."""
-    from sow.taskfiles import overview
-    from sow.taskfiles.workspace import Workspace
-
-    page = overview.page(Workspace(folder), time.time())
+def tasks(held: Workspace, *, as_json: bool) -> None:
+    """Prints the tasks of a workspace, a line each, in the order of their files."""
+    page = held.tasks()
     if as_json:
         tell_unknown(page.broken)
-        click.echo(json.dumps([row.as_json() for row in page.tasks]))
+        click.echo(json.dumps(page.as_json()))
         return
     rows = [
         [f"  [{_in_a_line(row.id)}]", row.status, _pipeline(row), os.path.basename(row.file)]
@@ -109,36 +105,26 @@ def tasks(folder: str, *, as_json: bool) -> None:
     click.echo(plain("\n".join([*lines, f"{len(page.tasks)} total tasks"])))
 
 
-def show(folder: str, wanted: str | None, *, as_json: bool) -> None:
-    """Prints one task of the workspace in `folder`. Raises NotFound, Usage where none is named."""
-    from sow.taskfiles import detail
-    from sow.taskfiles.loader import TaskLoader
-    from sow.taskfiles.serving import named
-    from sow.taskfiles.workspace import Workspace
-
+def show(held: Workspace, wanted: str | None, *, as_json: bool) -> None:
+    """Prints one task of a workspace. Raises NotFound, Usage where none is named."""
     if wanted is None:
         raise Usage("which task?", "name it by its id; see them: `sow task list`")
-    place = Workspace(folder)
-    seen = named(TaskLoader(place), wanted)
-    try:
-        found = detail.of(place, seen.path, time.time())
-    except FileNotFoundError as fault:
-        raise NotFound(f"{seen.path} is gone", "see what there is: `sow task list`") from fault
+    found = held.task(wanted).page()
     click.echo(json.dumps(found.as_json()) if as_json else _detail(found))
 
 
 def _detail(found: Detail) -> str:
-    row, held = found.row, found.document
+    row, document = found.row, found.document
     facts = {
         "Task": row.id,
         "Status": row.status,
         "Since": f"{row.since} ({age(row.age_seconds)})",
         "File": row.file,
-        "Type": held.get("type"),
-        "Run": held.get("run_id"),
-        "Created": held.get("created_at"),
-        "Requested by": held.get("requested_by"),
-        "Tool": held.get("tool"),
+        "Type": document.get("type"),
+        "Run": document.get("run_id"),
+        "Created": document.get("created_at"),
+        "Requested by": document.get("requested_by"),
+        "Tool": document.get("tool"),
         "Progress": f"{row.progress:.0%} {_first(row.message or '')}".rstrip() if row.holder else None,
         "Runner": _held(row).removeprefix("by ") if row.holder else None,
     }
@@ -164,39 +150,18 @@ def _rows(cells: list[tuple[str, ...]]) -> list[str]:
     return [_indented(columns(cells))] * bool(cells)
 
 
-def events(
-    folder: str, types: tuple[str, ...], *, task: str | None, since: str | None, follow: bool
-) -> Reading:
-    """The event stream of the workspace in `folder`. Raises NotFound, Usage for a `since` that is no time."""
-    from sow.api.events import Reading, Wanted, moment
-    from sow.taskfiles.loader import TaskLoader
-    from sow.taskfiles.serving import named
-    from sow.taskfiles.workspace import Workspace
-
-    place = Workspace(folder)
-    after = 0.0 if since is None else moment(since)
-    wanted = None if task is None else named(TaskLoader(place), task).id
-    return Reading(place.events, Wanted(types, wanted, after), follow, ending="_events.jsonl")
-
-
-def cancel(folder: str, wanted: str, *, as_json: bool) -> None:
-    """Cancels a task of the workspace in `folder`, and says so."""
-    from sow.taskfiles import deciding
-    from sow.taskfiles.workspace import Workspace
-
-    done = deciding.cancel(Workspace(folder), wanted)
+def cancel(held: Workspace, wanted: str, *, as_json: bool) -> None:
+    """Cancels a task of a workspace, and says so."""
+    done = held.task(wanted).cancel()
     ended = "; its stage is ended" if done.before == "running" else ""
     click.echo(json.dumps(done.as_json()) if as_json else plain(f"Canceled task {done.id}{ended}"))
 
 
-def retry(folder: str, wanted: str, *, fresh: bool) -> None:
-    """Queues a task of the workspace in `folder` again, and says so."""
-    from sow.taskfiles import deciding
-    from sow.taskfiles.workspace import Workspace
-
+def retry(held: Workspace, wanted: str, *, fresh: bool) -> None:
+    """Queues a task of a workspace again, and says so."""
     if fresh:
         raise Usage("--fresh is for the tasks of a project", "leave it out: a task file begins anew anyway")
-    done = deciding.retry(Workspace(folder), wanted)
+    done = held.task(wanted).retry()
     spite = ", in spite of its account's limit" if done.in_spite else ""
     goes = "goes on" if done.status == "running" else "starts"
     click.echo(plain(f"Task {done.id} is {done.status}: it {goes} with the next `sow run`{spite}"))
@@ -254,12 +219,9 @@ def _first(text: str) -> str:
     return f"{line[:97]}..." if len(line) > 100 else line
 
 
-def validate(folder: str, *, as_json: bool) -> None:
-    """Prints what is wrong with the files of the workspace in `folder`. Raises Refused where anything is."""
-    from sow.taskfiles import checking
-    from sow.taskfiles.workspace import Workspace
-
-    found = checking.check(Workspace(folder), opening.caller().environment)
+def validate(held: Workspace, *, as_json: bool) -> None:
+    """Prints what is wrong with the files of a workspace. Raises Refused where anything is."""
+    found = held.validate()
     if as_json:
         click.echo(json.dumps(found.as_json()))
     else:

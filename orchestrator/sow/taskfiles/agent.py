@@ -40,7 +40,7 @@ class Agent:
             raise Refused(f"`{extra[0]}` has no meaning for an agent stage", "remove it")
 
     def start(self, stage: Stage) -> Start:
-        choice = choice_of(stage.name, stage.config, stage.root)
+        choice = _choice(stage)
         executor = executor_of(choice)
         repository = _repository(stage.root)
         held = caps_of(stage.name, stage.config, choice, repository)
@@ -63,8 +63,8 @@ class Agent:
         time = next((cap for cap in held if cap.name == "max_seconds"), None)
         memory = next((cap for cap in held if cap.name == "max_memory"), None)
         return Start(
-            command_of(executor, turn, action, os.environ.get("PATH", os.defpath)),
-            environment.build(os.environ, (*executor.environment, *repository.environment), mine),
+            command_of(executor, turn, action, stage.environment.get("PATH", os.defpath)),
+            environment.build(stage.environment, (*executor.environment, *repository.environment), mine),
             template.named(stage.config["prompt"], "output"),
             time.value if time else None,
             _capped(Reached(time, time.value)).error if time else "",
@@ -72,7 +72,7 @@ class Agent:
         )
 
     def reader(self, stage: Stage) -> Reader:
-        choice = choice_of(stage.name, stage.config, stage.root)
+        choice = _choice(stage)
         executor = executor_of(choice)
         held = caps_of(stage.name, stage.config, choice, _repository(stage.root))
         return Told(executor.reader(_session(stage, executor)), held, _share(stage), stage.begun_at)
@@ -158,9 +158,9 @@ def caps_of(
 
 def _share(stage: Stage) -> Share:
     """The account of a stage's agent. Raises Refused and NotFound for what is configured badly or nowhere."""
-    choice = choice_of(stage.name, stage.config, stage.root)
-    user, repository = UserConfig.read(os.environ), _repository(stage.root)
-    return Allowance.of(stage.workspace, user, repository, os.environ).share(choice, stage.stem)
+    choice = _choice(stage)
+    user, repository = UserConfig.read(stage.environment), _repository(stage.root)
+    return Allowance.of(stage.workspace, user, repository, stage.environment).share(choice, stage.stem)
 
 
 def _hold(share: Share, held: pool.Hold | None) -> Hold | None:
@@ -186,15 +186,19 @@ def _role(config: Mapping[str, Any]) -> str:
     return str(config.get("role", "implementer"))
 
 
-def choice_of(name: str, config: Mapping[str, Any], root: str) -> ExecutorChoice:
+def _choice(stage: Stage) -> ExecutorChoice:
+    return choice_of(stage.name, stage.config, stage.root, stage.environment)
+
+
+def choice_of(name: str, config: Mapping[str, Any], root: str, environ: Mapping[str, str]) -> ExecutorChoice:
     """The executor of an agent stage. Raises Refused and NotFound where it names none that is there."""
-    user, role = UserConfig.read(os.environ), _role(config)
+    user, role = UserConfig.read(environ), _role(config)
     if named := config.get("executor"):
         return user.named(str(named), f"stages.{name}.executor")
     # A role of the user's own is one that the settings bind, or a variable.
-    if role not in roles.BUILT_IN and role not in user.bindings and roles.variable(role) not in os.environ:
+    if role not in roles.BUILT_IN and role not in user.bindings and roles.variable(role) not in environ:
         roles.check(role, root)
-    return user.for_role(role, os.environ)
+    return user.for_role(role, environ)
 
 
 def _session(stage: Stage, executor: base.Executor) -> str | None:

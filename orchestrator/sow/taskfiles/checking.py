@@ -60,7 +60,7 @@ def check(workspace: Workspace, environment: Mapping[str, str]) -> Checked:
     held = _settings(workspace)
     names = workspace.names()
     for name in names:
-        problems += _of_task(workspace, f"{workspace.tasks}/{name}", held, bad)
+        problems += _of_task(workspace, f"{workspace.tasks}/{name}", held, bad, environment)
     return Checked(len(names), tuple(problems), tuple(_slips(workspace)))
 
 
@@ -116,7 +116,9 @@ def _settings(workspace: Workspace) -> Settings | None:
 # -- a task --------------------------------------------------------------------------------------
 
 
-def _of_task(workspace: Workspace, path: str, settings: Settings | None, bad: set[str]) -> Iterator[BadFile]:
+def _of_task(
+    workspace: Workspace, path: str, settings: Settings | None, bad: set[str], environment: Mapping[str, str]
+) -> Iterator[BadFile]:
     """What is wrong with a task's file. `bad`: the stages whose entries in the settings are."""
     try:
         held = text.parse(files.contents(path, task_file.SIZE, workspace.roots), path)
@@ -136,7 +138,7 @@ def _of_task(workspace: Workspace, path: str, settings: Settings | None, bad: se
     task = TaskFile(path, held)
     # What was claimed goes on by its claim, and what has ended asks for nothing.
     if not found and settings and task.status == QUEUED:
-        yield from _of_queued(workspace, task, settings, bad)
+        yield from _of_queued(workspace, task, settings, bad, environment)
 
 
 def _by_schema(held: Text, schema: str, value: Any, above: text.Path = ()) -> Iterator[BadFile]:
@@ -148,7 +150,9 @@ def _by_schema(held: Text, schema: str, value: Any, above: text.Path = ()) -> It
         yield BadFile(held.where, problem.message, problem.hint, line=line, column=column, field=field)
 
 
-def _of_queued(workspace: Workspace, task: TaskFile, settings: Settings, bad: set[str]) -> Iterator[BadFile]:
+def _of_queued(
+    workspace: Workspace, task: TaskFile, settings: Settings, bad: set[str], environment: Mapping[str, str]
+) -> Iterator[BadFile]:
     """What keeps a queued task from being done: its stages, as they are configured now."""
     if clash := paths.clash(task, workspace):
         field = clash.partition(" ")[0]
@@ -162,13 +166,15 @@ def _of_queued(workspace: Workspace, task: TaskFile, settings: Settings, bad: se
     for number, name in enumerate(pipeline):
         if stages.skipped(name, task, entries) or (name in bad and name not in own):
             continue
-        what, hint = _of_place(workspace, task, settings, number)
+        what, hint = _of_place(workspace, task, settings, number, environment)
         if what:
             line, column = task.held.line(("pipeline", number))
             yield BadFile(task.path, what, hint, line=line, column=column, field=f"pipeline.{number}")
 
 
-def _of_place(workspace: Workspace, task: TaskFile, settings: Settings, number: int) -> tuple[str, str]:
+def _of_place(
+    workspace: Workspace, task: TaskFile, settings: Settings, number: int, environment: Mapping[str, str]
+) -> tuple[str, str]:
     """What keeps the stage at a place of the pipeline from being begun, and what to do; empty for nothing."""
     pipeline = task.fields["pipeline"]
     name = pipeline[number]
@@ -177,7 +183,7 @@ def _of_place(workspace: Workspace, task: TaskFile, settings: Settings, number: 
     try:
         config = settings.entry(name, stages.merged(settings.stages, task.snapshot.get("stages", {})))
         stages.check(name, config)
-        begun = paths.described(task, name, config, workspace, SCRATCH)
+        begun = paths.described(task, name, config, workspace, SCRATCH, environment)
         stages.handler(config["handler"]).start(begun)
     except SowError as fault:
         what = str(fault)

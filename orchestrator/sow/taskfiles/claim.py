@@ -70,7 +70,7 @@ class Claims:
     tell: Callable[[str], None] = lambda text: None
     """Is told what a person should know of: a lock that was broken."""
     environment: Mapping[str, str] = field(default_factory=lambda: os.environ)
-    """Where what is known of the user's accounts lies."""
+    """Where the user's settings lie and what is known of their accounts; stages are given it."""
     limits: Limits = field(init=False)
 
     def __post_init__(self) -> None:

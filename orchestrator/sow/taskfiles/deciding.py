@@ -7,6 +7,7 @@ Both are written under the task's lock, as any program may write them.
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -27,7 +28,7 @@ from sow.taskfiles.workspace import Workspace
 
 @dataclass(frozen=True, slots=True)
 class Decided(Result):
-    """A task that a person decided about."""
+    """A task file that a person decided about."""
 
     id: str
     file: str
@@ -37,27 +38,28 @@ class Decided(Result):
     """Whether it is tried once in spite of a limit that it waits for."""
 
 
-def cancel(workspace: Workspace, wanted: str) -> Decided:
+def cancel(workspace: Workspace, wanted: str, environment: Mapping[str, str] = os.environ) -> Decided:
     """Cancels the task that is meant by its id, or by its file's name without the ending.
 
-    Whoever runs it ends its stage; what a dead runner's stage still does is ended here. Raises NotFound,
-    Refused for a task that has ended, Busy while its lock is held.
+    Whoever runs it ends its stage; what a dead runner's stage still does is ended here. `environment`: where
+    what is known of the user's accounts lies. Raises NotFound, Refused for a task that has ended, Busy while
+    its lock is held.
     """
     seen = named(TaskLoader(workspace), wanted)
-    claims = _claims(workspace)
+    claims = _claims(workspace, environment)
     before = claims.decide(seen.path, _to_canceled)
     if claim := claims.left(seen.path):
         TaskRunner(workspace, claims.settings, claims).settle(claim)
     return Decided(before.id, before.path, before.status, CANCELED)
 
 
-def retry(workspace: Workspace, wanted: str) -> Decided:
+def retry(workspace: Workspace, wanted: str, environment: Mapping[str, str] = os.environ) -> Decided:
     """Queues a task again that failed or was canceled; has one that waits for a limit try at once.
 
     Raises as `cancel` does, Refused for any other.
     """
     seen = named(TaskLoader(workspace), wanted)
-    claims = _claims(workspace)
+    claims = _claims(workspace, environment)
     if _let_through(claims, seen):
         return Decided(seen.id, seen.path, seen.status, seen.status, in_spite=True)
     before = claims.decide(seen.path, _to_queued)
@@ -71,7 +73,7 @@ def _let_through(claims: Claims, seen: Seen) -> bool:
             task = task_file.read(seen.path, claims.workspace.roots)
         except (FileNotFoundError, BadFile):
             return False  # gone just now
-        hold = limits.ahead(task, claims.workspace, claims.settings)
+        hold = limits.ahead(task, claims.workspace, claims.settings, claims.environment)
         return hold is not None and bool(hold.why) and claims.limits.let_try(hold, seen.stem)
     folder = runs.open_run(claims.workspace, seen.stem) if seen.status == RUNNING else None
     begun = runs.attempts(folder) if folder else []
@@ -105,9 +107,9 @@ def _to_queued(task: TaskFile) -> Mapping[str, Any]:
     return {"status": QUEUED, "error": None}
 
 
-def _claims(workspace: Workspace) -> Claims:
+def _claims(workspace: Workspace, environment: Mapping[str, str]) -> Claims:
     try:
         settings = Settings.read(workspace)
     except SowError:
         settings = Settings()  # nobody has to mend them to be rid of a task
-    return Claims(workspace, settings, EventWriter(workspace.events), time.time)
+    return Claims(workspace, settings, EventWriter(workspace.events), time.time, environment=environment)

@@ -46,7 +46,7 @@ class FileRow(Result):
 
 @dataclass(frozen=True, slots=True)
 class Detail(Result):
-    """One task."""
+    """One task of a workspace, with its stages and its files."""
 
     row: Row
     document: Mapping[str, Any]
@@ -63,11 +63,14 @@ class Detail(Result):
         return {**self.row.as_json(), **plain(more)}
 
 
-def of(workspace: Workspace, path: str, now: float) -> Detail:
-    """The task whose file is at `path`. Raises FileNotFoundError where that is gone, BadFile."""
+def of(workspace: Workspace, path: str, now: float, environment: Mapping[str, str] = os.environ) -> Detail:
+    """The task whose file is at `path`; for the rest see `overview.page`.
+
+    Raises FileNotFoundError where that is gone, BadFile.
+    """
     task = task_file.read(path, workspace.roots)
     return Detail(
-        row=overview.row(workspace, task, now),
+        row=overview.row(workspace, task, now, environment),
         document=task.held.value,
         stages=tuple(_stages(workspace, task)),
         inputs=tuple(_inputs(workspace, task.fields.get("input", {}))),

@@ -107,7 +107,7 @@ def variables(stage: Stage) -> dict[str, str]:
         "SOW_STAGE_WORKSPACE": stage.workspace,
         "PYTHONUNBUFFERED": "1",
     }
-    return environment.build(os.environ, ("*",), mine)
+    return environment.build(stage.environment, ("*",), mine)
 
 
 def _check_keys(config: Mapping[str, Any], kind: str, needed: str, example: str) -> None:

@@ -262,7 +262,7 @@ def _is_module(dotted: str, root: str) -> bool:
 
 def _agent(name: str, config: Any, place: Workspace, environment: Mapping[str, str]) -> str:
     try:
-        choice = agent.choice_of(name, config, place.root)
+        choice = agent.choice_of(name, config, place.root, environment)
         wanted = executor_of(choice).program(choice.settings)
     except SowError as fault:
         return str(fault)

@@ -66,13 +66,15 @@ class Limits:
         return Try(self.workspace.folder, stem)
 
 
-def ahead(task: TaskFile, workspace: Workspace, settings: Settings) -> Hold | None:
+def ahead(
+    task: TaskFile, workspace: Workspace, settings: Settings, environment: Mapping[str, str]
+) -> Hold | None:
     """What a queued task would wait for at once, were it begun; None for nothing, or where nobody knows."""
     try:
         name, config = next(iter(settings.of(task).items()))
         handler = stages.handler(config["handler"])
         if not isinstance(handler, stages.Shares):
             return None
-        return handler.hold(paths.described(task, name, config, workspace, scratch=""))
+        return handler.hold(paths.described(task, name, config, workspace, "", environment))
     except Exception:
         return None  # whatever it is, who begins the task tells it

@@ -7,13 +7,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from sow.errors import BadFile
+from sow.result import Result
 from sow.taskfiles import task_file
 from sow.taskfiles.task_file import Status
 from sow.taskfiles.workspace import Workspace
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class Seen(Result):
     """A task file as the last scan saw it; by the time it is read it may be another."""
 
     path: str

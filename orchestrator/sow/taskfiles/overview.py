@@ -39,7 +39,7 @@ class Holder(Result):
 
 @dataclass(frozen=True, slots=True)
 class Row(Result):
-    """One task."""
+    """One task of a workspace, as it is now."""
 
     id: str
     file: str
@@ -63,7 +63,7 @@ class Row(Result):
 
 @dataclass(frozen=True, slots=True)
 class Page(Result):
-    """A whole workspace."""
+    """A whole workspace, as it is now."""
 
     workspace: str
     tasks: tuple[Row, ...]
@@ -85,8 +85,11 @@ class Page(Result):
         }
 
 
-def page(workspace: Workspace, now: float) -> Page:
-    """All tasks of a workspace. `now`: in seconds since the epoch. Raises Unreadable for its folders."""
+def page(workspace: Workspace, now: float, environment: Mapping[str, str] = os.environ) -> Page:
+    """All tasks of a workspace. Raises Unreadable for its folders.
+
+    `now`: in seconds since the epoch. `environment`: where what is known of the user's accounts lies.
+    """
     tasks, broken = [], []
     for name in workspace.names():
         try:
@@ -95,18 +98,20 @@ def page(workspace: Workspace, now: float) -> Page:
             continue  # it went just now
         except BadFile as fault:
             broken.append(fault)
-    return Page(workspace.folder, tuple(_rows(workspace, tasks, now)), tuple(broken))
+    return Page(workspace.folder, tuple(_rows(workspace, tasks, now, environment)), tuple(broken))
 
 
-def row(workspace: Workspace, task: TaskFile, now: float) -> Row:
-    """One task of a workspace. `now`: in seconds since the epoch."""
-    return next(_rows(workspace, [task], now))
+def row(workspace: Workspace, task: TaskFile, now: float, environment: Mapping[str, str]) -> Row:
+    """One task of a workspace; for the rest see `page`."""
+    return next(_rows(workspace, [task], now, environment))
 
 
-def _rows(workspace: Workspace, tasks: Sequence[TaskFile], now: float) -> Iterator[Row]:
+def _rows(
+    workspace: Workspace, tasks: Sequence[TaskFile], now: float, environment: Mapping[str, str]
+) -> Iterator[Row]:
     claims = {task.stem: _claimed(workspace, task) for task in tasks if task.status == RUNNING}
     told = _told(workspace, min(claims.values(), default=now))
-    waiting = _Waiting(workspace, Limits(workspace, Accounts(os.environ), lambda: now))
+    waiting = _Waiting(workspace, Limits(workspace, Accounts(environment), lambda: now), environment)
     for task in tasks:
         yield _row(workspace, task, claims.get(task.stem), told, waiting.until(task), now)
 
@@ -154,6 +159,7 @@ class _Waiting:
 
     workspace: Workspace
     limits: Limits
+    environment: Mapping[str, str]
     _settings: list[Settings | None] = field(default_factory=list)
 
     def until(self, task: TaskFile) -> float | None:
@@ -164,7 +170,8 @@ class _Waiting:
             hold = runs.hold(folder) if folder else None
         elif task.status == QUEUED and self.limits.is_any():
             settings = self._held_settings()
-            hold = limits.ahead(task, self.workspace, settings) if settings else None
+            if settings:
+                hold = limits.ahead(task, self.workspace, settings, self.environment)
         return hold.until if hold and hold.why and self.limits.holds(hold, task.stem) else None
 
     def _held_settings(self) -> Settings | None:

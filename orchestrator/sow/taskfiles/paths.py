@@ -24,8 +24,14 @@ def meant(value: Any, place: Workspace) -> Any:
     return place.path(value) if is_path else value
 
 
-def described(task: TaskFile, name: str, config: Mapping[str, Any], place: Workspace, scratch: str) -> Stage:
-    """A stage of a task, as its handler gets it. `scratch`: the folder of this attempt at it."""
+def described(
+    task: TaskFile, name: str, config: Mapping[str, Any], place: Workspace, scratch: str,
+    environment: Mapping[str, str],
+) -> Stage:  # fmt: skip
+    """A stage of a task, as its handler gets it.
+
+    `scratch`: the folder of this attempt at it. `environment`: the variables of whoever has it run.
+    """
     fields = task.fields
     return Stage(
         name=name,
@@ -40,6 +46,7 @@ def described(task: TaskFile, name: str, config: Mapping[str, Any], place: Works
         tmp=place.tmp(task.stem),
         scratch=scratch,
         stem=task.stem,
+        environment=environment,
     )
 
 

@@ -24,6 +24,7 @@ from sow.caps import Cap, Used
 from sow.clock import stamp
 from sow.errors import SowError
 from sow.recovery.policy import NO_RESET_KNOWN
+from sow.result import Result
 from sow.runner import attempt as folders
 from sow.runner import resources
 from sow.runner.local import Ended, LocalRunner, NeverStarted, Running
@@ -81,20 +82,30 @@ Kind = Literal[
 
 
 @dataclass(frozen=True, slots=True)
-class Note:
-    """Something for whoever watches a runner."""
+class Note(Result):
+    """Something for whoever watches a runner of task files."""
 
     kind: Kind
+    """A task's beginning and end, a step of it, a limit, or a problem."""
     task_id: str
+    """Empty for what is about none."""
     text: str
     path: str = ""
     """The task's file."""
 
+    def as_json(self) -> Any:
+        """A line of `sow run --json`."""
+        return {
+            "kind": self.kind, "task": self.task_id or None, "file": self.path or None, "text": self.text
+        }  # fmt: skip
+
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """What became of a task. `left`: it goes on without us, or with the next runner; `held`: it waits for the
-    end of a limit."""
+class Outcome(Result):
+    """What became of a task file.
+
+    `left`: it goes on without us, or with the next runner; `held`: it waits for the end of a limit.
+    """
 
     task_id: str
     path: str
@@ -253,7 +264,7 @@ class TaskRunner:
         if found is None and self.is_spent and isinstance(handler, Shares):
             raise _Left("left", f"the budget of this run is spent; the next one begins stage {name}")
         folder = found.folder if found else self._new(claim, number, name)
-        stage = paths.described(claim.task, name, config, self.workspace, folder)
+        stage = paths.described(claim.task, name, config, self.workspace, folder, self.claims.environment)
         earlier = self._earlier(claim, number, folder)
         if hold := runs.limit(earlier) if earlier else None:
             stage = replace(stage, session=hold.session)

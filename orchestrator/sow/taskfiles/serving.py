@@ -87,6 +87,11 @@ class Server:
                 for future in list(self._busy.values()):
                     future.result()
                 self._collect()
+            except BaseException as fault:
+                if not isinstance(fault, SowError):
+                    # Who waits for the threads below would wait for the stages to come to their ends.
+                    stop.ask("leave")
+                raise
             finally:
                 stop.forget(watcher)
         return self.outcomes
@@ -248,7 +253,7 @@ class Server:
             task = task_file.read(seen.path, self.workspace.roots)
         except (BadFile, FileNotFoundError):
             return None
-        return limits.ahead(task, self.workspace, self.runner.settings)
+        return limits.ahead(task, self.workspace, self.runner.settings, self.runner.claims.environment)
 
     def stuck(self) -> list[Seen]:
         """What is queued, and could not be claimed for what lies beside it; each was told."""

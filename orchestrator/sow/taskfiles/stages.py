@@ -9,6 +9,7 @@ A handler starts no process: it says what to run, and what a line of output and 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -70,6 +71,8 @@ class Stage:
     """The name of the task's file without its ending, by which a person lets it try in spite of a limit."""
     begun_at: float = 0.0
     """When this attempt began, in seconds since the epoch; 0 before that."""
+    environment: Mapping[str, str] = field(default_factory=lambda: os.environ, repr=False)
+    """The variables of whoever has it run."""
 
     @property
     def values(self) -> dict[str, Any]:
