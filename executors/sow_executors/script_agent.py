@@ -19,7 +19,7 @@ gc.disable()  # a turn ends before there is any garbage to speak of
 # Behind all else: it must only be found, never get between Python and its own modules.
 sys.path.append(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
 
-from sow_executors.script_player import main
+from sow_executors.script_player import main  # noqa: E402 - the path comes first
 
 if __name__ == "__main__":
     sys.exit(main(sys.argv[1:]))
