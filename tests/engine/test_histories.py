@@ -392,7 +392,7 @@ def test_an_agent_that_does_not_exit_after_its_result_is_ended(stage: Stage) -> 
 
 @pytest.mark.slow
 def test_an_agent_that_falls_silent_is_ended_and_a_person_is_asked(stage_with: Callable[..., Stage]) -> None:
-    stage = stage_with(silence_seconds=1)
+    stage = stage_with(silence_seconds=5)
     task_id = stage.add([{"say": "Let me think."}, {"hang": True}], work("a.txt"))
     stage.run()
     task = stage.task(task_id)

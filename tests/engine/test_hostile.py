@@ -208,7 +208,7 @@ ENDING = ("stray", "banner", "sulky")
 def test_agents_that_do_not_end_end_badly_or_lie_about_it_harm_nobody(
     stage_with: Callable[..., Stage],
 ) -> None:
-    stage = stage_with(silence_seconds=2, grace_seconds=0.2, jobs=10)
+    stage = stage_with(silence_seconds=8, grace_seconds=0.2, jobs=10)
     ids = _playing(stage, *HANGING, *ENDING)
     stage.run()
     assert stage.alive() == []

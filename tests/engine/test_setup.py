@@ -132,16 +132,16 @@ def test_one_that_takes_too_long_is_ended_with_all_that_it_started_and_a_person_
     stage_with: StageWith,
 ) -> None:
     never = "echo fetching; (trap '' TERM; setsid sleep 60) & sleep 60"
-    stage = stage_with(worktree={"setup": ["true", never], "setup_seconds": 0.5})
+    stage = stage_with(worktree={"setup": ["true", never], "setup_seconds": 2})
     task_id = stage.add(work("a"))
     said = stage.run()
     assert stage.alive() == []
     task = stage.task(task_id)
     assert task.question is not None
     assert (task.status, task.question["kind"], task.attempts) == ("paused", "failure", 0)
-    words = f"`{never}` was still at work after 0.5 s, the most by `worktree.setup_seconds`.\n\n    fetching"
+    words = f"`{never}` was still at work after 2 s, the most by `worktree.setup_seconds`.\n\n    fetching"
     assert words in task.question["text"]
-    assert f"the setup for task {task_id} is ended: it took more than 0.5 s" in said
+    assert f"the setup for task {task_id} is ended: it took more than 2 s" in said
     (attempt,) = stage.tried(task_id)
     assert (attempt.outcome, attempt.error_class) == ("failed", "setup_failed")
     stage.settings(worktree={"setup": ["true"], "setup_seconds": 20})
@@ -223,7 +223,7 @@ def test_a_person_who_attaches_sees_it_and_is_told_where_it_fails(stage: Stage) 
 
 @pytest.mark.slow
 def test_a_quiet_setup_is_no_silent_agent(stage: Stage) -> None:
-    stage.settings(worktree={"setup": ["sleep 3.5"]}, silence_seconds=3)
+    stage.settings(worktree={"setup": ["sleep 5.5"]}, silence_seconds=5)
     task_id = stage.add(work("a"))
     stage.run()
     assert [attempt.outcome for attempt in stage.tried(task_id)] == ["finished"]
