@@ -17,6 +17,7 @@ from typing import Literal, Protocol
 
 from sow_executors.deferral import Verdict
 from sow_executors.kinds import Kind as Kind
+from sow_executors.spent import Spent as Spent
 
 SessionIds = Literal["ours", "theirs", "none"]
 """Who chooses a session's id: sow (before the start), the CLI (told in its output), nobody."""
@@ -153,21 +154,6 @@ class Answered:
     held: str
     text: str = ""
     """The answer as it was heard; empty where none came."""
-
-
-@dataclass(frozen=True, slots=True)
-class Spent:
-    """What was used since the last `Spent` of this attempt: deltas, so that a sum is right.
-
-    A CLI may tell parts as they come and their sum at the end; a part that was too much is taken back by less
-    than nothing.
-    """
-
-    input_tokens: int = 0
-    output_tokens: int = 0
-    cached_tokens: int = 0
-    usd: float | None = None
-    """None where the CLI names no price."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ from sow.document import canonical, faults
 from sow.errors import Busy, NotFound, Refused
 from sow.layout import Layout
 from sow.value import Value
-from sow_executors.base import Spent
+from sow_executors.spent import Spent
 
 if TYPE_CHECKING:
     from typing import Self, Unpack

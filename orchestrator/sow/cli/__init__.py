@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 LONGEST_LINE = 1500
 
-SELDOM = (20_000, 10, 10)
+SELDOM = (100_000, 10, 10)
 """How many new objects make a look for garbage due: Python's own 700 would have it look dozens of times while
 modules are loaded, of which nothing is garbage, and most commands end soon behind that."""
 
