@@ -153,8 +153,8 @@ def test_an_agent_that_waits_for_an_answer_may_not_hold_more_either(stage_with: 
 
 
 def test_a_run_starts_nothing_more_once_its_budget_is_spent_and_what_runs_goes_on(stage: Stage) -> None:
-    first = stage.add([{"spend": {"usd": 0.3}}, {"wait": {"file": str(stage.tmp / "go")}}, *work("a.txt")])
-    second = stage.add([{"spend": {"usd": 0.3}}, *work("b.txt")])
+    spends: list[dict[str, Any]] = [{"spend": {"usd": 0.3}}, {"wait": {"file": str(stage.tmp / "go")}}]
+    first, second = (stage.add([*spends, *work(name)]) for name in ("a.txt", "b.txt"))
     third = stage.add(work("c.txt"))
     run = stage.start("run", "--budget", "0.5", "--jobs", "2")
     run.until_it_says("is spent: $0.60 of $0.50. Nothing more is started; what runs goes on to its end")

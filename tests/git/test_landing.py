@@ -121,6 +121,7 @@ POINTS = {
     "GIT_INDEX_FILE=$2/.git/other $git -C $2 read-tree -m -u HEAD task",
     "with a file half written": "head -c 100 <($git -C $2 show task:kept/000) >$2/kept/000; rm -r $2/gone; "
     "mkdir $2/added; : >$2/added/000; rm $2/kept/001 $2/flat",
+    "with a folder for a file, and nothing in it": "rm $2/flat; mkdir $2/flat",
     "with a lock of the branch": ": >$2/.git/refs/heads/main.lock; : >$2/.git/HEAD.lock",
 }
 

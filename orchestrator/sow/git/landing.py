@@ -284,7 +284,10 @@ def _mend(there: Git, plan: _Intent, mine: Index) -> None:
         "update-index", "-z", "--index-info", env=mine.env,
         input="".join(f"{mode} {oid} 0\t{path}\0" for path, (mode, oid) in feed),
     )  # fmt: skip
-    # A folder in the place of a file has something of the person's in it: it stays.
+    for path in found:
+        if _as_file(wanted[path]) is not None and _is_folder(there, path):
+            _remove_empty(f"{there.folder}/{path}")
+    # A folder that is still in the place of a file has something of the person's in it: it stays.
     write = [
         path
         for path, now in found.items()
@@ -361,6 +364,15 @@ def _is_part(there: Git, path: str, side: _Side) -> bool:
 def _is_folder(there: Git, path: str) -> bool:
     full = f"{there.folder}/{path}"
     return os.path.isdir(full) and not os.path.islink(full)
+
+
+def _remove_empty(folder: str) -> None:
+    """Removes a folder in which no file is: git was killed before it put one there, and keeps none."""
+    below = list(os.walk(folder, topdown=False))
+    if not any(names for _, _, names in below):
+        with suppress(OSError):  # a link that leads to a folder is something of the person's
+            for inner, _, _ in below:
+                os.rmdir(inner)
 
 
 def _unlink(there: Git, path: str) -> None:
