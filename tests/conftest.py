@@ -13,12 +13,9 @@ from hypothesis import settings
 from tests import pages
 
 from sow import process
+from sow.cli import SELDOM
 
 IN_MEMORY = "/dev/shm"
-SELDOM = (20_000, 10, 10)
-"""How many new objects make a collection of garbage due, here and in forks, most of which end before:
-Python's own 700 would be a tenth of all that tests do."""
-
 ROOM = 6 << 30
 """Bytes that must be free there; all tests together take less than one GiB."""
 
@@ -51,7 +48,7 @@ def pytest_collection_finish() -> None:
     """Spares collections of garbage a look at all tests and modules, and forks the pages that they lie in."""
     gc.enable()
     gc.freeze()
-    gc.set_threshold(*SELDOM)
+    gc.set_threshold(*SELDOM)  # as every command does; forks mostly end before it
     with suppress(OSError):
         pages.join()
 

@@ -171,8 +171,7 @@ def _with_moved_paths(held: dict[str, Any], ids: Mapping[str, str]) -> None:
         name, there = place.split("/")
         for artifact in (*(held.get("inputs") or ()), *(held.get("outputs") or ())):
             if there != task_id:
-                old, new = f"phases/{name}/tasks/{there}/", f"phases/{name}/tasks/{task_id}/"
-                artifact["path"] = artifact["path"].replace(old, new)
+                artifact["path"] = giving_back.moved(artifact["path"], name, there, task_id)
 
 
 def catch_up(store: Store, held: Document, base: intake.Snapshot, wish: Wish, *, dry_run: bool) -> Caught:

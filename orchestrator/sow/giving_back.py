@@ -113,10 +113,16 @@ def _with_own_names(part: Raw, now: Mapping[str, str]) -> dict[str, Any]:
             continue
         if held.get("id") == task_id:
             held["id"] = own
-        old, new = f"phases/{phase}/tasks/{task_id}/", f"phases/{phase}/tasks/{own}/"
         for key in _LISTS:
-            held[key] = [{**one, "path": one["path"].replace(old, new)} for one in held.get(key) or ()]
+            held[key] = [
+                {**one, "path": moved(one["path"], phase, task_id, own)} for one in held.get(key) or ()
+            ]
     return held
+
+
+def moved(path: str, phase: str, old: str, new: str) -> str:
+    """The path of an artifact once a task of a phase, below whose folder it may lie, has another id."""
+    return path.replace(f"phases/{phase}/tasks/{old}/", f"phases/{phase}/tasks/{new}/")
 
 
 def _dressed(there: Mapping[str, Any], wanted: Raw, known: tuple[str, ...]) -> dict[str, Any]:

@@ -14,11 +14,14 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import pexpect
 import yaml
 from tests.copies import copy_repository, new_template
 from tests.forked import sow_of
 
 from sow import process
+from sow_executors.base import Command
+from sow_executors.extras import Answer
 
 ROOT = Path(__file__).parents[2]
 ROOTS = os.pathsep.join(str(ROOT / part) for part in ("orchestrator", "executors", "schemas"))
@@ -48,6 +51,30 @@ def identity(attempt: dict[str, Any]) -> process.Identity:
     return process.Identity(
         boot_id=attempt["boot_id"], pid=attempt["pid"], start_ticks=attempt["start_ticks"]
     )
+
+
+@contextmanager
+def opened(command: Command, env: Mapping[str, str]) -> Iterator[pexpect.spawn[str]]:
+    """A command on a terminal, ended at the end."""
+    program, *words = command.argv
+    child = pexpect.spawn(
+        program, words, cwd=command.folder, env=dict(env), encoding="utf-8", dimensions=(40, 120)
+    )
+    try:
+        yield child
+    finally:
+        child.kill(signal.SIGTERM)
+        child.expect(pexpect.EOF, timeout=60)
+        child.close(force=True)
+
+
+def answer_of(command: Command, env: Mapping[str, str], given: str | None = None) -> Answer:
+    """What a program says that is asked of its version or its login. `given`: what it may read."""
+    ran = subprocess.run(
+        command.argv, input=given, capture_output=True, text=True, cwd=command.folder, env=env, timeout=120,
+        check=False,
+    )  # fmt: skip
+    return Answer(ran.stdout, ran.stderr, ran.returncode)
 
 
 class Bench:

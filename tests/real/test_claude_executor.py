@@ -15,9 +15,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import pexpect
 import pytest
 from tests.model_server import cli_binary, env_for_claude
+from tests.real.parts import answer_of, opened
 
 from sow_executors.base import (
     Command,
@@ -254,24 +254,6 @@ def a_person_opens_it_on_a_terminal_without_a_question_of_trust(desk: Desk) -> N
         assert "trust this folder" not in str(trusted.before)
 
 
-class opened:
-    """A command on a terminal, ended at the end."""
-
-    def __init__(self, command: Command, env: dict[str, str]) -> None:
-        program, *words = command.argv
-        self.child = pexpect.spawn(
-            program, words, cwd=command.folder, env=env, encoding="utf-8", dimensions=(40, 120)
-        )
-
-    def __enter__(self) -> pexpect.spawn[str]:
-        return self.child
-
-    def __exit__(self, *_: object) -> None:
-        self.child.kill(signal.SIGTERM)
-        self.child.expect(pexpect.EOF, timeout=60)
-        self.child.close(force=True)
-
-
 @pytest.mark.parametrize(
     ("variable", "login"),
     [
@@ -290,16 +272,7 @@ def test_its_version_and_login_are_told_without_a_call_of_the_model(
         env = {name: value for name, value in desk.env(command, "never").items() if name not in secrets}
         if variable:
             env[variable] = "sk-ant-no-real-key"
-        ran = subprocess.run(
-            command.argv,
-            capture_output=True,
-            text=True,
-            cwd=command.folder,
-            env=env,
-            timeout=120,
-            check=False,
-        )
-        return Answer(ran.stdout, ran.stderr, ran.returncode)
+        return answer_of(command, env)
 
     assert claude.version(asked(claude.asks_version(program, str(desk.tree))))
     assert claude.login(asked(claude.asks_login(program, str(desk.tree))), {}) == login

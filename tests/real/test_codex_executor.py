@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 from tests.real.cast import CODEX, Desk, pinned
-from tests.real.parts import until
+from tests.real.parts import answer_of, until
 
 from sow_executors.base import (
     Command,
@@ -221,16 +221,7 @@ def test_its_version_is_the_pinned_one_and_its_login_is_told_without_a_call(desk
     program = str(desk.cli.configured()["settings"]["program"])  # type: ignore[index]
 
     def asked(command: Command, given: str | None = None) -> Answer:
-        ran = subprocess.run(
-            command.argv,
-            input=given,
-            capture_output=True,
-            text=True,
-            cwd=command.folder,
-            env=desk.env(command, "never"),
-            timeout=120,
-        )
-        return Answer(ran.stdout, ran.stderr, ran.returncode)
+        return answer_of(command, desk.env(command, "never"), given)
 
     codex, folder = Codex(), str(desk.tree)
     assert codex.version(asked(codex.asks_version(program, folder))) == pinned("codex")

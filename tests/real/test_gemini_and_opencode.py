@@ -7,15 +7,12 @@ How their failures are classed, by what they told: `tests/executors`.
 from __future__ import annotations
 
 import os
-import signal
-import subprocess
 from dataclasses import replace
 from pathlib import Path
 
-import pexpect
 import pytest
 from tests.real.cast import GEMINI, OPENCODE, Desk, pinned
-from tests.real.parts import until
+from tests.real.parts import answer_of, opened, until
 
 from sow_executors.base import Command, Denied, Finished, Returned, Said, Spent, Started
 from sow_executors.extras import Answer, Examined, Login
@@ -103,16 +100,9 @@ def a_person_opens_it_on_a_terminal_and_is_asked_nothing(desk: Desk) -> None:
     scenario = desk.script([Text("Never said.")])
     command = desk.cli.executor.attach(desk.turn())
     desk.lay(command)
-    program, *words = command.argv
-    env = {**desk.env(command, scenario), "TERM": "xterm-256color"}
-    child = pexpect.spawn(program, words, cwd=command.folder, env=env, encoding="utf-8", dimensions=(40, 120))
-    try:
+    with opened(command, {**desk.env(command, scenario), "TERM": "xterm-256color"}) as child:
         child.expect("The parser is written", timeout=180)
         assert "trust" not in str(child.before)
-    finally:
-        child.kill(signal.SIGTERM)
-        child.expect(pexpect.EOF, timeout=60)
-        child.close(force=True)
     assert desk.seen() == []
 
 
@@ -141,17 +131,7 @@ def test_its_version_is_the_pinned_one_and_its_login_is_told_without_a_call(desk
     assert isinstance(executor, Examined)
 
     def asked(command: Command) -> Answer:
-        env = desk.env(command, "never")
-        ran = subprocess.run(
-            command.argv,
-            capture_output=True,
-            text=True,
-            cwd=command.folder,
-            env=env,
-            timeout=120,
-            check=False,
-        )
-        return Answer(ran.stdout, ran.stderr, ran.returncode)
+        return answer_of(command, desk.env(command, "never"))
 
     version = executor.version(asked(executor.asks_version(program, str(desk.tree))))
     assert version == pinned(desk.cli.name)

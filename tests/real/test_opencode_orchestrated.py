@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import os
-import signal
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-import pexpect
 import pytest
 from tests.real.cast import OPENCODE, Ended
-from tests.real.parts import bench_in, kill_9, until
+from tests.real.parts import bench_in, kill_9, opened, until
 from tests.real.stage import DONE, HAND_IN, Stage, told
 
 from sow import process
@@ -131,16 +129,9 @@ def a_person_opens_it_on_a_terminal_and_is_asked_nothing(stage: Stage, session: 
     settings = {**stage.cli.settings, "program": str(stage.program)}
     turn = Turn("", str(stage.worktree), str(stage.bench.folder), session, settings=settings)
     command = stage.cli.executor.attach(turn)
-    program, *words = command.argv
-    env = {**stage.bench.env, **command.env, "TERM": "xterm-256color"}
-    child = pexpect.spawn(program, words, cwd=command.folder, env=env, encoding="utf-8", dimensions=(40, 120))
-    try:
+    with opened(command, {**stage.bench.env, **command.env, "TERM": "xterm-256color"}) as child:
         child.expect("It is done.", timeout=180)
         assert "trust" not in str(child.before)
-    finally:
-        child.kill(signal.SIGTERM)
-        child.expect(pexpect.EOF, timeout=60)
-        child.close(force=True)
     assert stage.server.seen(scenario) == []
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import select
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from sow.errors import SowError
 from sow.git import places
@@ -19,12 +19,7 @@ def bearing(variable: str, value: str) -> list[int]:
 
 def wait_for_end(variable: str, value: str, seconds: float) -> bool:
     """Waits until no process bears `variable=value`; False if one still does after `seconds`."""
-    end = time.monotonic() + seconds
-    while pids := bearing(variable, value):
-        for pid in pids:
-            if not _ended(pid, end - time.monotonic()):
-                return False
-    return True
+    return _wait_while_any(lambda: iter(bearing(variable, value)), seconds)
 
 
 def in_use(git_dir: str, path: str) -> bool:
@@ -44,8 +39,12 @@ def wait_until_unused(git_dir: str, path: str, seconds: float) -> bool:
     False if one still is after `seconds`. A git whose parent was killed needs
     a moment to end, or just ends its work.
     """
+    return _wait_while_any(lambda: _users(git_dir, path), seconds)
+
+
+def _wait_while_any(find: Callable[[], Iterator[int]], seconds: float) -> bool:
     end = time.monotonic() + seconds
-    while (pid := next(_users(git_dir, path), None)) is not None:
+    while (pid := next(find(), None)) is not None:
         if not _ended(pid, end - time.monotonic()):
             return False
     return True

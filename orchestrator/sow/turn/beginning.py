@@ -37,11 +37,7 @@ def begin(
     prompt: str = "",
     agent: str = "",
 ) -> Live:
-    """Starts an agent on a task that is pending, or in_progress and not running.
-
-    1. the executor and the session; 2. the worktree; 3. the attempt's folder; 4. the leases;
-    5. the attempt's record; 6. the state, with the session; 7. the process.
-    """
+    """Starts an agent on a task, in the steps that `Turns.begin` tells of."""
     if agent and agent != task.assigned_agent:
         task = task.replace(assigned_agent=agent)
     means.drivers.check_free(task.id)
