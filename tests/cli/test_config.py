@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from tests.cli.parts import Person, Said, changed, everything, person, with_project
-from tests.cli.person import Terminal, at_terminal
+from tests.cli.person import PROMPT, Terminal, at_terminal
 
 import sow_schemas
 from sow import roles
@@ -454,8 +454,11 @@ path.write_text("agents: {binding: {}}\\n" if first else path.read_text().replac
 """
 
 
+QUESTION = "[e]dit again, [g]ive up and keep the draft"
+
+
 def presses(at: Terminal, key: str) -> None:
-    at.sees("[e]dit again, [g]ive up and keep the draft")
+    at.sees(QUESTION)
     at.presses(key)
 
 
@@ -475,8 +478,13 @@ def test_on_a_terminal_a_draft_that_is_not_valid_can_be_edited_again(who: Person
 )
 def test_on_a_terminal_one_can_give_up_and_is_told_of_the_draft(who: Person, key: str, code: int) -> None:
     with terminal(editor(who, TWICE), "edit") as at:
-        presses(at, key)
-        assert at.ends() == code
+        if key == "\x03":
+            at.sees(QUESTION)
+            at.sees(PROMPT)
+            assert at.interrupts() == code
+        else:
+            presses(at, key)
+            assert at.ends() == code
     (name,) = set(beside(who)) - {"config.yaml"}
     # A long line is broken by the terminal, not by us.
     assert f"go on with it: `sow config edit --draft {settings_file(who).parent / name}`" in at.seen

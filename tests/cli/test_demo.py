@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.cli.person import ROOT, SOW, at_terminal, environment
+from tests.cli.person import PROMPT, ROOT, SOW, at_terminal, environment
 
 from sow import process
 from sow.errors import NotFound, Refused
@@ -211,9 +211,9 @@ def test_ctrl_c_at_a_question_leaves_the_scratch_repository_and_says_where(
 ) -> None:
     place = tmp_path / "scratch"
     with at_terminal(tmp_path, env, "demo", "--dir", str(place)) as person:
-        person.presses("\x03")
-        person.sees(f"The scratch repository stays in {place}")
-        assert person.ends() == 128 + signal.SIGINT
+        person.sees(PROMPT)
+        assert person.interrupts() == 128 + signal.SIGINT
+        assert f"The scratch repository stays in {place}" in person.seen
     assert (place / ".sow/worktrees/feat/tally/.sow/project/state.yaml").exists()
 
 

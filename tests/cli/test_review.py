@@ -429,8 +429,8 @@ def test_what_a_paused_task_has_so_far_can_be_taken_as_it_is(desk: Desk) -> None
 def test_ctrl_c_leaves_with_130_nothing_changed_and_the_terminal_as_it_was(looked_at: Desk) -> None:
     with looked_at.reviews() as person:
         modes = termios.tcgetattr(person.child.child_fd)
-        person.presses("\x03")
-        assert person.ends() == 128 + signal.SIGINT
+        person.sees(PROMPT)
+        assert person.interrupts() == 128 + signal.SIGINT
     assert modes[3] & termios.ICANON
 
 

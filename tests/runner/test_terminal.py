@@ -30,15 +30,19 @@ left = runner.run(Command(tuple(argv), work), os.path.basename(place), place, {"
 print("left", left.code, left.signal)
 """
 
+# A thread hears the signals, for a handler waits where one comes between a prompt and the wait for its line.
 TALK = """
-import os, signal, sys
+import os, signal, sys, threading
+HEARD = {signal.SIGWINCH, signal.SIGINT}
+signal.pthread_sigmask(signal.SIG_BLOCK, HEARD)
+def hear():
+    while True:
+        if signal.sigwait(HEARD) == signal.SIGINT:
+            print("not yet", flush=True)
+        else:
+            print("now", *os.get_terminal_size(), flush=True)
+threading.Thread(target=hear, daemon=True).start()
 print("size", *os.get_terminal_size(), os.environ["TASK"], flush=True)
-def resized(number, frame):
-    print("now", *os.get_terminal_size(), flush=True)
-signal.signal(signal.SIGWINCH, resized)
-def interrupted(number, frame):
-    print("not yet", flush=True)
-signal.signal(signal.SIGINT, interrupted)
 while True:
     line = input("> ")
     if line == "bye":
