@@ -52,7 +52,7 @@ PATIENCE_SECONDS = 5.0
 """For how long a run that has nothing else to do stays for a file that somebody is writing."""
 
 SHARE = 10
-"""Of so much time one part is spent on looking, at most."""
+"""Of so much time one part is spent on looking, at most; a busy machine does not lengthen that."""
 
 _PASSED_OVER = (ERROR, ".tmp", ".part", ".swp", ".lock", "~")
 """How names end of what programs put beside their files."""
@@ -231,7 +231,7 @@ class Inbox:
     # -- file by file --------------------------------------------------------------------------
 
     def _look(self, mark: object) -> list[Told]:
-        began, self.due = time.monotonic(), None
+        began, self.due = time.thread_time(), None
         if mark is not None and self.store.clock() < self._rests_until:
             mark = self._mark  # large files that are as they were have their turn later
         self._heard, self._mark = False, mark
@@ -245,8 +245,9 @@ class Inbox:
                     self._waits[item.path] = waited.get(item.path, self.store.clock())
         told += self._gone({item.path for item in there})
         self._sweep({item.path for item in there})
-        ends = self.store.clock() + SHARE * (time.monotonic() - began)
-        self._rests_until = max(self._rests_until, ends)
+        if not any(one.kind == "taken" for one in told):  # what came in is told of its tasks soon
+            ends = self.store.clock() + SHARE * (time.thread_time() - began)
+            self._rests_until = max(self._rests_until, ends)
         return told
 
     def _lying(self) -> list[Dropped]:

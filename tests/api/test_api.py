@@ -205,7 +205,7 @@ def test_a_run_is_ended_from_another_thread_and_its_agents_with_it(desk: Desk) -
 
     with ThreadPoolExecutor(1) as pool:
         running = pool.submit(project.run, watch=watch, stop=stop)
-        assert begun.wait(30)
+        assert begun.wait(120)
         assert project.orchestrator() == os.getpid()
         with pytest.raises(sow.Busy):
             project.run()

@@ -44,7 +44,7 @@ def test_the_examples_of_the_page_run(tmp_path: Path) -> None:
     who.settings(SETTINGS % json.dumps(f"{tmp_path}/{{task_id}}.yaml"))
     done = subprocess.run(
         [sys.executable, "-c", "\n".join(blocks())], cwd=tmp_path, env=who.environment, text=True,
-        capture_output=True, check=False, timeout=60,
+        capture_output=True, check=False, timeout=120,
     )  # fmt: skip
     assert (done.returncode, done.stderr) == (0, "")
     said = done.stdout.splitlines()

@@ -91,7 +91,7 @@ class Person:
         """Calls `sow` as a process of its own."""
         ended = subprocess.run(
             [sys.executable, "-m", "sow", *words], cwd=self.folder, env=self.environment, input=stdin,
-            stdin=subprocess.DEVNULL if stdin is None else None, capture_output=True, text=True, timeout=60,
+            stdin=subprocess.DEVNULL if stdin is None else None, capture_output=True, text=True, timeout=120,
             check=False, preexec_fn=sow_of(words, self.environment),
         )  # fmt: skip
         return Said(ended.returncode, ended.stdout, ended.stderr)

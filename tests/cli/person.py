@@ -53,7 +53,7 @@ class Terminal:
 
     def __init__(self, folder: Path, env: Mapping[str, str], *words: str) -> None:
         self.child: Any = pexpect.spawn(
-            SOW[0], [*SOW[1:], *words], cwd=str(folder), env=dict(env), encoding="utf-8", timeout=60,
+            SOW[0], [*SOW[1:], *words], cwd=str(folder), env=dict(env), encoding="utf-8", timeout=120,
             dimensions=(50, 120), preexec_fn=sow_of(words, env),
         )  # fmt: skip
         self.child.delaybeforesend = None
@@ -143,7 +143,7 @@ class Desk:
         """Runs `sow WORDS` without a terminal."""
         return subprocess.run(
             [*SOW, *words], cwd=self.main, env=self.env, stdin=subprocess.DEVNULL, capture_output=True,
-            text=True, timeout=60, check=False, preexec_fn=sow_of(words, self.env),
+            text=True, timeout=120, check=False, preexec_fn=sow_of(words, self.env),
         )  # fmt: skip
 
     def done(self, *words: str, code: int = 0) -> str:

@@ -1194,7 +1194,7 @@ def other(desk: Person) -> Iterator["subprocess.Popen[bytes]"]:
         yield process
     finally:
         process.stdin.close()
-        process.wait(timeout=10)
+        process.wait(timeout=120)
         process.stdout.close()
 
 

@@ -18,11 +18,12 @@ import click
 import pexpect
 import pytest
 from tests.cli.parts import AT, ROOT, Person, changed, everything, person, with_project
-from tests.cli.test_output import COLOUR, COMMANDS, rehearse, until
+from tests.cli.test_output import COLOUR, COMMANDS, rehearse
 from tests.cli.test_worktree import agent, begun, driver, ended
 from tests.core.parts import keep
 from tests.doctor.parts import CLAUDE, HANGS, program
 from tests.runner.parts import BARE
+from tests.waiting import until
 
 from sow import lease, process
 from sow.attempt import Attempts
@@ -255,7 +256,7 @@ def dead(path: str, what: str) -> int:
     )
     env = {**os.environ, "PYTHONPATH": str(ROOT / "orchestrator")}
     killed = subprocess.Popen([sys.executable, "-c", code, path, what], env=env)
-    assert killed.wait(20) == -signal.SIGKILL
+    assert killed.wait(120) == -signal.SIGKILL
     return killed.pid
 
 
@@ -563,7 +564,7 @@ def test_a_check_that_fails_or_hangs_is_told_and_the_others_are_made(
 
     def hangs(scene: Scene) -> Iterator[Finding]:
         yield ok("begun")
-        release.wait(30)
+        release.wait(120)
 
     def the_last(scene: Scene) -> Iterator[Finding]:
         yield ok("the last")
@@ -610,7 +611,7 @@ def test_an_interrupt_ends_it_and_what_it_asks(who: Person, tmp_path: Path) -> N
     )  # fmt: skip
     until(lambda: (tmp_path / "asked").exists() and (tmp_path / "asked").read_text().endswith("\n"))
     started.send_signal(signal.SIGINT)
-    _, err = started.communicate(timeout=4)
+    _, err = started.communicate(timeout=15)
     assert (started.returncode, err) == (130, b"")
     assert process.of(int((tmp_path / "asked").read_text())) is None
 
@@ -635,7 +636,7 @@ def test_an_error_ends_it_with_two_lines(who: Person) -> None:
 def test_on_a_terminal_levels_are_in_colour(who: Person) -> None:
     child = pexpect.spawn(
         sys.executable, ["-m", "sow", "doctor"], cwd=str(who.folder), env=who.environment, encoding="utf-8",
-        timeout=60, dimensions=(50, 200),
+        timeout=120, dimensions=(50, 200),
     )  # fmt: skip
     child.expect(pexpect.EOF)
     child.close()

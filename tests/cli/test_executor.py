@@ -136,7 +136,7 @@ def test_what_does_not_hold_is_named_and_what_it_printed_is_kept_at_a_word(who: 
 def test_an_interrupted_check_leaves_neither_a_process_nor_a_folder(who: Person, number: int) -> None:
     with checking(who) as (started, marks):
         started.send_signal(number)
-        assert started.wait(30) == 130
+        assert started.wait(120) == 130
     assert [mark for mark in marks if process.marked(mark)] == []
     assert list((who.folder.parent / "scratch").iterdir()) == []
 
@@ -175,7 +175,7 @@ def checking(who: Person) -> Iterator[tuple[subprocess.Popen[bytes], list[str]]]
         yield started, marks
     finally:
         started.kill()
-        started.wait(30)
+        started.wait(120)
 
 
 def _marks_below(who: Person) -> list[str]:

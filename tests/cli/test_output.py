@@ -7,8 +7,7 @@ import re
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ import pyte
 import pytest
 import yaml
 from tests.cli.parts import AT, Person, person, tasks_of_every_status, with_project
+from tests.waiting import until
 
 from sow.change import Change
 from sow.cli.root import root
@@ -65,14 +65,6 @@ def rehearse(who: Person, *turns: list[dict[str, Any]]) -> None:
             }
         )
     )
-
-
-def until(true: Callable[[], object], seconds: float = 30.0) -> None:
-    """Waits for something to become true; an AssertionError after `seconds`."""
-    deadline = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < deadline, "it did not come true in time"
-        time.sleep(0.01)
 
 
 # For programs
@@ -266,7 +258,7 @@ def test_events_are_followed_until_the_reader_goes(tmp_path: Path) -> None:
             who.done("task", "set", "priority", "high", "--id", "010")
             assert json.loads(following.stdout.readline())["type"] == "task.changed"
             following.send_signal(signal.SIGINT)
-            assert following.wait(timeout=20) == 130
+            assert following.wait(timeout=120) == 130
         finally:
             following.kill()
 
@@ -290,7 +282,7 @@ class Screen:
         self.stream = pyte.Stream(self.screen)
         self.child: Any = pexpect.spawn(
             sys.executable, ["-m", "sow", *words], cwd=str(who.folder), env=who.environment,
-            encoding="utf-8", timeout=30, dimensions=(40, columns),
+            encoding="utf-8", timeout=120, dimensions=(40, columns),
         )  # fmt: skip
 
     def lines(self) -> list[str]:

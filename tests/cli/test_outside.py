@@ -13,7 +13,8 @@ import pytest
 from tests.cli.parts import Person, Said, changed, everything, person, tasks_of_every_status
 from tests.cli.person import at_terminal
 from tests.cli.test_kill_command import kill_everywhere, left_over
-from tests.cli.test_output import rehearse, until
+from tests.cli.test_output import rehearse
+from tests.waiting import until
 
 from sow import find
 from sow.cli import opening
@@ -188,7 +189,7 @@ def test_a_killed_run_is_gone_on_with(who: Person) -> None:
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True,
     )  # fmt: skip
     (who.folder / "pipe").write_text("once\n")
-    out, _ = goes_on.communicate(timeout=60)
+    out, _ = goes_on.communicate(timeout=120)
     assert goes_on.returncode == 5, out
     assert (status(who), (who.folder / "got.txt").read_text()) == ("needs_review", "once\n")
 
@@ -203,7 +204,7 @@ def test_eight_writers_are_given_ids_of_their_own(who: Person) -> None:
         )
         for _ in range(8)
     ]
-    assert [writer.wait(60) for writer in writers] == [0] * 8
+    assert [writer.wait(120) for writer in writers] == [0] * 8
     rows = json.loads(who.done("task", "list", "--json"))
     assert sorted(row["id"] for row in rows) == [f"{10 * number:03}" for number in range(1, 33)]
 

@@ -366,7 +366,7 @@ def test_two_that_begin_at_once_both_have_their_project(tmp_path: Path) -> None:
         for name in ("Add login", "Fast search", "Dark mode")
     ]  # fmt: skip
     for command in commands:
-        _, err = command.communicate(timeout=60)
+        _, err = command.communicate(timeout=120)
         assert command.returncode == 0, err
     for branch in ("feat/add-login", "feat/fast-search", "feat/dark-mode"):
         assert is_whole(who, worktree(who, branch), branch)

@@ -17,7 +17,8 @@ import pytest
 import yaml
 from tests.cli.parts import Person, Said, changed, everything, with_project
 from tests.forked import sow_of
-from tests.taskfiles.parts import Place, until
+from tests.taskfiles.parts import Place
+from tests.waiting import until
 
 from sow import cli
 from sow.errors import Failed
@@ -338,7 +339,7 @@ def test_ctrl_c_ends_the_stage_and_the_next_run_begins_it_again(place: Place, wh
     words = ("run", "--watch")
     child: Any = pexpect.spawn(
         sys.executable, ["-m", "sow", *words], cwd=str(who.folder), env=who.environment, encoding="utf-8",
-        timeout=30, preexec_fn=sow_of(words, who.environment),
+        timeout=120, preexec_fn=sow_of(words, who.environment),
     )  # fmt: skip
     try:
         child.expect_exact("[t1] slow 50%")
@@ -359,7 +360,7 @@ def test_ctrl_c_ends_the_stage_and_the_next_run_begins_it_again(place: Place, wh
     )  # fmt: skip
     until(lambda: len(list((place.folder / "runs").rglob("go"))) == 2)
     path.write_text(path.read_text().replace('"running"', '"canceled"'))
-    assert second.communicate(timeout=30)[0].splitlines()[-1] == "1 canceled."
+    assert second.communicate(timeout=120)[0].splitlines()[-1] == "1 canceled."
     assert second.returncode == 0
 
 
@@ -373,7 +374,7 @@ def test_who_no_longer_reads_along_stops_no_task(place: Place, who: Person) -> N
     assert run.stdout
     assert run.stderr
     run.stdout.close()
-    assert (run.stderr.read(), run.wait(30)) == (b"", 0)
+    assert (run.stderr.read(), run.wait(120)) == (b"", 0)
     run.stderr.close()
     assert [place.task(task_id)["status"] for task_id in ("t1", "t2")] == ["done", "done"]
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from tests.cli.parts import AT, Person, changed, everything, with_project
-from tests.cli.test_output import until
+from tests.waiting import until
 
 from sow import eventlog, lease, process, setup
 from sow.attempt import Attempt, Attempts
@@ -506,7 +506,7 @@ def test_a_project_that_is_being_made_is_waited_for(tmp_path: Path) -> None:
         until(lambda: lock.path in opened_by(waiting.pid))
         assert waiting.poll() is None
         assert (who.folder / ".sow/worktrees/feat/later").exists()
-    out, _ = waiting.communicate(timeout=30)
+    out, _ = waiting.communicate(timeout=120)
     assert out.startswith("Removed ")
 
 

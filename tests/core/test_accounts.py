@@ -74,7 +74,7 @@ def test_processes_that_note_at_the_same_time_lose_nothing_of_each_other(tmp_pat
         subprocess.Popen([sys.executable, "-c", code, str(tmp_path), ACCOUNT, str(n)], env={**os.environ})
         for n in range(2)
     ]
-    assert [one.wait(60) for one in started] == [0, 0]
+    assert [one.wait(120) for one in started] == [0, 0]
     assert len(accounts(tmp_path).pool(ACCOUNT).tries) == 40
 
 

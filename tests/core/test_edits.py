@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.core.parts import AT, add, events, in_status, keep, new_store, open_store, put, started
-from tests.runner.parts import until
+from tests.waiting import until
 
 from sow import edits, lease
 from sow.document import canonical

@@ -248,7 +248,7 @@ def test_while_a_task_moves_to_and_fro_every_reader_sees_it_once_and_no_change_o
             if n >= 39 and (enough or any(other.poll() is not None for other in others)):
                 break
         end.touch()
-        said = [other.communicate(timeout=60)[0].split(" ", 1) for other in others]
+        said = [other.communicate(timeout=120)[0].split(" ", 1) for other in others]
     finally:
         for other in others:
             other.kill()

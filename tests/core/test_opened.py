@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import pytest
 from tests.core.parts import in_status, new_task
-from tests.runner.parts import until
+from tests.waiting import until
 
 from sow import opened, process
 from sow.clock import seconds

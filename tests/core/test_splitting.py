@@ -576,7 +576,7 @@ def test_of_many_first_writers_one_splits_and_each_is_heard(tmp_path: Path) -> N
             assert writer.stdin is not None
             writer.stdin.write("go\n")
             writer.stdin.flush()
-        assert [writer.wait(timeout=60) for writer in started] == [0] * 9
+        assert [writer.wait(timeout=120) for writer in started] == [0] * 9
     finally:
         for writer in started:
             writer.kill()

@@ -137,5 +137,5 @@ def test_changes_of_one_field_by_processes_that_come_and_go(tmp_path: Path) -> N
     command = [sys.executable, "-c", once, str(tmp_path)]
     for _ in range(3):
         running = [subprocess.Popen(command, env=environment) for _ in range(8)]
-        assert [process.wait(timeout=60) for process in running] == [0] * 8
+        assert [process.wait(timeout=120) for process in running] == [0] * 8
     assert json.dumps(store.task("010").metadata) == '{"n": 24}'

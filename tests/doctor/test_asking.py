@@ -82,7 +82,7 @@ def test_whoever_is_interrupted_ends_all_that_is_asked_and_nothing_more_is() -> 
         pass
     asker.end()
     for one in asking:
-        one.join(20)
+        one.join(120)
     assert [answer.out for answer in answers] == ["", "", ""]
     assert bearing("ended") == []
     with pytest.raises(Failed, match="was not asked any more"):

@@ -226,7 +226,7 @@ def _roots() -> str:
 
 def _run(program: str) -> str:
     command = [sys.executable, "-S", "-I", "-c", _roots() + program]
-    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
+    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=120).stdout
 
 
 @pytest.mark.parametrize("spoilt", ['[{"a" 1}]', '{"a": [}', "[1,, 2]", '["a" "b"]', "[{a}]", '{"a":: 1'])

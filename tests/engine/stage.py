@@ -10,7 +10,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -22,6 +21,7 @@ import pytest
 import yaml
 from tests.copies import copy_repository, git_in, new_template
 from tests.forked import sow_of
+from tests.waiting import until
 
 import sow_schemas
 from sow import eventlog, lease, process, project, setup
@@ -39,7 +39,7 @@ from sow_executors import lines as script_lines
 
 MAIN = "import sys; from sow.cli import main; sys.exit(main())"
 ROOT = Path(__file__).parents[2]
-SECONDS = 60.0
+SECONDS = 120.0
 """How long anything may take: far more than it does, so that only what hangs fails."""
 
 PLAN = project.plan("A bench", branch=None, name=None)
@@ -48,15 +48,6 @@ HOMES = ("HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME")
 
 Script = list[list[dict[str, Any]]]
 """Turns of steps."""
-
-
-def until(true: Callable[[], Any], seconds: float = 20.0) -> Any:
-    """Waits for `true` to give something true, and gives it; an AssertionError after `seconds`."""
-    deadline = time.monotonic() + seconds
-    while not (found := true()):
-        assert time.monotonic() < deadline, f"it did not come true in {seconds} s"
-        time.sleep(0.01)
-    return found
 
 
 def work(name: str, text: str = "done\n") -> list[dict[str, Any]]:
@@ -99,12 +90,10 @@ class Run:
         self.process.kill()
         self.process.wait()
 
-    def until_it_says(self, words: str, seconds: float = 20.0) -> None:
-        deadline = time.monotonic() + seconds
-        while words not in self.output:
-            assert time.monotonic() < deadline, f"it never said {words!r}:\n{self.output}"
-            assert self.process.poll() is None or words in self.output, f"it ended:\n{self.output}"
-            time.sleep(0.01)
+    def until_it_says(self, words: str) -> None:
+        """Waits for `words` in what it prints; an AssertionError where it ends without, or in vain."""
+        until(lambda: words in self.output or self.process.poll() is not None, f"it said {words!r}")
+        assert words in self.output, f"it ended:\n{self.output}"
 
 
 class Done:

@@ -5,7 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.engine.stage import Stage, assert_sound, kill, until
+from tests.engine.stage import Stage, assert_sound, kill
+from tests.waiting import until
 
 from sow import process
 from sow.change import Change
@@ -50,9 +51,9 @@ def test_one_after_the_other_each_question_has_its_own_answer(stage: Stage) -> N
     )
     run = stage.start("run", "--watch")
     for question, answer in (("Which one?", "red"), ("And then?", "green")):
-        run.until_it_says(f"paused: {question}", 60)
+        run.until_it_says(f"paused: {question}")
         stage.answer(task_id, answer)
-    until(lambda: not stage.attempts.open(), 60)
+    until(lambda: not stage.attempts.open())
     assert (stage.statuses(), written(stage, task_id)) == ({task_id: "needs_review"}, "red\n")
     told = json.loads(written(stage, task_id, "more.txt"))
     assert (told["id"], told["answer"], told["by"]) == (task_id, "green", "ada")
@@ -85,7 +86,7 @@ def test_a_command_that_was_killed_leaves_a_question_like_any_other(stage: Stage
 def test_a_kill_of_the_orchestrator_is_not_noticed_by_the_one_who_waits(stage: Stage) -> None:
     task_id = stage.add([{"run": f"{ASK} > answer.txt"}, HAND_IN])
     run = stage.start("run", "--watch")
-    run.until_it_says("paused: Which one?", 60)
+    run.until_it_says("paused: Which one?")
     run.kill()
     stage.answer(task_id, "red")
     stage.run()
@@ -104,7 +105,7 @@ def test_a_question_that_is_taken_back_ends_the_wait(stage: Stage) -> None:
         return Change(task=task.go_on())
 
     stage.store.change_task(task_id, take_back)
-    until(lambda: written(stage, task_id), 60)
+    until(lambda: written(stage, task_id))
     assert "the question was taken back: task 010 is in_progress" in written(stage, task_id)
     stage.run()
     assert_sound(stage)
@@ -125,6 +126,6 @@ def test_in_a_folder_that_all_share_nobody_begins_while_one_waits(stage_with: Ca
     stage.run()
     assert stage.statuses() == {first: "paused", second: "pending"}
     stage.answer(first, "red")
-    until(lambda: stage.task(first).status == "needs_review", 60)
+    until(lambda: stage.task(first).status == "needs_review")
     stage.run()
     assert stage.statuses() == {first: "needs_review", second: "needs_review"}

@@ -8,7 +8,8 @@ from typing import Any
 
 import pexpect
 import pytest
-from tests.engine.stage import SECONDS, Stage, ask, assert_sound, kill, until, work
+from tests.engine.stage import SECONDS, Stage, ask, assert_sound, kill, work
+from tests.waiting import until
 
 
 def _waiting(stage: Stage, go: str = "go", name: str = "a.txt") -> list[dict[str, Any]]:

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.engine.stage import Stage, assert_sound, until, work
+from tests.engine.stage import Stage, assert_sound, work
+from tests.waiting import until
 
 Staged = Callable[..., Stage]
 

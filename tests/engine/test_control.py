@@ -7,7 +7,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.engine.stage import Run, Stage, assert_sound, no_turn_was_repeated, staged, until, work
+from tests.engine.stage import Run, Stage, assert_sound, no_turn_was_repeated, staged, work
+from tests.waiting import until
 
 from sow import lease, process
 from sow.recovery.restore import RESTORING

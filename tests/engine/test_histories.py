@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 import yaml
-from tests.engine.stage import ROOT, Stage, ask, assert_sound, no_turn_was_repeated, until, work
+from tests.engine.stage import ROOT, Stage, ask, assert_sound, no_turn_was_repeated, work
+from tests.waiting import until
 
 # What agents do and don't say
 

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 from tests.cli.person import at_terminal
-from tests.engine.stage import ROOT, Stage, assert_sound, kill, staged, until
+from tests.engine.stage import ROOT, Stage, assert_sound, kill, staged
+from tests.waiting import until
 
 from sow import process
 from sow.adding import Wish, add
@@ -80,7 +81,7 @@ def test_a_run_ends_where_only_a_person_can_go_on_and_the_answer_goes_to_the_one
     assert stage.sow("task", "retry", task_id).code == 6
     told = stage.sow("task", "answer", task_id, "Allow")
     assert (told.code, "its agent waited for it and goes on" in told.output) == (0, True)
-    until(lambda: held.is_done(task_id), 30)
+    until(lambda: held.is_done(task_id))
     stage.run()
     assert (stage.statuses(), len(stage.tried(task_id))) == ({task_id: "needs_review"}, 1)
     kinds = [event["type"] for event in stage.events(task_id)]
@@ -101,7 +102,7 @@ def test_in_a_review_the_answer_goes_to_the_one_who_waits_too(held: Holding) -> 
         person.presses("2")
         person.sees("its agent waited for it, and goes on")
         assert person.ends() == 0
-    until(lambda: held.is_done(task_id), 30)
+    until(lambda: held.is_done(task_id))
     stage.run()
     assert (stage.statuses(), len(stage.tried(task_id))) == ({task_id: "needs_review"}, 1)
     assert_sound(stage)
@@ -114,10 +115,10 @@ def test_an_answer_is_heard_while_the_run_goes_on_and_a_waiting_agent_takes_nobo
     turn: list[dict[str, Any]] = [{"wait": {"file": "go"}}, {"report": "needs_review"}]
     other = stage.add(turn, agent="reviewer")
     run = stage.start("run", "--jobs", "1", SOW_AGENTS_REVIEWER="script")
-    run.until_it_says(QUESTION, 60)
-    until(lambda: stage.task(other).status == "in_progress", 30)
+    run.until_it_says(QUESTION)
+    until(lambda: stage.task(other).status == "in_progress")
     assert stage.sow("task", "answer", first, "yes").code == 0
-    until(lambda: stage.task(first).status == "needs_review", 30)
+    until(lambda: stage.task(first).status == "needs_review")
     Path(str(stage.task(other).worktree), "go").touch()
     assert run.end() == 5
     assert stage.statuses() == {first: "needs_review", other: "needs_review"}
@@ -128,13 +129,13 @@ def test_an_answer_is_heard_while_the_run_goes_on_and_a_waiting_agent_takes_nobo
 def test_a_kill_of_the_orchestrator_loses_nothing(held: Holding) -> None:
     stage, task_id = held.stage, held.add([TOUCH, HAND_IN])
     run = stage.start("run", "--watch")
-    run.until_it_says(QUESTION, 60)
+    run.until_it_says(QUESTION)
     run.kill()
     assert held.question(task_id) == QUESTION
     again = stage.start("run", "--watch")
-    again.until_it_says("adopted", 60)
+    again.until_it_says("adopted")
     stage.answer(task_id, "Allow")
-    until(lambda: stage.task(task_id).status == "needs_review" and not stage.attempts.open(), 60)
+    until(lambda: stage.task(task_id).status == "needs_review" and not stage.attempts.open())
     again.signal(signal.SIGINT)
     again.end()
     assert (len(stage.tried(task_id)), held.is_done(task_id)) == (1, True)
@@ -144,10 +145,10 @@ def test_a_kill_of_the_orchestrator_loses_nothing(held: Holding) -> None:
 def test_an_answer_that_nobody_drives_is_heard_too(held: Holding) -> None:
     stage, task_id = held.stage, held.add([TOUCH, HAND_IN])
     run = stage.start("run", "--watch")
-    run.until_it_says(QUESTION, 60)
+    run.until_it_says(QUESTION)
     run.kill()
     stage.answer(task_id, "Reject")
-    until(lambda: stage.task(task_id).status == "needs_review", 60)
+    until(lambda: stage.task(task_id).status == "needs_review")
     stage.run()
     assert (len(stage.tried(task_id)), held.is_done(task_id), stage.task(task_id).answer) == (1, False, None)
     assert_sound(stage)
@@ -159,11 +160,11 @@ def test_a_kill_of_the_bridge_leaves_the_question_and_the_answer_goes_by_a_resum
 ) -> None:
     stage, task_id = held.stage, held.add([TOUCH], [TOUCH, HAND_IN])
     run = stage.start("run")
-    run.until_it_says(QUESTION, 60)
+    run.until_it_says(QUESTION)
     run.end()
     if with_the_run:
         run = stage.start("run", "--watch")
-        run.until_it_says("adopted", 60)
+        run.until_it_says("adopted")
         run.kill()
     kill(held.bridge())
     stage.run()
@@ -185,7 +186,7 @@ def test_a_kill_of_the_bridge_leaves_the_question_and_the_answer_goes_by_a_resum
 def test_a_run_that_is_interrupted_ends_the_one_who_waits_and_keeps_the_question(held: Holding) -> None:
     stage, task_id = held.stage, held.add([TOUCH], [HAND_IN])
     run = stage.start("run", "--watch")
-    run.until_it_says(QUESTION, 60)
+    run.until_it_says(QUESTION)
     run.signal(signal.SIGINT)
     assert run.end() == 130
     task = stage.task(task_id)
@@ -201,7 +202,7 @@ def test_what_nobody_answered_in_time_is_asked_no_more(held: Holding) -> None:
     stage, task_id = held.stage, held.add([TOUCH, {"say": "Without it."}], wait_seconds=4)
     stage.run()
     assert stage.task(task_id).status == "paused"
-    until(lambda: not stage.alive(), 60)
+    until(lambda: not stage.alive())
     stage.run()
     task = stage.task(task_id)
     assert task.status == "paused"
@@ -267,7 +268,7 @@ def test_an_answer_that_is_killed_on_its_way_is_given_whole_or_not_at_all(held: 
     else:
         stage.answer(task_id, "Allow")
     assert stage.sow("task", "list").code == 0  # whoever comes next completes what was begun
-    until(lambda: stage.task(task_id).status == "needs_review", 60)
+    until(lambda: stage.task(task_id).status == "needs_review")
     stage.run()
     assert (held.is_done(task_id), len(stage.tried(task_id))) == (True, 1)
     assert_sound(stage)

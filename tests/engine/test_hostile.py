@@ -7,7 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.engine.stage import ROOT, Stage, assert_sound, until, work
+from tests.engine.stage import ROOT, Stage, assert_sound, work
+from tests.waiting import until
 
 from sow import lease, sizes
 from sow.process import Identity

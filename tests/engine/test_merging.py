@@ -4,7 +4,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.engine.stage import Stage, assert_sound, no_turn_was_repeated, until, work
+from tests.engine.stage import Stage, assert_sound, no_turn_was_repeated, work
+from tests.waiting import until
 
 from sow.change import Change
 from sow.errors import Busy, Refused

@@ -5,7 +5,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.engine.stage import Stage, assert_sound, until
+from tests.engine.stage import Stage, assert_sound
+from tests.waiting import until
 
 AGENT = """
 import json, os, subprocess, sys

@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.engine.stage import Done, Stage, assert_sound, until, work
+from tests.engine.stage import Done, Stage, assert_sound, work
+from tests.waiting import until
 
 
 def _waiting(stage: Stage) -> list[dict[str, Any]]:

@@ -6,7 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from tests.engine.stage import Stage, ask, assert_sound, until, work
+from tests.engine.stage import Stage, ask, assert_sound, work
+from tests.waiting import until
+
+NO_SCAN = "import sow.scheduler; sow.scheduler.RESCAN_SECONDS = 3600.0"
+"""A run that learns of what others do by their events alone."""
 
 
 def _begun(stage: Stage) -> list[str]:
@@ -29,14 +33,14 @@ def test_a_task_starts_only_when_those_it_depends_on_are_approved(stage: Stage) 
 
 @pytest.mark.slow
 def test_an_approval_starts_what_waited_for_it_while_the_run_goes_on(stage: Stage) -> None:
+    stage.prelude = NO_SCAN
     first = stage.add(work("a.txt"))
     second = stage.add(work("b.txt"), depends_on=(first,))
     busy = stage.add([{"wait": {"file": str(stage.tmp / "go")}}, *work("c.txt")])
     run = stage.start("run")
     until(lambda: stage.statuses()[first] == "needs_review" and not stage.is_at_work(first))
     assert stage.sow("task", "approve", first).code == 0
-    # The next scan of everything is half a minute off: it is the approval's event that is heard.
-    until(lambda: stage.statuses()[second] == "needs_review", 10)
+    until(lambda: stage.statuses()[second] == "needs_review")
     (stage.tmp / "go").touch()
     assert run.end() == 5
     assert stage.statuses() == {first: "completed", second: "needs_review", busy: "needs_review"}
@@ -45,23 +49,25 @@ def test_an_approval_starts_what_waited_for_it_while_the_run_goes_on(stage: Stag
 
 @pytest.mark.slow
 def test_an_answer_is_taken_up_while_the_run_goes_on(stage: Stage) -> None:
+    stage.prelude = NO_SCAN
     asking = stage.add([ask("Well?")], work("a.txt"))
     stage.add([{"wait": {"file": str(stage.tmp / "go")}}, *work("b.txt")])
     run = stage.start("run")
     until(lambda: stage.statuses()[asking] == "paused" and not stage.is_at_work(asking))
     assert stage.sow("task", "answer", asking, "Yes.").code == 0
-    until(lambda: stage.statuses()[asking] == "needs_review", 10)
+    until(lambda: stage.statuses()[asking] == "needs_review")
     (stage.tmp / "go").touch()
     assert run.end() == 5
     assert_sound(stage)
 
 
 def test_a_task_that_is_added_while_the_run_goes_on_is_started(stage: Stage) -> None:
+    stage.prelude = NO_SCAN
     stage.add([{"wait": {"file": str(stage.tmp / "go")}}, *work("a.txt")])
     run = stage.start("run")
     until(lambda: _begun(stage))
     added = stage.add(work("b.txt"))
-    until(lambda: stage.statuses()[added] == "needs_review", 10)
+    until(lambda: stage.statuses()[added] == "needs_review")
     (stage.tmp / "go").touch()
     assert run.end() == 5
     assert_sound(stage)

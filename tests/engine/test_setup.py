@@ -10,7 +10,8 @@ from typing import Any
 
 import pexpect
 import pytest
-from tests.engine.stage import Stage, ask, assert_sound, kill, until, work
+from tests.engine.stage import Stage, ask, assert_sound, kill, work
+from tests.waiting import until
 
 StageWith = Callable[..., Stage]
 
@@ -204,7 +205,7 @@ def test_a_person_who_attaches_sees_it_and_is_told_where_it_fails(stage: Stage) 
     first, *words = stage.argv("agent", "attach", task_id)
     for wanted in (f"the worktree of task {task_id} could not be set up:", "Back from the session"):
         child: Any = pexpect.spawn(
-            first, words, cwd=str(stage.main), env=stage.env, encoding="utf-8", timeout=30
+            first, words, cwd=str(stage.main), env=stage.env, encoding="utf-8", timeout=120
         )
         try:
             child.expect_exact("fetching\r\n")

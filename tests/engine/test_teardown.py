@@ -3,7 +3,8 @@
 from pathlib import Path
 
 import pytest
-from tests.engine.stage import Stage, assert_sound, until
+from tests.engine.stage import Stage, assert_sound
+from tests.waiting import until
 
 from sow import process
 from sow.git.repository import Git

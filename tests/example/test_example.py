@@ -29,7 +29,7 @@ FLAW = "from tally.ledger import balances; print(sum(balances(['ann paid 9 for b
 
 
 def run(argv: Sequence[str], folder: Path, env: Mapping[str, str]) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(argv, cwd=folder, env=env, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(argv, cwd=folder, env=env, capture_output=True, text=True, timeout=120, check=False)
 
 
 @dataclass

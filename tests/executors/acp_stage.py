@@ -8,10 +8,12 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+
+from tests.waiting import until
 
 from sow import process
 from sow_executors import inbox
@@ -19,15 +21,6 @@ from sow_executors.acp import Acp
 from sow_executors.base import Command, Failed, Finished, Report, Started, Turn
 
 AGENT = (sys.executable, "-S", "-E", str(Path(__file__).parents[1] / "agents" / "acp_agent.py"))
-
-
-def until(true: Callable[[], Any], seconds: float = 60.0) -> Any:
-    """Waits for `true` to give something true, and gives it."""
-    deadline = time.monotonic() + seconds
-    while not (found := true()):
-        assert time.monotonic() < deadline, f"it did not come true in {seconds} s"
-        time.sleep(0.01)
-    return found
 
 
 class Bridged:
@@ -84,7 +77,7 @@ class Bridged:
         reader = Acp().reader(None)
         text = (self.scratch / "transcript.jsonl").read_text()
         reports = [report for line in text.splitlines() for report in reader.read(line)]
-        assert until(lambda: not process.marked(self.mark), 5), "something outlived the bridge"
+        assert until(lambda: not process.marked(self.mark)), "something outlived the bridge"
         return reports, reader.end(code, self.errors)
 
     def close(self) -> None:

@@ -5,16 +5,17 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.waiting import until
+
 from sow_executors.base import Command, Failed, Finished, Report, Turn
 from sow_executors.script import Script
 
-DEADLINE = 20.0
+DEADLINE = 60.0
 
 NOTES = """#!{python} -IS
 import json, os, sys
@@ -39,14 +40,6 @@ class Played:
     def kind(self) -> str:
         """The class of the failure, or `finished`."""
         return self.end.kind if isinstance(self.end, Failed) else "finished"
-
-
-def until(true: Callable[[], bool], what: str) -> None:
-    """Wait until it is true; fail after the deadline."""
-    deadline = time.monotonic() + DEADLINE
-    while not true():
-        assert time.monotonic() < deadline, f"waited in vain until {what}"
-        time.sleep(0.01)
 
 
 @dataclass

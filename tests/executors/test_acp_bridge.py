@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.executors.acp_stage import AGENT, AcpStage, acp_stage, session_of, until
+from tests.executors.acp_stage import AGENT, AcpStage, acp_stage, session_of
+from tests.waiting import until
 
 from sow import process
 from sow_executors import acp_choice, inbox

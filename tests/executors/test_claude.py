@@ -729,7 +729,7 @@ def test_eight_at_once_lose_nothing(tmp_path: Path) -> None:
     for each in crowd:
         each.start()
     for each in crowd:
-        each.join(30)
+        each.join(120)
     projects = json.loads((tmp_path / ".claude.json").read_text())["projects"]
     assert sorted(projects) == [f"/tree{n}" for n in range(8)]
 

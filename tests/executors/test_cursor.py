@@ -358,7 +358,7 @@ def test_a_program_that_does_not_end_after_its_result_has_finished(world: World)
                 break
         assert agent.poll() is None
         agent.send_signal(signal.SIGTERM)
-        end = reader.end(agent.wait(10), "")
+        end = reader.end(agent.wait(120), "")
     assert end == Finished("Done.")
 
 

@@ -11,7 +11,8 @@ from pathlib import Path
 import pexpect
 import pytest
 import yaml
-from tests.executors.script_stage import DEADLINE, Stage, until
+from tests.executors.script_stage import DEADLINE, Stage
+from tests.waiting import until
 
 from sow_executors.base import Command, Failed, Finished, Said, Started
 from sow_executors.script import Script

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 import yaml
-from tests.executors.script_stage import DEADLINE, Played, Stage, until
+from tests.executors.script_stage import DEADLINE, Played, Stage
+from tests.waiting import until
 
 from sow_executors.script import Script
 from sow_executors.script_file import KINDS, PLACEHOLDERS, STEPS

@@ -12,9 +12,10 @@ from typing import Any
 import anyio
 from mcp.client.client import Client
 from tests.engine.conftest import stage
-from tests.engine.stage import MAIN, Stage, assert_sound, until, work
+from tests.engine.stage import MAIN, Stage, assert_sound, work
 from tests.forked import sow_of
 from tests.mcp.parts import Agent, words
+from tests.waiting import until
 
 from sow.api.caller import Caller
 from sow.mcp.desk import Desk
@@ -193,7 +194,7 @@ def test_a_server_that_is_killed_in_the_midst_of_a_run_has_lost_nothing(stage: S
         until(lambda: stage.alive())
         assert len(server.hears(server.calls("status"))["structuredContent"]["tasks"]) == 1
         server.process.kill()
-        assert server.process.wait(10) == -signal.SIGKILL
+        assert server.process.wait(120) == -signal.SIGKILL
     assert stage.statuses() == {"010": "in_progress"}
     let_go(stage, "gate")
     stage.run()
@@ -211,7 +212,7 @@ def test_a_server_ends_with_its_input_and_its_agents_go_on(stage: Stage) -> None
         until(lambda: stage.alive())
         assert server.process.stdin is not None
         server.process.stdin.close()
-        assert server.process.wait(20) == 0
+        assert server.process.wait(120) == 0
         assert server.process.stderr is not None
         assert "Traceback" not in server.process.stderr.read()
     assert stage.is_at_work("010")

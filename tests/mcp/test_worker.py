@@ -8,8 +8,8 @@ import anyio
 import pytest
 from mcp.client.client import Client
 from tests.cli.parts import Person, changed, everything, tasks_of_every_status, with_project
-from tests.engine.stage import until
 from tests.mcp.parts import ATTEMPT, Agent, words, worker
+from tests.waiting import until
 
 from sow import files
 from sow.attempt import Attempts

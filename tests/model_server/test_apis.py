@@ -39,7 +39,7 @@ class Client:
     streams: Mapping[str, Any] = field(default_factory=dict)
 
     def ask(self, server: ModelServer, scenario: str, *, stream: bool = False) -> tuple[int, str]:
-        connection = http.client.HTTPConnection(server.url.removeprefix("http://"), timeout=20)
+        connection = http.client.HTTPConnection(server.url.removeprefix("http://"), timeout=120)
         path = f"/s/{scenario}{self.stream_path if stream else self.path}"
         connection.request("POST", path, json.dumps({**self.body, **(self.streams if stream else {})}))
         answer = connection.getresponse()

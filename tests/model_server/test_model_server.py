@@ -33,7 +33,7 @@ def ask(
     server: ModelServer, scenario: str, session: str = "s", stream: bool = False, **body: Any
 ) -> tuple[int, dict[str, str], str]:
     host = server.url.removeprefix("http://")
-    connection = http.client.HTTPConnection(host, timeout=20)
+    connection = http.client.HTTPConnection(host, timeout=120)
     whole = {"model": "m", "stream": stream, "tools": TOOLS, "messages": [], **body}
     headers = {"X-Claude-Code-Session-Id": session}
     connection.request("POST", f"/s/{scenario}/v1/messages?beta=true", json.dumps(whole), headers)
@@ -46,7 +46,7 @@ def ask(
 def ask_openai(server: ModelServer, scenario: str, **body: Any) -> tuple[int, dict[str, str], str]:
     """As `ask`, of the Responses API."""
     host = server.url.removeprefix("http://")
-    connection = http.client.HTTPConnection(host, timeout=20)
+    connection = http.client.HTTPConnection(host, timeout=120)
     tools = [{"type": "function", "name": "exec_command"}, {"type": "web_search"}]
     whole = {"model": "m", "stream": False, "tools": tools, "input": [], "prompt_cache_key": "o", **body}
     connection.request("POST", f"/s/{scenario}/v1/responses", json.dumps(whole))

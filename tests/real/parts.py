@@ -7,8 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
@@ -18,6 +17,7 @@ import pexpect
 import yaml
 from tests.copies import copy_repository, new_template
 from tests.forked import sow_of
+from tests.waiting import until
 
 from sow import process
 from sow_executors.base import Command
@@ -30,18 +30,10 @@ DONE, WAITS, BUSY, INTERRUPTED = 0, 5, 6, 130
 """Exit codes of `sow run`."""
 
 
-def until(true: Callable[[], object], seconds: float = 120) -> None:
-    """Waits for something to become true; an AssertionError after `seconds`."""
-    deadline = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < deadline, "it did not come true in time"
-        time.sleep(0.02)
-
-
 def kill_9(run: subprocess.Popen[str], attempt: dict[str, Any]) -> None:
     """Ends an orchestrator and its agent, without a word to either."""
     run.kill()
-    run.wait(90)
+    run.wait(120)
     os.killpg(attempt["pid"], signal.SIGKILL)
     until(lambda: not process.alive(identity(attempt)))
 
@@ -64,7 +56,7 @@ def opened(command: Command, env: Mapping[str, str]) -> Iterator[pexpect.spawn[s
         yield child
     finally:
         child.kill(signal.SIGTERM)
-        child.expect(pexpect.EOF, timeout=60)
+        child.expect(pexpect.EOF, timeout=120)
         child.close(force=True)
 
 
@@ -204,7 +196,7 @@ class Bench:
         """Ends what the test left running; a test that ended well leaves nothing (`strays`)."""
         for started in self._started:
             started.kill()
-            started.wait(90)
+            started.wait(120)
         while strays := self.strays():
             for pid in strays:
                 with suppress(ProcessLookupError):  # it ended by itself meanwhile

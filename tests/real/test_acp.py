@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 from tests.model_server import cli_binary, env_for_claude, env_for_codex, env_for_gemini, env_for_opencode
-from tests.real.parts import WAITS, Bench, bench_in, until
+from tests.real.parts import WAITS, Bench, bench_in
+from tests.waiting import until
 
 from sow_executors.model_server import Call, ModelServer, Reply, Request, Scenario, Text, bash, overloaded
 
@@ -152,7 +153,7 @@ def test_a_permission_is_asked_and_answered_and_the_session_goes_on(agent: Agent
     assert (asked["kind"], asked["text"]) == ("permission", f"The agent asks to run: touch {agent.outside}")
     assert not agent.outside.exists()
     assert "its agent waited for it" in bench.sow("task", "answer", "010", "yes")
-    until(lambda: bench.task()["status"] == "needs_review", 240)
+    until(lambda: bench.task()["status"] == "needs_review")
     bench.sow("run", code=WAITS, seconds=240)
     assert agent.outside.exists()
     (first,) = bench.attempts()
@@ -180,7 +181,7 @@ def test_a_no_with_words_is_told_to_the_agent(agent: Agent) -> None:
     agent.plays(reply)
     bench.sow("run", code=WAITS, seconds=240)
     bench.sow("task", "answer", "010", "Rather not: hand it in.")
-    until(lambda: bench.task()["status"] == "needs_review", 240)
+    until(lambda: bench.task()["status"] == "needs_review")
     bench.sow("run", code=WAITS, seconds=240)
     assert not agent.outside.exists()
     assert "Rather not: hand it in." in json.dumps(agent.server.seen(f"run-{agent.runs}")[-1].body)
@@ -211,8 +212,8 @@ def test_an_overloaded_model_is_tried_again_later(agent: Agent) -> None:
     def tried() -> bool:
         return any("outcome" in attempt for attempt in agent.bench.attempts())
 
-    until(lambda: agent.bench.task()["status"] == "pending" and tried(), 240)
+    until(lambda: agent.bench.task()["status"] == "pending" and tried())
     started.terminate()
-    started.wait(90)
+    started.wait(120)
     (attempt,) = agent.bench.attempts()
     assert (attempt["outcome"], attempt["error_class"]) == ("failed", "overloaded")

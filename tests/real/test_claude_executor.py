@@ -230,7 +230,7 @@ def test_an_interruption_is_no_success_though_the_exit_code_is_0(desk: Desk) -> 
         reader = Claude().reader(desk.id)
         for line in agent.stdout:
             reader.read(line)
-        code = agent.wait(90)
+        code = agent.wait(120)
     end = reader.end(code, "")
     assert code == 0
     assert isinstance(end, Failed)

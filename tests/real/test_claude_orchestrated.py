@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 import yaml
 from tests.model_server import cli_binary, env_for_claude
-from tests.real.parts import BUSY, INTERRUPTED, WAITS, Bench, bench_in, kill_9, until
+from tests.real.parts import BUSY, INTERRUPTED, WAITS, Bench, bench_in, kill_9
+from tests.waiting import until
 
 from sow import process
 from sow_executors.model_server import (

@@ -13,8 +13,9 @@ import pyte
 import pytest
 from tests.model_server import env_for_claude
 from tests.real.cast import Cli, Desk, Ended
-from tests.real.parts import bench_in, until
+from tests.real.parts import bench_in
 from tests.real.stage import DONE, HAND_IN, Stage, told
+from tests.waiting import until
 
 from sow_executors import claude_hook, deferral
 from sow_executors.base import Asked, Denied, Finished

@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 from tests.real.cast import CODEX, Desk, pinned
-from tests.real.parts import answer_of, until
+from tests.real.parts import answer_of
+from tests.waiting import until
 
 from sow_executors.base import (
     Command,

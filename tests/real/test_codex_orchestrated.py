@@ -15,8 +15,9 @@ import pexpect
 import pyte
 import pytest
 from tests.real.cast import CODEX
-from tests.real.parts import BUSY, INTERRUPTED, WAITS, bench_in, identity, kill_9, until
+from tests.real.parts import BUSY, INTERRUPTED, WAITS, bench_in, identity, kill_9
 from tests.real.stage import DONE, HAND_IN, Stage, told
+from tests.waiting import until
 
 from sow import process
 from sow_executors.model_server import Hang, ModelServer, Text, bash, unauthorized, usage_limited

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 import yaml
 from tests.agents import cursor_agent
-from tests.real.parts import WAITS, Bench, bench_in, until
+from tests.real.parts import WAITS, Bench, bench_in
+from tests.waiting import until
 
 pytestmark = pytest.mark.slow
 

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 from tests.real.cast import GEMINI, OPENCODE, Desk, pinned
-from tests.real.parts import answer_of, opened, until
+from tests.real.parts import answer_of, opened
+from tests.waiting import until
 
 from sow_executors.base import Command, Denied, Finished, Returned, Said, Spent, Started
 from sow_executors.extras import Answer, Examined, Login
@@ -63,7 +64,7 @@ def test_one_session_goes_on_through_kills_refusals_and_a_terminal(desk: Desk, t
 
     # It tells most of a turn at its end, which does not come to this one.
     cut = desk.start(executor.resume(desk.turn("Go on.")), desk.script([bash("sow agent log wait")]))
-    until(begun.exists, 180)
+    until(begun.exists)
     cut.kill()
     gate.write_text("")
     assert desk.finish(cut).kind == "crash_signal"

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 from tests.real.cast import OPENCODE, Ended
-from tests.real.parts import bench_in, kill_9, opened, until
+from tests.real.parts import bench_in, kill_9, opened
 from tests.real.stage import DONE, HAND_IN, Stage, told
+from tests.waiting import until
 
 from sow import process
 from sow_executors.base import Denied, Returned, Said, Started, Turn
@@ -118,7 +119,7 @@ def it_is_killed_in_mid_tool(stage: Stage) -> Request:
     name = stage.script(reply)
     run = bench.start("run")
     last = stage.server.wait_for(name, len(calls), SECONDS)[-1]
-    until(lambda: any("--file" in process.argv(pid) for pid in bench.strays()), SECONDS)
+    until(lambda: any("--file" in process.argv(pid) for pid in bench.strays()))
     kill_9(run, bench.attempts()[-1])
     assert bench.strays(), "its tool lives on in a session of its own"
     return last

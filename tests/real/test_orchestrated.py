@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 from tests.real.cast import CODEX, GEMINI, Cli
-from tests.real.parts import INTERRUPTED, bench_in, until
+from tests.real.parts import INTERRUPTED, bench_in
 from tests.real.stage import DONE, HAND_IN, Stage, told
+from tests.waiting import until
 
 from sow_executors.model_server import ModelServer, Text, bash
 
@@ -86,7 +87,7 @@ def test_an_interrupted_agent_leaves_nothing_behind_and_goes_on_in_its_session(s
     os.mkfifo(gate)
     stage.script([bash("sow agent log begun"), bash(f"sow agent log again; cat {gate}")])
     run = bench.start("run")
-    until(lambda: len(bench.events("agent.message")) == 2, SECONDS)
+    until(lambda: len(bench.events("agent.message")) == 2)
     session = bench.task()["session_id"]
     run.send_signal(signal.SIGINT)
     assert run.wait(SECONDS) == INTERRUPTED

@@ -83,7 +83,8 @@ def test_claude_goes_on_in_its_session_when_a_used_up_plan_is_there_again(
         if not request.tool_results():
             return write
         if not resets:
-            resets.append(int(time.time()) + 3)
+            # Late enough for the wait to begin before its end on a busy machine.
+            resets.append(int(time.time()) + 10)
             return usage_limited(resets[0])
         return Text("It is done.")
 

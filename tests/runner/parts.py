@@ -4,11 +4,12 @@ import os
 import signal
 import subprocess
 import sys
-import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+
+from tests.waiting import until
 
 from sow import process
 from sow.runner.local import LocalRunner, Running
@@ -17,14 +18,6 @@ from sow_executors.base import Command
 ROOT = Path(__file__).parents[2]
 HOSTILE = str(ROOT / "tests/agents/hostile.py")
 BARE: Mapping[str, str] = {"PATH": os.defpath, "LANG": "C.UTF-8"}
-
-
-def until(true: Callable[[], object], seconds: float = 15.0) -> None:
-    """Wait for something to become true; an AssertionError after `seconds`."""
-    deadline = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < deadline, "it did not come true in time"
-        time.sleep(0.003)
 
 
 class Attempts:

@@ -10,7 +10,8 @@ import time
 from pathlib import Path
 
 import pytest
-from tests.runner.parts import BARE, Attempts, kill, python, until
+from tests.runner.parts import BARE, Attempts, kill, python
+from tests.waiting import until
 
 from sow import process
 from sow.errors import NotFound

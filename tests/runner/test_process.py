@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Iterator
 
 import pytest
-from tests.runner.parts import until
+from tests.waiting import until
 
 from sow import process
 from sow.process import Identity

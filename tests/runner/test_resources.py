@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from tests.engine.stage import until
 from tests.runner.parts import Attempts
+from tests.waiting import until
 
 from sow import process
 from sow.runner import attempt as folders

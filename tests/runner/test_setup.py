@@ -6,8 +6,9 @@ import signal
 from pathlib import Path
 
 import pytest
-from tests.runner.parts import Attempts, python, until
+from tests.runner.parts import Attempts, python
 from tests.runner.test_terminal import attached
+from tests.waiting import until
 
 from sow import outfit, process
 from sow.runner import attempt as folders

@@ -12,7 +12,8 @@ from typing import Any
 
 import pexpect
 import pytest
-from tests.runner.parts import BARE, HOSTILE, ROOT, Attempts, python, until
+from tests.runner.parts import BARE, HOSTILE, ROOT, Attempts, python
+from tests.waiting import until
 
 from sow import process
 from sow.runner import attempt as folders
@@ -63,7 +64,7 @@ def attached(attempts: Attempts, *argv: str) -> Iterator[tuple[Any, str, str]]:
         env={**BARE, "PYTHONPATH": path, "TERM": "xterm"},
         dimensions=(31, 97),
         encoding="utf-8",
-        timeout=20,
+        timeout=120,
     )
     child.delaybeforesend = None
     try:

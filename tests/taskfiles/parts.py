@@ -56,14 +56,6 @@ DOCUMENT = """\
 """The document's own example, blanks at the ends of lines and all."""
 
 
-def until(true: Callable[[], object], seconds: float = 15.0) -> None:
-    """Waits for something to become true; an AssertionError after `seconds`."""
-    deadline = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < deadline, "it did not come true in time"
-        time.sleep(0.003)
-
-
 def forked(do: Callable[[], object]) -> int:
     """A process of its own that does something and ends, or is killed."""
     assert threading.active_count() == 1, "a fork takes along no other thread"

@@ -11,7 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.taskfiles.parts import Place, ended, forked, until
+from tests.taskfiles.parts import Place, ended, forked
+from tests.waiting import until
 
 from sow import lease
 from sow.errors import Failed
@@ -63,12 +64,12 @@ def test_sixteen_runners_run_every_task_exactly_once_though_some_are_killed(plac
     killed: set[int] = set()
     try:
         while len(killed) < 5:
-            until(lambda: at_work(place, ids) - killed, 60)
+            until(lambda: at_work(place, ids) - killed)
             if victim := min(at_work(place, ids) - killed, default=0):
                 os.kill(victim, signal.SIGKILL)
                 killed.add(victim)
         (place.root / "go").touch()
-        until(done, 60)
+        until(done)
     finally:
         for pid in runners:
             os.kill(pid, signal.SIGTERM)
