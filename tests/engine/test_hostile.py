@@ -334,7 +334,7 @@ def _resident(pid: int) -> int:
     """The memory that a process has, in megabytes; 0 for one that is gone."""
     try:
         return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGESIZE") // 1_000_000
-    except (FileNotFoundError, IndexError):
+    except (OSError, IndexError):
         return 0
 
 

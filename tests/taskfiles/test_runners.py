@@ -14,7 +14,7 @@ import pytest
 from tests.taskfiles.parts import Place, ended, forked
 from tests.waiting import until
 
-from sow import lease
+from sow import lease, process
 from sow.errors import Failed
 from sow.process import boot_id
 from sow.taskfiles import task_file
@@ -264,9 +264,10 @@ def test_a_stage_that_went_down_with_its_machine_fails_and_is_not_run_again(plac
     os.kill(runner, signal.SIGKILL)
     ended(runner)
     (go,) = (place.folder / "runs").rglob("go")
-    pid = int(go.read_text().split()[3])
-    os.killpg(pid, signal.SIGKILL)  # the shell and its command, so that no status is left
-    until(lambda: not os.path.exists(f"/proc/{pid}") or "Z" in Path(f"/proc/{pid}/stat").read_text())
+    shell = process.of(int(go.read_text().split()[3]))
+    assert shell
+    os.killpg(shell.pid, signal.SIGKILL)  # the shell and its command, so that no status is left
+    until(lambda: not process.alive(shell))
     assert place.run()[0].status == "failed"
     assert str(place.task()["error"]).startswith("stage one: it ended, and how is lost")
     assert ran(place, "t1") == ["one"]
