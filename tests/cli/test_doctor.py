@@ -133,11 +133,11 @@ def test_before_init_the_way_to_begin_is_told(tmp_path: Path) -> None:
     assert findings(fresh) == []
 
 
-def test_a_bare_repository_is_told_and_the_rest_is_looked_at(tmp_path: Path) -> None:
+def test_a_bare_repository_is_one_like_any_other(tmp_path: Path) -> None:
     bare = person(tmp_path, "--bare")
-    found = one(bare)
-    assert (found["level"], found["check"]) == ("error", "place")
-    assert found["mend"] == "clone it with one: `git clone`"
+    assert (found := one(bare))["check"] == "place", found
+    bare.done("project", "new", "Add login")
+    assert findings(bare) == []
 
 
 def test_it_works_in_a_worktree_and_on_the_project_that_is_named(who: Person) -> None:

@@ -260,6 +260,25 @@ def test_a_submodule_is_a_repository_of_its_own(tmp_path: Path) -> None:
     assert is_whole(there, there.folder / ".sow/worktrees/feat/in-the-part", "feat/in-the-part")
 
 
+def test_a_bare_clone_has_its_projects_in_itself_and_its_worktrees_know_them(tmp_path: Path) -> None:
+    who = person(tmp_path)
+    who.commit(a__txt="a\n")
+    who.git("clone", "--quiet", "--bare", ".", "../hub/site.git")
+    who.at("../hub/site.git").git("worktree", "add", "--quiet", "../main", "main")
+    there = who.at("../hub/main")
+    refused = there.sow("project", "new", "Add login", "--no-worktree")
+    assert refused.code == 4 and "is bare" in refused.err
+    there.done("project", "new", "Add login")
+    hub = Path(os.path.realpath(there.folder)).parent
+    assert sorted(os.listdir(hub)) == ["main", "site.git"], "nothing of it lies beside other repositories"
+    home = hub / "site.git/.sow/worktrees/feat/add-login"
+    assert is_whole(there, home)
+    who.at(home).commit(b__txt="b\n")
+    assert there.done("project", "finish", "--merge", "--yes").startswith("Finished project add-login")
+    assert (there.folder / "b.txt").read_text() == "b\n"
+    assert not home.exists() and there.git("status", "--short") == ""
+
+
 def test_variables_of_a_hook_have_no_say(tmp_path: Path) -> None:
     who = with_project(tmp_path / "one")
     other = person(tmp_path / "two")

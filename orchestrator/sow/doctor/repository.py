@@ -33,10 +33,10 @@ def place(scene: Scene) -> Iterator[Finding]:
                 f"{main} is prepared for sow, outside of git: agents work in it, one at a time", main=main
             )
         case Places(main=main, common=common):
-            if not scene.is_checked_out:
+            if not scene.is_reached:
                 yield error(
-                    f"{common} has no main checkout in {main}, and sow works in none without",
-                    "clone it with one: `git clone`",
+                    f"{common} should be reached from {main}, and its .git does not lead there",
+                    f"note where the main checkout is: `git -C {common} config core.worktree /PATH/OF/IT`",
                 )
             elif not os.path.isdir(f"{main}/.sow"):
                 yield note(f"{main} is not prepared for sow yet", "prepare it: `sow init`", main=main)
@@ -71,7 +71,8 @@ def writable(scene: Scene) -> Iterator[Finding]:
 def ignored(scene: Scene) -> Iterator[Finding]:
     """Git ignores what is never to be committed, and has none of it."""
     git = scene.git
-    if git is None or not os.path.isdir(f"{scene.main}/.sow"):
+    # Of a bare one git can't say: it ignores nothing where nothing is checked out.
+    if git is None or git.places.bare or not os.path.isdir(f"{scene.main}/.sow"):
         return
     probes = {f"{folder}x": folder for folder in IGNORED}
     ask = ("--no-literal-pathspecs", "check-ignore", "-z", "--no-index", "--stdin")
