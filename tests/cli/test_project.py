@@ -267,7 +267,7 @@ def test_a_bare_clone_has_its_projects_in_itself_and_its_worktrees_know_them(tmp
     who.at("../hub/site.git").git("worktree", "add", "--quiet", "../main", "main")
     there = who.at("../hub/main")
     refused = there.sow("project", "new", "Add login", "--no-worktree")
-    assert refused.code == 4 and "is bare" in refused.err
+    assert (refused.code, "is bare" in refused.err) == (4, True)
     there.done("project", "new", "Add login")
     hub = Path(os.path.realpath(there.folder)).parent
     assert sorted(os.listdir(hub)) == ["main", "site.git"], "nothing of it lies beside other repositories"
@@ -276,7 +276,7 @@ def test_a_bare_clone_has_its_projects_in_itself_and_its_worktrees_know_them(tmp
     who.at(home).commit(b__txt="b\n")
     assert there.done("project", "finish", "--merge", "--yes").startswith("Finished project add-login")
     assert (there.folder / "b.txt").read_text() == "b\n"
-    assert not home.exists() and there.git("status", "--short") == ""
+    assert (home.exists(), there.git("status", "--short")) == (False, "")
 
 
 def test_variables_of_a_hook_have_no_say(tmp_path: Path) -> None:

@@ -61,6 +61,8 @@ def text(page: Status) -> str:
         lines.append('  no tasks yet: sow task add "..." --agent implementer')
     for broken in page.broken:
         lines += [f"  broken: {broken.message}", f"          {broken.hint}"]
+    for way, out in page.stuck.items():
+        lines += ["", f"Waiting for each other, so none of them starts: {way}", f"  {out}"]
     if page.waits:
         lines += ["", "Waiting for you (sow review):"]
         lines += [_waiting(item, page.now) for item in page.waits]
