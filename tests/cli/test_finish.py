@@ -350,6 +350,8 @@ def test_an_unfinished_merge_and_a_wrong_branch_are_in_the_way(ready: Home) -> N
     there.git("merge", "main", check=False)
     said = ready.finish("--leave")
     assert (said.code, "a merge is not finished in" in said.err) == (4, True)
+    git = f"git -C {ready.folder} merge"
+    assert f"finish it: `{git} --continue`, or give it up: `{git} --abort`" in said.err
     there.git("merge", "--abort")
     there.git("switch", "--quiet", "--detach")
     said = ready.finish("--leave")

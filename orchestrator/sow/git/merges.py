@@ -17,7 +17,7 @@ from typing import TypeVar
 from sow.errors import Failed, Refused
 from sow.git import commits, landing, trees
 from sow.git.landing import Blocked, Merged
-from sow.git.repository import Git, GitFailed, is_id
+from sow.git.repository import Git, GitFailed, ending, is_id
 
 KEEP = ".sow"
 """What stays as the branch that is merged into has it, when a task's work is merged."""
@@ -141,7 +141,7 @@ def bring(git: Git, branch: str, *, keep_ours: str = KEEP) -> list[str]:
         _take(git, git.commit_of("MERGE_HEAD"), keep_ours)
         return commits.unresolved(git)
     if doing is not None:
-        raise Refused(f"a {doing} is not finished in {git.folder}", f"end it there: `git {doing} --abort`")
+        raise Refused(f"a {doing} is not finished in {git.folder}", ending(doing, git.folder))
     if dirty := git.dirty_files():
         raise Refused(
             f"{git.folder} has uncommitted changes: {', '.join(dirty[:3])}", "commit them first, and repeat"

@@ -448,6 +448,14 @@ class Git:
         return None
 
 
+def ending(doing: str, folder: str) -> str:
+    """How a person ends what git is in the middle of in `folder`: what `unfinished` says it is."""
+    there = f"git -C {folder} {doing}"
+    if doing == "bisect":
+        return f"end it: `{there} reset`"
+    return f"finish it: `{there} --continue`, or give it up: `{there} --abort`"
+
+
 _UNFINISHED = (
     ("MERGE_HEAD", "merge"),
     ("rebase-merge", "rebase"),
