@@ -17,6 +17,7 @@ from sow.ready import stuck
 from sow.runner.local import LocalRunner, Running
 from sow.store import Store
 from sow.task import ENDED
+from sow.workspace import BRINGING
 from sow_schemas.formats import is_task_id
 
 _SETTLE = "completed by the next `sow run`, or by `sow review` on a terminal"
@@ -112,6 +113,12 @@ def half_done(scene: Scene, store: Store) -> Iterator[Finding]:
             task_id = name.removeprefix("checking-")
             yield warning(
                 f"a check of task {task_id} was cut short: its worktree holds merged files", _SETTLE
+            )
+        if name.startswith(BRINGING):
+            yield warning(
+                f"a merge into the worktree of task {name.removeprefix(BRINGING)} was cut short"
+                f" ({layout.runtime}/{name})",
+                _SETTLE,
             )
 
 

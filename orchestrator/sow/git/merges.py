@@ -29,6 +29,8 @@ NEEDED = (2, 38)
 
 _TRIES = 50
 
+_MARKERS = ("-c", "merge.conflictStyle=merge")
+
 
 @dataclass(frozen=True, slots=True)
 class AlreadyMerged:
@@ -126,15 +128,18 @@ def merge_check(git: Git, one: str, other: str, *, keep_ours: str | None = KEEP)
     return joined.files if isinstance(joined, Conflict) else []
 
 
-def bring(git: Git, branch: str, *, keep_ours: str = KEEP) -> list[str]:
+def bring(git: Git, branch: str, intent: str, *, keep_ours: str = KEEP) -> list[str]:
     """Merges `branch` into the checkout, for its agent to settle; the files in conflict.
 
     Without a conflict the merge is committed and the list empty. With one it
     is left open, markers in the files; called again in that state it only
-    names what is still unsettled. `.sow/` is taken from `branch`. Raises
+    names what is still unsettled. `.sow/` is taken from `branch`. `intent` is
+    the path of a file for `landing.take_back`, by which what was killed before
+    git had noted its merge is undone first; one caller at a time. Raises
     Refused where something is uncommitted.
     """
     git = git.at_top()
+    landing.take_back(intent)
     theirs = git.commit_of(f"refs/heads/{branch}")
     doing = git.unfinished()
     if doing == "merge":
@@ -149,11 +154,12 @@ def bring(git: Git, branch: str, *, keep_ours: str = KEEP) -> list[str]:
     if git.is_ancestor(theirs, "HEAD"):
         return []
     words = f"Bring {branch} into {git.current_branch() or 'this work'}"
-    answer = git.ask(
-        "-c", "merge.conflictStyle=merge",
-        "merge", "--no-ff", "--no-commit", "--no-overwrite-ignore", "-m", words, theirs,
-        env=git.identity(),
-    )  # fmt: skip
+    head = git.commit_of("HEAD")
+    with landing.noted(git, head, _as_git_merges(git, head, theirs), intent) as env:
+        answer = git.ask(
+            *_MARKERS, "merge", "--no-ff", "--no-commit", "--no-overwrite-ignore", "-m", words, theirs,
+            env={**git.identity(), **env},
+        )  # fmt: skip
     if git.unfinished() != "merge":
         raise Failed(
             f"git can't merge {branch} into {git.folder}: {answer.err.strip()}", "mend that, and repeat"
@@ -163,6 +169,13 @@ def bring(git: Git, branch: str, *, keep_ours: str = KEEP) -> list[str]:
     if not left:
         commits.commit_leftovers(git, words)
     return left
+
+
+def _as_git_merges(git: Git, head: str, theirs: str) -> str:
+    """A commit with what `git merge` will put into the files, markers and all."""
+    merging = ("merge-tree", "--write-tree", "--name-only", "--no-messages", "-z", "HEAD", theirs)
+    tree = git.run(*_MARKERS, *merging, ok=(0, 1)).split("\0")[0]
+    return commits.make(git, tree, (head, theirs), f"{head} with {theirs}")
 
 
 def _bases(git: Git, ours: str, theirs: str) -> list[str]:
