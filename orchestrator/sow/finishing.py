@@ -481,7 +481,7 @@ class Finisher:
 
     @property
     def _note_file(self) -> str:
-        return f"{self.layout.runtime}/finish.json"
+        return self.layout.finishing
 
     def _noted(self) -> _Note:
         """What an earlier call noted; nothing where there was none, or its note can't be read."""

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -708,6 +709,27 @@ def test_after_a_failure_the_work_may_go_on_and_the_next_finish_takes_it_along(r
     [pull] = ready.gh["pulls"]
     assert "Second" in pull["body"]
     assert ready.who.git("ls-tree", "--name-only", f"origin/{BRANCH}").split() == ["a.txt", "b.txt", "c.txt"]
+    assert ready.is_gone()
+
+
+def test_a_pull_of_what_was_published_takes_no_state_away_for_good(ready: Home) -> None:
+    """The branch was pushed, the forge fails, and the person pulls in the project's worktree."""
+    ready.with_forge()
+    ready.settings("finish: {forge: 'false'}\n")
+    assert ready.finish().code == 1
+    there = ready.who.at(ready.folder)
+    there.git("pull", "--quiet", "origin", BRANCH)
+    for _ in range(2):
+        for who in (ready.who, there):
+            code, (what, how) = who.sow("status").told
+            assert (code, "its finish had published the branch without it" in what) == (3, True)
+        # Folders that git keeps nothing of may stay or not.
+        shutil.rmtree(ready.folder / ".sow", ignore_errors=True)
+    assert ready.who.sow("status", "--project", "add-login").code == 3
+    there.git(*how.partition("`git ")[2].rstrip("`").split()[2:])
+    assert "JWT middleware" in ready.who.done("task", "list")
+    ready.settings("finish: {forge: 'echo https://forge/pull/7'}\n")
+    assert ready.finish().code == 0
     assert ready.is_gone()
 
 
