@@ -252,7 +252,7 @@ MISUSED = [
     (
         "events --since yesterday",
         "--since yesterday: that is no time",
-        "such as 2026-11-20 or 2026-11-20T18:30:00Z",
+        "such as 2026-11-20, 2026-11-20T18:30:00Z, 30m or 2h",
     ),
     (
         "task add Name --agent implementer --param files",
