@@ -299,9 +299,12 @@ def _check_start(repository: Git, known: Branches, plan: Plan, start: str | None
             f"branch {plan.branch} has a project already: {name}",
             f"go on with it: `sow project continue --branch {plan.branch}`",
         )
+    if name in (layout.name for layout in find.all_projects(repository.places)):
+        how = f"finish that one first: `sow project finish {name}`"
+    else:
+        how = f"take it off there (`git rm -r {PROJECT}`)"
     raise Refused(
-        f"{source} has the state of a project in {PROJECT}: {name}",
-        f"take it off there (`git rm -r {PROJECT}`), or start elsewhere: --from REF",
+        f"{source} has the state of a project in {PROJECT}: {name}", f"{how}; or start elsewhere: --from REF"
     )
 
 

@@ -1,6 +1,6 @@
 """Every file that a person or an agent can break, held against what it has to be.
 
-settings --> project --> phases --> tasks, each file alone --> what the tasks say of one another --> event log
+settings, types --> project --> phases --> tasks, each file alone --> what tasks say of one another --> event log
 
 All problems of all files are found, and nothing is changed.
 """
@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sow import document, eventlog, files
+from sow import document, eventlog, files, project_types
 from sow.config import check as checking
 from sow.document.faults import Invalid
 from sow.errors import BadFile, SowError
@@ -51,7 +51,9 @@ class Checked:
 
 def check(store: Store, environment: Mapping[str, str]) -> Checked:
     """Everything of a project, and the settings that hold for it. `environment`: where the user's lie."""
-    problems = [*settings(store.layout.main, environment)]
+    main = store.layout.main
+    problems = [*settings(main, environment)]
+    problems += [one for path, fault in project_types.broken(main) for one in told(fault, path)]
     try:
         torn_lines = _torn_lines(store.log)
     except SowError as fault:

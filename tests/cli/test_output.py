@@ -88,9 +88,16 @@ JSON = {
     "project continue": ["project", "continue", "--branch", "feat/for-json", "--json"],
     "project finish": ["project", "finish", "for-json", "--leave", "--yes", "--json"],
     "project delete": ["project", "delete", "here", "--yes", "--json"],
+    "project show": ["project", "show", "--json"],
     "project status": ["project", "status", "--json"],
     "task add": ["task", "add", "Name", "--agent", "implementer", "--json"],
     "task ask": ["task", "ask", "Which way?", "--id", "030", "--json"],
+    "task answer": ["task", "answer", "030", "The short one", "--json"],
+    "task feedback": ["task", "feedback", "030", "Handle empty input", "--json"],
+    "task approve": ["task", "approve", "030", "--json"],
+    "task abandon": ["task", "abandon", "040", "--json"],
+    "task retry": ["task", "retry", "040", "--json"],
+    "task accept": ["task", "accept", "040", "--json"],
     "task list": ["task", "list", "--json"],
     "task show": ["task", "show", "010", "--json"],
     "task status": ["task", "status", "--id", "010", "--json"],
@@ -134,6 +141,7 @@ JSON = {
     "executor list": ["executor", "list", "--json"],
     "executor check": ["executor", "check", "script", "--json"],
     "worktree list": ["worktree", "list", "--json"],
+    "worktree remove": ["worktree", "remove", "030", "--json"],
     "worktree prune": ["worktree", "prune", "--json"],
 }
 
@@ -161,13 +169,19 @@ def test_json_is_all_that_stands_on_standard_output(tmp_path: Path) -> None:
     )
     who.done("task", "add", "First", "--agent", "implementer")
     who.done("task", "add", "Second", "--agent", "implementer")
+    who.done("task", "add", "Third", "--agent", "implementer")
     who.done("export", "--output", "list.json")
     ends = ["project new", "project continue", "project finish", "project delete"]
     last = ["agent resume", "run", "review", *ends, "config reset"]
     order = sorted(JSON, key=lambda name: last.index(name) if name in last else -1)
     for name in order:
-        if name == "task ask":
-            who.store().change_task("030", _begun)
+        if name in ("task ask", "task accept"):
+            who.store().change_task("030" if name == "task ask" else "040", _begun)
+        if name in ("task feedback", "task approve"):
+            who.done("task", "set", "status", "needs_review", "--id", "030")
+        if name == "worktree remove":
+            tree = str(who.folder / ".sow/worktrees/feat/here--030")
+            who.git("worktree", "add", "--quiet", "-b", "feat/here--030", tree, "feat/here")
         said = who.sow(*JSON[name])
         assert said.code in (0, 5), (name, said)
         assert said.out, name

@@ -148,6 +148,16 @@ def test_tasks_that_wait_for_each_other_are_told_wherever_they_are_waited_for_an
     assert json.loads(who.done("status", "--json"))["stuck"] == {}
 
 
+def test_types_of_ones_own_are_checked(who: Person) -> None:
+    path = who.folder / ".sow/types/torn.yaml"
+    path.parent.mkdir()
+    path.write_text("name: torn\ninitial: {state: Here}\nphases: {}\nstates: {There: {}}\n")
+    [(where, line, field, what)] = problems(who)
+    assert (where, line, field) == (str(path), 2, "initial.state")
+    assert what == "'Here' is no state"
+    assert f"{path}:2: initial.state: 'Here' is no state" in who.sow("doctor").out
+
+
 def test_a_task_with_a_broken_file_is_there_to_be_depended_on(who: Person) -> None:
     put(task_file(who, "020"), "inputs:", 'depends_on: ["010"]\ninputs:')
     task_file(who, "010").write_text("a: [\n")

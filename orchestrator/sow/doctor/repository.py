@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 
-from sow import dropped, process
+from sow import dropped, process, project_types
 from sow.attempt import Attempts
 from sow.doctor.finding import Finding, error, note, ok, told, warning
 from sow.doctor.scene import Scene
@@ -52,6 +52,12 @@ def settings(scene: Scene) -> Iterator[Finding]:
         yield told(scene.settings)
     elif scene.main and os.path.exists(f"{scene.main}/.sow/config.yaml"):
         yield ok(f"{scene.main}/.sow/config.yaml is valid")
+
+
+def types(scene: Scene) -> Iterator[Finding]:
+    """The repository's own types of projects can be used."""
+    for path, fault in project_types.broken(scene.main) if scene.main else ():
+        yield error(str(fault), fault.hint, path=path)
 
 
 def writable(scene: Scene) -> Iterator[Finding]:

@@ -123,7 +123,7 @@ class GitFailed(Failed):
 
 
 def _trust(stderr: str) -> str:
-    """What lets git work in a folder of somebody else's, in its own words; empty where it wants no such thing."""
+    """What lets git work in a folder of somebody else's, in its own words; empty where it wants nothing."""
     lines = (line.strip() for line in stderr.splitlines())
     command = next(
         (line for line in lines if line.startswith("git config --global --add safe.directory ")), ""
