@@ -1,6 +1,6 @@
 """Every file that a person or an agent can break, held against what it has to be.
 
-settings, types --> project --> phases --> tasks, each file alone --> what tasks say of one another --> event log
+settings, types --> project --> phases --> tasks, each alone --> what tasks say of one another --> event log
 
 All problems of all files are found, and nothing is changed.
 """
