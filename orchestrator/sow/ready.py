@@ -145,7 +145,7 @@ def check_dependencies(task_id: str, depends_on: Iterable[str], tasks: Iterable[
     known = {task.id: task for task in tasks}
     for needed in depends_on:
         if needed == task_id:
-            raise Refused(f"task {task_id} can't depend on itself", "leave it out of --depends-on")
+            raise Refused(f"task {task_id} can't depend on itself", "leave it out")
         if needed not in known:
             raise Refused(
                 f"task {task_id} can't depend on {needed}: there is no such task",

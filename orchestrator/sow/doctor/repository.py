@@ -47,11 +47,26 @@ def place(scene: Scene) -> Iterator[Finding]:
 
 
 def settings(scene: Scene) -> Iterator[Finding]:
-    """Its settings can be read."""
+    """Its settings can be read, and are those that a person means."""
+    yield from _unread(scene)
     if isinstance(scene.settings, SowError):
         yield told(scene.settings)
     elif scene.main and os.path.exists(f"{scene.main}/.sow/config.yaml"):
         yield ok(f"{scene.main}/.sow/config.yaml is valid")
+
+
+def _unread(scene: Scene) -> Iterator[Finding]:
+    """Settings on a branch of a bare repository: nobody reads them."""
+    git = scene.git
+    if git is None or not git.places.bare or not (known := git.branches()).tips:
+        return
+    branch, path = git.default_branch(known), ".sow/config.yaml"
+    if git.ask("cat-file", "-e", f"refs/heads/{branch}:{path}").code == 0:
+        yield warning(
+            f"branch {branch} has {path}, and it is not read: the repository is bare, and its settings are"
+            f" {scene.main}/{path}",
+            f"take over what holds: `git -C {scene.main} show {branch}:{path}`",
+        )
 
 
 def types(scene: Scene) -> Iterator[Finding]:
