@@ -15,7 +15,7 @@ import os
 from sow import document, files
 from sow.errors import NotFound, Refused, SowError, Usage
 from sow.git import places
-from sow.layout import PROJECT, RUNTIME, WORKTREES, Layout, Plain, is_task_branch
+from sow.layout import PROJECT, RUNTIME, WORKTREES, Layout, Plain, is_task_branch, project_worktree
 from sow.value import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -168,7 +168,7 @@ def _wanted(start: str, wanted: str) -> Layout:
     folder = os.path.join(start, wanted)
     if os.path.isdir(folder):
         return project(folder, {})
-    if at and (gone := _pulled_off(at, *_tops(at)).get(wanted)):
+    if at and (gone := {**_lost(at), **_pulled_off(at, *_tops(at))}.get(wanted)):
         raise gone
     names = [layout.name for layout in known]
     if at is None:
@@ -206,6 +206,8 @@ def _only(here: "Places | Plain", start: str) -> Layout:
         raise NotFound(
             f"no .sow folder in {here.main}", "run `sow init` here, then `sow project new DESCRIPTION`"
         )
+    for gone in _lost(here).values():
+        raise gone
     raise NotFound(f"no active project in {here.main}", "begin one: `sow project new DESCRIPTION`")
 
 
@@ -225,6 +227,38 @@ def _pulled_off(here: "Places | Plain", *folders: str) -> "dict[str, NotFound]":
                 f" --worktree {PROJECT}`",
             )
     return found
+
+
+def _lost(here: "Places | Plain") -> "dict[str, NotFound]":
+    """What is said of each project that has not ended and is in no checkout that git knows."""
+    found = {}
+    for name in [] if isinstance(here, Plain) else files.names(f"{here.main}/{RUNTIME}"):
+        layout = Layout(main=here.main, folder="", name=name)
+        branch = "" if os.path.lexists(layout.final) else _branch_by_copy(layout)
+        folder = project_worktree(here.main, branch)
+        if branch and os.path.lexists(f"{folder}/.git"):
+            found[name] = NotFound(
+                f"no active project in {here.main}: git no longer knows {folder}, the worktree of {name}",
+                f"if the repository was moved: `git -C {here.main} worktree repair {folder}`, and so for each"
+                " that `sow doctor` names",
+            )
+        elif branch:
+            found[name] = NotFound(
+                f"no active project in {here.main}: {branch}, the branch of {name}, is checked out nowhere",
+                f"go on with it in a worktree: `sow project continue --branch {branch}`",
+            )
+    return found
+
+
+def _branch_by_copy(layout: Layout) -> str:
+    """The branch of a project by this machine's copy of its state; empty for none, and outside of git."""
+    if os.path.lexists(layout.outside_mark):
+        return ""
+    try:
+        held = document.read_file(layout.good_copy("project")).value
+    except (OSError, Refused):
+        return ""
+    return str(held["branch"]) if held.get("name") == layout.name and held.get("branch") else ""
 
 
 def _finished_at(layout: Layout) -> str:

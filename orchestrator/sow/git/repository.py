@@ -98,6 +98,11 @@ _NOBODY = {
 }
 
 _HINTS = (
+    (
+        "safe.bareRepository",
+        "put a file .git beside it that says `gitdir: ./NAME.git`, or trust them all:"
+        " `git config --global safe.bareRepository all`",
+    ),
     ("index.lock", "another git is at work there; wait for it, and if it died remove that file"),
     ("No space left", "free some space on that disk and repeat the command"),
     ("Permission denied", "give yourself the right to write there, and repeat"),
