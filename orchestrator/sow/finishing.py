@@ -22,9 +22,9 @@ from sow import course, eventlog, files, forge, lease, obstacles, pull_request, 
 from sow.attempt import Attempts
 from sow.config import RepositoryConfig
 from sow.course import Course, Gate
-from sow.errors import Busy, Failed, Refused, SowError, Usage
+from sow.errors import Busy, Failed, NotFound, Refused, SowError, Usage
 from sow.forge import Forge, PullRequest, Request
-from sow.git import landing, merges, remotes, trees
+from sow.git import landing, merges, remotes, trees, worktrees
 from sow.git.places import Places
 from sow.git.repository import Git
 from sow.layout import PROJECT, Layout
@@ -236,7 +236,10 @@ class Finisher:
                 "end it where it is: `sow project finish --leave`",
             )
         if how == "merge":
-            git.commit_of(f"refs/heads/{target}")
+            if not git.branch_exists(target):
+                raise NotFound(
+                    f"there is no branch {target!r} in {git.folder}", "`git branch -a` shows what there is"
+                )
         elif git.branch_exists(target) and not commits and not trees.at(git, target, PROJECT):
             raise Refused(
                 f"{branch} has nothing that {target} has not: a pull request of it would be empty",
@@ -292,7 +295,8 @@ class Finisher:
         for check in checks:
             self.tell(f"Check: {check}")
             if failed := run_checks((check,), self.layout.folder, self.environment):
-                self.tell(failed.output)
+                if failed.output:
+                    self.tell(failed.output)
                 raise Failed(
                     f"a check fails in {self.layout.folder}: {check}",
                     "mend it there, or by a task of its own, and repeat; the project is as before",
@@ -398,9 +402,11 @@ class Finisher:
                     raise self._conflict(prospect, found)
                 case landing.Blocked(found, reason):
                     named = f" ({', '.join(found[:5])})" if found else ""
+                    holder = worktrees.holding(git, prospect.target)
+                    where = f"in {holder.path}" if holder else "there"
                     raise Refused(
                         f"{prospect.target} can't take the merge: {reason}{named}",
-                        "commit or stash what is in the way there, and repeat",
+                        f"commit or stash what is in the way {where}, and repeat",
                     )
         raise Failed(f"{prospect.target} moves all the time", "see who commits to it, and repeat")
 

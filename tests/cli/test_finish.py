@@ -128,7 +128,7 @@ def test_a_persons_uncommitted_file_in_the_way_is_named_and_nothing_is_merged(re
         4,
         [
             "sow: main can't take the merge: 1 uncommitted file would be overwritten (b.txt)",
-            "     commit or stash what is in the way there, and repeat",
+            f"     commit or stash what is in the way in {ready.main}, and repeat",
         ],
     )
     assert ready.merges() == []
@@ -410,7 +410,7 @@ def test_a_broken_task_is_in_the_way(ready: Home) -> None:
             "add one: `git remote add origin ADDRESS`; or say --merge or --leave",
         ),
         (
-            ("--merge", "--target", "nope"), 3, "there is no commit 'refs/heads/nope' in {folder}",
+            ("--merge", "--target", "nope"), 3, "there is no branch 'nope' in {folder}",
             "`git branch -a` shows what there is",
         ),
         (
