@@ -107,7 +107,7 @@ def project(start: str, environment: "Mapping[str, str]", wanted: "str | None" =
     if folder != here.top:
         return in_folder(here, folder)
     # From one whose state is gone nobody means another project.
-    for gone in _pulled_off(here, here.top).values():
+    for gone in _pulled_off(here, here.top).values() if here.top != here.main else ():
         raise gone
     return _only(here, start)
 
