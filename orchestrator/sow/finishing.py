@@ -285,7 +285,7 @@ class Finisher:
             self.workspace.commit_state(f"project {prospect.name} comes to its end")
         tip = git.commit_of(f"refs/heads/{prospect.branch}")
         self._check(tip)
-        return self._last_commit(git, prospect.name, tip)
+        return self._last_commit(git, prospect, tip)
 
     def _check(self, tip: str) -> None:
         """Runs the configured checks, unless they passed at this commit already. Raises Failed."""
@@ -303,15 +303,15 @@ class Finisher:
                 )
         self._keep(replace(note, checked_at=tip, checked=checks))
 
-    def _last_commit(self, git: Git, name: str, tip: str) -> _Note:
+    def _last_commit(self, git: Git, prospect: Prospect, tip: str) -> _Note:
         """The commit that goes home: the branch without the project's state; noted before anybody sees it."""
         note = self._noted()
-        known = git.maybe_commit_of(note.last) if note.last else None
+        known = git.maybe_commit_of(note.last) if note.last else _published(git, prospect, tip)
         if known and note.tip == tip:
             return note
         # What was published before the branch went on comes before what is published now.
         before = [known] if known and not git.is_ancestor(known, tip) else []
-        last = removal.last_commit(git, name, tip, *before) or tip
+        last = removal.last_commit(git, prospect.name, tip, *before) or tip
         return self._keep(replace(note, tip=tip, last=last))
 
     # -- by a pull request --------------------------------------------------------------------
@@ -501,6 +501,18 @@ class Finisher:
     def _keep(self, note: _Note) -> _Note:
         files.write(self._note_file, json.dumps(asdict(note)) + "\n")
         return note
+
+
+def _published(git: Git, prospect: Prospect, tip: str) -> str | None:
+    """The last commit that an end whose note is gone had published before the branch came to `tip`."""
+    theirs = (
+        git.maybe_commit_of(f"refs/remotes/{prospect.remote}/{prospect.branch}") if prospect.remote else None
+    )
+    before = git.maybe_commit_of(f"{theirs}^1") if theirs else None
+    if not theirs or not before or git.is_ancestor(theirs, tip) or not git.is_ancestor(before, tip):
+        return None
+    [(bare, _)] = trees.without_each(git, (before,), PROJECT)
+    return theirs if git.line("rev-parse", f"{theirs}^{{tree}}") == bare else None
 
 
 def body(layout: Layout, store: Store, whole: Whole) -> str:
