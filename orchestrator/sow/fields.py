@@ -197,9 +197,7 @@ def checked_name(name: str) -> str:
     """The name of a task in one line. Raises Refused for one that is empty, too long or no text."""
     line = " ".join(name.split())
     if not line:
-        raise Refused(
-            "the name of the task is empty", 'name it: `sow task add "JWT middleware" --agent implementer`'
-        )
+        raise Refused("the name of the task is empty", 'name it by what is to be done: "JWT middleware"')
     if len(line) > LONGEST_NAME:
         raise Refused(
             f"the name of the task has {len(line)} characters, {LONGEST_NAME} at most: {line[:40]} ...",

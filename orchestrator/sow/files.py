@@ -417,10 +417,13 @@ def make_folder(path: str) -> None:
 
 def _refused(path: str, fault: OSError) -> Failed:
     what = os.strerror(fault.errno) if fault.errno else str(fault)
+    above = os.path.dirname(path)
+    while above not in ("", "/") and not os.path.lexists(above):
+        above = os.path.dirname(above)
     hints = {
         errno.ENOSPC: "free some space on that disk and repeat the command",
         errno.EDQUOT: "free some of your quota and repeat the command",
-        errno.EACCES: f"give yourself the right to write there: `ls -ld {os.path.dirname(path)}`",
+        errno.EACCES: f"give yourself the right to write there: `ls -ld {above}`",
         errno.EROFS: "the file system is mounted read-only",
     }
     return Failed(

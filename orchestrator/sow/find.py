@@ -15,7 +15,7 @@ import os
 from sow import document, files
 from sow.errors import NotFound, Refused, SowError, Usage
 from sow.git import places
-from sow.layout import PROJECT, RUNTIME, WORKTREES, Layout, Plain, is_task_branch
+from sow.layout import PROJECT, RUNTIME, WORKTREES, Layout, Plain, is_task_branch, project_worktree
 from sow.value import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -106,6 +106,9 @@ def project(start: str, environment: "Mapping[str, str]", wanted: "str | None" =
         return in_folder(here, folder)
     if folder != here.top:
         return in_folder(here, folder)
+    # From one whose state is gone nobody means another project.
+    for gone in _pulled_off(here, here.top).values() if here.top != here.main else ():
+        raise gone
     return _only(here, start)
 
 
@@ -138,8 +141,7 @@ def broken_projects(here: "Places | Plain") -> "dict[str, SowError]":
 
 def _each_project(here: "Places | Plain") -> "Iterator[tuple[str, Layout | SowError]]":
     """Every folder that holds a project's state, and the project, or what is wrong with it."""
-    linked = [] if isinstance(here, Plain) else _worktrees(here.common)
-    for folder in (here.main, *(f for f in linked if f != here.main)):
+    for folder in _tops(here):
         if not _holds_project(folder):
             continue
         try:
@@ -148,6 +150,12 @@ def _each_project(here: "Places | Plain") -> "Iterator[tuple[str, Layout | SowEr
                 yield folder, in_folder(here, folder)
         except SowError as fault:
             yield folder, fault
+
+
+def _tops(here: "Places | Plain") -> "list[str]":
+    """The folders where a project can be: the main one, and the linked worktrees."""
+    linked = [] if isinstance(here, Plain) else _worktrees(here.common)
+    return [here.main, *(folder for folder in linked if folder != here.main)]
 
 
 def _wanted(start: str, wanted: str) -> Layout:
@@ -160,6 +168,8 @@ def _wanted(start: str, wanted: str) -> Layout:
     folder = os.path.join(start, wanted)
     if os.path.isdir(folder):
         return project(folder, {})
+    if at and (gone := {**_lost(at), **_pulled_off(at, *_tops(at))}.get(wanted)):
+        raise gone
     names = [layout.name for layout in known]
     if at is None:
         raise NotFound(
@@ -184,6 +194,8 @@ def _only(here: "Places | Plain", start: str) -> Layout:
     if known or unknown:
         names = ", ".join([*(layout.name for layout in known), *(f"one that {fault}" for fault in unknown)])
         raise Usage(f"there are several projects here: {names}", "name one: --project NAME")
+    for gone in _pulled_off(here, *_tops(here)).values():
+        raise gone
     if hidden := _hidden(here, start):
         raise NotFound(
             f"{hidden} has a project that was begun outside of git, and belongs to the repository"
@@ -194,7 +206,72 @@ def _only(here: "Places | Plain", start: str) -> Layout:
         raise NotFound(
             f"no .sow folder in {here.main}", "run `sow init` here, then `sow project new DESCRIPTION`"
         )
+    for gone in _lost(here).values():
+        raise gone
     raise NotFound(f"no active project in {here.main}", "begin one: `sow project new DESCRIPTION`")
+
+
+def _pulled_off(here: "Places | Plain", *folders: str) -> "dict[str, NotFound]":
+    """What is said of each project that one of the worktrees in `folders` is for and has no state of: its
+    finish had published its branch without, and failed behind that, so that a pull took the state away."""
+    found = {}
+    for folder in folders:
+        if isinstance(here, Plain) or os.path.lexists(f"{folder}/{PROJECT}/state.yaml"):
+            continue
+        name = _kept_name(here, folder) if os.path.isdir(folder) else ""
+        if name and (tip := _finished_at(Layout(main=here.main, folder=folder, name=name))):
+            found[name] = NotFound(
+                f"the state of project {name} is gone from {folder}: its finish had published the branch"
+                " without it, and that was pulled",
+                f"bring it back, then repeat: `git -C {folder} restore --source {tip[:12]} --staged"
+                f" --worktree {PROJECT}`",
+            )
+    return found
+
+
+def _lost(here: "Places | Plain") -> "dict[str, NotFound]":
+    """What is said of each project that has not ended and is in no checkout that git knows."""
+    found = {}
+    for name in [] if isinstance(here, Plain) else files.names(f"{here.main}/{RUNTIME}"):
+        layout = Layout(main=here.main, folder="", name=name)
+        branch = "" if os.path.lexists(layout.final) else _branch_by_copy(layout)
+        folder = project_worktree(here.main, branch)
+        if branch and os.path.lexists(f"{folder}/.git"):
+            found[name] = NotFound(
+                f"no active project in {here.main}: git no longer knows {folder}, the worktree of {name}",
+                f"if the repository was moved: `git -C {here.main} worktree repair {folder}`, and so for each"
+                " that `sow doctor` names",
+            )
+        elif branch:
+            found[name] = NotFound(
+                f"no active project in {here.main}: {branch}, the branch of {name}, is checked out nowhere",
+                f"go on with it in a worktree: `sow project continue --branch {branch}`",
+            )
+    return found
+
+
+def _branch_by_copy(layout: Layout) -> str:
+    """The branch of a project by this machine's copy of its state; empty for none, and outside of git."""
+    if os.path.lexists(layout.outside_mark):
+        return ""
+    try:
+        held = document.read_file(layout.good_copy("project")).value
+    except (OSError, Refused):
+        return ""
+    return str(held["branch"]) if held.get("name") == layout.name and held.get("branch") else ""
+
+
+def _finished_at(layout: Layout) -> str:
+    """The commit that a project's branch stood at when its finish published it; empty where none did."""
+    if os.path.lexists(layout.final) or not os.path.lexists(layout.finishing):
+        return ""
+    import json
+
+    try:
+        note = json.loads(files.contents(layout.finishing, document.SIZE))
+        return str(note["tip"])
+    except (OSError, ValueError, KeyError, TypeError, SowError):
+        return ""
 
 
 def _hidden(here: "Places | Plain", start: str) -> str:
@@ -232,6 +309,8 @@ def in_folder(here: "Places | Plain", folder: str) -> Layout:
     if fault or not os.path.isdir(f"{main}/{RUNTIME}/{name}"):
         name = _kept_name(here, folder) or name
     is_plain = isinstance(here, Plain)
+    for gone in _pulled_off(here, folder).values() if fault else ():
+        raise gone
     if not name and fault and not is_plain:
         name = _committed_name(folder)
     if not name:

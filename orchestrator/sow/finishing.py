@@ -22,9 +22,9 @@ from sow import course, eventlog, files, forge, lease, obstacles, pull_request, 
 from sow.attempt import Attempts
 from sow.config import RepositoryConfig
 from sow.course import Course, Gate
-from sow.errors import Busy, Failed, Refused, SowError, Usage
+from sow.errors import Busy, Failed, NotFound, Refused, SowError, Usage
 from sow.forge import Forge, PullRequest, Request
-from sow.git import landing, merges, remotes, trees
+from sow.git import landing, merges, remotes, trees, worktrees
 from sow.git.places import Places
 from sow.git.repository import Git
 from sow.layout import PROJECT, Layout
@@ -236,7 +236,10 @@ class Finisher:
                 "end it where it is: `sow project finish --leave`",
             )
         if how == "merge":
-            git.commit_of(f"refs/heads/{target}")
+            if not git.branch_exists(target):
+                raise NotFound(
+                    f"there is no branch {target!r} in {git.folder}", "`git branch -a` shows what there is"
+                )
         elif git.branch_exists(target) and not commits and not trees.at(git, target, PROJECT):
             raise Refused(
                 f"{branch} has nothing that {target} has not: a pull request of it would be empty",
@@ -282,7 +285,7 @@ class Finisher:
             self.workspace.commit_state(f"project {prospect.name} comes to its end")
         tip = git.commit_of(f"refs/heads/{prospect.branch}")
         self._check(tip)
-        return self._last_commit(git, prospect.name, tip)
+        return self._last_commit(git, prospect, tip)
 
     def _check(self, tip: str) -> None:
         """Runs the configured checks, unless they passed at this commit already. Raises Failed."""
@@ -292,22 +295,23 @@ class Finisher:
         for check in checks:
             self.tell(f"Check: {check}")
             if failed := run_checks((check,), self.layout.folder, self.environment):
-                self.tell(failed.output)
+                if failed.output:
+                    self.tell(failed.output)
                 raise Failed(
                     f"a check fails in {self.layout.folder}: {check}",
                     "mend it there, or by a task of its own, and repeat; the project is as before",
                 )
         self._keep(replace(note, checked_at=tip, checked=checks))
 
-    def _last_commit(self, git: Git, name: str, tip: str) -> _Note:
+    def _last_commit(self, git: Git, prospect: Prospect, tip: str) -> _Note:
         """The commit that goes home: the branch without the project's state; noted before anybody sees it."""
         note = self._noted()
-        known = git.maybe_commit_of(note.last) if note.last else None
+        known = git.maybe_commit_of(note.last) if note.last else _published(git, prospect, tip)
         if known and note.tip == tip:
             return note
         # What was published before the branch went on comes before what is published now.
         before = [known] if known and not git.is_ancestor(known, tip) else []
-        last = removal.last_commit(git, name, tip, *before) or tip
+        last = removal.last_commit(git, prospect.name, tip, *before) or tip
         return self._keep(replace(note, tip=tip, last=last))
 
     # -- by a pull request --------------------------------------------------------------------
@@ -398,9 +402,11 @@ class Finisher:
                     raise self._conflict(prospect, found)
                 case landing.Blocked(found, reason):
                     named = f" ({', '.join(found[:5])})" if found else ""
+                    holder = worktrees.holding(git, prospect.target)
+                    where = f"in {holder.path}" if holder else "there"
                     raise Refused(
                         f"{prospect.target} can't take the merge: {reason}{named}",
-                        "commit or stash what is in the way there, and repeat",
+                        f"commit or stash what is in the way {where}, and repeat",
                     )
         raise Failed(f"{prospect.target} moves all the time", "see who commits to it, and repeat")
 
@@ -481,7 +487,7 @@ class Finisher:
 
     @property
     def _note_file(self) -> str:
-        return f"{self.layout.runtime}/finish.json"
+        return self.layout.finishing
 
     def _noted(self) -> _Note:
         """What an earlier call noted; nothing where there was none, or its note can't be read."""
@@ -495,6 +501,18 @@ class Finisher:
     def _keep(self, note: _Note) -> _Note:
         files.write(self._note_file, json.dumps(asdict(note)) + "\n")
         return note
+
+
+def _published(git: Git, prospect: Prospect, tip: str) -> str | None:
+    """The last commit that an end whose note is gone had published before the branch came to `tip`."""
+    theirs = (
+        git.maybe_commit_of(f"refs/remotes/{prospect.remote}/{prospect.branch}") if prospect.remote else None
+    )
+    before = git.maybe_commit_of(f"{theirs}^1") if theirs else None
+    if not theirs or not before or git.is_ancestor(theirs, tip) or not git.is_ancestor(before, tip):
+        return None
+    [(bare, _)] = trees.without_each(git, (before,), PROJECT)
+    return theirs if git.line("rev-parse", f"{theirs}^{{tree}}") == bare else None
 
 
 def body(layout: Layout, store: Store, whole: Whole) -> str:

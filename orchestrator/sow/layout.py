@@ -128,6 +128,11 @@ class Layout(Value):
         return f"{self.main}/{INBOX}"
 
     @property
+    def finishing(self) -> str:
+        """How far `sow project finish` has come; there only while it is not done."""
+        return f"{self.runtime}/finish.json"
+
+    @property
     def final(self) -> str:
         """What the project had come to when it was finished or deleted."""
         return f"{self.runtime}/final"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sow import lease, process, removal
 from sow.attempt import Attempts
 from sow.errors import Busy, Refused, Waits
-from sow.git.repository import Change, Git
+from sow.git.repository import Change, Git, ending
 from sow.layout import PROJECT, Layout
 from sow.state import Whole
 from sow.task import COMPLETED, ENDED, NEEDS_REVIEW, PAUSED, Task
@@ -89,11 +89,10 @@ def insist_on_none(name: str, found: list[Obstacle]) -> None:
 
 def _loose_in(git: Git, branch: str | None) -> Iterator[Obstacle]:
     """What is unfinished or uncommitted in a worktree that should be on `branch` (None: on any)."""
-    there = f"git -C {git.folder}"
     if doing := git.unfinished():
-        yield Obstacle(f"a {doing} is not finished in {git.folder}", f"end it: `{there} {doing} --abort`")
+        yield Obstacle(f"a {doing} is not finished in {git.folder}", ending(doing, git.folder))
         return
-    current = git.current_branch()
+    there, current = f"git -C {git.folder}", git.current_branch()
     if branch is not None and current != branch:
         stands = f"on branch {current}" if current else "on no branch"
         yield Obstacle(f"{git.folder} is {stands}, not on {branch}", f"go back: `{there} switch {branch}`")

@@ -8,8 +8,9 @@ A task is ready when each of those that it depends on is completed, and its
 from __future__ import annotations
 
 import heapq
+import json
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from graphlib import CycleError, TopologicalSorter
 
 from sow.clock import moment
@@ -17,6 +18,9 @@ from sow.errors import Refused
 from sow.task import ABANDONED, COMPLETED, IN_PROGRESS, PENDING, PRIORITIES, Task
 
 Rank = tuple[int, int, float, str]
+
+MOST_CIRCLES = 20
+"""Circles of dependencies are told up to this number: taking one apart often takes others apart."""
 
 
 class Ready:
@@ -141,7 +145,7 @@ def check_dependencies(task_id: str, depends_on: Iterable[str], tasks: Iterable[
     known = {task.id: task for task in tasks}
     for needed in depends_on:
         if needed == task_id:
-            raise Refused(f"task {task_id} can't depend on itself", "leave it out of --depends-on")
+            raise Refused(f"task {task_id} can't depend on itself", "leave it out")
         if needed not in known:
             raise Refused(
                 f"task {task_id} can't depend on {needed}: there is no such task",
@@ -154,15 +158,55 @@ def check_dependencies(task_id: str, depends_on: Iterable[str], tasks: Iterable[
             )
 
 
+def check_change(old: Task, new: Task, tasks: Iterable[Task]) -> None:
+    """Raises Refused for what a change of a task's dependencies adds to them, as `check_dependencies` does.
+
+    What was there is not made worse by what goes: a circle that somebody edited in is opened step by step.
+    """
+    added = [needed for needed in new.depends_on or () if needed not in (old.depends_on or ())]
+    check_dependencies(new.id, added, tasks)
+
+
 def circle(tasks: Iterable[Task]) -> list[str]:
     """The ids of tasks that depend on each other in a circle, the first one again at the end; or none."""
+    return _circle({task.id: task.depends_on or () for task in tasks})
+
+
+def _circle(needs: Mapping[str, Iterable[str]]) -> list[str]:
     try:
-        TopologicalSorter({task.id: task.depends_on or () for task in tasks}).prepare()
+        TopologicalSorter(needs).prepare()
     except CycleError as fault:
         # It gives each id before the one that depends on it.
         found: list[str] = fault.args[1][::-1]
         return found
     return []
+
+
+def circles(tasks: Iterable[Task]) -> Iterator[list[str]]:
+    """Circles of dependencies, each as the ids on its way, beginning and ending with its smallest."""
+    needs: dict[str, Iterable[str]] = {task.id: task.depends_on or () for task in tasks}
+    for _ in range(MOST_CIRCLES):
+        if not (ring := _circle(needs)[:-1]):
+            return
+        start = ring.index(min(ring))
+        found = [*ring[start:], *ring[:start], ring[start]]
+        yield found
+        needs = {**needs, found[0]: [needed for needed in needs[found[0]] if needed != found[1]]}
+
+
+def stuck(tasks: Iterable[Task]) -> dict[str, str]:
+    """The circles in which pending tasks wait for each other, in words, each with what opens it."""
+    pending = {task.id: task for task in tasks if task.status == PENDING}
+    if not any(task.depends_on for task in pending.values()):
+        return {}
+    return {" -> ".join(way): way_out(pending[way[0]], way) for way in circles(pending.values())}
+
+
+def way_out(task: Task, way: list[str]) -> str:
+    """How a circle is opened, in words; `task` is the first on its way."""
+    left = [needed for needed in task.depends_on or () if needed != way[1]]
+    value = f"'{json.dumps(left)}'" if left else "--unset"
+    return f"take one of them out, as by `sow task set depends_on {value} --id {task.id}`"
 
 
 def _path(start: str, goal: str, known: dict[str, Task]) -> list[str]:

@@ -35,11 +35,11 @@ def set_field(store: Store, task_id: str, path: str, value: str, *, attempt: str
 
     if path.split(".")[0] != "depends_on":
         return store.change_task(task_id, checked)
-    from sow.ready import check_dependencies
+    from sow.ready import check_change
 
     def without_circle(task: Task) -> Change:
         outcome = checked(task)
-        check_dependencies(task_id, outcome.task.depends_on or (), store.tasks().tasks)
+        check_change(task, outcome.task, store.tasks().tasks)
         return outcome
 
     return store.change_dependencies(task_id, without_circle)

@@ -299,9 +299,12 @@ def _check_start(repository: Git, known: Branches, plan: Plan, start: str | None
             f"branch {plan.branch} has a project already: {name}",
             f"go on with it: `sow project continue --branch {plan.branch}`",
         )
+    if name in (layout.name for layout in find.all_projects(repository.places)):
+        how = f"finish that one first: `sow project finish {name}`"
+    else:
+        how = f"take it off there (`git rm -r {PROJECT}`)"
     raise Refused(
-        f"{source} has the state of a project in {PROJECT}: {name}",
-        f"take it off there (`git rm -r {PROJECT}`), or start elsewhere: --from REF",
+        f"{source} has the state of a project in {PROJECT}: {name}", f"{how}; or start elsewhere: --from REF"
     )
 
 
@@ -337,6 +340,13 @@ def _has_commit(repository: Git, known: Branches) -> bool:
 def _check_checkout(repository: Git, known: Branches, plan: Plan, worktree: bool) -> None:
     """Raises Refused where the main checkout is in the way: a branch is checked out only once."""
     current = known.current
+    if repository.places.bare:
+        if not worktree:
+            raise Refused(
+                f"{repository.folder} is bare: it has no checkout to work in",
+                "leave --no-worktree out: each project has its own worktree",
+            )
+        return
     if not worktree:
         if os.path.exists(f"{repository.folder}/{PROJECT}/state.yaml"):
             raise Refused(
@@ -369,7 +379,7 @@ def _is_clean(repository: Git) -> bool:
 
 def _step_aside(repository: Git, plan: Plan) -> list[str]:
     """Takes the main checkout off the project's branch, and says so."""
-    if repository.current_branch() != plan.branch:
+    if repository.places.bare or repository.current_branch() != plan.branch:
         return []
     other = repository.default_branch()
     _switch(repository, other, other)

@@ -1,6 +1,6 @@
 """Every file that a person or an agent can break, held against what it has to be.
 
-settings --> project --> phases --> tasks, each file alone --> what the tasks say of one another --> event log
+settings, types --> project --> phases --> tasks, each alone --> what tasks say of one another --> event log
 
 All problems of all files are found, and nothing is changed.
 """
@@ -10,20 +10,17 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
-from sow import document, eventlog, files
+from sow import document, eventlog, files, project_types
 from sow.config import check as checking
 from sow.document.faults import Invalid
 from sow.errors import BadFile, SowError
 from sow.eventlog import EventLog
 from sow.layout import Layout
+from sow.ready import circles, way_out
 from sow.store import Store
 from sow.task import Task
-
-MOST_CIRCLES = 20
-"""Circles of dependencies are told up to this number: taking one apart often takes others apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +51,9 @@ class Checked:
 
 def check(store: Store, environment: Mapping[str, str]) -> Checked:
     """Everything of a project, and the settings that hold for it. `environment`: where the user's lie."""
-    problems = [*settings(store.layout.main, environment)]
+    main = store.layout.main
+    problems = [*settings(main, environment)]
+    problems += [one for path, fault in project_types.broken(main) for one in told(fault, path)]
     try:
         torn_lines = _torn_lines(store.log)
     except SowError as fault:
@@ -171,33 +170,17 @@ def _dependencies(store: Store, tasks: tuple[Task, ...]) -> Iterator[BadFile]:
             if needed not in there:
                 hint = f"take it away: `sow task set depends_on '[...]' --id {task.id}`"
                 yield _dependency(store, task, number, f"there is no task {needed}", hint)
-    for circle in _circles({task.id: [n for n in task.depends_on or () if n in by_id] for task in tasks}):
+    for circle in circles(tasks):
         task = by_id[circle[0]]
         number = list(task.depends_on or ()).index(circle[1])
         what = f"{' -> '.join(circle)} is a circle: none of them ever starts"
-        hint = f"take one of these dependencies away: `sow task set depends_on '[...]' --id {task.id}`"
-        yield _dependency(store, task, number, what, hint)
+        yield _dependency(store, task, number, what, way_out(task, circle))
 
 
 def _dependency(store: Store, task: Task, number: int, what: str, hint: str) -> BadFile:
     path = store.layout.task_file(task.phase, task.id)
     line = document.read_file(path).place(("depends_on", number))[0]
     return BadFile(path, what, hint, line=line, field=f"depends_on[{number}]")
-
-
-def _circles(needs: dict[str, list[str]]) -> Iterator[list[str]]:
-    """Circles, each as the ids on its way, beginning and ending with its smallest."""
-    for _ in range(MOST_CIRCLES):
-        try:
-            TopologicalSorter(needs).prepare()
-            return
-        except CycleError as fault:
-            # Each one of the list is needed by the next; without the first twice.
-            way = fault.args[1][:0:-1]
-        start = way.index(min(way))
-        circle = [*way[start:], *way[:start], way[start]]
-        yield circle
-        needs = {**needs, circle[0]: [needed for needed in needs[circle[0]] if needed != circle[1]]}
 
 
 # -- the event log ----------------------------------------------------------------------------

@@ -27,6 +27,9 @@ from sow.task import Task
 if TYPE_CHECKING:
     from sow_schemas.documents import TeardownFailed
 
+BRINGING = "bringing-"
+"""How the file in `runtime/` begins that notes a merge into a task's worktree, before the task's id."""
+
 Fault = TypeVar("Fault")
 
 
@@ -84,6 +87,7 @@ class Workspace:
             base = project.commit_of(f"refs/heads/{self.branch}")
             worktrees.add(project, folder, branch, base)
             include.bring(self.layout.main, folder)
+            landing.take_back(self._bringing(task.id))
             self._end_check(task.id, folder, branch)
         return folder, branch, base
 
@@ -107,6 +111,7 @@ class Workspace:
         """
         if not (task.branch and task.worktree and os.path.isdir(task.worktree)):
             return None
+        self._settle_bringing(task.id)
         self._end_check(task.id, task.worktree, task.branch)
         message = f"{task.name}\n\nTask {task.id}, iteration {task.iteration}, by {task.assigned_agent}"
         return commits.commit_leftovers(Git(task.worktree), message, branch=task.branch)
@@ -168,6 +173,7 @@ class Workspace:
                 f"bring it back: `git branch {task.branch} {task.commit or 'COMMIT'}`",
             )
         folder = task.worktree
+        landing.take_back(self._bringing(task.id))
 
         def vet(merged: str) -> Fault | None:
             if failed_check is None or folder is None or not os.path.isdir(folder):
@@ -218,17 +224,30 @@ class Workspace:
         return f"{self.layout.runtime}/checking-{task_id}"
 
     def settle_merges(self) -> None:
-        """Completes a merge that was killed while the branch moved."""
+        """Completes a merge that was killed while the branch moved, and undoes one into a task's worktree."""
         if os.path.exists(self._intent):
             with self.lease():
                 landing.settle(self._intent)
+        for name in files.names(self.layout.runtime):
+            if name.startswith(BRINGING):
+                self._settle_bringing(name.removeprefix(BRINGING))
 
     def bring_in(self, task: Task) -> list[str]:
         """Starts merging the project's branch in the task's worktree, for the agent to finish; gives the
-        files in conflict."""
+        files in conflict. The caller holds the lease."""
         if not task.worktree:
             return []
-        return merges.bring(Git(task.worktree), self.branch)
+        return merges.bring(Git(task.worktree), self.branch, self._bringing(task.id))
+
+    def _settle_bringing(self, task_id: str) -> None:
+        """Undoes what a kill left of bringing the project's branch into a task's worktree."""
+        if os.path.exists(self._bringing(task_id)):
+            with self.lease():
+                landing.take_back(self._bringing(task_id))
+
+    def _bringing(self, task_id: str) -> str:
+        """The file that says that the project's branch is just brought into a task's worktree."""
+        return f"{self.layout.runtime}/{BRINGING}{task_id}"
 
     def clear_up(self, task: Task) -> str | None:
         """Removes worktree and branch of a merged task; what keeps them, where something would be lost."""

@@ -252,7 +252,7 @@ MISUSED = [
     (
         "events --since yesterday",
         "--since yesterday: that is no time",
-        "such as 2026-11-20 or 2026-11-20T18:30:00Z",
+        "such as 2026-11-20, 2026-11-20T18:30:00Z, 30m or 2h",
     ),
     (
         "task add Name --agent implementer --param files",
@@ -520,7 +520,7 @@ REFUSED = [
     (
         "task set name '' --id 010",
         "the name of the task is empty",
-        'name it: `sow task add "JWT middleware" --agent implementer`',
+        'name it by what is to be done: "JWT middleware"',
     ),
     (
         "task set metadata.a..b 3 --id 010",
@@ -542,7 +542,7 @@ REFUSED = [
         "task 010 can't depend on 999: there is no such task",
         "see the tasks: `sow task list`",
     ),
-    ("task set depends_on 010 --id 010", "task 010 can't depend on itself", "leave it out of --depends-on"),
+    ("task set depends_on 010 --id 010", "task 010 can't depend on itself", "leave it out"),
     (
         "task set depends_on '[[1]]' --id 010",
         "depends_on: '[[1]]' is no list of ids",
@@ -676,12 +676,12 @@ REFUSED = [
     (
         "task add '' --agent implementer",
         "the name of the task is empty",
-        'name it: `sow task add "JWT middleware" --agent implementer`',
+        'name it by what is to be done: "JWT middleware"',
     ),
     (
         "task add '   ' --agent implementer",
         "the name of the task is empty",
-        'name it: `sow task add "JWT middleware" --agent implementer`',
+        'name it by what is to be done: "JWT middleware"',
     ),
     (
         "task add Name --agent implementer --id 010",

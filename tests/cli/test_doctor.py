@@ -134,11 +134,18 @@ def test_before_init_the_way_to_begin_is_told(tmp_path: Path) -> None:
     assert findings(fresh) == []
 
 
-def test_a_bare_repository_is_told_and_the_rest_is_looked_at(tmp_path: Path) -> None:
+def test_a_bare_repository_is_one_like_any_other(tmp_path: Path) -> None:
     bare = person(tmp_path, "--bare")
-    found = one(bare)
-    assert (found["level"], found["check"]) == ("error", "place")
-    assert found["mend"] == "clone it with one: `git clone`"
+    assert (found := one(bare))["check"] == "place", found
+    bare.done("project", "new", "Add login")
+    assert findings(bare) == []
+    project = bare.folder / ".sow/worktrees/feat/add-login"
+    (project / ".sow/config.yaml").write_text("jobs: 1\n")
+    bare.at(project).git("add", ".sow/config.yaml")
+    bare.at(project).git("commit", "--quiet", "-m", "settings")
+    bare.git("update-ref", "refs/heads/main", "feat/add-login")
+    assert (found := one(bare))["check"] == "settings", found
+    assert "it is not read: the repository is bare" in found["text"]
 
 
 def test_it_works_in_a_worktree_and_on_the_project_that_is_named(who: Person) -> None:

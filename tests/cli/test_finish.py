@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -127,7 +128,7 @@ def test_a_persons_uncommitted_file_in_the_way_is_named_and_nothing_is_merged(re
         4,
         [
             "sow: main can't take the merge: 1 uncommitted file would be overwritten (b.txt)",
-            "     commit or stash what is in the way there, and repeat",
+            f"     commit or stash what is in the way in {ready.main}, and repeat",
         ],
     )
     assert ready.merges() == []
@@ -350,6 +351,8 @@ def test_an_unfinished_merge_and_a_wrong_branch_are_in_the_way(ready: Home) -> N
     there.git("merge", "main", check=False)
     said = ready.finish("--leave")
     assert (said.code, "a merge is not finished in" in said.err) == (4, True)
+    git = f"git -C {ready.folder} merge"
+    assert f"finish it: `{git} --continue`, or give it up: `{git} --abort`" in said.err
     there.git("merge", "--abort")
     there.git("switch", "--quiet", "--detach")
     said = ready.finish("--leave")
@@ -407,7 +410,7 @@ def test_a_broken_task_is_in_the_way(ready: Home) -> None:
             "add one: `git remote add origin ADDRESS`; or say --merge or --leave",
         ),
         (
-            ("--merge", "--target", "nope"), 3, "there is no commit 'refs/heads/nope' in {folder}",
+            ("--merge", "--target", "nope"), 3, "there is no branch 'nope' in {folder}",
             "`git branch -a` shows what there is",
         ),
         (
@@ -696,6 +699,8 @@ def test_after_a_failure_the_work_may_go_on_and_the_next_finish_takes_it_along(r
     assert "sow: `gh pr list` failed: HTTP 502: try later\n" in said.err
     ready.who.done("task", "list")
     ready.done("Second", "More.", c__txt="c\n")
+    # Where the note is gone, too, the remote's branch tells what was published.
+    (ready.runtime / "finish.json").unlink()
     import sys
 
     from tests.cli.parts import ROOT
@@ -706,6 +711,27 @@ def test_after_a_failure_the_work_may_go_on_and_the_next_finish_takes_it_along(r
     [pull] = ready.gh["pulls"]
     assert "Second" in pull["body"]
     assert ready.who.git("ls-tree", "--name-only", f"origin/{BRANCH}").split() == ["a.txt", "b.txt", "c.txt"]
+    assert ready.is_gone()
+
+
+def test_a_pull_of_what_was_published_takes_no_state_away_for_good(ready: Home) -> None:
+    """The branch was pushed, the forge fails, and the person pulls in the project's worktree."""
+    ready.with_forge()
+    ready.settings("finish: {forge: 'false'}\n")
+    assert ready.finish().code == 1
+    there = ready.who.at(ready.folder)
+    there.git("pull", "--quiet", "origin", BRANCH)
+    for _ in range(2):
+        for who in (ready.who, there):
+            code, (what, how) = who.sow("status").told
+            assert (code, "its finish had published the branch without it" in what) == (3, True)
+        # Folders that git keeps nothing of may stay or not.
+        shutil.rmtree(ready.folder / ".sow", ignore_errors=True)
+    assert ready.who.sow("status", "--project", "add-login").code == 3
+    there.git(*how.partition("`git ")[2].rstrip("`").split()[2:])
+    assert "JWT middleware" in ready.who.done("task", "list")
+    ready.settings("finish: {forge: 'echo https://forge/pull/7'}\n")
+    assert ready.finish().code == 0
     assert ready.is_gone()
 
 

@@ -80,9 +80,16 @@ JSON = {
     "project continue": ["project", "continue", "--branch", "feat/for-json", "--json"],
     "project finish": ["project", "finish", "for-json", "--leave", "--yes", "--json"],
     "project delete": ["project", "delete", "here", "--yes", "--json"],
+    "project show": ["project", "show", "--json"],
     "project status": ["project", "status", "--json"],
     "task add": ["task", "add", "Name", "--agent", "implementer", "--json"],
     "task ask": ["task", "ask", "Which way?", "--id", "030", "--json"],
+    "task answer": ["task", "answer", "030", "The short one", "--json"],
+    "task feedback": ["task", "feedback", "030", "Handle empty input", "--json"],
+    "task approve": ["task", "approve", "030", "--json"],
+    "task abandon": ["task", "abandon", "040", "--json"],
+    "task retry": ["task", "retry", "040", "--json"],
+    "task accept": ["task", "accept", "040", "--json"],
     "task list": ["task", "list", "--json"],
     "task show": ["task", "show", "010", "--json"],
     "task status": ["task", "status", "--id", "010", "--json"],
@@ -126,6 +133,7 @@ JSON = {
     "executor list": ["executor", "list", "--json"],
     "executor check": ["executor", "check", "script", "--json"],
     "worktree list": ["worktree", "list", "--json"],
+    "worktree remove": ["worktree", "remove", "030", "--json"],
     "worktree prune": ["worktree", "prune", "--json"],
 }
 
@@ -153,13 +161,19 @@ def test_json_is_all_that_stands_on_standard_output(tmp_path: Path) -> None:
     )
     who.done("task", "add", "First", "--agent", "implementer")
     who.done("task", "add", "Second", "--agent", "implementer")
+    who.done("task", "add", "Third", "--agent", "implementer")
     who.done("export", "--output", "list.json")
     ends = ["project new", "project continue", "project finish", "project delete"]
     last = ["agent resume", "run", "review", *ends, "config reset"]
     order = sorted(JSON, key=lambda name: last.index(name) if name in last else -1)
     for name in order:
-        if name == "task ask":
-            who.store().change_task("030", _begun)
+        if name in ("task ask", "task accept"):
+            who.store().change_task("030" if name == "task ask" else "040", _begun)
+        if name in ("task feedback", "task approve"):
+            who.done("task", "set", "status", "needs_review", "--id", "030")
+        if name == "worktree remove":
+            tree = str(who.folder / ".sow/worktrees/feat/here--030")
+            who.git("worktree", "add", "--quiet", "-b", "feat/here--030", tree, "feat/here")
         said = who.sow(*JSON[name])
         assert said.code in (0, 5), (name, said)
         assert said.out, name
@@ -267,7 +281,8 @@ def test_events_are_chosen_by_task_type_and_time(desk: Person) -> None:
     lines = desk.done("events", "--task", "020", "--type", "task.created", "--json").splitlines()
     assert [json.loads(line)["task_id"] for line in lines] == ["020"]
     assert desk.done("events", "--since", "2999-01-01") == ""
-    assert desk.done("events", "--since", "2000-01-01") == desk.done("events")
+    assert desk.done("events", "--since", "2000-01-01") == desk.done("events", "--since", "9999d")
+    assert desk.done("events", "--since", "0s") == ""
 
 
 # For a person

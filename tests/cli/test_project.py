@@ -260,6 +260,43 @@ def test_a_submodule_is_a_repository_of_its_own(tmp_path: Path) -> None:
     assert is_whole(there, there.folder / ".sow/worktrees/feat/in-the-part", "feat/in-the-part")
 
 
+def test_a_bare_clone_has_its_projects_in_itself_and_its_worktrees_know_them(tmp_path: Path) -> None:
+    who = person(tmp_path)
+    who.commit(a__txt="a\n")
+    who.git("clone", "--quiet", "--bare", ".", "../hub/site.git")
+    who.at("../hub/site.git").git("worktree", "add", "--quiet", "../main", "main")
+    there = who.at("../hub/main")
+    refused = there.sow("project", "new", "Add login", "--no-worktree")
+    assert (refused.code, "is bare" in refused.err) == (4, True)
+    there.done("project", "new", "Add login")
+    hub = Path(os.path.realpath(there.folder)).parent
+    assert sorted(os.listdir(hub)) == ["main", "site.git"], "nothing of it lies beside other repositories"
+    home = hub / "site.git/.sow/worktrees/feat/add-login"
+    assert is_whole(there, home)
+    who.at(home).commit(b__txt="b\n")
+    assert there.done("project", "finish", "--merge", "--yes").startswith("Finished project add-login")
+    assert (there.folder / "b.txt").read_text() == "b\n"
+    assert (home.exists(), there.git("status", "--short")) == (False, "")
+
+
+def test_where_a_project_is_that_was_moved_or_whose_worktree_is_gone_is_told(tmp_path: Path) -> None:
+    who = with_project(tmp_path)
+    who.folder.rename(tmp_path / "moved")
+    there = Person(Path(os.path.realpath(tmp_path / "moved")), who.home)
+    tree = worktree(there)
+    code, (what, how) = there.sow("status").told
+    assert (code, f"git no longer knows {tree}, the worktree of add-login" in what) == (3, True)
+    assert there.sow("status", "--project", "add-login").told == (code, [what, how])
+    there.git(*how.partition("`git ")[2].partition("`")[0].split()[2:])
+    assert there.done("status").startswith("add-login ")
+
+    shutil.rmtree(tree)
+    code, (what, how) = there.sow("status").told
+    assert (code, "feat/add-login, the branch of add-login, is checked out nowhere" in what) == (3, True)
+    there.done(*how.partition("`sow ")[2].rstrip("`").split())
+    assert there.done("status").startswith("add-login ")
+
+
 def test_variables_of_a_hook_have_no_say(tmp_path: Path) -> None:
     who = with_project(tmp_path / "one")
     other = person(tmp_path / "two")

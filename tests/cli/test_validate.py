@@ -5,6 +5,7 @@
 import itertools
 import json
 import os
+import shlex
 import shutil
 import time
 from pathlib import Path
@@ -14,8 +15,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.cli.parts import AT, Person, changed, everything, with_project
+from tests.core.parts import new_task
 
-from sow.validate import MOST_CIRCLES, _circles
+from sow.ready import MOST_CIRCLES, circles
+from sow.task import Task
 
 
 @pytest.fixture
@@ -123,6 +126,36 @@ def test_dependencies_that_were_edited_in_by_hand_are_checked(who: Person) -> No
             "030 -> 030 is a circle: none of them ever starts",
         ),
     ]  # fmt: skip
+
+
+def test_tasks_that_wait_for_each_other_are_told_wherever_they_are_waited_for_and_let_go(who: Person) -> None:
+    for task_id, needed in (("010", '["020", "030"]'), ("020", '["010"]'), ("030", '["010"]')):
+        put(task_file(who, task_id), "inputs:", f"depends_on: {needed}\ninputs:")
+    told = "so none of them starts: 010 -> 020 -> 010"
+    out = "take one of them out, as by `sow task set depends_on '[\"030\"]' --id 010`"
+    for words, code in ((("status",), 0), (("run",), 5), (("doctor",), 1)):
+        said = who.sow(*words)
+        assert (said.code, told in said.out, out in said.out) == (code, True, True), said
+    assert json.loads(who.done("status", "--json"))["stuck"].keys() == {
+        "010 -> 020 -> 010",
+        "010 -> 030 -> 010",
+    }
+    who.done(*shlex.split(out.partition("`sow ")[2].rstrip("`")))
+    assert list(json.loads(who.done("status", "--json"))["stuck"].values()) == [
+        "take one of them out, as by `sow task set depends_on --unset --id 010`"
+    ]
+    who.done("task", "set", "depends_on", "--unset", "--id", "010")
+    assert json.loads(who.done("status", "--json"))["stuck"] == {}
+
+
+def test_types_of_ones_own_are_checked(who: Person) -> None:
+    path = who.folder / ".sow/types/torn.yaml"
+    path.parent.mkdir()
+    path.write_text("name: torn\ninitial: {state: Here}\nphases: {}\nstates: {There: {}}\n")
+    [(where, line, field, what)] = problems(who)
+    assert (where, line, field) == (str(path), 2, "initial.state")
+    assert what == "'Here' is no state"
+    assert f"{path}:2: initial.state: 'Here' is no state" in who.sow("doctor").out
 
 
 def test_a_task_with_a_broken_file_is_there_to_be_depended_on(who: Person) -> None:
@@ -252,12 +285,16 @@ NODES = [f"{number:03d}" for number in range(10, 80, 10)]
 @settings(max_examples=100, deadline=None)
 @given(st.fixed_dictionaries({node: st.lists(st.sampled_from(NODES), unique=True) for node in NODES}))
 def test_circles_are_found_exactly_where_there_are_some(needs: dict[str, list[str]]) -> None:
-    found = list(_circles(needs))
+    found = list(circles(tasks_of(needs)))
     for circle in found:
         assert circle[0] == circle[-1] == min(circle)
         assert len(set(circle[:-1])) == len(circle) - 1
         assert all(needed in needs[node] for node, needed in itertools.pairwise(circle))
     assert bool(found) == _has_circle(needs)
+
+
+def tasks_of(needs: dict[str, list[str]]) -> list[Task]:
+    return [new_task(node, depends_on=needed) for node, needed in needs.items()]
 
 
 def _has_circle(needs: dict[str, list[str]]) -> bool:
@@ -274,5 +311,5 @@ def _has_circle(needs: dict[str, list[str]]) -> bool:
 def test_a_project_full_of_circles_is_told_of_in_time() -> None:
     every = [f"{number:03d}" for number in range(400)]
     began = time.process_time()
-    assert len(list(_circles(dict.fromkeys(every, every)))) == MOST_CIRCLES
+    assert len(list(circles(tasks_of(dict.fromkeys(every, every))))) == MOST_CIRCLES
     assert time.process_time() - began < 20

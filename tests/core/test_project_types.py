@@ -97,6 +97,16 @@ def test_a_type_that_is_not_there_is_told_with_the_nearest(tmp_path: Path) -> No
             project_types.named(name, str(tmp_path))
 
 
+def test_a_broken_type_keeps_a_project_from_being_begun_only_where_none_is_named(tmp_path: Path) -> None:
+    own(tmp_path)
+    path = own(tmp_path, "a: [", "torn")
+    assert [found for found, _ in project_types.broken(str(tmp_path))] == [str(path)]
+    assert project_types.named("spike", str(tmp_path)).name == "spike"
+    with pytest.raises(Refused, match=f"{path}:") as said:
+        project_types.for_branch("feat/x", str(tmp_path))
+    assert said.value.hint.endswith("; or say which type it is to be: --type T")
+
+
 def test_a_file_whose_name_is_another_is_refused(tmp_path: Path) -> None:
     path = own(tmp_path, OWN, "other")
     with pytest.raises(Refused, match=f"{path}: name is 'spike', and the file says 'other'"):

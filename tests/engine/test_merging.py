@@ -1,5 +1,6 @@
 """What comes of an approval: merged once, or back to the agent with what is in the way."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from tests.waiting import until
 
 from sow.change import Change
 from sow.errors import Busy, Refused
+from sow.task import Task
 
 
 def _replace(old: str, new: str) -> list[dict[str, object]]:
@@ -25,6 +27,7 @@ def test_a_conflict_goes_back_to_its_agent_and_then_both_changes_hold(stage: Sta
     )
     stage.run()
     stage.approve(first)
+    killed_over_its_merge(stage, stage.task(second))
     assert stage.approve(second, how="conflict").files == ("shared.txt",)
     task = stage.task(second)
     assert (task.status, task.iteration, task.approval) == ("in_progress", 2, None)
@@ -36,6 +39,15 @@ def test_a_conflict_goes_back_to_its_agent_and_then_both_changes_hold(stage: Sta
     assert stage.merges() == [f"{stage.layout.name}/{second}/2", f"{stage.layout.name}/{first}/1"]
     no_turn_was_repeated(stage, [first, second])
     assert_sound(stage)
+
+
+def killed_over_its_merge(stage: Stage, task: Task) -> None:
+    """What a kill leaves in a task's worktree while the project's branch is brought in."""
+    folder = Path(str(task.worktree))
+    tips = [stage.git("rev-parse", name) for name in (str(task.branch), stage.branch)]
+    note = {"token": "t", "branch": task.branch, "worktree": str(folder), "from": tips[0], "to": tips[1]}
+    Path(f"{stage.layout.runtime}/bringing-{task.id}").write_text(json.dumps(note))
+    (folder / "shared.txt").write_text("one\nzw")
 
 
 @pytest.mark.slow

@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from tests.git.parts import dying_git, new_repo, python
+from tests.git.parts import Repo, dying_git, new_repo, python
 
 from sow.errors import Failed
 from sow.git import landing, merges
@@ -220,3 +220,54 @@ def test_a_lock_that_is_all_that_a_kill_left_goes_with_the_next_look(stage: Stag
     assert (stage.git_dir / "index.lock").exists()
     assert isinstance(stage.merge(), AlreadyMerged)
     stage.assert_merged_once()
+
+
+# Bringing a branch into a task's worktree
+
+BRING = """
+import sys
+from sow.git import merges
+from sow.git.repository import Git
+print(flush=True)
+sys.stdin.readline()
+merges.bring(Git(sys.argv[1]), "main", sys.argv[2])
+"""
+
+HALVES = {
+    "with a file half written": "printf '<<<' >$2/both; mkdir $2/new; : >$2/new/one",
+    "with all files and no word of the merge": '$git "$@"; rm $($git -C $2 rev-parse --git-path MERGE_HEAD)',
+    "with all files, and a lock of the index": '$git "$@"; dir=$($git -C $2 rev-parse --absolute-git-dir);'
+    "rm $dir/MERGE_HEAD; : >$dir/index.lock",
+}
+
+
+@pytest.mark.parametrize("deed", [pytest.param(deed, id=name) for name, deed in HALVES.items()])
+def test_of_a_merge_into_a_worktree_that_was_cut_short_nothing_is_taken_for_its_agents(
+    tmp_path: Path, deed: str
+) -> None:
+    repo = new_repo(tmp_path / "repo")
+    repo.commit(both="0\n", theirs="0\n", gone="x\n")
+    task = Repo(tmp_path / "task")
+    repo.git("worktree", "add", "--quiet", "-b", "task", str(task.folder))
+    task.commit(both="task\n")
+    (repo.folder / "gone").unlink()
+    repo.commit(both="main\n", theirs="main\n", **{"new/one": "main\n"})
+    intent = str(tmp_path / "intent")
+    sow = python(
+        BRING, str(task.folder), intent,
+        env={"PATH": f"{dying_git(tmp_path, 'merge --no-ff', deed)}:{os.environ['PATH']}"},
+    )  # fmt: skip
+    sow.communicate(b"\n")
+    assert sow.returncode == -signal.SIGKILL
+    assert os.path.exists(intent)
+    task.write("gone", "what a person wrote since\n")
+    task.write("note", "and another\n")
+
+    landing.take_back(intent)
+    assert (task.read("both"), task.read("theirs")) == ("task\n", "0\n")
+    assert task.status() == [" M gone", "?? note"]
+    assert sorted(path.name for path in tmp_path.iterdir() if path.name.startswith("intent")) == []
+    task.git("checkout", "--quiet", "gone")
+    (task.folder / "note").unlink()
+    assert merges.bring(task.sow, "main", intent) == ["both"]
+    assert merges.bring(task.sow, "main", intent) == ["both"], "what git has noted stays"

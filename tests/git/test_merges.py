@@ -338,37 +338,37 @@ def test_an_old_git_is_told_to_be_updated(
 def test_a_conflict_is_brought_to_the_agent_who_settles_it(repo: Repo, task: Repo, tmp_path: Path) -> None:
     repo.commit(**{"a.txt": "mine\n", ".sow/project/state.yaml": "v: 2\n"})
     task.commit(**{".sow/project/state.yaml": "v: task\n"})
-    assert merges.bring(task.sow, "main") == ["a.txt"]
+    assert merges.bring(task.sow, "main", str(tmp_path / "intent")) == ["a.txt"]
     assert task.read("a.txt").splitlines()[1::2] == ["task", "mine"]
     assert task.read(".sow/project/state.yaml") == "v: 2\n"
-    assert merges.bring(task.sow, "main") == ["a.txt"]
+    assert merges.bring(task.sow, "main", str(tmp_path / "intent")) == ["a.txt"]
     with pytest.raises(commits.Unresolved):
         commits.commit_leftovers(task.sow, "left over")
 
     task.write("a.txt", "both\n")
-    assert merges.bring(task.sow, "main") == []
+    assert merges.bring(task.sow, "main", str(tmp_path / "intent")) == []
     assert commits.commit_leftovers(task.sow, "left over")
     assert isinstance(merge(repo, tmp_path), Merged)
     assert repo.read("a.txt") == "both\n"
     assert repo.status() == task.status() == []
 
 
-def test_bringing_without_a_conflict_is_a_commit(repo: Repo, task: Repo) -> None:
+def test_bringing_without_a_conflict_is_a_commit(repo: Repo, task: Repo, tmp_path: Path) -> None:
     repo.commit(b__txt="mine\n")
-    assert merges.bring(task.sow, "main") == []
+    assert merges.bring(task.sow, "main", str(tmp_path / "intent")) == []
     assert task.read("b.txt") == "mine\n"
     assert task.git("rev-parse", "HEAD^2") == repo.git("rev-parse", "main")
     assert task.status() == []
     head = task.git("rev-parse", "HEAD")
-    assert merges.bring(task.sow, "main") == []
+    assert merges.bring(task.sow, "main", str(tmp_path / "intent")) == []
     assert task.git("rev-parse", "HEAD") == head
 
 
-def test_nothing_is_brought_over_uncommitted_work(repo: Repo, task: Repo) -> None:
+def test_nothing_is_brought_over_uncommitted_work(repo: Repo, task: Repo, tmp_path: Path) -> None:
     repo.commit(b__txt="mine\n")
     task.write("b.txt", "work")
     with pytest.raises(Refused, match=r"uncommitted changes: b\.txt"):
-        merges.bring(task.sow, "main")
+        merges.bring(task.sow, "main", str(tmp_path / "intent"))
     assert task.status() == [" M b.txt"]
 
 

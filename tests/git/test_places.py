@@ -82,15 +82,18 @@ def test_a_submodule_in_a_linked_worktree_is_its_own_main_checkout(submodule: Pa
     assert there.main == there.top == str(linked.folder / "lib/sub")
 
 
-@pytest.mark.parametrize("name", ["proj/.bare", "proj/repo.git", "proj/.git"])
-def test_the_worktrees_of_a_bare_repository_belong_to_the_folder_that_contains_it(
-    repo: Repo, tmp_path: Path, name: str
+@pytest.mark.parametrize(
+    ("name", "main"),
+    [("proj/.bare", "proj/.bare"), ("proj/repo.git", "proj/repo.git"), ("proj/.git", "proj")],
+)
+def test_the_worktrees_of_a_bare_repository_belong_to_it_or_to_the_folder_whose_git_it_is(
+    repo: Repo, tmp_path: Path, name: str, main: str
 ) -> None:
     bare = tmp_path / name
     repo.git("clone", "--quiet", "--bare", str(repo.folder), str(bare))
     Repo(bare).git("worktree", "add", "-q", "-b", "side", str(tmp_path / "proj/side"))
     there = assert_git_agrees(tmp_path / "proj/side")
-    assert there.main == str(tmp_path / "proj")
+    assert there.main == str(tmp_path / main)
     assert not there.bare
 
     inside = found(bare)
@@ -101,9 +104,10 @@ def test_the_worktrees_of_a_bare_repository_belong_to_the_folder_that_contains_i
 def test_a_git_file_may_point_to_a_bare_repository_beside_it(repo: Repo, tmp_path: Path) -> None:
     repo.git("clone", "--quiet", "--bare", str(repo.folder), str(tmp_path / "proj/.bare"))
     (tmp_path / "proj/.git").write_text("gitdir: ./.bare\n")
+    Repo(tmp_path / "proj/.bare").git("worktree", "add", "-q", "-b", "side", str(tmp_path / "side"))
     there = found(tmp_path / "proj")
     assert there.bare
-    assert there.main == str(tmp_path / "proj")
+    assert found(tmp_path / "side").main == there.main == str(tmp_path / "proj")
 
 
 def test_a_git_folder_elsewhere_is_found_from_its_checkout(tmp_path: Path) -> None:
@@ -111,6 +115,25 @@ def test_a_git_folder_elsewhere_is_found_from_its_checkout(tmp_path: Path) -> No
     repo.commit(x="1")
     there = assert_git_agrees(repo.folder)
     assert there.main == str(repo.folder)
+
+
+def test_worktrees_of_a_git_folder_elsewhere_find_the_main_checkout_by_those_below_its_sow(
+    tmp_path: Path,
+) -> None:
+    repo = new_repo(tmp_path / "here", f"--separate-git-dir={tmp_path}/there.git")
+    repo.commit(x="1")
+    repo.git("worktree", "add", "-q", "-b", "side", str(tmp_path / "linked"))
+    with pytest.raises(NotFound, match="can't tell where the main checkout of") as caught:
+        found(tmp_path / "linked")
+    below = repo.folder / ".sow/worktrees/feat/x"
+    repo.git("worktree", "add", "-q", "-b", "feat/x", str(below))
+    for folder in (tmp_path / "linked", below, tmp_path / "there.git"):
+        assert found(folder).main == str(repo.folder)
+
+    repo.git("worktree", "remove", str(below))
+    command = caught.value.hint.partition("`git ")[2].rstrip("`").replace("/PATH/OF/IT", str(repo.folder))
+    repo.git(*command.split())
+    assert found(tmp_path / "linked").main == str(repo.folder)
 
 
 def test_somebody_in_the_git_folder_is_in_the_checkout(repo: Repo, tmp_path: Path) -> None:

@@ -148,3 +148,12 @@ def test_a_repository_without_an_info_folder_gets_one(tmp_path: Path) -> None:
     assert not (repo.folder / ".git/info").exists()
     assert ensure_excludes(repo.sow.places.common)
     assert (repo.folder / ".git/info/exclude").read_text().splitlines() == list(IGNORED)
+
+
+def test_a_repository_of_somebody_elses_is_refused_with_the_words_that_trust_it() -> None:
+    said = "fatal: detected dubious ownership in repository at '/r'\nTo add an exception, call:\n\n"
+    said += "\tgit config --global --add safe.directory /r\n"
+    fault = GitFailed(("status",), "/r", 128, said)
+    assert fault.hint == (
+        "if you trust whoever made it: `git config --global --add safe.directory /r`, and repeat"
+    )

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 from tests.git.parts import Repo, new_repo
 
+from sow.errors import NotFound
 from sow.git import commits, merges, review, worktrees
-from sow.git.landing import Blocked, Merged
+from sow.git.landing import Merged
 
 TRAILER = "Sow-Task: demo/010/1"
 
@@ -36,7 +37,7 @@ def all_that_sow_does(repo: Repo, tmp_path: Path) -> None:
     repo.write(".sow/project/state.yaml", "name: demo\n")
     assert commits.commit_paths(repo.sow, [".sow/project"], "state")
     assert "c.txt" in review.diff(repo.sow, "main", "main--010", stat=True)
-    assert merges.bring(task.sow, "main") == []
+    assert merges.bring(task.sow, "main", str(tmp_path / "intent")) == []
     outcome = merges.merge(repo.sow, "main--010", "main", "Merge", [TRAILER], str(tmp_path / "intent"))
     assert isinstance(outcome, Merged)
     assert repo.read("c.txt") == "c\n"
@@ -244,8 +245,8 @@ def test_a_main_checkout_that_cant_be_found_is_not_moved_under(tmp_path: Path) -
     worktrees.add(repo.sow, str(tmp_path / "t"), "main--010", "main")
     task = Repo(tmp_path / "t")
     task.commit(a__txt="b\n")
-    outcome = merges.merge(task.sow, "main--010", "main", "Merge", [TRAILER], str(tmp_path / "intent"))
-    assert isinstance(outcome, Blocked)
+    with pytest.raises(NotFound, match="can't tell where the main checkout of"):
+        merges.merge(task.sow, "main--010", "main", "Merge", [TRAILER], str(tmp_path / "intent"))
     assert repo.status() == []
     assert isinstance(
         merges.merge(repo.sow, "main--010", "main", "Merge", [TRAILER], str(tmp_path / "intent")), Merged

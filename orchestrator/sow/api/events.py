@@ -63,13 +63,20 @@ def _at(event: Event) -> float:
         return 0.0
 
 
-def moment(since: str) -> float:
-    """A day or a time, in RFC 3339, as seconds since the epoch. Raises Usage."""
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+def moment(since: str, now: float) -> float:
+    """A day or a time, in RFC 3339, or how long before `now` (`90s`, `30m`, `2h`, `3d`), as seconds since the
+    epoch. Raises Usage."""
+    number, unit = since[:-1], _UNITS.get(since[-1:])
+    if unit and number.isascii() and number.isdecimal():
+        return now - int(number) * unit
     try:
         return seconds(since)
     except ValueError:
         raise Usage(
-            f"--since {since}: that is no time", "such as 2026-11-20 or 2026-11-20T18:30:00Z"
+            f"--since {since}: that is no time", "such as 2026-11-20, 2026-11-20T18:30:00Z, 30m or 2h"
         ) from None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -60,6 +61,6 @@ class Opened(Value):
         from sow.api import events
 
         store = self.store()
-        after = events.moment(since) if since else 0.0
+        after = events.moment(since, time.time()) if since else 0.0
         events.check_task(store, task)
         return events.Reading(store.layout.events, events.Wanted(tuple(types), task, after), follow, stop)

@@ -113,9 +113,9 @@ class Project:
     ) -> Reading:  # fmt: skip
         """What happened, from its beginning: `sow events`.
 
-        `types`, `task`: only these. `since`: from this day or time on, in RFC 3339. `follow`: never ends, and
-        gives what happens as it does, until `stop` ends it. Raises NotFound for a task that is not there,
-        Usage for what is no time.
+        `types`, `task`: only these. `since`: from this day or time on, in RFC 3339, or how long ago, as `2h`.
+        `follow`: never ends, and gives what happens as it does, until `stop` ends it. Raises NotFound for a
+        task that is not there, Usage for what is no time.
         """
         return self._opened.events(types=types, task=task, since=since, follow=follow, stop=stop)
 

@@ -17,7 +17,7 @@ from sow.budget import Budget
 from sow.dropped import Inbox
 from sow.errors import INTERRUPTED, NotFound, Refused, Waits
 from sow.layout import Layout
-from sow.ready import Ready
+from sow.ready import Ready, stuck
 from sow.recovery.restore import Restored, take_up
 from sow.result import Result
 from sow.review import Reviewer
@@ -58,11 +58,16 @@ class Ran(Result):
     spent_usd: float = 0.0
 
     @property
+    def stuck(self) -> dict[str, str]:
+        """Circles in which tasks wait for each other, as `010 -> 020 -> 010`, each with what opens it."""
+        return stuck(self.tasks)
+
+    @property
     def exit_code(self) -> int:
         """What `sow run` ends with."""
         if self.interrupted:
             return INTERRUPTED
-        return Waits.exit_code if self.waits or self.held_back else 0
+        return Waits.exit_code if self.waits or self.held_back or self.stuck else 0
 
     def of(self, *statuses: str) -> list[Task]:
         """The tasks with one of these statuses."""
@@ -73,6 +78,8 @@ class Ran(Result):
         told = {
             "kind": "ended", "done": self.done, "waits": list(self.waits), "exit_code": self.exit_code
         }  # fmt: skip
+        if self.stuck:
+            told["stuck"] = self.stuck
         if self.budget_usd is not None:
             told |= {"spent_usd": round(self.spent_usd, 6), "budget_usd": self.budget_usd}
         return told

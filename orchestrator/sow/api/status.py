@@ -14,6 +14,7 @@ from sow.attempt import Attempts, seen, summed
 from sow.clock import is_unset, stamp
 from sow.errors import SowError
 from sow.pool import Pool, words
+from sow.ready import stuck
 from sow.result import Result
 from sow.runner.attempt import setting_up_for
 from sow.runner.local import LocalRunner, Running
@@ -115,6 +116,8 @@ class Status(Result):
     tasks: tuple[TaskRow, ...]
     waits: tuple[Waiting, ...]
     broken: tuple[BrokenFile, ...]
+    stuck: dict[str, str]
+    """Circles in which tasks wait for each other, as `010 -> 020 -> 010`, each with what opens it."""
     spent: dict[str, Any]
     """By all attempts: `usd`, `input_tokens`, `output_tokens`, `cpu_seconds`; the highest `peak_memory`."""
     limits: tuple[Limit, ...]
@@ -146,6 +149,7 @@ def look(caller: Caller, store: Store) -> Status:
         ),
         waits=tuple(Waiting(i.task.id, i.kind, i.text, i.since) for i in waiting(held.tasks)),
         broken=tuple(map(BrokenFile.of, (*store.broken_files(), *held.broken))),
+        stuck=stuck(held.tasks),
         spent=summed(every),
         limits=tuple(_limit(pool, now) for pool in pools),
         inbox=_inbox(caller, store),

@@ -59,7 +59,7 @@ def _set_dependencies(store: "Store", task_id: str, value: str) -> None:
 
     def change(current: "Task") -> "Change":
         outcome = fields.setting("depends_on", value, now=store.now(), worker=False)(current)
-        ready.check_dependencies(task_id, outcome.task.depends_on or (), store.tasks().tasks)
+        ready.check_change(current, outcome.task, store.tasks().tasks)
         return outcome
 
     store.change_dependencies(task_id, change)

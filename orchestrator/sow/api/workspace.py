@@ -106,15 +106,15 @@ class Workspace:
     ) -> Reading:  # fmt: skip
         """The event stream, from its beginning: `sow events`.
 
-        `types`, `task`: only these. `since`: from this day or time on, in RFC 3339. `follow`: never ends, and
-        gives what happens as it does, until `stop` ends it. Raises NotFound for a task that is not there,
-        Usage for what is no time.
+        `types`, `task`: only these. `since`: from this day or time on, in RFC 3339, or how long ago, as `2h`.
+        `follow`: never ends, and gives what happens as it does, until `stop` ends it. Raises NotFound for a
+        task that is not there, Usage for what is no time.
         """
         from sow.api.events import Reading, Wanted, moment
         from sow.taskfiles.loader import TaskLoader
         from sow.taskfiles.serving import named
 
-        after = 0.0 if since is None else moment(since)
+        after = 0.0 if since is None else moment(since, time.time())
         meant = None if task is None else named(TaskLoader(self._place), task).id
         wanted = Wanted(tuple(types), meant, after)
         return Reading(self._place.events, wanted, follow, stop, "_events.jsonl")

@@ -29,7 +29,11 @@ if TYPE_CHECKING:
 @click.option(
     "--task", "task_id", metavar="ID", help="Only events of this task.", shell_complete=completion.any_tasks
 )
-@click.option("--since", metavar="TIME", help="Only events from this RFC 3339 time or day on.")
+@click.option(
+    "--since",
+    metavar="TIME",
+    help="Only events from this RFC 3339 time or day on, or of the last 30m, 2h, 3d.",
+)
 @click.option("--json", "as_json", is_flag=True, help="The lines of the log as they are.")
 @click.pass_obj
 def events(

@@ -75,23 +75,29 @@ def finish(
             _tell(settings, removed, as_json)
         return
     project = opening.project(settings, name)
-    asks = terminal.is_there() and not yes and not as_json
-    wish, prospect = _look(project, wish, asks)
-    if dry_run:
-        _show(prospect, as_json)
-        return
-    if not yes:
-        if not asks:
-            raise Usage(
-                "nobody can be asked here whether to finish the project",
-                "say --yes; to look first: `sow project finish --dry-run`",
-            )
-        click.echo(_plan(prospect))
-        if not terminal.yes("Finish it?"):
-            click.echo("Nothing was done.", err=True)
-            raise click.exceptions.Exit(1)
+    # Who need not be asked is told by the end itself what is in the way.
+    if dry_run or not yes:
+        asks = terminal.is_there() and not yes and not as_json
+        wish, prospect = _look(project, wish, asks)
+        if dry_run:
+            _show(prospect, as_json)
+            return
+        _ask(prospect, asks)
     done = project.finish(**wish, tell=lambda line: aside(settings, plain(line)))
     _tell(settings, done.removed, as_json, done, shown=not yes)
+
+
+def _ask(prospect: Prospect, asks: bool) -> None:
+    """Has the person say yes to what will be done. `asks`: whether there is anybody to be asked."""
+    if not asks:
+        raise Usage(
+            "nobody can be asked here whether to finish the project",
+            "say --yes; to look first: `sow project finish --dry-run`",
+        )
+    click.echo(_plan(prospect))
+    if not terminal.yes("Finish it?"):
+        click.echo("Nothing was done.", err=True)
+        raise click.exceptions.Exit(1)
 
 
 def _how(pr: bool, merge: bool, leave: bool, pr_url: str | None) -> How | None:

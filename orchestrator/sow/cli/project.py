@@ -124,8 +124,9 @@ def list_(settings: dict[str, Any], as_json: bool) -> None:
 @project.command()
 @click.option("-o", "--output", "form", type=click.Choice(["yaml", "json"]), default="yaml", help="The form.")
 @click.option("--strict", is_flag=True, help="Only what the original sow knows, so that it can read it.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document, in one line.")
 @click.pass_obj
-def show(settings: dict[str, Any], form: str, strict: bool) -> None:
+def show(settings: dict[str, Any], form: str, strict: bool, as_json: bool) -> None:
     """Print the whole project as one document, its tasks inside its phases.
 
     That is the form in which the original sow keeps a project. A task whose file is broken can't be part of
@@ -139,6 +140,9 @@ def show(settings: dict[str, Any], form: str, strict: bool) -> None:
     whole = project.whole(strict=strict)
     for broken in () if strict else whole.broken:
         click.echo(f"broken: {broken.message}\n        {broken.hint}", err=True)
+    if as_json:
+        click.echo(json.dumps(whole.as_json()))
+        return
     click.echo(whole.yaml() if form == "yaml" else json.dumps(whole.as_json(), indent=2) + "\n", nl=False)
 
 

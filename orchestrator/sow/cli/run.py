@@ -104,8 +104,11 @@ def _ending(ran: Ran) -> Iterator[str]:
         parts = [f"{asks} to answer"] * bool(asks) + [f"{reviews} to review"] * bool(reviews)
         held = "; an agent stays, and waits for its answer" if ran.left_running else ""
         yield f"Waiting for you: {', '.join(parts)}{held}. Go through them: sow review"
-    elif not ran.held_back:
+    elif not ran.held_back and not ran.stuck:
         yield "Nothing can start now: see `sow status`"
+    for way, out in ran.stuck.items():
+        yield f"Waiting for each other, so none of them starts: {way}"
+        yield f"  {out}"
 
 
 def _tell_plan(order: Sequence[Planned], as_json: bool) -> int:

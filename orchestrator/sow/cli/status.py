@@ -9,7 +9,7 @@ import click
 
 from sow.cli import opening, workspace
 from sow.cli.text import plain
-from sow.cli.words import age, resources_of, tell_unknown
+from sow.cli.words import age, counted, resources_of, tell_unknown
 from sow.clock import seconds
 from sow.errors import NotFound
 from sow.task import COMPLETED, IN_PROGRESS, PAUSED, PENDING
@@ -61,6 +61,8 @@ def text(page: Status) -> str:
         lines.append('  no tasks yet: sow task add "..." --agent implementer')
     for broken in page.broken:
         lines += [f"  broken: {broken.message}", f"          {broken.hint}"]
+    for way, out in page.stuck.items():
+        lines += ["", f"Waiting for each other, so none of them starts: {way}", f"  {out}"]
     if page.waits:
         lines += ["", "Waiting for you (sow review):"]
         lines += [_waiting(item, page.now) for item in page.waits]
@@ -72,7 +74,8 @@ def text(page: Status) -> str:
             if one["reason"]:
                 lines += [f"  {one['state']}: {one['file']}: {one['reason']}", f"    {one['hint']}"]
     done = sum(row.status == COMPLETED for row in page.tasks)
-    lines += ["", f"{len(page.tasks)} total tasks, {done} completed{_spent(page.spent)}"]
+    bad = f", {counted(len(page.broken), 'broken file')}" if page.broken else ""
+    lines += ["", f"{len(page.tasks)} total tasks, {done} completed{bad}{_spent(page.spent)}"]
     return plain("\n".join(lines))
 
 

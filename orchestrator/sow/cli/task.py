@@ -18,6 +18,7 @@ from sow.task import PRIORITIES
 if TYPE_CHECKING:
     from sow.api.task import Task
     from sow.review import Answered, Approved
+    from sow.task import Task as TaskState
     from sow_schemas.documents import Priority
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -242,8 +243,9 @@ def _stop(task_id: str | None) -> str:
 @task.command()
 @_id_argument
 @click.argument("text")
+@_json_option
 @click.pass_obj
-def answer(settings: dict[str, Any], task_id: str, text: str) -> None:
+def answer(settings: dict[str, Any], task_id: str, text: str, as_json: bool) -> None:
     """Answer a paused task: its agent hears it at once where it waits, else with the next `sow run`.
 
     To a request for permission, an option, its number or a plain yes or no is heard as such; any
@@ -252,7 +254,8 @@ def answer(settings: dict[str, Any], task_id: str, text: str) -> None:
     \b
     Example:  sow task answer 020 "Use sqlite"
     """
-    click.echo(answered(opening.project(settings).task(task_id).answer(given(text) or "")))
+    done = opening.project(settings).task(task_id).answer(given(text) or "")
+    _tell(done.task, answered(done), as_json)
 
 
 @task.command()
@@ -261,8 +264,11 @@ def answer(settings: dict[str, Any], task_id: str, text: str) -> None:
 @click.option(
     "--file", "file", type=click.Path(exists=True, dir_okay=False), help="Read the feedback from here."
 )
+@_json_option
 @click.pass_obj
-def feedback(settings: dict[str, Any], task_id: str, text: str | None, file: str | None) -> None:
+def feedback(
+    settings: dict[str, Any], task_id: str, text: str | None, file: str | None, as_json: bool
+) -> None:
     """Send a task back with feedback: the next iteration, in the same session.
 
     \b
@@ -275,45 +281,49 @@ def feedback(settings: dict[str, Any], task_id: str, text: str | None, file: str
         )
     words = given(text) if file is None else _file(file)
     back = opening.project(settings).task(task_id).send_back(words or "")
-    click.echo(f"Sent task {task_id} back: iteration {back.iteration} begins with the next `sow run`")
+    words = f"Sent task {task_id} back: iteration {back.iteration} begins with the next `sow run`"
+    _tell(back, words, as_json)
 
 
 @task.command()
 @_id_argument
+@_json_option
 @click.pass_obj
-def approve(settings: dict[str, Any], task_id: str) -> None:
+def approve(settings: dict[str, Any], task_id: str, as_json: bool) -> None:
     """Approve a task: its branch is merged into the project's, and it is completed.
 
     \b
     Example:  sow task approve 010
     """
-    tell_approved(opening.project(settings).task(task_id).approve())
+    tell_approved(opening.project(settings).task(task_id).approve(), as_json=as_json)
 
 
 @task.command()
 @_id_argument
+@_json_option
 @click.pass_obj
-def accept(settings: dict[str, Any], task_id: str) -> None:
+def accept(settings: dict[str, Any], task_id: str, as_json: bool) -> None:
     """Take what is there as the result, and approve it: for a task that is paused or unfinished.
 
     \b
     Example:  sow task accept 020
     """
-    tell_approved(opening.project(settings).task(task_id).accept())
+    tell_approved(opening.project(settings).task(task_id).accept(), as_json=as_json)
 
 
 @task.command()
 @_id_argument
 @click.option("--reason", default="by a person", metavar="TEXT", help="Why, for the log.")
+@_json_option
 @click.pass_obj
-def abandon(settings: dict[str, Any], task_id: str, reason: str) -> None:
+def abandon(settings: dict[str, Any], task_id: str, reason: str, as_json: bool) -> None:
     """Abandon a task; its branch and worktree stay, nothing is deleted.
 
     \b
     Example:  sow task abandon 040 --reason "no longer needed"
     """
-    opening.project(settings).task(task_id).abandon(reason)
-    click.echo(f"Abandoned task {task_id}; take it up again with `sow task retry {task_id}`")
+    gone = opening.project(settings).task(task_id).abandon(reason)
+    _tell(gone, f"Abandoned task {task_id}; take it up again with `sow task retry {task_id}`", as_json)
 
 
 @task.command()
@@ -338,8 +348,9 @@ def cancel(settings: dict[str, Any], task_id: str, as_json: bool) -> None:
 @task.command()
 @_any_id_argument
 @click.option("--fresh", is_flag=True, help="In a new session, with what happened before told to it.")
+@_json_option
 @click.pass_obj
-def retry(settings: dict[str, Any], task_id: str, fresh: bool) -> None:
+def retry(settings: dict[str, Any], task_id: str, fresh: bool, as_json: bool) -> None:
     """Put a paused, waiting or abandoned task back among those that `sow run` starts.
 
     One that waits for the limit of its account is tried at once; where it works, so are the others.
@@ -349,11 +360,12 @@ def retry(settings: dict[str, Any], task_id: str, fresh: bool) -> None:
     Example:  sow task retry 020 --fresh
     """
     if place := workspace.here(settings):
-        workspace.retry(place, task_id, fresh=fresh)
+        workspace.retry(place, task_id, fresh=fresh, as_json=as_json)
         return
     again = opening.project(settings).task(task_id).retry(fresh=fresh)
     spite = ", in spite of its account's limit" if again.in_spite else ""
-    click.echo(f"Task {task_id} is pending: it starts with the next `sow run`{spite}")
+    words = f"Task {task_id} is pending: it starts with the next `sow run`{spite}"
+    _tell(again.task, words, as_json)
 
 
 @task.command()
@@ -370,7 +382,7 @@ def move(settings: dict[str, Any], task_id: str, phase: str, as_json: bool) -> N
     Example:  sow task move 020 --phase finalization
     """
     moved = opening.project(settings).task(task_id).move(phase)
-    click.echo(json.dumps(moved.document()) if as_json else f"Task [{moved.id}] is in phase {moved.phase}")
+    _tell(moved, f"Task [{moved.id}] is in phase {moved.phase}", as_json)
 
 
 @task.command()
@@ -412,6 +424,11 @@ task.add_command(artifact.group("inputs", of_task=True))
 task.add_command(artifact.group("outputs", of_task=True))
 
 
+def _tell(task: TaskState, words: str, as_json: bool) -> None:
+    """Says what became of a task: in words, or as its state."""
+    click.echo(json.dumps(task.document()) if as_json else words)
+
+
 def answered(done: Answered) -> str:
     """What became of an answer, in a line."""
     if done.reached:
@@ -419,15 +436,15 @@ def answered(done: Answered) -> str:
     return f"Answered task {done.task.id}: it goes on with the next `sow run`"
 
 
-def tell_approved(done: Approved) -> None:
-    """Says what became of an approval. Raises Failed or Refused where it was not merged."""
+def tell_approved(done: Approved, *, as_json: bool = False) -> None:
+    """Says what became of an approval, or prints the task; raises Failed or Refused if it is not merged."""
     task_id = done.task.id
     match done.how:
         case "merged":
-            click.echo(f"Approved task {task_id}: merged as {str(done.commit)[:12]}")
+            _tell(done.task, f"Approved task {task_id}: merged as {str(done.commit)[:12]}", as_json)
         case "nothing to merge":
             why = "it changed no file" if done.task.branch else "its work is in the project's folder"
-            click.echo(f"Approved task {task_id}: {why}, so there was nothing to merge")
+            _tell(done.task, f"Approved task {task_id}: {why}, so there was nothing to merge", as_json)
         case "conflict":
             raise Failed(
                 f"task {task_id} was approved but conflicts in {', '.join(done.files)}: "

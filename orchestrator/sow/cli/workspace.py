@@ -157,14 +157,15 @@ def cancel(held: Workspace, wanted: str, *, as_json: bool) -> None:
     click.echo(json.dumps(done.as_json()) if as_json else plain(f"Canceled task {done.id}{ended}"))
 
 
-def retry(held: Workspace, wanted: str, *, fresh: bool) -> None:
+def retry(held: Workspace, wanted: str, *, fresh: bool, as_json: bool) -> None:
     """Queues a task of a workspace again, and says so."""
     if fresh:
         raise Usage("--fresh is for the tasks of a project", "leave it out: a task file begins anew anyway")
     done = held.task(wanted).retry()
     spite = ", in spite of its account's limit" if done.in_spite else ""
     goes = "goes on" if done.status == "running" else "starts"
-    click.echo(plain(f"Task {done.id} is {done.status}: it {goes} with the next `sow run`{spite}"))
+    words = plain(f"Task {done.id} is {done.status}: it {goes} with the next `sow run`{spite}")
+    click.echo(json.dumps(done.as_json()) if as_json else words)
 
 
 def _indented(text: str) -> str:

@@ -46,8 +46,9 @@ def list_(settings: dict[str, Any], as_json: bool) -> None:
 
 @worktree.command()
 @click.argument("name", metavar="ID|BRANCH|PATH", shell_complete=completion.worktrees)
+@click.option("--json", "as_json", is_flag=True, help="One JSON document.")
 @click.pass_obj
-def remove(settings: dict[str, Any], name: str) -> None:
+def remove(settings: dict[str, Any], name: str, as_json: bool) -> None:
     """Remove a worktree, if nothing is lost by it: that of task ID, on BRANCH, or at PATH.
 
     It is refused while anything in it is uncommitted, unmerged or at work. What git ignores
@@ -60,6 +61,11 @@ def remove(settings: dict[str, Any], name: str) -> None:
     """
     gone = opening.here().remove_worktree(name, settings["project"])
     one = gone.owned
+    if as_json:
+        click.echo(
+            json.dumps({"path": one.path, "branch": one.at.branch, "branch_deleted": gone.branch_deleted})
+        )
+        return
     click.echo(plain(f"Removed {one.path}{_and_branch(one, gone.branch_deleted)}"))
     if one.owner.needs_it:
         aside(settings, f"{one.owner.name} has not ended: its next start makes the worktree again")

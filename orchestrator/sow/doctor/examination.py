@@ -31,7 +31,7 @@ ROOMS: tuple[tuple[str, tuple[Check, ...]], ...] = (
     (
         "repository",
         (
-            repository.place, repository.settings, repository.writable, repository.ignored,
+            repository.place, repository.settings, repository.types, repository.writable, repository.ignored,
             repository.inbox, repository.half_made, repository.trees, repository.locks, repository.processes,
         ),
     ),

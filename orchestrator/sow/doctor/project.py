@@ -13,9 +13,11 @@ from sow.driving import Drivers
 from sow.errors import Busy, NotFound, SowError
 from sow.git import places
 from sow.lease import Lease
+from sow.ready import stuck
 from sow.runner.local import LocalRunner, Running
 from sow.store import Store
 from sow.task import ENDED
+from sow.workspace import BRINGING
 from sow_schemas.formats import is_task_id
 
 _SETTLE = "completed by the next `sow run`, or by `sow review` on a terminal"
@@ -31,7 +33,9 @@ def state_files(scene: Scene, store: Store) -> Iterator[Finding]:
         good = f"{store.layout.last_good}/{task_id}.yaml"
         copy = f"; its last good copy: {good}" if os.path.exists(good) and good not in broken.hint else ""
         yield error(broken.message, f"{broken.hint}{copy}", path=broken.path)
-    if not own and not held.broken:
+    for way, out in (waiting := stuck(held.tasks)).items():
+        yield error(f"tasks wait for each other, so none of them starts: {way}", out)
+    if not own and not held.broken and not waiting:
         yield ok(f"all state files are valid (phases: {len(store.phases())}, tasks: {len(held.tasks)})")
 
 
@@ -109,6 +113,12 @@ def half_done(scene: Scene, store: Store) -> Iterator[Finding]:
             task_id = name.removeprefix("checking-")
             yield warning(
                 f"a check of task {task_id} was cut short: its worktree holds merged files", _SETTLE
+            )
+        if name.startswith(BRINGING):
+            yield warning(
+                f"a merge into the worktree of task {name.removeprefix(BRINGING)} was cut short"
+                f" ({layout.runtime}/{name})",
+                _SETTLE,
             )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 
-from sow import dropped, process
+from sow import dropped, process, project_types
 from sow.attempt import Attempts
 from sow.doctor.finding import Finding, error, note, ok, told, warning
 from sow.doctor.scene import Scene
@@ -33,10 +33,10 @@ def place(scene: Scene) -> Iterator[Finding]:
                 f"{main} is prepared for sow, outside of git: agents work in it, one at a time", main=main
             )
         case Places(main=main, common=common):
-            if not scene.is_checked_out:
+            if not scene.is_reached:
                 yield error(
-                    f"{common} has no main checkout in {main}, and sow works in none without",
-                    "clone it with one: `git clone`",
+                    f"{common} should be reached from {main}, and its .git does not lead there",
+                    f"note where the main checkout is: `git -C {common} config core.worktree /PATH/OF/IT`",
                 )
             elif not os.path.isdir(f"{main}/.sow"):
                 yield note(f"{main} is not prepared for sow yet", "prepare it: `sow init`", main=main)
@@ -47,11 +47,32 @@ def place(scene: Scene) -> Iterator[Finding]:
 
 
 def settings(scene: Scene) -> Iterator[Finding]:
-    """Its settings can be read."""
+    """Its settings can be read, and are those that a person means."""
+    yield from _unread(scene)
     if isinstance(scene.settings, SowError):
         yield told(scene.settings)
     elif scene.main and os.path.exists(f"{scene.main}/.sow/config.yaml"):
         yield ok(f"{scene.main}/.sow/config.yaml is valid")
+
+
+def _unread(scene: Scene) -> Iterator[Finding]:
+    """Settings on a branch of a bare repository: nobody reads them."""
+    git = scene.git
+    if git is None or not git.places.bare or not (known := git.branches()).tips:
+        return
+    branch, path = git.default_branch(known), ".sow/config.yaml"
+    if git.ask("cat-file", "-e", f"refs/heads/{branch}:{path}").code == 0:
+        yield warning(
+            f"branch {branch} has {path}, and it is not read: the repository is bare, and its settings are"
+            f" {scene.main}/{path}",
+            f"take over what holds: `git -C {scene.main} show {branch}:{path}`",
+        )
+
+
+def types(scene: Scene) -> Iterator[Finding]:
+    """The repository's own types of projects can be used."""
+    for path, fault in project_types.broken(scene.main) if scene.main else ():
+        yield error(str(fault), fault.hint, path=path)
 
 
 def writable(scene: Scene) -> Iterator[Finding]:
@@ -71,7 +92,8 @@ def writable(scene: Scene) -> Iterator[Finding]:
 def ignored(scene: Scene) -> Iterator[Finding]:
     """Git ignores what is never to be committed, and has none of it."""
     git = scene.git
-    if git is None or not os.path.isdir(f"{scene.main}/.sow"):
+    # Of a bare one git can't say: it ignores nothing where nothing is checked out.
+    if git is None or git.places.bare or not os.path.isdir(f"{scene.main}/.sow"):
         return
     probes = {f"{folder}x": folder for folder in IGNORED}
     ask = ("--no-literal-pathspecs", "check-ignore", "-z", "--no-index", "--stdin")

@@ -50,15 +50,18 @@ class Scene:
         return self.places.main if isinstance(self.places, Places | Plain) else None
 
     @property
-    def is_checked_out(self) -> bool:
-        """Whether the repository has a main checkout that can be found: a bare one has none."""
-        return self.main is not None and os.path.lexists(f"{self.main}/.git")
+    def is_reached(self) -> bool:
+        """Whether git finds the repository from `main`, which may be a bare one itself."""
+        if self.main is None:
+            return False
+        is_bare = isinstance(self.places, Places) and self.places.common == self.main
+        return is_bare or os.path.lexists(f"{self.main}/.git")
 
     @property
     def git(self) -> Git | None:
         """Git in the main checkout, with an end; None where there is none, and without a git program."""
         program = shutil.which("git", path=self.environment.get("PATH", os.defpath))
-        return Git(self.main, GIT_SECONDS) if self.main and self.is_checked_out and program else None
+        return Git(self.main, GIT_SECONDS) if self.main and self.is_reached and program else None
 
     @property
     def worktrees(self) -> Worktrees | None:

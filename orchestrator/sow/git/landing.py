@@ -13,7 +13,8 @@ from __future__ import annotations
 
 import json
 import os
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 
 from sow.errors import Busy, Failed
@@ -119,6 +120,48 @@ def land(git: Git, branch: str, old: str, new: str, intent: str, why: str) -> Me
         return Blocked([], str(busy))
 
 
+@contextmanager
+def noted(there: Git, old: str, new: str, intent: str) -> Iterator[dict[str, str]]:
+    """Notes that a git is about to change a checkout at `old`, all of it committed, into what `new` has,
+    for a `with` block; whatever ends that in the middle, `take_back` undoes it.
+
+    Gives the environment for that git, which leaves the branch where it is and says of what it is in the
+    middle (`Git.unfinished`) once it is done.
+    """
+    branch = there.current_branch() or ""
+    plan = _Intent(os.urandom(8).hex(), branch, os.path.realpath(there.folder), old, new)
+    plan.write(intent)
+    try:
+        yield {TOKEN: plan.token}
+    finally:
+        take_back(intent)
+
+
+def take_back(intent: str) -> None:
+    """Undoes what a git was killed in before it said of what it was in the middle (see `noted`).
+
+    Files that are as it found or would have left them, or are the first part of such a file, are put back;
+    any other is the person's and stays. Raises Busy where that git still runs and goes on for too long.
+    """
+    plan = _Intent.read(intent)
+    if plan is None:
+        return
+    _wait_for_git(plan)
+    there = Git(plan.worktree)
+    if os.path.lexists(f"{plan.worktree}/.git") and _is_untold(there, plan):
+        with index.held(there, token=plan.token, intent=intent, dead_git=True) as mine:
+            _forget_dead_locks(there, plan)
+            there.run("read-tree", "--reset", plan.old, env=mine.env)
+            _mend(there, plan, mine)
+    os.unlink(intent)
+
+
+def _is_untold(there: Git, plan: _Intent) -> bool:
+    """Whether a checkout is where it was, and in the middle of nothing."""
+    head = there.maybe_commit_of("HEAD")
+    return (there.unfinished(), head, there.current_branch() or "") == (None, plan.old, plan.branch)
+
+
 def settle(intent: str) -> Merged | Blocked | None:
     """Completes what `land` was killed in; None where nothing is pending.
 
@@ -131,17 +174,21 @@ def settle(intent: str) -> Merged | Blocked | None:
     plan = _Intent.read(intent)
     if plan is None:
         return None
-    if not alive.wait_for_end(TOKEN, plan.token, index.END_SECONDS):
-        raise Busy(
-            f"a git of sow's is still at work in {plan.worktree}",
-            f"see `ps -p {','.join(map(str, alive.bearing(TOKEN, plan.token)))}`; when it has ended, repeat",
-        )
+    _wait_for_git(plan)
     if not os.path.lexists(f"{plan.worktree}/.git"):
         # Without a checkout there is nothing half done: the branch moves last, and in one step.
         os.unlink(intent)
         return None
     outcome = _carry_out(Git(plan.worktree), plan, intent, again=True)
     return None if isinstance(outcome, Moved) else outcome
+
+
+def _wait_for_git(plan: _Intent) -> None:
+    if not alive.wait_for_end(TOKEN, plan.token, index.END_SECONDS):
+        raise Busy(
+            f"a git of sow's is still at work in {plan.worktree}",
+            f"see `ps -p {','.join(map(str, alive.bearing(TOKEN, plan.token)))}`; when it has ended, repeat",
+        )
 
 
 def free(git: Git, branch: str) -> None:

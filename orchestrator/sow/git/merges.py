@@ -17,7 +17,7 @@ from typing import TypeVar
 from sow.errors import Failed, Refused
 from sow.git import commits, landing, trees
 from sow.git.landing import Blocked, Merged
-from sow.git.repository import Git, GitFailed, is_id
+from sow.git.repository import Git, GitFailed, ending, is_id
 
 KEEP = ".sow"
 """What stays as the branch that is merged into has it, when a task's work is merged."""
@@ -28,6 +28,8 @@ NEEDED = (2, 38)
 """The git that can merge without a working tree."""
 
 _TRIES = 50
+
+_MARKERS = ("-c", "merge.conflictStyle=merge")
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,22 +128,25 @@ def merge_check(git: Git, one: str, other: str, *, keep_ours: str | None = KEEP)
     return joined.files if isinstance(joined, Conflict) else []
 
 
-def bring(git: Git, branch: str, *, keep_ours: str = KEEP) -> list[str]:
+def bring(git: Git, branch: str, intent: str, *, keep_ours: str = KEEP) -> list[str]:
     """Merges `branch` into the checkout, for its agent to settle; the files in conflict.
 
     Without a conflict the merge is committed and the list empty. With one it
     is left open, markers in the files; called again in that state it only
-    names what is still unsettled. `.sow/` is taken from `branch`. Raises
+    names what is still unsettled. `.sow/` is taken from `branch`. `intent` is
+    the path of a file for `landing.take_back`, by which what was killed before
+    git had noted its merge is undone first; one caller at a time. Raises
     Refused where something is uncommitted.
     """
     git = git.at_top()
+    landing.take_back(intent)
     theirs = git.commit_of(f"refs/heads/{branch}")
     doing = git.unfinished()
     if doing == "merge":
         _take(git, git.commit_of("MERGE_HEAD"), keep_ours)
         return commits.unresolved(git)
     if doing is not None:
-        raise Refused(f"a {doing} is not finished in {git.folder}", f"end it there: `git {doing} --abort`")
+        raise Refused(f"a {doing} is not finished in {git.folder}", ending(doing, git.folder))
     if dirty := git.dirty_files():
         raise Refused(
             f"{git.folder} has uncommitted changes: {', '.join(dirty[:3])}", "commit them first, and repeat"
@@ -149,11 +154,12 @@ def bring(git: Git, branch: str, *, keep_ours: str = KEEP) -> list[str]:
     if git.is_ancestor(theirs, "HEAD"):
         return []
     words = f"Bring {branch} into {git.current_branch() or 'this work'}"
-    answer = git.ask(
-        "-c", "merge.conflictStyle=merge",
-        "merge", "--no-ff", "--no-commit", "--no-overwrite-ignore", "-m", words, theirs,
-        env=git.identity(),
-    )  # fmt: skip
+    head = git.commit_of("HEAD")
+    with landing.noted(git, head, _as_git_merges(git, head, theirs), intent) as env:
+        answer = git.ask(
+            *_MARKERS, "merge", "--no-ff", "--no-commit", "--no-overwrite-ignore", "-m", words, theirs,
+            env={**git.identity(), **env},
+        )  # fmt: skip
     if git.unfinished() != "merge":
         raise Failed(
             f"git can't merge {branch} into {git.folder}: {answer.err.strip()}", "mend that, and repeat"
@@ -163,6 +169,13 @@ def bring(git: Git, branch: str, *, keep_ours: str = KEEP) -> list[str]:
     if not left:
         commits.commit_leftovers(git, words)
     return left
+
+
+def _as_git_merges(git: Git, head: str, theirs: str) -> str:
+    """A commit with what `git merge` will put into the files, markers and all."""
+    merging = ("merge-tree", "--write-tree", "--name-only", "--no-messages", "-z", "HEAD", theirs)
+    tree = git.run(*_MARKERS, *merging, ok=(0, 1)).split("\0")[0]
+    return commits.make(git, tree, (head, theirs), f"{head} with {theirs}")
 
 
 def _bases(git: Git, ours: str, theirs: str) -> list[str]:

@@ -6,6 +6,7 @@ Facts: gitrepository-layout(5), gitsubmodules(7), git-worktree(1).
 import os
 
 from sow.errors import NotFound
+from sow.layout import WORKTREES
 from sow.value import Value
 
 
@@ -15,7 +16,8 @@ class Places(Value):
     top: str
     """The top folder of this checkout; in a bare repository the same as `main`."""
     main: str
-    """The main checkout, where `.sow/` lives; for a bare repository the folder that contains it."""
+    """The main checkout, where `.sow/` lives; for a bare repository the folder whose `.git` leads to it, or
+    else it itself."""
     git_dir: str
     """What belongs to this checkout alone: its HEAD and index."""
     common: str
@@ -29,9 +31,9 @@ def find(start: str) -> Places | None:
 
     The environment (`GIT_DIR` and such) has no say. A submodule is a
     repository of its own, and its main checkout is itself. Raises NotFound
-    where a `.git` file leads nowhere. (Of a repository made with
-    `--separate-git-dir` a linked worktree can't know the main checkout: git
-    doesn't keep it. There the folder that contains the git folder counts.)
+    where a `.git` file leads nowhere, and where nothing tells the main checkout:
+    of a repository made with `--separate-git-dir` git doesn't keep it, and only
+    worktrees below its `.sow/` lead there.
     """
     folder = os.path.realpath(start)
     while True:
@@ -74,7 +76,7 @@ def _checkout(folder: str, git_dir: str) -> Places:
     common = _common(git_dir)
     core = _core(common)
     if git_dir != common:
-        return Places(top=folder, main=_main(common, core), git_dir=git_dir, common=common)
+        return Places(top=folder, main=_main(common, core, folder), git_dir=git_dir, common=common)
     if core.get("bare") == "true":
         main = _main(common, core)
         return Places(top=main, main=main, git_dir=git_dir, common=common, bare=True)
@@ -85,10 +87,10 @@ def _inside(git_dir: str) -> Places:
     """The places where somebody stands in a git folder itself, bare or not."""
     common = _common(git_dir)
     core = _core(common)
-    main = _main(common, core)
     if git_dir != common:
-        top = os.path.dirname(os.path.realpath(os.path.join(git_dir, _read(f"{git_dir}/gitdir").strip())))
-        return Places(top=top, main=main, git_dir=git_dir, common=common)
+        top = os.path.dirname(_noted(git_dir))
+        return Places(top=top, main=_main(common, core, top), git_dir=git_dir, common=common)
+    main = _main(common, core)
     return Places(top=main, main=main, git_dir=git_dir, common=common, bare=core.get("bare") == "true")
 
 
@@ -97,13 +99,49 @@ def _common(git_dir: str) -> str:
     return os.path.realpath(os.path.join(git_dir, linked)) if linked else git_dir
 
 
-def _main(common: str, core: dict[str, str]) -> str:
-    """The main checkout of a repository, seen from one that is not it."""
+def _main(common: str, core: dict[str, str], top: str = "") -> str:
+    """The main checkout of a repository, seen from one that is not it, at `top`. Raises NotFound."""
     # A submodule's git folder lies in its superproject's, so git notes there where the files are.
-    worktree = core.get("worktree")
-    if worktree and core.get("bare") != "true":
+    worktree, is_bare = core.get("worktree"), core.get("bare") == "true"
+    if worktree and not is_bare:
         return os.path.realpath(os.path.join(common, worktree))
-    return os.path.dirname(common)
+    above = os.path.dirname(common)
+    if _leads(above, common):
+        return above
+    if is_bare:
+        return common
+    for path in (f"{top}/.git", *_linked(common)):
+        main, below, _ = path.rpartition(f"/{WORKTREES}/")
+        if below and _leads(main, common):
+            return main
+    raise NotFound(
+        f"can't tell where the main checkout of {common} is: git does not keep it",
+        f"note it there, in git's own words: `git -C {common} config core.worktree /PATH/OF/IT`",
+    )
+
+
+def _leads(folder: str, common: str) -> bool:
+    """Whether the `.git` of `folder` is the git folder `common`, or a file that names it."""
+    dot_git = f"{folder}/.git"
+    if os.path.realpath(dot_git) == common:
+        return True
+    said = _read(dot_git)
+    return said.startswith("gitdir:") and os.path.realpath(os.path.join(folder, said[7:].strip())) == common
+
+
+def _linked(common: str) -> list[str]:
+    """The `.git` of each linked worktree, as git has noted them."""
+    try:
+        names = sorted(os.listdir(f"{common}/worktrees"))
+    except OSError:
+        return []
+    return [_noted(f"{common}/worktrees/{name}") for name in names]
+
+
+def _noted(git_dir: str) -> str:
+    """The `.git` of the worktree whose own git folder this is."""
+    # Since git 2.48 the path may be relative to the folder that holds it.
+    return os.path.realpath(os.path.join(git_dir, _read(f"{git_dir}/gitdir").strip()))
 
 
 def _core(common: str) -> dict[str, str]:

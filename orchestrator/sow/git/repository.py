@@ -98,7 +98,11 @@ _NOBODY = {
 }
 
 _HINTS = (
-    ("dubious ownership", "tell git that you trust the folder, as its message says, and repeat"),
+    (
+        "safe.bareRepository",
+        "put a file .git beside it that says `gitdir: ./NAME.git`, or trust them all:"
+        " `git config --global safe.bareRepository all`",
+    ),
     ("index.lock", "another git is at work there; wait for it, and if it died remove that file"),
     ("No space left", "free some space on that disk and repeat the command"),
     ("Permission denied", "give yourself the right to write there, and repeat"),
@@ -118,9 +122,18 @@ class GitFailed(Failed):
     def __init__(self, command: Sequence[str], folder: str, code: int, stderr: str) -> None:
         self.command, self.code, self.stderr = tuple(command), code, stderr
         said = gist(stderr) or f"it ended with code {code}"
-        hint = next((hint for sign, hint in _HINTS if sign in stderr), "")
+        hint = _trust(stderr) or next((hint for sign, hint in _HINTS if sign in stderr), "")
         again = f"see for yourself: `cd {folder} && git {' '.join(command)}`"
         super().__init__(f"git {' '.join(command[:2])} failed in {folder}: {said}", hint or again)
+
+
+def _trust(stderr: str) -> str:
+    """What lets git work in a folder of somebody else's, in its own words; empty where it wants nothing."""
+    lines = (line.strip() for line in stderr.splitlines())
+    command = next(
+        (line for line in lines if line.startswith("git config --global --add safe.directory ")), ""
+    )
+    return f"if you trust whoever made it: `{command}`, and repeat" if command else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -446,6 +459,14 @@ class Git:
             if os.path.exists(f"{git_dir}/{name}"):
                 return what
         return None
+
+
+def ending(doing: str, folder: str) -> str:
+    """How a person ends what git is in the middle of in `folder`: what `unfinished` says it is."""
+    there = f"git -C {folder} {doing}"
+    if doing == "bisect":
+        return f"end it: `{there} reset`"
+    return f"finish it: `{there} --continue`, or give it up: `{there} --abort`"
 
 
 _UNFINISHED = (

@@ -19,7 +19,7 @@ from typing import Any, Literal
 import sow_schemas
 from sow import document
 from sow.document import Document, faults
-from sow.errors import NotFound, Refused
+from sow.errors import BadFile, NotFound, Refused
 from sow.nearest import did_you_mean
 
 BUILT_IN = ("standard", "exploration", "design", "breakdown")
@@ -203,6 +203,17 @@ def names(main: str) -> tuple[str, ...]:
     return (*BUILT_IN, *(name for name in own if name not in BUILT_IN))
 
 
+def broken(main: str) -> Iterator[tuple[str, Refused]]:
+    """The repository's own types that can't be used: the file of each, and what is wrong with it."""
+    for name in names(main):
+        path = f"{_folder(main)}/{name}.yaml"
+        try:
+            if os.path.lexists(path):
+                named(name, main)
+        except Refused as fault:
+            yield path, fault
+
+
 def named(name: str, main: str) -> ProjectType:
     """The type of that name: the repository's own, else the built-in one.
 
@@ -212,8 +223,8 @@ def named(name: str, main: str) -> ProjectType:
     if _NAME.fullmatch(name) and os.path.exists(path):
         found = read(document.read_file(path), path, schemas=True)
         if found.name != name:
-            raise Refused(
-                f"{path}: name is {found.name!r}, and the file says {name!r}", f"make its name {name}"
+            raise BadFile(
+                path, f"name is {found.name!r}, and the file says {name!r}", f"make its name {name}"
             )
         return found
     if name in BUILT_IN:
@@ -228,11 +239,13 @@ def for_branch(branch: str, main: str) -> ProjectType:
 
     Raises Refused where one of the repository's own types is broken.
     """
+    try:
+        every = [named(name, main) for name in reversed(names(main))]
+    except Refused as fault:
+        # Which prefixes it asks for nobody can tell.
+        raise Refused(str(fault), f"{fault.hint}; or say which type it is to be: --type T") from fault
     fitting = [
-        (len(prefix), held)
-        for held in (named(name, main) for name in reversed(names(main)))
-        for prefix in held.branch_prefixes
-        if branch.startswith(prefix)
+        (len(prefix), held) for held in every for prefix in held.branch_prefixes if branch.startswith(prefix)
     ]
     # Of two that fit equally well, the repository's own: it comes first.
     return max(fitting, key=lambda each: each[0])[1] if fitting else named(BUILT_IN[0], main)
@@ -295,13 +308,9 @@ def read(held: Document, where: str, *, schemas: bool = False) -> ProjectType:
         raise faults.refusal("project_type", held.value, where, held)
     found = _parsed(held.value, held.text)
     for path, message, hint in [*_faults(held.value, found), *(_bad_schemas(found) if schemas else ())]:
-        raise Refused(_at(held, where, path, message), hint)
+        line = held.place(path)[0] if path else 0
+        raise BadFile(where, message, hint, line=line, field=".".join(map(str, path)))
     return found
-
-
-def _at(held: Document, where: str, path: tuple[str | int, ...], message: str) -> str:
-    named = ".".join(map(str, path))
-    return f"{where}:{held.place(path)[0]}: {named}: {message}" if path else f"{where}: {message}"
 
 
 def _parsed(value: Mapping[str, Any], text: str) -> ProjectType:
