@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,17 +19,23 @@ from tests.runner.parts import until
 from sow import edits, lease
 from sow.document import canonical
 from sow.process import Identity
+from sow.runner.touched import Touched
 from sow.store import Store
 from sow.task import STATUSES
 
 ARTIFACT = {"type": "review", "path": "a.md", "approved": False, "created_at": AT}
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> Store:
+@pytest.fixture(params=["a look at all", "a look at what was touched"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
     made = new_store(tmp_path)
     made.keep_good_copies()
-    return made
+    touched = Touched()
+    if request.param == "a look at what was touched":
+        made.heed(touched)
+        assert made.put_right(()) == []
+    yield made
+    touched.close()
 
 
 def edit(store: Store, **fields: Any) -> Path:
