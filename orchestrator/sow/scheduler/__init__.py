@@ -101,6 +101,13 @@ class Scheduler:
         """
         held = alone.take(self.turns, self.watcher, self._signals, self.watch)
         try:
+            with self._board.heeding():
+                return self._run(stay)
+        finally:
+            held.release()
+
+    def _run(self, stay: bool) -> Outcome:
+        try:
             self.turns.store.tell(Event(type="run.started", payload={"jobs": self.jobs}))
             self._restore()
             while not self._signals:
@@ -112,8 +119,6 @@ class Scheduler:
         except BaseException:
             self._let_go_of_the_rest()
             raise
-        finally:
-            held.release()
 
     def drive(self, task: Task, *, prompt: str = "", agent: str = "") -> Outcome:
         """Starts the agent of one task and follows it to the end of its turn, beside any other run.
