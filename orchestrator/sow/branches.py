@@ -58,7 +58,7 @@ class Branches:
 
         `at_work`: the ids of the tasks whose own agents may have moved their branches. Raises SowError.
         """
-        if not self._may_have_moved():
+        if not self.may_have_moved():
             return []
         before, self._tips = self._tips, self._seen()
         found = list(self._moved(before, tasks, at_work))
@@ -97,7 +97,8 @@ class Branches:
 
     # -- whether git has to be asked --------------------------------------------------------------
 
-    def _may_have_moved(self) -> bool:
+    def may_have_moved(self) -> bool:
+        """Whether there is anything to look at. Without something that tells, there always is."""
         if self._touched is None:
             return True
         self._touched.look()

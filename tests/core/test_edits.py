@@ -133,6 +133,18 @@ def test_a_change_that_keeps_the_size_and_the_time_of_a_file_is_seen_too(store: 
     assert (back.task_id, path.read_bytes()) == ("010", before)
 
 
+def test_what_the_agent_at_work_has_written_by_another_name_of_the_file_is_seen_too(
+    store: Store, tmp_path: Path
+) -> None:
+    add(store)
+    path = Path(store.layout.task_file("implementation", "010"))
+    os.link(path, tmp_path / "another")
+    assert store.put_right(("010",)) == []
+    (tmp_path / "another").write_text(path.read_text().replace("pending", "completed"))
+    (back,) = store.put_right(("010",))
+    assert back.changes == ("status: pending -> completed",)
+
+
 def test_what_may_be_changed_is_taken_and_told(store: Store) -> None:
     add(store)
     path = edit(store, name="New")

@@ -53,6 +53,7 @@ class Touched:
     def follow(self, folder: str, follower: Follower, *, contents: bool = False) -> bool:
         """Tells `follower` of names that come and go in a folder; with `contents` of writes into files, too.
 
+        A folder has one follower, the last.
         False where the kernel does not let it be followed. One that is not there needs not be: the
         folder above it tells when it comes. Doing it again does no harm.
         """

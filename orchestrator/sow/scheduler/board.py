@@ -181,6 +181,8 @@ class Board:
     def look_at_branches(self, *ended: str) -> None:
         """What was done to branches by somebody who does not work on them is told."""
         try:
+            if not self._branches.may_have_moved():
+                return
             at_work = {*self.turns.drivers.at_work(), *ended}
             for words in self._branches.look(self.ready.tasks, at_work):
                 self.tell(Note("problem", None, words))

@@ -68,6 +68,9 @@ class Beside:
     def put_right(self, at_work: "Collection[str]", only: str = "") -> "list[PutBack]":
         """Puts good copies back where files were changed beside sow as nobody but sow may change them."""
         found = []
+        if self.doubted:
+            # Of the tasks at work an agent may write the file in ways that the kernel does not tell.
+            self.doubted.doubt(*at_work)
         for name, path in self._changed_beside(only):
             with self.journal.locked(copies.lock_of(name)) as lock:
                 back = self._put_right(name, path, lock, own=name in at_work)

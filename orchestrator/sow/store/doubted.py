@@ -50,10 +50,10 @@ class Doubted:
             self._follow(layout.phase_file(phase).rpartition("/")[0], layout.tasks(phase))
         self._follow(*(path.rpartition("/")[0] for path in task_files))
 
-    def doubt(self, name: str) -> None:
-        """Puts a file in doubt."""
+    def doubt(self, *names: str) -> None:
+        """Puts files in doubt."""
         if self._names is not None:
-            self._names.add(name)
+            self._names.update(names)
 
     def trust(self, name: str) -> None:
         """Takes a file out of doubt, for who is about to look at it."""
