@@ -273,7 +273,9 @@ class Scheduler:
             self._board.pause_failed(task, fault)
         else:
             self._follow_from_now(live)
-            begun = self._board.put(live.attempt.task_id) or task
+            # What its agent has made of it already comes as an event, or is put right at its end.
+            begun = live.task or task
+            self._board.ready.put(begun)
             self._tell_begun(live, begun, live.attempt.reason or "")
 
     def _tell_begun(self, live: Live, task: Task | None, how: str) -> None:
