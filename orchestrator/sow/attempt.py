@@ -157,7 +157,7 @@ class Attempts:
 
     def check_at_rest(self, task_id: str) -> None:
         """Raises Busy while a process is at work on the task: a decision about it waits for its end."""
-        running = [attempt for attempt in self.open() if attempt.task_id == task_id]
+        running = [attempt for attempt in self.of_task(task_id) if not attempt.ended]
         if running:
             raise Busy(
                 f"the agent of task {task_id} is still at work (attempt {running[0].id})",
