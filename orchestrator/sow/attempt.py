@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from typing import Self, Unpack
 
     from sow.runner.resources import Sample
+    from sow.runner.touched import Names, Touched
     from sow_schemas import documents
 
 
@@ -89,6 +90,13 @@ class Attempts:
 
     def __init__(self, layout: Layout) -> None:
         self._layout = layout
+        self._known: Names | None = None
+
+    def heed(self, touched: Touched) -> None:
+        """Lists the attempts no more from now on: what comes and goes is told."""
+        from sow.runner.touched import Names
+
+        self._known = Names(touched, self._layout.attempts, _task_of)
 
     def folder(self, attempt: str) -> str:
         return self._layout.attempt(attempt)
@@ -101,7 +109,8 @@ class Attempts:
         """Makes the folder of the task's next attempt; gives its id. No two callers get one id."""
         files.make_folder(self._layout.attempts)
         head = f"{task_id}-{iteration}-"
-        number = 1 + max((_number(name) for name in self._names() if name.startswith(head)), default=0)
+        names = self._names(task_id)
+        number = 1 + max((_number(name) for name in names if name.startswith(head)), default=0)
         attempt = f"{task_id}-{iteration}-{number}-{os.urandom(4).hex()}"
         os.mkdir(self.folder(attempt), 0o700)
         for name in ("outbox", "inbox"):
@@ -133,10 +142,10 @@ class Attempts:
 
     def all(self) -> Iterator[Attempt]:
         """Every attempt that has a readable record, by id."""
-        return self._read_all("")
+        return self._read_all(files.names(self._layout.attempts))
 
-    def _read_all(self, prefix: str) -> Iterator[Attempt]:
-        for name in sorted(name for name in self._names() if name.startswith(prefix)):
+    def _read_all(self, names: Iterable[str]) -> Iterator[Attempt]:
+        for name in sorted(names):
             try:
                 yield self.read(name)
             except (NotFound, Refused):
@@ -148,7 +157,7 @@ class Attempts:
 
     def check_at_rest(self, task_id: str) -> None:
         """Raises Busy while a process is at work on the task: a decision about it waits for its end."""
-        running = [attempt for attempt in self.open() if attempt.task_id == task_id]
+        running = [attempt for attempt in self.of_task(task_id) if not attempt.ended]
         if running:
             raise Busy(
                 f"the agent of task {task_id} is still at work (attempt {running[0].id})",
@@ -157,15 +166,17 @@ class Attempts:
 
     def of_task(self, task_id: str) -> list[Attempt]:
         """The attempts of a task, oldest first."""
-        mine = [a for a in self._read_all(f"{task_id}-") if a.task_id == task_id]
+        mine = [a for a in self._read_all(self._names(task_id)) if a.task_id == task_id]
         return sorted(mine, key=lambda a: (a.iteration, _number(a.id), a.created_at))
 
     def last_by_agent(self, task_id: str) -> Attempt | None:
         """The last attempt of a task that an agent made: what a person did on a terminal since is none."""
         return next((each for each in reversed(self.of_task(task_id)) if each.action != "attach"), None)
 
-    def _names(self) -> list[str]:
-        return files.names(self._layout.attempts)
+    def _names(self, task_id: str) -> Iterable[str]:
+        if self._known:
+            return self._known.of(task_id)
+        return [name for name in files.names(self._layout.attempts) if _task_of(name) == task_id]
 
 
 def spent_in(session: str, attempts: Iterable[Attempt]) -> Spent:
@@ -183,6 +194,11 @@ def spent_in(session: str, attempts: Iterable[Attempt]) -> Spent:
 def _text(value: Any) -> Any:
     """`value`; of a text what UTF-8 can hold, for names of files hold any byte."""
     return value.encode("utf-8", "replace").decode() if isinstance(value, str) else value
+
+
+def _task_of(attempt: str) -> str:
+    """The task that an attempt is of, by its name."""
+    return attempt.partition("-")[0]
 
 
 def _number(attempt: str) -> int:

@@ -21,15 +21,25 @@ from sow.process import Identity
 from sow.store import Store
 
 if TYPE_CHECKING:
+    from sow.runner.touched import Names, Touched
     from sow_schemas.documents import LockBroken
 
+_HEAD, _TAIL = "turn-", ".lease"
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(slots=True)
 class Drivers:
     """The leases of the turns and sessions of one project."""
 
     store: Store
     _reserved: dict[str, Lease] = field(default_factory=dict)
+    _known: Names | None = None
+
+    def heed(self, touched: Touched) -> None:
+        """Lists the leases no more from now on: what comes and goes is told."""
+        from sow.runner.touched import Names
+
+        self._known = Names(touched, self.store.layout.locks, _kind)
 
     def reserve(self, task_id: str) -> None:
         """Takes a task's turn ahead of `take`, so that a run that hears of a word to it leaves it alone.
@@ -64,16 +74,22 @@ class Drivers:
 
     def at_work(self) -> set[str]:
         """The tasks whose turns are begun and not settled, be the process that drives them alive or dead."""
-        return {task_id for task_id in self._begun() if self.driven(task_id) or self._is_open(task_id)}
+        held = {task_id: lease.holder(self._turn(task_id)) for task_id in self._leased()}
+        return {
+            task_id
+            for task_id, turn in held.items()
+            if turn and (process.fate(turn.holder) != "dead" or self._is_open(task_id))
+        }
 
     def _is_open(self, task_id: str) -> bool:
         """Whether a dead driver left an attempt without an end; it may have left its lease alone."""
         return any(not attempt.ended for attempt in Attempts(self.store.layout).of_task(task_id))
 
-    def _begun(self) -> set[str]:
-        names = (name for name in files.names(self.store.layout.locks) if name.startswith("turn-"))
-        tasks = {name[len("turn-") : -len(".lease")] for name in names if name.endswith(".lease")}
-        return {task_id for task_id in tasks - self._reserved.keys() if lease.holder(self._turn(task_id))}
+    def _leased(self) -> set[str]:
+        """The tasks of whose turns there are leases, but for those that are reserved here."""
+        names = self._known.of(_HEAD) if self._known else files.names(self.store.layout.locks)
+        tasks = {name[len(_HEAD) : -len(_TAIL)] for name in names if _kind(name)}
+        return tasks - self._reserved.keys()
 
     @contextmanager
     def kept_still(self, task_id: str, what: str) -> Iterator[None]:
@@ -128,8 +144,13 @@ class Drivers:
             self.store.tell(Event(type="lock.broken", task_id=task_id, payload=payload))
 
     def _turn(self, task_id: str) -> str:
-        return f"{self.store.layout.locks}/turn-{task_id}.lease"
+        return f"{self.store.layout.locks}/{_HEAD}{task_id}{_TAIL}"
 
     def _session(self, session: str) -> str:
         safe = "".join(c if c.isalnum() or c in "-_" else "_" for c in session)
-        return f"{self.store.layout.locks}/session-{safe}.lease"
+        return f"{self.store.layout.locks}/session-{safe}{_TAIL}"
+
+
+def _kind(name: str) -> str:
+    """What the lease of a turn is known by among the locks; empty for any other name."""
+    return _HEAD if name.startswith(_HEAD) and name.endswith(_TAIL) else ""

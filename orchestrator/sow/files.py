@@ -410,7 +410,8 @@ def flush_folder(folder: str) -> None:
 def make_folder(path: str) -> None:
     """Makes `path` and what is missing above it."""
     try:
-        os.makedirs(path, exist_ok=True)
+        if not os.path.isdir(path):  # most are there: to ask costs less than to try
+            os.makedirs(path, exist_ok=True)
     except OSError as fault:
         raise _refused(path, fault) from fault
 

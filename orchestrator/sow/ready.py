@@ -33,12 +33,15 @@ class Ready:
         self._dependents: dict[str, set[str]] = defaultdict(set)
         self._heap: list[tuple[Rank, str]] = []
         self._timed: list[tuple[float, str]] = []
+        self._suspects: set[str] = set()
+        """The ids of tasks that may wait for one that will never be done."""
         for task in tasks:
             self.tasks[task.id] = task
             for needed in task.depends_on or ():
                 self._dependents[needed].add(task.id)
         for task_id in self.tasks:
             self._consider(task_id)
+        self._suspects.update(task_id for task_id, task in self.tasks.items() if task.depends_on)
 
     def put(self, task: Task) -> None:
         """Takes a task's new state; whatever it was waiting for or made wait is looked at again."""
@@ -50,7 +53,9 @@ class Ready:
             self._dependents[needed].add(task.id)
         self.tasks[task.id] = task
         self._consider(task.id)
+        self._suspects.add(task.id)
         if old is None or old.status != task.status:
+            self._suspects |= self._dependents[task.id]
             for dependent in self._dependents[task.id]:
                 self._consider(dependent)
 
@@ -58,6 +63,7 @@ class Ready:
         """Takes in that a task is no longer there; what waits for it waits for ever."""
         self.changes += 1
         old = self.tasks.pop(task_id, None)
+        self._suspects |= self._dependents[task_id]
         for needed in (old.depends_on or ()) if old else ():
             self._dependents[needed].discard(task_id)
 
@@ -96,13 +102,18 @@ class Ready:
 
     def orphans(self) -> Iterator[tuple[Task, str]]:
         """Pending tasks that can never start, with the abandoned or missing task that they wait for."""
-        for task in self.tasks.values():
-            if task.status == PENDING:
-                for needed in task.depends_on or ():
-                    other = self.tasks.get(needed)
-                    if other is None or other.status == ABANDONED:
-                        yield task, needed
-                        break
+        for task_id in sorted(self._suspects):
+            task = self.tasks.get(task_id)
+            if task and (needed := self._waits_in_vain(task)):
+                yield task, needed
+            else:
+                self._suspects.discard(task_id)
+
+    def _waits_in_vain(self, task: Task) -> str | None:
+        if task.status != PENDING:
+            return None
+        others = ((needed, self.tasks.get(needed)) for needed in task.depends_on or ())
+        return next((needed for needed, other in others if other is None or other.status == ABANDONED), None)
 
     def _wake(self, now: float) -> None:
         while self._timed and self._timed[0][0] <= now:

@@ -94,6 +94,10 @@ class Workplace(Protocol):
         """The commits at which the branches of the project and of its tasks stand, by branch."""
         ...
 
+    def ref_folders(self) -> list[str]:
+        """The folders in which something is touched whenever a branch moves; none without branches."""
+        ...
+
     def is_in(self, old: str, new: str) -> bool:
         """Whether everything in the commit `old` is in `new`, too."""
         ...

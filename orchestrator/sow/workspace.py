@@ -32,6 +32,9 @@ BRINGING = "bringing-"
 
 Fault = TypeVar("Fault")
 
+KEPT_IN = ("refs", "reftable")
+"""Where git keeps what branches stand at, besides the file `packed-refs`."""
+
 
 @dataclass(frozen=True, slots=True)
 class Workspace:
@@ -280,6 +283,11 @@ class Workspace:
         patterns = [f"refs/heads/{name}" for name in (self.branch, task_branch(self.branch, "*"))]
         lines = Git(self.layout.folder).run("for-each-ref", form, *patterns).splitlines()
         return {branch: commit for commit, _, branch in (line.partition(" ") for line in lines)}
+
+    def ref_folders(self) -> list[str]:
+        """The folders in which something is touched whenever a branch moves."""
+        common = Git(self.layout.folder).places.common
+        return [common, *(folder for head in KEPT_IN for folder, _, _ in os.walk(f"{common}/{head}"))]
 
     def is_in(self, old: str, new: str) -> bool:
         """Whether everything in the commit `old` is in `new`, too."""

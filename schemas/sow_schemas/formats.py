@@ -11,6 +11,10 @@ _NAME = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-")
 _TYPE = frozenset("abcdefghijklmnopqrstuvwxyz0123456789_")
 _CODE = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_")
 _UNITS = frozenset(("B", "KiB", "MiB", "GiB", "TiB", "kB", "MB", "GB", "TB"))
+_times: "set[str]" = set()
+"""Moments that were found to be ones: the same are looked at over and over."""
+_KNOWN = 1024
+_KNOWN_LENGTH = 40
 _DAYS = (0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 
 
@@ -61,6 +65,8 @@ def is_time(text: str) -> bool:
     there is no second 60: what Go's `time.Time` and Python's `datetime` both
     read.
     """
+    if text in _times:
+        return True
     if len(text) < 20 or text[4] != "-" or text[7] != "-" or text[10] != "T":
         return False
     if text[13] != ":" or text[16] != ":":
@@ -69,7 +75,13 @@ def is_time(text: str) -> bool:
         return False
     if text[11:13] > "23" or text[14:16] > "59" or text[17:19] > "59":
         return False
-    return _is_day(int(text[:4]), int(text[5:7]), int(text[8:10])) and _is_rest(text[19:])
+    if not (_is_day(int(text[:4]), int(text[5:7]), int(text[8:10])) and _is_rest(text[19:])):
+        return False
+    if len(_times) >= _KNOWN:
+        _times.clear()
+    if len(text) <= _KNOWN_LENGTH:
+        _times.add(text)
+    return True
 
 
 def _is_day(year: int, month: int, day: int) -> bool:

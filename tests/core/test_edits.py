@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,17 +19,23 @@ from tests.waiting import until
 from sow import edits, lease
 from sow.document import canonical
 from sow.process import Identity
+from sow.runner.touched import Touched
 from sow.store import Store
 from sow.task import STATUSES
 
 ARTIFACT = {"type": "review", "path": "a.md", "approved": False, "created_at": AT}
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> Store:
+@pytest.fixture(params=["a look at all", "a look at what was touched"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
     made = new_store(tmp_path)
     made.keep_good_copies()
-    return made
+    touched = Touched()
+    if request.param == "a look at what was touched":
+        made.heed(touched)
+        assert made.put_right(()) == []
+    yield made
+    touched.close()
 
 
 def edit(store: Store, **fields: Any) -> Path:
@@ -124,6 +131,18 @@ def test_a_change_that_keeps_the_size_and_the_time_of_a_file_is_seen_too(store: 
     assert path.stat().st_size == there.st_size
     (back,) = store.put_right(())
     assert (back.task_id, path.read_bytes()) == ("010", before)
+
+
+def test_what_the_agent_at_work_has_written_by_another_name_of_the_file_is_seen_too(
+    store: Store, tmp_path: Path
+) -> None:
+    add(store)
+    path = Path(store.layout.task_file("implementation", "010"))
+    os.link(path, tmp_path / "another")
+    assert store.put_right(("010",)) == []
+    (tmp_path / "another").write_text(path.read_text().replace("pending", "completed"))
+    (back,) = store.put_right(("010",))
+    assert back.changes == ("status: pending -> completed",)
 
 
 def test_what_may_be_changed_is_taken_and_told(store: Store) -> None:

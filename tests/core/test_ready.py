@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -78,6 +79,16 @@ def test_it_takes_what_a_look_at_all_tasks_would_take(begin: list[Task], steps: 
                 tasks[taken.id] = started(taken)
                 running.add(taken.id)
                 held.put(tasks[taken.id])
+        assert list(held.orphans()) == list(in_vain(tasks))
+
+
+def in_vain(tasks: dict[str, Task]) -> Iterator[tuple[Task, str]]:
+    """The pending tasks that need one which is abandoned or gone, each with the first of these."""
+    for _, task in sorted(tasks.items()):
+        needs = {need: tasks.get(need) for need in task.depends_on or ()}
+        lost = [need for need, other in needs.items() if other is None or other.status == "abandoned"]
+        if task.status == "pending" and lost:
+            yield task, lost[0]
 
 
 @settings(max_examples=150, deadline=None)

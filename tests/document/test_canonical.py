@@ -80,6 +80,15 @@ def test_a_time_is_plain() -> None:
     assert emit({"at": "2025-01-15T10:00:00.123456789+05:30"}) == "at: 2025-01-15T10:00:00.123456789+05:30\n"
 
 
+def test_what_was_read_before_is_read_anew_where_its_reader_may_change_it() -> None:
+    text = 'id: "010"\ninputs: []\nparams: {"deep": [1]}\n'
+    first = read(text)
+    assert first
+    first["inputs"].append("mine")
+    first["params"]["deep"].append("mine")
+    assert read(text) == {"id": "010", "inputs": [], "params": {"deep": [1]}}
+
+
 def test_a_canonical_text_is_read_with_its_comments_and_quotes() -> None:
     value = read(TASK)
     assert value is not None

@@ -110,7 +110,7 @@ def test_memory_and_processor_time_are_seen_shown_kept_and_capped(stage_with: St
     assert_sound(stage)
 
 
-LOOK_OFTEN = "import sow.scheduler; sow.scheduler.LOOK_SECONDS = 0.1"
+LOOK_OFTEN = "from sow.scheduler import following; following.LOOK_SECONDS = 0.1"
 
 
 def test_a_setup_that_holds_too_much_memory_is_ended_as_one_that_failed(stage_with: Staged) -> None:

@@ -50,6 +50,12 @@ except ImportError:  # an interpreter without the C half of json
     _settings = JSONDecoder(parse_constant=_no_number)
 _scan = make_scanner(_settings)
 
+_taken: "dict[str, tuple[str, object]]" = {}
+"""Lines that were read, each with its key and value: a run reads the same few over and over."""
+_KNOWN = 2048
+_KNOWN_LENGTH = 200
+_FROZEN = (str, int, float, bool, type(None))
+
 SIZE = 4 * 1024 * 1024
 """The most bytes that a document may have."""
 DEPTH = 40
@@ -139,17 +145,31 @@ def read(text: str) -> "dict[str, Any] | None":
     value: dict[str, Any] = {}
     try:
         for each in text.split("\n"):
-            if not each or (each[0] == "#" and each.isprintable()):
-                continue
-            key, written_value = split(each)
-            if key in value:
+            taken = _taken.get(each)
+            if taken is None:
+                if not each or (each[0] == "#" and each.isprintable()):
+                    continue
+                taken = _take(each)
+            if taken[0] in value:
                 return None
-            value[key] = _value(written_value)
+            value[taken[0]] = taken[1]
     # The C half of json looks for its error in a module that is not loaded here: it fails without one.
     except (ValueError, RecursionError, StopIteration, SystemError):
         return None
     # A value takes two characters at least, so that small texts need no look.
     return None if len(text) > 2 * VALUES and has_too_many(value) else value
+
+
+def _take(each: str) -> tuple[str, object]:
+    """The key and the value of one line, known from then on. Raises ValueError where it is not canonical."""
+    key, rest = split(each)
+    value = _value(rest)
+    # A list or a mapping is its reader's to change.
+    if type(value) in _FROZEN and len(each) <= _KNOWN_LENGTH:
+        if len(_taken) >= _KNOWN:
+            _taken.clear()
+        _taken[each] = (key, value)
+    return key, value
 
 
 def split(each: str) -> tuple[str, str]:

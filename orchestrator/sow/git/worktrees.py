@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
+from functools import cache
 
 from sow.errors import Failed, NotFound, Refused
 from sow.git import alive, index, places
@@ -150,9 +151,10 @@ def add(git: Git, path: str, branch: str, base: str) -> bool:
             )
         return False
     _must_be_free(path)
-    _begin(git, branch, base)
+    begun = _begin(git, branch, base)
     elsewhere = (one.path for one in known if _holds(one, branch))
-    folder = next(elsewhere, None) or rebasing(git, branch)
+    # In one that was not there a moment ago, nothing is under way.
+    folder = next(elsewhere, None) or (None if begun else rebasing(git, branch))
     if folder is not None:
         raise Occupied(
             f"branch {branch} is in use in {folder}",
@@ -290,7 +292,14 @@ def _at(git: Git, path: str) -> Worktree | None:
 
 
 def _among(known: list[Worktree], path: str) -> Worktree | None:
-    return next((one for one in known if os.path.realpath(one.path) == path), None)
+    # Most stand side by side: the links above them are followed once.
+    above = cache(os.path.realpath)
+
+    def real(place: str) -> str:
+        folder, name = os.path.split(place)
+        return os.path.realpath(place) if os.path.islink(place) else os.path.join(above(folder), name)
+
+    return next((one for one in known if real(one.path) == path), None)
 
 
 def _must_be_free(path: str) -> None:
@@ -307,16 +316,16 @@ def _must_be_free(path: str) -> None:
         )
 
 
-def _begin(git: Git, branch: str, base: str) -> None:
-    """Makes a branch at `base`, unless it is there."""
+def _begin(git: Git, branch: str, base: str) -> bool:
+    """Makes a branch at `base`, unless it is there; whether it did."""
     commit = base
     if is_reserved(branch) or not is_id(base):
         if git.branch_exists(branch):
-            return
+            return False
         git.check_branch_name(branch)
         commit = git.commit_of(base)
     try:
-        git.move_branch(branch, commit, None, "branch made")
+        return git.move_branch(branch, commit, None, "branch made")
     except GitFailed:
         # Mostly it is the name, and git says so in its own words.
         git.check_branch_name(branch)

@@ -105,6 +105,10 @@ class Folder:
         """None: there are no branches."""
         return {}
 
+    def ref_folders(self) -> list[str]:
+        """None: there are no branches."""
+        return []
+
     def is_in(self, old: str, new: str) -> bool:
         """Never asked: there are no commits."""
         return old == new

@@ -10,6 +10,7 @@ here can be lost at any moment.
 
     board       the tasks, as far as the run knows them
     news        what others wrote into the event log
+    following   the agents while they work
     patience    when an agent is looked at, and why it is ended
     alone       one orchestrator in a project
     telling     what whoever watches is told
@@ -23,43 +24,35 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from sow import files, logs, opened, sizes
+from sow import files, opened
 from sow.attempt import Attempt
 from sow.budget import Budget
 from sow.change import Change, Event
 from sow.clock import is_unset, seconds
-from sow.errors import Busy, Failed, NotFound, SowError
+from sow.errors import Busy, NotFound, SowError
 from sow.gate import Gate, without_wait
 from sow.opened import SessionOpen
-from sow.pool import warning_words
 from sow.recovery.policy import Nudge, Restart
 from sow.recovery.restore import Restored, restore, take_up
 from sow.review import Reviewer
-from sow.runner import resources
 from sow.runner.local import Running
 from sow.runner.watch import Watcher
-from sow.scheduler import alone, patience, telling
+from sow.scheduler import alone, telling
 from sow.scheduler.board import Board
+from sow.scheduler.following import Following
 from sow.scheduler.news import News
 from sow.scheduler.telling import Note, Outcome
 from sow.task import PENDING, Task
 from sow.turn import Turns
 from sow.turn.live import Live
-from sow_executors.base import Limited, Retried, Said, Started, Used
 
 if TYPE_CHECKING:
     from sow.dropped import Inbox
-    from sow_schemas.documents import AgentTool, Reason
+    from sow_schemas.documents import Reason
 
 
 RESCAN_SECONDS = 30.0
 """How often everything is read anew, for a writer may die between its state and its event."""
-
-LOOK_SECONDS = 5.0
-"""How often is looked at what the processes of the agents use."""
-
-AT_ONCE_BYTES = 4 << 20
-"""How much of one agent's output is read before the others', and what else has come, have their turn."""
 
 _SESSION_OF = "the session of "
 """Under this name, and a task's id, the process is watched that has the task's session open."""
@@ -80,19 +73,19 @@ class Scheduler:
     budget: Budget = field(default_factory=Budget)
     inbox: Inbox | None = None
     """The inbox folder, where files come that become tasks; None to leave it alone."""
-    _meter: resources.Meter = field(default_factory=resources.Meter)
-    _looked: float = 0.0
     _signals: list[str] = field(default_factory=list)
     """Who asked for the end, in their order: the first ends the agents gently, `leave` leaves them running.
     Whoever adds to it wakes the watcher."""
     _board: Board = field(init=False)
     _news: News = field(init=False)
     _gate: Gate = field(init=False)
+    _following: Following = field(init=False)
 
     def __post_init__(self) -> None:
         self._board = Board(self.turns, self.live, self.watch)
         self._news = News(self.turns.store.log)
         self._gate = Gate(self.turns, lambda task, words: self.watch(Note("limit", task, words)))
+        self._following = Following(self.turns, self._board, self.live, self.watch, self._let_wait_end)
 
     def run(self, *, stay: bool = False) -> Outcome:
         """Runs until nothing can go on without a person; with `stay`, until it is interrupted.
@@ -100,6 +93,13 @@ class Scheduler:
         Raises Busy while another orchestrator works on this project.
         """
         held = alone.take(self.turns, self.watcher, self._signals, self.watch)
+        try:
+            with self._board.heeding():
+                return self._run(stay)
+        finally:
+            held.release()
+
+    def _run(self, stay: bool) -> Outcome:
         try:
             self.turns.store.tell(Event(type="run.started", payload={"jobs": self.jobs}))
             self._restore()
@@ -112,8 +112,6 @@ class Scheduler:
         except BaseException:
             self._let_go_of_the_rest()
             raise
-        finally:
-            held.release()
 
     def drive(self, task: Task, *, prompt: str = "", agent: str = "") -> Outcome:
         """Starts the agent of one task and follows it to the end of its turn, beside any other run.
@@ -268,7 +266,9 @@ class Scheduler:
             self._board.pause_failed(task, fault)
         else:
             self._follow_from_now(live)
-            begun = self._board.put(live.attempt.task_id) or task
+            # What its agent has made of it already comes as an event, or is put right at its end.
+            begun = live.task or task
+            self._board.ready.put(begun)
             self._tell_begun(live, begun, live.attempt.reason or "")
 
     def _tell_begun(self, live: Live, task: Task | None, how: str) -> None:
@@ -288,7 +288,7 @@ class Scheduler:
         live.catch_up(self.turns.clock())
         self.turns.keep_session(live)
         self._follow_from_now(live)
-        self._heed(live)
+        self._following.heed(live)
 
     def _await_session(self, task_id: str, fault: SessionOpen) -> None:
         """A task whose session is open elsewhere waits for the end of the process that has it."""
@@ -321,64 +321,17 @@ class Scheduler:
                     live.behind = True
                 case _:
                     pass  # a signal: its handler has said what there is to say
-        self._look_at_setups()
-        self._read_on()
+        self._following.look_at_setups()
+        for live in self._following.read_on():
+            self._settle(live)
         now = self.turns.clock()
         if now - self._board.scanned > RESCAN_SECONDS:
             self._take_up_left()
             self._board.scan()
         self._look_at_inbox()
-        self._look_at_processes(now)
+        self._following.look_at_processes(now)
         for live in list(self.live.values()):
-            self._end_if_stuck(live, now)
-
-    def _look_at_setups(self) -> None:
-        """Tells of the agents whose worktrees have just been set up: they begin."""
-        now = self.turns.clock()
-        for live in self.live.values():
-            if live.look_at_setup(now):
-                words = f"its worktree is set up, after {now - live.began:.0f} s"
-                self.watch(Note("setup", self._board.task_of(live), words, live.attempt))
-
-    def _look_at_processes(self, now: float) -> None:
-        """Takes in what the agents' processes use, now and then: one look for all."""
-        if not self.live or now - self._looked < LOOK_SECONDS:
-            return
-        self._looked = now
-        for attempt, sample in self._meter.look(self.live).items():
-            live = self.live[attempt]
-            if live.usage.take(sample):
-                self.turns.note_usage(live)
-            task = self._board.task_of(live)
-            self.watch(Note("usage", task, sizes.told(sample.memory), live.attempt))
-            if live.reached(now):
-                # Before anything is ended for it: what its processes share counts once.
-                live.usage.memory = min(sample.memory, resources.exact(sample.pids) or sample.memory)
-
-    def _read_on(self) -> None:
-        """Reads a piece of what each agent has printed: one that prints much keeps no other waiting."""
-        for live in list(self.live.values()):
-            if live.behind:
-                self._follow(live)
-                self._bound_output(live)
-            if live.over and not live.behind:
-                self._settle(live)
-
-    def _bound_output(self, live: Live) -> None:
-        """Keeps an agent that prints without an end from filling the disk."""
-        most = sizes.told(self.turns.repository.transcript_bytes)
-        head = f"the agent of task {live.attempt.task_id} has printed more than `transcript_bytes` ({most})"
-        try:
-            if not self.turns.bound_output(live):
-                return
-            words = f"{head}: the middle of that is left out"
-        except OSError as fault:
-            if live.stopped or live.over:
-                return
-            self.turns.note_end(live, "output")
-            words = f"{head} and is ended, for the disk can't give any of it back: {fault.strerror}"
-            threading.Thread(target=self._stop, args=(live,), daemon=True).start()
-        self.watch(Note("limit", self._board.task_of(live), words, live.attempt))
+            self._following.end_if_stuck(live, now)
 
     def _patience(self) -> float:
         """Seconds until something is due that no event announces."""
@@ -390,11 +343,7 @@ class Scheduler:
             due.append(at)
         if self.inbox and (at := self.inbox.looks_at()) is not None:
             due.append(at)
-        if self.live:
-            due.append(self._looked + LOOK_SECONDS)
-        for live in self.live.values():
-            if not live.stopped and not self._board.is_held(live):
-                due += patience.due(live, now, self.turns.repository)
+        due += self._following.due(now)
         return max(min(due) - now, 0.0) + 0.001
 
     def _due(self) -> float | None:
@@ -414,34 +363,6 @@ class Scheduler:
             return None
         return seconds(str(task.not_before))
 
-    def _follow(self, live: Live) -> None:
-        for report in live.follow(self.turns.clock(), AT_ONCE_BYTES):
-            task = self._board.task_of(live)
-            match report:
-                case Started():
-                    self.turns.keep_session(live)
-                case Said(text):
-                    self.watch(Note("said", task, text, live.attempt))
-                case Used(tool, detail):
-                    payload: AgentTool = {"tool": tool, "detail": detail}
-                    self.turns.store.tell(
-                        Event(type="agent.tool", task_id=live.attempt.task_id, payload=payload)
-                    )
-                    self.watch(Note("used", task, f"{tool}: {detail}" if detail else tool, live.attempt))
-                case Retried(attempt, reason):
-                    # Some wait for the network without an end, and say nothing else.
-                    self.watch(Note("retried", task, f"tries again ({attempt}): {reason}", live.attempt))
-                case Limited("warning", resets_at, limit, used):
-                    if self.turns.heed_warning(live, report):
-                        who, now = live.attempt.executor, self.turns.clock()
-                        words = warning_words(who, limit, used, resets_at, now)
-                        self.watch(Note("limit", task, words, live.attempt))
-                case _:
-                    pass  # it is in the tally, and told at the end
-        self._heed(live)
-        if self.turns.heed_work(live):
-            self._let_wait_end(live.attempt.executor)
-
     def _let_wait_end(self, executor: str) -> None:
         """A limit is over sooner than was said: whoever waits for its end may begin."""
         self.watch(Note("limit", None, f"{executor} works again: its limit is over"))
@@ -449,44 +370,6 @@ class Scheduler:
             task for task in self._board.ready.tasks.values() if self._gate.waited_for(task, executor)
         ]:
             self._board.change(task.id, lambda current: Change(task=without_wait(current)))
-
-    def _heed(self, live: Live) -> None:
-        """A question that its process holds pauses the task; once that goes on, the task does."""
-        try:
-            task = self.turns.heed(live)
-        except SowError as fault:
-            # The agent broke its file, say: the end of its turn restores it.
-            logs.warning("question not stored", task=live.attempt.task_id, why=str(fault))
-            return
-        if task is not None:
-            before = self._board.ready.tasks.get(task.id)
-            self._board.ready.put(task)
-            if before is None or before.status != task.status:
-                self.watch(Note("changed", task, telling.question_of(task), live.attempt))
-
-    def _end_if_stuck(self, live: Live, now: float) -> None:
-        if live.stopped or live.over:
-            return
-        held = self._board.is_held(live)
-        live.usage.wait(now, held)
-        if held:
-            live.quiet_since = now
-        found = patience.stuck(live, now, self.turns.repository, held=held)
-        if found is None:
-            return
-        if found.words:
-            self.turns.note_end(live, found.why)
-            task = self._board.task_of(live)
-            self.watch(Note("limit", task, found.words, live.attempt))
-        live.stopped = found.why
-        # In a thread of its own: the others go on while this one has its grace.
-        threading.Thread(target=self._stop, args=(live,), daemon=True).start()
-
-    def _stop(self, live: Live) -> None:
-        try:
-            self.turns.runner.stop(live.running, self.turns.repository.grace_seconds)
-        except Failed as fault:
-            self.watch(Note("problem", None, str(fault), live.attempt))
 
     def _stop_all(self) -> None:
         """After a signal: ends all agents at once, gently, and settles each.
@@ -498,7 +381,7 @@ class Scheduler:
         ended: list[Live] = []
 
         def stop(live: Live) -> None:
-            self._stop(live)
+            self._following.stop(live)
             ended.append(live)
             with suppress(OSError):  # we left, and closed it
                 self.watcher.wake()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,6 +12,7 @@ from sow.change import Change, Event
 from sow.edits import put_back_words
 from sow.errors import NotFound, SowError
 from sow.ready import Ready
+from sow.runner.touched import Touched
 from sow.scheduler import telling
 from sow.scheduler.telling import Note
 from sow.state import PutBack
@@ -33,13 +35,28 @@ class Board:
     scanned: float = 0.0
     """When everything was read last, in seconds since the epoch."""
     _branches: Branches = field(init=False)
+    _touched: Touched | None = None
 
     def __post_init__(self) -> None:
         self._branches = Branches(self.turns.store, self.turns.workspace)
 
+    @contextmanager
+    def heeding(self) -> Iterator[None]:
+        """A look costs what has changed since the last one, and not what there is, for a `with` block."""
+        touched = Touched()
+        for one in (self.turns.store, self.turns.attempts, self.turns.drivers, self._branches):
+            one.heed(touched)
+        self._touched = touched
+        try:
+            yield
+        finally:
+            touched.close()
+
     def scan(self) -> None:
         """Reads everything anew."""
         self.scanned = self.turns.clock()
+        if self._touched:
+            self._touched.doubt()
         self.held_back.clear()
         self._know_state()
         held = self.turns.store.tasks()
@@ -164,6 +181,8 @@ class Board:
     def look_at_branches(self, *ended: str) -> None:
         """What was done to branches by somebody who does not work on them is told."""
         try:
+            if not self._branches.may_have_moved():
+                return
             at_work = {*self.turns.drivers.at_work(), *ended}
             for words in self._branches.look(self.ready.tasks, at_work):
                 self.tell(Note("problem", None, words))

@@ -11,6 +11,7 @@ the log, but the log never tells of a change that is not so. Reading never locks
     writer      how files are written, and their events told
     folders     tasks as whole folders: added, moved, removed
     beside      what was changed beside sow, and good copies put back
+    doubted     which state files are to be looked at for that
     left        what killed writers left
     checking    a document against its schema, and as text
     copies      what good copies are called, and how they are kept
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from sow.eventlog import EventLog
     from sow.layout import Layout
     from sow.project_types import ProjectType
+    from sow.runner.touched import Touched
     from sow.splitting import Old
     from sow.state import Broken, PutBack
     from sow.store.beside import Beside
@@ -406,6 +408,12 @@ class Store:
 
         with self.journal.locked(IDS):
             left.sweep_half_added(self._parts)
+
+    def heed(self, touched: "Touched") -> None:
+        """Looks from now on at the state files that were touched since the last look, and at all in doubt."""
+        from sow.store.doubted import Doubted
+
+        self._compared().doubted = Doubted(self.layout, touched)
 
     def _compared(self) -> "Beside":
         """The state files beside their good copies, kept: it knows which were the same."""

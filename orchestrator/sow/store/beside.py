@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
 
     from sow.eventlog import EventLog
+    from sow.store.doubted import Doubted
     from sow.store.parts import Parts
     from sow_schemas.documents import FileRestored, TaskRestored
 
@@ -36,6 +37,8 @@ class Beside:
         self.journal, self.log = parts.documents.journal, log
         self._known_same: dict[str, tuple[int, ...] | None] = {}
         """The marks of state files that were found to be as their good copies, by path."""
+        self.doubted: Doubted | None = None
+        """What may not be so, where the kernel tells of what is touched; else each look is at all."""
 
     def put_back(self, name: str) -> "str | None":
         """Puts the good copy called `name` (see `good_copy`) back where its file is broken or gone."""
@@ -65,6 +68,9 @@ class Beside:
     def put_right(self, at_work: "Collection[str]", only: str = "") -> "list[PutBack]":
         """Puts good copies back where files were changed beside sow as nobody but sow may change them."""
         found = []
+        if self.doubted:
+            # Of the tasks at work an agent may write the file in ways that the kernel does not tell.
+            self.doubted.doubt(*at_work)
         for name, path in self._changed_beside(only):
             with self.journal.locked(copies.lock_of(name)) as lock:
                 back = self._put_right(name, path, lock, own=name in at_work)
@@ -109,18 +115,39 @@ class Beside:
         """The state files that are not as their good copies, each with the copy's name."""
         if self.documents.old():
             return  # its parts have no files yet
-        now, kept = time.time_ns(), self._kept(only)
-        for name, path in self._state_files(only, kept):
-            # Nobody but sow writes a copy, and never without its file: that alone is looked at each time.
-            mark = _mark(path, now)
-            if mark is not None and self._known_same.get(path) == mark and name in kept:
-                continue
-            text = copies.content(path)
-            away = is_task_id(name) and f"\nphase: {path.split('/')[-4]}\n".encode() not in text
-            if away or text != copies.content(self.layout.good_copy(name)):
-                yield name, path
-            else:
-                self._known_same[path] = mark
+        for looked_at in [only] if only else self._in_doubt():
+            kept = self._kept(looked_at)
+            for name, path in self._state_files(looked_at, kept):
+                if not self._is_same(name, path, kept):
+                    if self.doubted:
+                        self.doubted.doubt(name)
+                    yield name, path
+
+    def _in_doubt(self) -> "Iterator[str]":
+        """The names of the good copies that are to be looked at; one empty name for all there are."""
+        if self.doubted is None:
+            yield ""
+        elif (names := self.doubted.names()) is None:
+            self.doubted.begin(self.parts.phases(), self.parts.task_files())
+            yield ""
+        else:
+            for name in names:
+                # What is not as its copy then, is in doubt again.
+                self.doubted.trust(name)
+                yield name
+
+    def _is_same(self, name: str, path: str, kept: "Collection[str]") -> bool:
+        """Whether a state file lies where it belongs, and is as its good copy."""
+        # Nobody but sow writes a copy, and never without its file: that alone is looked at each time.
+        mark = _mark(path)
+        if mark is not None and self._known_same.get(path) == mark and name in kept:
+            return True
+        text = copies.content(path)
+        away = is_task_id(name) and f"\nphase: {path.split('/')[-4]}\n".encode() not in text
+        if away or text != copies.content(self.layout.good_copy(name)):
+            return False
+        self._known_same[path] = mark
+        return True
 
     def _kept(self, only: str) -> "Collection[str]":
         """The names of the good copies that there are."""
@@ -137,7 +164,8 @@ class Beside:
             return
         there = {"project": self.layout.project_file, "type": self.layout.type_file}
         there |= {f"phase-{phase}": self.layout.phase_file(phase) for phase in self.parts.phases()}
-        there |= {path.rsplit("/", 2)[1]: path for path in self.parts.task_files()}
+        # Of a task that lies in two phases the first one counts, as for whoever reads it.
+        there |= {path.rsplit("/", 2)[1]: path for path in reversed(self.parts.task_files())}
         yield from there.items()
         for copy in sorted(name for name in kept if name not in there):
             if place := self._place_of(copy):
@@ -245,11 +273,12 @@ class Beside:
         self.log.append(event, lock.count(copies.lock_of(name)))
 
 
-def _mark(path: str, now: int) -> "tuple[int, ...] | None":
-    """What a file is known by that has not changed; None for what is none, or was changed about `now`.
+def _mark(path: str) -> "tuple[int, ...] | None":
+    """What a file is known by that has not changed; None for what is none, or was changed just now.
 
     A second change within one tick of the kernel's clock leaves no mark of its own.
     """
+    now = time.time_ns()
     try:
         there = os.lstat(path)
     except OSError:

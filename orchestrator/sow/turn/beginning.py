@@ -138,6 +138,7 @@ def begin(
         usage=Usage(means.clock()),
         written=written,
         found=found,
+        task=task,
     )
 
 

@@ -51,6 +51,8 @@ class Live:
     """Whether it has printed more than was read yet."""
     over: bool = False
     """Its process has ended: it is settled once all that it printed is read."""
+    task: Task | None = None
+    """The task as the attempt's begin has stored it; None where another run began it."""
     caps: Caps = ()
     """How much it may use."""
     usage: Usage = field(default_factory=Usage)
