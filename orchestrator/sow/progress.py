@@ -132,7 +132,8 @@ class End:
     nudged: bool = False
     """It was the one that asked a silent agent how it ended."""
     stopped: str = ""
-    """Why sow ended it: `person` (agent stop), `interrupt` (Ctrl-C), `silence`, `output`, `cap`, or empty."""
+    """Why sow ended it: `person` (agent stop), `interrupt` (Ctrl-C), `silence`, `output`, `after report`, `cap`;
+    or empty."""
     cap: caps.Reached | None = None
     """The cap that it had reached when it ended, by whomever."""
     tried: tuple[str, ...] = field(default=())
@@ -141,20 +142,21 @@ class End:
     """When the attempt was made (RFC 3339): what a person said later is not for it."""
 
 
-def has_gone_on(task: Task, end: End) -> bool:
+def has_gone_on(task: Task, iteration: int, begun_at: str | None) -> bool:
     """Whether the task's file says all: the worker reported, or a person decided meanwhile.
 
     A worker may ask, and have its answer, before its process has ended: the
-    task is in progress again then, with a word for the next attempt.
+    task is in progress again then, with a word for the next attempt. `iteration`
+    and `begun_at` (RFC 3339) are the attempt's.
     """
-    if task.status != IN_PROGRESS or task.iteration != end.iteration:
+    if task.status != IN_PROGRESS or task.iteration != iteration:
         return True
-    return bool(task.answer and end.begun_at and seconds(task.answer["at"]) > seconds(end.begun_at))
+    return bool(task.answer and begun_at and seconds(task.answer["at"]) > seconds(begun_at))
 
 
 def verdict(task: Task, end: End) -> Decision:
     """What becomes of a task, read from its file after its attempt's end."""
-    if has_gone_on(task, end):
+    if has_gone_on(task, end.iteration, end.begun_at):
         return Nothing()
     if end.stopped == "interrupt":
         return Nothing()  # the next run resumes it

@@ -209,8 +209,10 @@ def test_agents_that_do_not_end_end_badly_or_lie_about_it_harm_nobody(
     stage_with: Callable[..., Stage],
 ) -> None:
     stage = stage_with(silence_seconds=8, grace_seconds=0.2, jobs=10)
+    stage.prelude = "from sow.scheduler import patience; patience.AFTER_REPORT_SECONDS = 0.5"
     ids = _playing(stage, *HANGING, *ENDING)
-    stage.run()
+    said = stage.run()
+    assert f"the agent of task {ids['lingering']} has reported, did not exit, and is ended" in said
     assert stage.alive() == []
     asked = {mode: stage.task(task_id) for mode, task_id in ids.items()}
     assert {mode: task.status for mode, task in asked.items()} == {

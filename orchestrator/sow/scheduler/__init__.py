@@ -394,7 +394,7 @@ class Scheduler:
             due.append(self._looked + LOOK_SECONDS)
         for live in self.live.values():
             if not live.stopped and not self._board.is_held(live):
-                due += patience.due(live, now, self.turns.repository)
+                due += patience.due(live, now, self.turns.repository, self._board.reported(live))
         return max(min(due) - now, 0.0) + 0.001
 
     def _due(self) -> float | None:
@@ -471,7 +471,8 @@ class Scheduler:
         live.usage.wait(now, held)
         if held:
             live.quiet_since = now
-        found = patience.stuck(live, now, self.turns.repository, held=held)
+        reported = self._board.reported(live)
+        found = patience.stuck(live, now, self.turns.repository, held=held, reported=reported)
         if found is None:
             return
         if found.words:

@@ -8,8 +8,10 @@ from typing import Any
 
 from sow.branches import Branches
 from sow.change import Change, Event
+from sow.clock import seconds
 from sow.edits import put_back_words
 from sow.errors import NotFound, SowError
+from sow.progress import has_gone_on
 from sow.ready import Ready
 from sow.scheduler import telling
 from sow.scheduler.telling import Note
@@ -129,6 +131,14 @@ class Board:
         """Whether an agent does nothing but wait for a person's answer."""
         task = self.task_of(live)
         return task is not None and task.status == PAUSED and self.turns.is_held(live)
+
+    def reported(self, live: Live) -> float | None:
+        """Since when a task's state says all of its agent's turn, in seconds since the epoch; None if not."""
+        task = self.task_of(live)
+        if task is None or self.is_held(live):
+            return None
+        is_over = has_gone_on(task, live.attempt.iteration, live.attempt.created_at)
+        return seconds(task.updated_at) if is_over else None
 
     def goes_on(self) -> bool:
         """Whether an agent has something to do yet."""

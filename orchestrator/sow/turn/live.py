@@ -22,6 +22,8 @@ from sow_executors import base
 
 AFTER_RESULT_SECONDS = 10.0
 """How long a process may live on after its result before it is ended: some CLIs never exit."""
+AFTER_REPORT_SECONDS = 180.0
+"""How long it may be silent once its task's state says all, outside of a tool call, before it is ended."""
 
 
 @dataclass(slots=True)

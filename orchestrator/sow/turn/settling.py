@@ -120,7 +120,7 @@ def _judge(means: Means, task: Task, end: End, folder: str) -> tuple[Task, Decis
     def change(current: Task) -> Change:
         current = holding.without_heard(current, folder)
         given[:] = [verdict(current, end)]
-        if has_gone_on(current, end):
+        if has_gone_on(current, end.iteration, end.begun_at):
             return Change(task=current)
         return judged(current, given[0], end, means.clock())
 
