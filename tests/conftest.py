@@ -31,9 +31,7 @@ def pytest_configure() -> None:
 
 
 # How long an example takes is the machine's business: others may be at work on it.
-settings.register_profile(
-    "sow", max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow]
-)
+settings.register_profile("sow", max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("sow")
 
 

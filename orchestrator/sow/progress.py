@@ -132,8 +132,8 @@ class End:
     nudged: bool = False
     """It was the one that asked a silent agent how it ended."""
     stopped: str = ""
-    """Why sow ended it: `person` (agent stop), `interrupt` (Ctrl-C), `silence`, `output`, `after report`, `cap`;
-    or empty."""
+    """Why sow ended it: `person` (agent stop), `interrupt` (Ctrl-C), `silence`, `output`, `after report`,
+    `cap`, or empty."""
     cap: caps.Reached | None = None
     """The cap that it had reached when it ended, by whomever."""
     tried: tuple[str, ...] = field(default=())
