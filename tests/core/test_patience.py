@@ -10,7 +10,7 @@ from sow.process import Identity
 from sow.progress import Tally
 from sow.runner.local import Running
 from sow.runner.watch import Tail
-from sow.scheduler.patience import Stuck, due, stuck
+from sow.scheduler.patience import QUIET_SECONDS, Stuck, due, quiet_words, stuck
 from sow.turn.live import AFTER_REPORT_SECONDS, AFTER_RESULT_SECONDS, Live
 from sow_executors import catalog
 
@@ -21,7 +21,7 @@ def _quiet(tally: Tally, since: float) -> Live:
     """An attempt that has printed nothing since then."""
     attempt = Attempt(
         id="010-1-1-a", task_id="010", agent="implementer", executor="script", iteration=1, action="spawn",
-        run_id="run-1", folder="/w", argv=("agent",), created_at="2026-11-25T10:00:00Z",
+        run_id="run-1", folder="/w", argv=["agent"], created_at="2026-11-25T10:00:00Z",
     )  # fmt: skip
     running = Running(attempt.id, "/nowhere", Identity(boot_id="b", pid=1, start_ticks=1))
     reader = catalog.get("script").reader("s")
@@ -56,3 +56,18 @@ def test_an_agent_that_waits_for_its_answer_is_let_wait() -> None:
     live = replace(_quiet(Tally(), 100.0))
     assert stuck(live, 1e9, REPOSITORY, held=True) is None
     assert isinstance(stuck(live, 1e9, REPOSITORY, held=False, reported=100.0), Stuck)
+
+
+def test_one_that_may_hang_is_told_of_once_where_nothing_ends_it() -> None:
+    live = _quiet(Tally(), 100.0)
+    late = 100.0 + QUIET_SECONDS
+    assert late in due(live, 100.0, REPOSITORY)
+    assert quiet_words(live, late - 1, REPOSITORY) == ""
+    assert "has printed nothing for 10 min" in quiet_words(live, late, REPOSITORY)
+    assert quiet_words(live, late, replace(REPOSITORY, silence_seconds=900)) == ""
+    assert quiet_words(replace(live, tally=Tally(open_calls=frozenset("c"))), late, REPOSITORY) == ""
+    live.told_quiet = live.quiet_since
+    assert quiet_words(live, late, REPOSITORY) == ""
+    assert late not in due(live, 100.0, REPOSITORY)
+    live.quiet_since = late
+    assert quiet_words(live, late + QUIET_SECONDS, REPOSITORY)

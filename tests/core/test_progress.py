@@ -219,7 +219,8 @@ def test_each_class_of_failure_is_tried_again_so_often_and_then_asked_about(kind
                 assert wanted == ASK
                 assert question == "failure"
                 assert text.startswith(f"The agent failed ({kind.replace('_', ' ')}): it broke. ")
-                assert NEXT_STEP.get(kind, "sow task retry --fresh") in text
+                step = NEXT_STEP.get(kind, "`sow task retry --fresh`")
+                assert step.replace("sow task retry", f"sow task retry {WORKING.id}") in text
             case Later(wait, None, counts):
                 assert wait == wanted
                 assert counts == (kind != "usage_limit")

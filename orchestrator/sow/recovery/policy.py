@@ -78,7 +78,7 @@ NEXT_STEP = {
     "access_denied": "Choose another model or executor in `sow config path`, then `sow task retry`.",
     "model_not_found": "Set `model` of this executor in `sow config path`, then `sow task retry`.",
     "missing_tool": "Install it or bind the role to another executor, then `sow task retry`.",
-    "config_invalid": "Mend the setting it names, then `sow task retry`.",
+    "config_invalid": "Mend the setting that it names, or update the program, then `sow task retry`.",
     "context_overflow": "The session is full: `sow task retry --fresh` goes on in a new one.",
     "invalid_request": "`sow task retry --fresh` goes on in a new session.",
     "content_filter": "Reword the description (`sow task edit`), then `sow task retry --fresh`.",
@@ -87,6 +87,8 @@ NEXT_STEP = {
     "out_of_memory": "Give it less to do at once, or more memory, then answer to let it go on.",
     "tool_permission_denied": "Answer how to go on without it, or allow it in the executor's settings.",
 }
+
+OTHERWISE = "Answer to let it go on, or `sow task retry --fresh` for a new session."
 
 
 def decide(failed: Failed, task: Task, tried: tuple[str, ...]) -> Decision:
@@ -113,9 +115,7 @@ def decide(failed: Failed, task: Task, tried: tuple[str, ...]) -> Decision:
         case kind if kind in TRANSIENT and tries < TRIES.get(kind, 5):
             return Later(min(TRANSIENT[kind] * 2 ** (tries - 1), LONGEST_WAIT))
         case kind:
-            step = NEXT_STEP.get(
-                kind, "Answer to let it go on, or `sow task retry --fresh` for a new session."
-            )
+            step = NEXT_STEP.get(kind, OTHERWISE).replace("`sow task retry", f"`sow task retry {task.id}")
             said = failed.message if failed.message.endswith((".", "!", "?", "…")) else f"{failed.message}."
             return AskPerson(f"The agent failed ({kind.replace('_', ' ')}): {said} {step}", "failure")
 

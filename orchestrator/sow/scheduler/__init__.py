@@ -474,6 +474,9 @@ class Scheduler:
         reported = self._board.reported(live)
         found = patience.stuck(live, now, self.turns.repository, held=held, reported=reported)
         if found is None:
+            if not held and (words := patience.quiet_words(live, now, self.turns.repository)):
+                live.told_quiet = live.quiet_since
+                self.watch(Note("problem", self._board.task_of(live), words, live.attempt))
             return
         if found.words:
             self.turns.note_end(live, found.why)

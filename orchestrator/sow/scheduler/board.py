@@ -89,7 +89,9 @@ class Board:
 
     def pause_failed(self, task: Task, fault: SowError) -> None:
         """A task that could not be started waits for a person, with what was wrong."""
-        words = f"It could not be started: {fault}. {fault.hint}".strip()
+        words = f"It could not be started: {fault}. {fault.hint[:1].upper()}{fault.hint[1:]}".strip()
+        if "sow task retry" not in words:
+            words = f"{words.rstrip('.')}. Then `sow task retry {task.id}`."
 
         def change(current: Task) -> Change:
             if current.status not in (PENDING, IN_PROGRESS):

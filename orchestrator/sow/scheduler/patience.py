@@ -19,6 +19,10 @@ class Stuck:
     """What is told of it; empty where its end says enough."""
 
 
+QUIET_SECONDS = 600.0
+"""After so long without a line of output, outside of a tool call, a person who watches is told."""
+
+
 def stuck(
     live: Live, now: float, repository: RepositoryConfig, *, held: bool, reported: float | None = None
 ) -> Stuck | None:
@@ -59,6 +63,27 @@ def due(
         yield at
     if silence and not live.tally.open_calls:
         yield live.quiet_since + silence
+    elif live.told_quiet != live.quiet_since and _may_hang(live, repository):
+        yield live.quiet_since + QUIET_SECONDS
+
+
+def quiet_words(live: Live, now: float, repository: RepositoryConfig) -> str:
+    """What is told of an agent that may hang and that nothing ends; empty for nothing new."""
+    quiet = now - live.quiet_since
+    if quiet < QUIET_SECONDS or live.told_quiet == live.quiet_since or not _may_hang(live, repository):
+        return ""
+    task = live.attempt.task_id
+    return (
+        f"the agent of task {task} has printed nothing for {quiet / 60:.0f} min; see what it does: "
+        f"`sow agent logs {task}`, end it: `sow agent stop {task}`; `silence_seconds` in .sow/config.yaml "
+        "has such agents ended"
+    )
+
+
+def _may_hang(live: Live, repository: RepositoryConfig) -> bool:
+    """Whether silence is a sign of that, and ends nothing."""
+    is_busy = live.setting_up or live.tally.finished or live.tally.open_calls
+    return not (is_busy or repository.silence_seconds)
 
 
 def _silent_after(live: Live, reported: float | None) -> float | None:

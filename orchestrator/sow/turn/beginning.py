@@ -79,7 +79,8 @@ def begin(
         late_answers=holding.late_answers(means.attempts, task),
         tools=tools,
     )
-    command = surroundings.made_ready(means, surroundings.command(means, executor, turn, action), turn)
+    bare = surroundings.command(means, executor, turn, action, choice.name)
+    command = surroundings.made_ready(means, bare, turn)
     # Before the record: one without a living driver is taken for a killed one's.
     leases = surroundings.take_leases(means, task.id, session, attempt_id)
     attempt = means.attempts.keep(

@@ -41,6 +41,8 @@ class Live:
     stopped: str = ""
     quiet_since: float = 0.0
     """When it last printed something, in seconds since the epoch."""
+    told_quiet: float = 0.0
+    """Since when it was quiet when that was last told, in seconds since the epoch."""
     heeded: tuple[base.Asked | None, base.Asked | None] = (None, None)
     """What it asked, and what it went on from, as far as the task's state agrees with it."""
     setting_up: bool = False

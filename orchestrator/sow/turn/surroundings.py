@@ -58,9 +58,9 @@ def ports_of(means: Means, task: Task) -> Block | None:
     return ports.lease(means.layout, task.id, count, means.environment) if count else None
 
 
-def command(means: Means, executor: base.Executor, turn: base.Turn, action: str) -> base.Command:
-    """What is to be run; its program is looked for on the user's own PATH."""
-    return command_of(executor, turn, action, means.environment.get("PATH", os.defpath))
+def command(means: Means, executor: base.Executor, turn: base.Turn, action: str, name: str) -> base.Command:
+    """What is to be run by the executor that the user calls `name`; its program is sought on their PATH."""
+    return command_of(executor, turn, action, means.environment.get("PATH", os.defpath), name)
 
 
 def made_ready(means: Means, command: base.Command, turn: base.Turn) -> base.Command:
