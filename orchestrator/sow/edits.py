@@ -81,6 +81,8 @@ def told(name: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
 
 
 def _shown(value: Any) -> str:
-    """A value in one line that is not too long."""
+    """A value in one line that is not too long; of what somebody asked or said, the words."""
+    if isinstance(value, Mapping) and isinstance(value.get("text"), str):
+        value = value["text"]
     line = "nothing" if value is None else " ".join(str(value).split())
     return line if len(line) <= LONGEST else f"{line[:LONGEST]}…"

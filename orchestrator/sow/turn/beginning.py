@@ -40,8 +40,8 @@ def begin(
     """Starts an agent on a task, in the steps that `Turns.begin` tells of."""
     if agent and agent != task.assigned_agent:
         task = task.replace(assigned_agent=agent)
-    means.drivers.check_free(task.id)
     surroundings.check_alone(means, task.id)
+    means.drivers.check_free(task.id)
     beside.know_state(means, only=task.id)
     choice = sessions.choice(means, task)
     executor = executor_of(choice)

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from sow import lease, outfit, ports, roles, shim, toolbox
+from sow.attempt import OnTerminal
 from sow.config import ExecutorChoice, command_of
 from sow.errors import Busy
 from sow.ports import Block
@@ -75,6 +76,8 @@ def check_alone(means: Means, task_id: str) -> None:
     """Raises Busy where a process of the task lives, though nobody may drive it just now."""
     for attempt in means.attempts.of_task(task_id):
         if not attempt.ended and isinstance(means.runner.look(means.attempts.folder(attempt.id)), Running):
+            if attempt.action == "attach":
+                raise OnTerminal(attempt)
             raise Busy(
                 f"the agent of task {task_id} is at work (attempt {attempt.id})",
                 f"`sow run` follows it; end it: `sow agent stop {task_id}`",
