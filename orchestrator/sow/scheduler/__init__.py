@@ -184,7 +184,7 @@ class Scheduler:
         try:
             self.turns.workspace.commit_state("the run began")
         except SowError as fault:
-            self.watch(Note("problem", None, f"{fault} {fault.hint}".strip()))
+            self.watch(Note("problem", None, fault.in_a_line))
 
     def _end(self) -> Outcome:
         self._stop_all()
@@ -525,9 +525,7 @@ class Scheduler:
         try:
             settled = self.turns.settle(live, self.turns.runner.exit_status(live.running.folder))
         except SowError as fault:
-            self.watch(
-                Note("problem", None, f"attempt {live.attempt.id}: {fault} {fault.hint}", live.attempt)
-            )
+            self.watch(Note("problem", None, f"attempt {live.attempt.id}: {fault.in_a_line}", live.attempt))
             self._board.held_back.add(live.attempt.task_id)
             return
         self.budget.settled += settled.attempt.cost_usd or 0.0
@@ -561,7 +559,7 @@ class Scheduler:
                 if told.kind not in ("waits", "given"):
                     self.watch(Note("problem" if told.kind == "refused" else "inbox", None, told.text))
         except SowError as fault:
-            self.watch(Note("problem", None, f"the inbox folder: {fault} {fault.hint}".strip()))
+            self.watch(Note("problem", None, f"the inbox folder: {fault.in_a_line}"))
 
     def _events_folder(self) -> str:
         files.make_folder(self.turns.layout.events)

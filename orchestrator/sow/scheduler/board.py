@@ -82,7 +82,7 @@ class Board:
         except SowError as fault:
             # Its file was broken just now: the others go on, and `sow status` shows it.
             self.held_back.add(task_id)
-            self.tell(Note("problem", self.ready.tasks.get(task_id), f"{fault} {fault.hint}".strip()))
+            self.tell(Note("problem", self.ready.tasks.get(task_id), fault.in_a_line))
             return
         self.ready.put(task)
         self.tell(Note("changed", task, telling.question_of(task) or telling.wait_of(task)))
@@ -157,7 +157,7 @@ class Board:
         try:
             self.tell_put_back(self.turns.know_state(only=only))
         except SowError as fault:
-            self.tell(Note("problem", None, f"{fault} {fault.hint}".strip()))
+            self.tell(Note("problem", None, fault.in_a_line))
 
     def tell_put_back(self, found: Iterable[PutBack]) -> None:
         """Tells which files are as before again, and takes in their tasks."""
@@ -180,4 +180,4 @@ class Board:
             for words in self._branches.look(self.ready.tasks, at_work):
                 self.tell(Note("problem", None, words))
         except SowError as fault:
-            self.tell(Note("problem", None, f"{fault} {fault.hint}".strip()))
+            self.tell(Note("problem", None, fault.in_a_line))
