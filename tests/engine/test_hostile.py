@@ -392,6 +392,21 @@ FORGED = (
 )  # fmt: skip
 
 
+def test_a_worktree_that_is_removed_while_its_agent_works_is_told_to_the_person_and_to_the_agent(
+    stage: Stage,
+) -> None:
+    gone = "echo a >a.txt; sow task ask 'Well?'; rm -r \"$PWD\""
+    task_id = stage.add([{"run": gone}], work("b.txt"))
+    assert f"the worktree of task {task_id} was removed while its agent was at work" in stage.run()
+    stage.answer(task_id, "Go on.")
+    assert "was removed" not in stage.run()
+    told = stage.told(task_id)[-1]
+    assert "Go on." in told
+    assert "Your worktree was removed meanwhile and is made again" in told
+    assert stage.statuses() == {task_id: "needs_review"}
+    assert_sound(stage)
+
+
 def test_what_came_into_a_worktree_between_two_turns_is_told_when_the_next_begins(stage: Stage) -> None:
     mine = stage.add(work("a.txt"), work("b.txt"))
     assert "had not left there" not in stage.run()

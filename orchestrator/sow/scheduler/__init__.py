@@ -44,7 +44,7 @@ from sow.scheduler.news import News
 from sow.scheduler.telling import Note, Outcome
 from sow.task import PENDING, Task
 from sow.turn import Turns
-from sow.turn.live import Live
+from sow.turn.live import Live, Settled
 from sow_executors.base import Limited, Retried, Said, Started, Used
 
 if TYPE_CHECKING:
@@ -175,7 +175,7 @@ class Scheduler:
             self._tell_begun(live, self._board.task_of(live), "adopted")
         for settled in restored.settled:
             self._board.tell_put_back(settled.put_back)
-            self.watch(Note("settled", settled.task, telling.ending(settled), settled.attempt))
+            self._tell_settled(settled)
         if self.only and self.only not in self._board.ready.tasks:
             raise NotFound(f"task not found: {self.only}", "see the tasks there are: `sow task list`")
 
@@ -532,7 +532,7 @@ class Scheduler:
         self._board.ready.put(settled.task)
         self._board.tell_put_back(settled.put_back)
         self._board.look_at_branches(settled.task.id)
-        self.watch(Note("settled", settled.task, telling.ending(settled), settled.attempt))
+        self._tell_settled(settled)
         if self._signals or self._is_spent():
             return
         match settled.decision:
@@ -542,6 +542,11 @@ class Scheduler:
                 self._begin(settled.task, reason="restart", tried=(*live.tried, by))
             case _:
                 pass
+
+    def _tell_settled(self, settled: Settled) -> None:
+        if settled.homeless:
+            self.watch(Note("problem", settled.task, telling.homeless_words(settled), settled.attempt))
+        self.watch(Note("settled", settled.task, telling.ending(settled), settled.attempt))
 
     # -- what others changed ------------------------------------------------------------------
 

@@ -45,6 +45,7 @@ def begin(
     beside.know_state(means, only=task.id)
     choice = sessions.choice(means, task)
     executor = executor_of(choice)
+    is_remade = closing.is_homeless(task)
     folder, branch, start = means.workspace.prepare(task)
     found = _found(means, task)
     session, action = sessions.of_turn(means, task, executor, tried)
@@ -58,8 +59,10 @@ def begin(
     variables = surroundings.environment_of(means, task, attempt_id, executor, block)
     tools = surroundings.tools(means, executor, choice, variables)
     reason = reason or prompting.reason_of(means, task, action)
+    said = prompt or prompting.prompt_of(means, task, action, reason, carried)
     turn = base.Turn(
-        prompt=(prompt or prompting.prompt_of(means, task, action, reason, carried))
+        prompt=said
+        + (f"\n\n{prompts.REMADE}" if is_remade and said and action == "resume" else "")
         + (f"\n\n{prompts.own_ports(block.count)}" if block and action == "spawn" else "")
         + (f"\n\n{prompts.OWN_TOOLS}" if tools and action == "spawn" else "")
         + prompting.by_file(means, executor, choice, attempt_id),

@@ -144,3 +144,5 @@ class Settled:
     """The commit made of what the agent had left uncommitted."""
     put_back: tuple[PutBack, ...] = ()
     """The state files that were changed beside sow while it went on, and are as before again."""
+    homeless: bool = False
+    """Its worktree was gone at its end, with all that was not committed there."""
