@@ -407,6 +407,26 @@ def test_a_worktree_that_is_removed_while_its_agent_works_is_told_to_the_person_
     assert_sound(stage)
 
 
+REMOVES_ONCE = """
+import shutil
+from sow.turn import beginning
+stored = beginning._store_start
+def once(means, task, session, name, folder, *rest):
+    beginning._store_start = stored
+    shutil.rmtree(folder)
+    return stored(means, task, session, name, folder, *rest)
+beginning._store_start = once
+"""
+
+
+def test_a_start_that_overlaps_the_removal_of_its_worktree_makes_it_again(stage: Stage) -> None:
+    stage.prelude = REMOVES_ONCE
+    task_id = stage.add(work("a.txt"))
+    stage.run()
+    assert (len(stage.tried(task_id)), stage.statuses()) == (1, {task_id: "needs_review"})
+    assert_sound(stage)
+
+
 def test_what_came_into_a_worktree_between_two_turns_is_told_when_the_next_begins(stage: Stage) -> None:
     mine = stage.add(work("a.txt"), work("b.txt"))
     assert "had not left there" not in stage.run()

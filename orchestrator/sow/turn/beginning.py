@@ -15,6 +15,7 @@ from sow.config import ExecutorChoice, executor_of
 from sow.config.executor import settings_of_turn
 from sow.errors import Busy, SowError
 from sow.runner import attempt as folders
+from sow.runner.attempt import MissingFolder
 from sow.runner.local import Running
 from sow.runner.watch import Tail
 from sow.task import Task
@@ -106,12 +107,13 @@ def begin(
     written = record.of(executor, reader, goes_on, folder, sessions.passed(means, executor))
     try:
         task = _store_start(means, task, session, choice.name, folder, branch, start)
-        running = means.runner.start(
-            command,
-            attempt_id,
-            means.attempts.folder(attempt_id),
-            variables,
-        )
+        try:
+            running = means.runner.start(command, attempt_id, turn.scratch, variables)
+        except MissingFolder:
+            # Somebody removed it just now. Nothing was begun: it is made again, once.
+            means.workspace.prepare(task)
+            command = surroundings.made_ready(means, bare, turn)
+            running = means.runner.start(command, attempt_id, turn.scratch, variables)
     except SowError as fault:
         closing.close(means, attempt, leases, outcome="failed", message=str(fault))
         raise
