@@ -11,6 +11,7 @@ here can be lost at any moment.
     board       the tasks, as far as the run knows them
     news        what others wrote into the event log
     patience    when an agent is looked at, and why it is ended
+    jumps       how far the clock has jumped
     alone       one orchestrator in a project
     telling     what whoever watches is told
 """
@@ -40,6 +41,7 @@ from sow.runner.local import Running
 from sow.runner.watch import Watcher
 from sow.scheduler import alone, patience, telling
 from sow.scheduler.board import Board
+from sow.scheduler.jumps import Jumps
 from sow.scheduler.news import News
 from sow.scheduler.telling import Note, Outcome
 from sow.task import PENDING, Task
@@ -88,10 +90,12 @@ class Scheduler:
     _board: Board = field(init=False)
     _news: News = field(init=False)
     _gate: Gate = field(init=False)
+    _jumps: Jumps = field(init=False)
 
     def __post_init__(self) -> None:
         self._board = Board(self.turns, self.live, self.watch)
         self._news = News(self.turns.store.log)
+        self._jumps = Jumps(self.turns.clock)
         self._gate = Gate(self.turns, lambda task, words: self.watch(Note("limit", task, words)))
 
     def run(self, *, stay: bool = False) -> Outcome:
@@ -307,7 +311,9 @@ class Scheduler:
     # -- waiting ------------------------------------------------------------------------------
 
     def _wait(self) -> None:
-        for kind, key in self.watcher.wait(self._patience()):
+        seen = self.watcher.wait(self._patience())
+        self._bear(self._jumps.new())
+        for kind, key in seen:
             match kind:
                 case "process" if key in self.live:
                     self.live[key].over = self.live[key].behind = True
@@ -331,6 +337,15 @@ class Scheduler:
         self._look_at_processes(now)
         for live in list(self.live.values()):
             self._end_if_stuck(live, now)
+
+    def _bear(self, jump: float) -> None:
+        """The clock has jumped: what counts passed time counts on from where it was."""
+        if jump:
+            logs.info("the clock jumped", seconds=round(jump))
+            self._board.scanned += jump
+            self._looked += jump
+            for live in self.live.values():
+                live.shift(jump)
 
     def _look_at_setups(self) -> None:
         """Tells of the agents whose worktrees have just been set up: they begin."""

@@ -80,6 +80,13 @@ class Live:
         self.quiet_since = self.usage.began = now
         return not self.setting_up
 
+    def shift(self, jump: float) -> None:
+        """Takes in that the clock has jumped by so many seconds, in which nobody did anything."""
+        self.quiet_since += jump
+        self.told_quiet += jump
+        self.began += jump
+        self.usage.shift(jump)
+
     def reached(self, now: float) -> Reached | None:
         """The cap that it has reached, if any."""
         return caps.reached(self.caps, self.used(now))
