@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from tests.core.parts import in_status
 
 import sow_schemas
+from sow.clock import seconds
 from sow.judgement import judged
 from sow.progress import End, Tally, after, verdict
 from sow.recovery.policy import (
@@ -264,6 +265,17 @@ def test_a_limit_that_says_when_it_ends_is_waited_for_until_then() -> None:
     assert decide(Failed("usage_limit", "stop", 5e9), WORKING.replace(attempts=99), ()) == Later(
         NO_RESET_KNOWN, until=5e9, counts=False
     )
+
+
+def test_a_limit_that_is_met_again_when_it_should_be_over_is_waited_for_longer_each_time() -> None:
+    # Its reset has always just passed: the clocks differ, or the program tells an old one.
+    now, task, waits = 2e9, WORKING, []
+    for _ in range(9):
+        ended = end(Failed("usage_limit", "used up", now - 1))
+        pending = judged(task, verdict(task, ended), ended, now).task
+        waits.append(0.0 if pending.not_before is None else seconds(pending.not_before) - now)
+        task = pending.replace(status="in_progress")
+    assert waits == [0.0, 30.0, 60.0, 120.0, 240.0, 480.0, 960.0, 1800.0, 1800.0]
 
 
 @given(st.sampled_from(get_args(Kind)), st.integers(0, 50))
