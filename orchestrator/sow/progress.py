@@ -37,6 +37,11 @@ STOPPED = {
     "a part of it. Answer to let it go on.",
 }
 
+MOST = 1000
+"""How many open calls, and how many denials, are known of an attempt: more would slow a run."""
+NAMED = 10
+"""How many denials are named in a question."""
+
 
 @dataclass(frozen=True, slots=True)
 class Tally:
@@ -84,13 +89,15 @@ def _add(tally: Tally, report: Report) -> Tally:
             return replace(tally, last_words=text, doing=_line(text), alive=True, finished=False)
         case Used(tool, detail, call, turn):
             tally = _in_turn(tally, turn)
-            open_calls = tally.open_calls | {call} if call else tally.open_calls
+            is_known = call and len(tally.open_calls) < MOST
+            open_calls = tally.open_calls | {call} if is_known else tally.open_calls
             doing = f"{tool}: {_line(detail)}" if detail else tool
             return replace(tally, doing=doing, open_calls=open_calls, alive=True, finished=False)
         case Returned(call):
             return replace(tally, open_calls=tally.open_calls - {call}, in_turn=False)
         case Denied(tool, detail):
-            return replace(tally, denied=(*tally.denied, report), doing=f"denied: {tool} {_line(detail)}")
+            known = tally.denied if len(tally.denied) >= MOST else (*tally.denied, report)
+            return replace(tally, denied=known, doing=f"denied: {tool} {_line(detail)}")
         case Asked(question):
             return replace(tally, asked=report, alive=True, doing=f"asks: {_line(question)}")
         case Answered(held):
@@ -181,8 +188,10 @@ def _is_of(ending: Finished | Failed, cap: caps.Reached) -> bool:
 def _silent(end: End) -> Decision:
     """The turn came to its end without a report to the state file."""
     if end.tally.denied:
-        names = "; ".join(dict.fromkeys(_denial(denied) for denied in end.tally.denied))
-        return AskPerson(f"The agent was denied: {names}. {_words(end)}", "permission")
+        every = list(dict.fromkeys(_denial(denied) for denied in end.tally.denied))
+        more = f" and {len(every) - NAMED} more" if len(every) > NAMED else ""
+        names = "; ".join(every[:NAMED])
+        return AskPerson(f"The agent was denied: {names}{more}. {_words(end)}", "permission")
     if not end.nudged:
         return Nudge()
     return AskPerson(f"The agent ended without a report. {_words(end)}", "question")
@@ -194,7 +203,7 @@ def _words(end: End) -> str:
 
 
 def _denial(denied: Denied) -> str:
-    return f"{denied.tool} ({denied.detail})" if denied.detail else denied.tool
+    return f"{denied.tool} ({_line(denied.detail)})" if denied.detail else denied.tool
 
 
 def _line(text: str) -> str:

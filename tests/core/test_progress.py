@@ -13,7 +13,7 @@ from tests.core.parts import in_status
 import sow_schemas
 from sow.clock import seconds
 from sow.judgement import judged
-from sow.progress import End, Tally, after, verdict
+from sow.progress import MOST, End, Tally, after, verdict
 from sow.recovery.policy import (
     LONGEST_WAIT,
     NEXT_STEP,
@@ -265,6 +265,18 @@ def test_a_limit_that_says_when_it_ends_is_waited_for_until_then() -> None:
     assert decide(Failed("usage_limit", "stop", 5e9), WORKING.replace(attempts=99), ()) == Later(
         NO_RESET_KNOWN, until=5e9, counts=False
     )
+
+
+def test_an_agent_that_calls_or_is_denied_without_an_end_is_known_as_far_as_it_matters() -> None:
+    calls = [Used("Bash", "x", str(number)) for number in range(3 * MOST)]
+    denials = [Denied("Bash", f"rm {number}\n{'x' * 999}") for number in range(3 * MOST)]
+    tally = after(Tally(), [*calls, *denials])
+    assert (len(tally.open_calls), len(tally.denied)) == (MOST, MOST)
+    asked = verdict(WORKING, end(Finished("Then not."), *denials))
+    assert isinstance(asked, AskPerson)
+    assert "Bash (rm 0 xxx" in asked.text
+    assert f" and {MOST - 10} more. " in asked.text
+    assert len(asked.text) < 3000
 
 
 def test_a_limit_that_is_met_again_when_it_should_be_over_is_waited_for_longer_each_time() -> None:
