@@ -39,7 +39,7 @@ from sow_executors.base import (
     Used,
 )
 from sow_executors.extras import Offline
-from sow_executors.lines import amount, count, one_line, parse, table, words
+from sow_executors.lines import Pieces, amount, count, one_line, parse, table, words
 
 BRIDGE = str(Path(__file__).with_name("acp_bridge.py"))
 
@@ -161,7 +161,7 @@ class AcpReader:
         self._agent = "the agent"
         self._ended: Mapping[str, Any] | None = None
         self._fault: Mapping[str, Any] | None = None
-        self._pieces: list[str] = []
+        self._pieces = Pieces()
         """What was said so far of a message, which comes in pieces."""
         self._message = ""
         """The id of that message, where the agent gives one."""
@@ -247,14 +247,13 @@ class AcpReader:
         content, message = table(update.get("content")), words(update.get("messageId"))
         before = self._flush() if message != self._message else []
         self._message = message
-        if content.get("type") == "text":
-            self._pieces.append(words(content.get("text")))
+        if content.get("type") == "text" and self._pieces.add(words(content.get("text"))):
+            return [*before, *self._flush()]
         return before
 
     def _flush(self) -> list[Report]:
         """Says the message that came in pieces, now that it is whole."""
-        text = "".join(self._pieces).strip()
-        self._pieces.clear()
+        text = self._pieces.take().strip()
         if not text:
             return []
         self._last = text

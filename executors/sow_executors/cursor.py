@@ -30,7 +30,18 @@ from sow_executors.base import (
     Used,
 )
 from sow_executors.extras import Answer, Login
-from sow_executors.lines import count, detail, is_uuid, one_line, parse, table, tables, uncoloured, words
+from sow_executors.lines import (
+    MOST_PIECES,
+    count,
+    detail,
+    is_uuid,
+    one_line,
+    parse,
+    table,
+    tables,
+    uncoloured,
+    words,
+)
 
 _VERSION = re.compile(r"^20\d\d\.\d\d\.\d\d-\S+", re.MULTILINE)
 
@@ -209,7 +220,8 @@ class CursorReader:
         text = "".join(words(block.get("text")) for block in content if block.get("type") == "text")
         if "timestamp_ms" in event and "model_call_id" not in event:
             # A piece, under --stream-partial-output; the whole follows.
-            self._pieces += text
+            if len(self._pieces) < MOST_PIECES:
+                self._pieces += text
             return []
         if text.startswith(self._pieces):
             self._pieces = ""

@@ -34,7 +34,7 @@ from sow_executors.base import (
 )
 from sow_executors.counting import Counted
 from sow_executors.extras import Answer, Login, Offline
-from sow_executors.lines import count, detail, is_uuid, one_line, parse, table, uncoloured, words
+from sow_executors.lines import Pieces, count, detail, is_uuid, one_line, parse, table, uncoloured, words
 
 _VERSION = re.compile(r"^\d+\.\d+\.\d+\S*$", re.MULTILINE)
 
@@ -185,7 +185,7 @@ class GeminiReader:
         self._result: Mapping[str, Any] | None = None
         self._fault = ""
         """The last error that it told of before its result."""
-        self._pieces: list[str] = []
+        self._pieces = Pieces()
         """What was said so far of a message that comes in pieces."""
         self._last = ""
         self._counted = Counted()
@@ -252,15 +252,12 @@ class GeminiReader:
 
     def _said(self, event: Mapping[str, Any]) -> list[Report]:
         text = words(event.get("content"))
-        if event.get("delta") is True:
-            self._pieces.append(text)
-            return []
-        self._pieces = [*self._pieces, text]
-        return self._flush()
+        is_long = self._pieces.add(text)
+        return [] if event.get("delta") is True and not is_long else self._flush()
 
     def _flush(self) -> list[Report]:
         """Says the message whose pieces have come: nothing marks its last one."""
-        text, self._pieces = "".join(self._pieces), []
+        text = self._pieces.take()
         if not text.strip():
             return []
         self._last = text

@@ -62,6 +62,30 @@ def amount(value: object) -> float | None:
     return float(value) if 0 <= value <= _MOST and math.isfinite(value) else None
 
 
+MOST_PIECES = 1 << 16
+"""How many characters of a message that comes in pieces are held back at the most."""
+
+
+class Pieces:
+    """A message that comes in pieces, of which nothing marks the last."""
+
+    def __init__(self) -> None:
+        self._held: list[str] = []
+        self._length = 0
+
+    def add(self, text: str) -> bool:
+        """Takes a piece in; whether that is enough to be said, be the message whole or not."""
+        self._held.append(text)
+        self._length += len(text)
+        return self._length >= MOST_PIECES
+
+    def take(self) -> str:
+        """What has come, which is said now."""
+        text = "".join(self._held)
+        self._held, self._length = [], 0
+        return text
+
+
 def one_line(text: str, most: int = 200) -> str:
     """A text as one line of at most `most` characters."""
     flat = " ".join(text[: 4 * most].split())

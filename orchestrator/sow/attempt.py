@@ -85,6 +85,16 @@ class Attempt(Value):
         return self.ended_at is not None
 
 
+class OnTerminal(Busy):
+    """A person has the session of a task open."""
+
+    def __init__(self, attempt: Attempt) -> None:
+        super().__init__(
+            f"the session of task {attempt.task_id} is open on a terminal (attempt {attempt.id})",
+            f"leave it there, or end it: `sow agent stop {attempt.task_id}`; if it is gone, `sow run`",
+        )
+
+
 class Attempts:
     """The attempts of a project, kept in `runtime/`, out of git."""
 
@@ -159,6 +169,8 @@ class Attempts:
         """Raises Busy while a process is at work on the task: a decision about it waits for its end."""
         running = [attempt for attempt in self.of_task(task_id) if not attempt.ended]
         if running:
+            if running[0].action == "attach":
+                raise OnTerminal(running[0])
             raise Busy(
                 f"the agent of task {task_id} is still at work (attempt {running[0].id})",
                 f"wait for it, or end it: `sow agent stop {task_id}`; if no `sow run` is on, start one",

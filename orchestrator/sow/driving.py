@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from sow import files, lease, process
 from sow.attempt import Attempt, Attempts
 from sow.change import Event
-from sow.errors import Busy
+from sow.errors import SowError
 from sow.lease import Lease
 from sow.process import Identity
 from sow.store import Store
@@ -111,7 +111,7 @@ class Drivers:
                 held = lease.acquire(path, f"attempt {attempt}")
                 taken.append(held)
                 self._tell_broken(held, task_id)
-        except Busy:
+        except SowError:
             for held in taken:
                 held.release()
             raise

@@ -50,7 +50,7 @@ def wrong(kind: str, old: Mapping[str, Any], new: Mapping[str, Any], *, own: boo
 
 def put_back_words(path: str, kept: str, changes: Sequence[str]) -> str:
     """What a person is told who watches. `kept`: the name of what lay there; empty for nothing."""
-    what = "; ".join(changes) or "it could not be read as what it has to be"
+    what = "; ".join(changes) or ("it could not be read as what it has to be" if kept else "it was gone")
     beside = f" What lay there is kept beside it: {kept}." if kept else ""
     return f"{path} was changed beside sow while agents were at work, and is put back: {what}.{beside}"
 
@@ -81,6 +81,8 @@ def told(name: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
 
 
 def _shown(value: Any) -> str:
-    """A value in one line that is not too long."""
+    """A value in one line that is not too long; of what somebody asked or said, the words."""
+    if isinstance(value, Mapping) and isinstance(value.get("text"), str):
+        value = value["text"]
     line = "nothing" if value is None else " ".join(str(value).split())
     return line if len(line) <= LONGEST else f"{line[:LONGEST]}…"

@@ -24,6 +24,12 @@ class SowError(Exception):
         """What is wrong, with the value and the place."""
         return str(self)
 
+    @property
+    def in_a_line(self) -> str:
+        """What is wrong, and what to do next, where there is one line for both."""
+        between = " " if self.message.endswith((".", "!", "?")) else "; "
+        return f"{self.message}{between}{self.hint}" if self.hint else self.message
+
 
 class Failed(SowError):
     """What was asked for was tried and did not work."""

@@ -139,7 +139,7 @@ def create(path: str, text: str) -> bool:
             os.unlink(beside)
         flush_folder(folder)
     except OSError as fault:
-        raise _refused(path, fault) from fault
+        raise refused(path, fault) from fault
     return True
 
 
@@ -149,7 +149,7 @@ def allow_reading(path: str) -> None:
         mode = os.lstat(path).st_mode
         os.chmod(path, stat.S_IMODE(mode) | (0o700 if stat.S_ISDIR(mode) else 0o600))
     except OSError as fault:
-        raise _refused(path, fault) from fault
+        raise refused(path, fault) from fault
 
 
 def set_aside(path: str, *, leave: bool = True) -> str:
@@ -169,7 +169,7 @@ def set_aside(path: str, *, leave: bool = True) -> str:
         if _lstat(path) is not None:
             os.unlink(path)
     except OSError as fault:
-        raise _refused(path, fault) from fault
+        raise refused(path, fault) from fault
     return aside
 
 
@@ -291,7 +291,7 @@ def write(path: str, text: str, *, mode: int = 0o644, flushed: bool = True) -> N
             os.unlink(beside)
         except OSError:
             pass
-        raise _refused(path, fault) from fault
+        raise refused(path, fault) from fault
 
 
 def fill(path: str, text: str) -> None:
@@ -299,7 +299,7 @@ def fill(path: str, text: str) -> None:
     try:
         _write_through(path, text.encode("utf-8", "replace"), 0o644, False)
     except OSError as fault:
-        raise _refused(path, fault) from fault
+        raise refused(path, fault) from fault
 
 
 def replace(path: str, before: str, after: str) -> bool:
@@ -324,7 +324,7 @@ def replace(path: str, before: str, after: str) -> bool:
             if os.path.lexists(beside):
                 os.unlink(beside)
     except OSError as fault:
-        raise _refused(path, fault) from fault
+        raise refused(path, fault) from fault
 
 
 def _beside(path: str) -> str:
@@ -374,7 +374,7 @@ def move(path: str, to: str, *, flushed: bool = True) -> None:
                 flush_folder(os.path.dirname(path))
                 flush_folder(os.path.dirname(to))
     except OSError as fault:
-        raise _refused(to, fault) from fault
+        raise refused(to, fault) from fault
 
 
 def _carry_over(aside: str, to: str) -> None:
@@ -413,10 +413,11 @@ def make_folder(path: str) -> None:
         if not os.path.isdir(path):  # most are there: to ask costs less than to try
             os.makedirs(path, exist_ok=True)
     except OSError as fault:
-        raise _refused(path, fault) from fault
+        raise refused(path, fault) from fault
 
 
-def _refused(path: str, fault: OSError) -> Failed:
+def refused(path: str, fault: OSError) -> Failed:
+    """What a person is told of a file that can't be written: the write itself does not always name it."""
     what = os.strerror(fault.errno) if fault.errno else str(fault)
     above = os.path.dirname(path)
     while above not in ("", "/") and not os.path.lexists(above):
@@ -451,7 +452,7 @@ class Lock:
             make_folder(os.path.dirname(self.path))
             self._handle = self._open()
         except OSError as fault:
-            raise _refused(self.path, fault) from fault
+            raise refused(self.path, fault) from fault
         try:
             self._take()
         except BaseException:
@@ -496,7 +497,7 @@ class Lock:
             number = (int(text) if text.strip().isdigit() else 0) + 1
             os.pwrite(self._handle, b"%020d" % number, 0)
         except OSError as fault:
-            raise _refused(self.path, fault) from fault
+            raise refused(self.path, fault) from fault
         return number
 
 

@@ -88,7 +88,8 @@ def _asked(task: Task, ask: AskPerson, end: End, now: float) -> Change:
 
 def _later(task: Task, later: Later, end: End, now: float) -> Change:
     assert isinstance(end.ending, Failed), "only a failure is tried again later"
-    at = max(later.until, now) if later.until is not None else now + later.seconds
+    at = later.until if later.until is not None else now + later.seconds
+    at = max(at, now + later.least)
     at = min(at, now + LONGEST_WAIT)  # a time is what a program printed
     not_before = stamp(at) if at > now else None
     waiting = _with_error(task.postpone(not_before=not_before), end.ending, now)

@@ -155,9 +155,12 @@ def _write(lease: Lease) -> None:
     }
     # Under the lock there is one writer: what a killed one left under this name is written over.
     beside = f"{lease.path}.new"
-    with open(beside, "w", encoding="utf-8") as file:
-        file.write(json.dumps(data) + "\n")
-    os.replace(beside, lease.path)
+    try:
+        with open(beside, "w", encoding="utf-8") as file:
+            file.write(json.dumps(data) + "\n")
+        os.replace(beside, lease.path)
+    except OSError as fault:
+        raise files.refused(lease.path, fault) from fault
 
 
 def _now() -> str:

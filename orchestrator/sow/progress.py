@@ -37,6 +37,11 @@ STOPPED = {
     "a part of it. Answer to let it go on.",
 }
 
+MOST = 1000
+"""How many open calls, and how many denials, are known of an attempt: more would slow a run."""
+NAMED = 10
+"""How many denials are named in a question."""
+
 
 @dataclass(frozen=True, slots=True)
 class Tally:
@@ -84,13 +89,15 @@ def _add(tally: Tally, report: Report) -> Tally:
             return replace(tally, last_words=text, doing=_line(text), alive=True, finished=False)
         case Used(tool, detail, call, turn):
             tally = _in_turn(tally, turn)
-            open_calls = tally.open_calls | {call} if call else tally.open_calls
+            is_known = call and len(tally.open_calls) < MOST
+            open_calls = tally.open_calls | {call} if is_known else tally.open_calls
             doing = f"{tool}: {_line(detail)}" if detail else tool
             return replace(tally, doing=doing, open_calls=open_calls, alive=True, finished=False)
         case Returned(call):
             return replace(tally, open_calls=tally.open_calls - {call}, in_turn=False)
         case Denied(tool, detail):
-            return replace(tally, denied=(*tally.denied, report), doing=f"denied: {tool} {_line(detail)}")
+            known = tally.denied if len(tally.denied) >= MOST else (*tally.denied, report)
+            return replace(tally, denied=known, doing=f"denied: {tool} {_line(detail)}")
         case Asked(question):
             return replace(tally, asked=report, alive=True, doing=f"asks: {_line(question)}")
         case Answered(held):
@@ -132,7 +139,8 @@ class End:
     nudged: bool = False
     """It was the one that asked a silent agent how it ended."""
     stopped: str = ""
-    """Why sow ended it: `person` (agent stop), `interrupt` (Ctrl-C), `silence`, `output`, `cap`, or empty."""
+    """Why sow ended it: `person` (agent stop), `interrupt` (Ctrl-C), `silence`, `output`, `after report`,
+    `cap`, or empty."""
     cap: caps.Reached | None = None
     """The cap that it had reached when it ended, by whomever."""
     tried: tuple[str, ...] = field(default=())
@@ -141,20 +149,21 @@ class End:
     """When the attempt was made (RFC 3339): what a person said later is not for it."""
 
 
-def has_gone_on(task: Task, end: End) -> bool:
+def has_gone_on(task: Task, iteration: int, begun_at: str | None) -> bool:
     """Whether the task's file says all: the worker reported, or a person decided meanwhile.
 
     A worker may ask, and have its answer, before its process has ended: the
-    task is in progress again then, with a word for the next attempt.
+    task is in progress again then, with a word for the next attempt. `iteration`
+    and `begun_at` (RFC 3339) are the attempt's.
     """
-    if task.status != IN_PROGRESS or task.iteration != end.iteration:
+    if task.status != IN_PROGRESS or task.iteration != iteration:
         return True
-    return bool(task.answer and end.begun_at and seconds(task.answer["at"]) > seconds(end.begun_at))
+    return bool(task.answer and begun_at and seconds(task.answer["at"]) > seconds(begun_at))
 
 
 def verdict(task: Task, end: End) -> Decision:
     """What becomes of a task, read from its file after its attempt's end."""
-    if has_gone_on(task, end):
+    if has_gone_on(task, end.iteration, end.begun_at):
         return Nothing()
     if end.stopped == "interrupt":
         return Nothing()  # the next run resumes it
@@ -179,8 +188,10 @@ def _is_of(ending: Finished | Failed, cap: caps.Reached) -> bool:
 def _silent(end: End) -> Decision:
     """The turn came to its end without a report to the state file."""
     if end.tally.denied:
-        names = "; ".join(dict.fromkeys(_denial(denied) for denied in end.tally.denied))
-        return AskPerson(f"The agent was denied: {names}. {_words(end)}", "permission")
+        every = list(dict.fromkeys(_denial(denied) for denied in end.tally.denied))
+        more = f" and {len(every) - NAMED} more" if len(every) > NAMED else ""
+        names = "; ".join(every[:NAMED])
+        return AskPerson(f"The agent was denied: {names}{more}. {_words(end)}", "permission")
     if not end.nudged:
         return Nudge()
     return AskPerson(f"The agent ended without a report. {_words(end)}", "question")
@@ -192,7 +203,7 @@ def _words(end: End) -> str:
 
 
 def _denial(denied: Denied) -> str:
-    return f"{denied.tool} ({denied.detail})" if denied.detail else denied.tool
+    return f"{denied.tool} ({_line(denied.detail)})" if denied.detail else denied.tool
 
 
 def _line(text: str) -> str:

@@ -81,7 +81,7 @@ class Reviewer:
         waits: list[holding.Waiting | None] = []
 
         def change(task: Task) -> Change:
-            _not_its_own_permission(task, by)
+            _not_its_own_question(task, by)
             at = self.store.now()
             waits[:] = [holding.waiting_for(self.attempts, task)]
             said, files = text, {}
@@ -307,12 +307,14 @@ def _not_its_own(task_id: str, by: str) -> None:
         )
 
 
-def _not_its_own_permission(task: Task, by: str) -> None:
-    """What an agent may do is not for itself to say."""
-    if by.startswith(f"{task.id}-") and task.question and task.question["kind"] == "permission":
+def _not_its_own_question(task: Task, by: str) -> None:
+    """What an agent may do is not for itself to say; and one that answers itself would be started again,
+    and ask again, without an end."""
+    if by.startswith(f"{task.id}-") and task.question:
+        asked = "request for permission" if task.question["kind"] == "permission" else "question"
         raise Refused(
-            f"an agent can't answer its own request for permission (task {task.id})",
-            "wait: a person, or another agent, answers",
+            f"an agent can't answer its own {asked} (task {task.id})",
+            "end your turn: a person, or another agent, answers",
         )
 
 

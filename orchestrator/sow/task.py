@@ -279,7 +279,8 @@ class Task(Value):
 
     def _refused(self, move: str, why: str) -> Refused:
         goal = _MOVES[move][1]
-        return Refused(f"task {self.id} is {self.status} and can't become {goal}: {why}", _next_step(self))
+        told = "already" if self.status == goal else f"and can't become {goal}"
+        return Refused(f"task {self.id} is {self.status} {told}: {why}", _next_step(self))
 
 
 def free_id(used: "set[int]") -> "str | None":

@@ -40,6 +40,12 @@ class Usage:
             self.waited += now - self.waits_since
             self.waits_since = None
 
+    def shift(self, jump: float) -> None:
+        """Takes in that the clock has jumped by so many seconds."""
+        self.began += jump
+        if self.waits_since is not None:
+            self.waits_since += jump
+
     def take(self, sample: Sample) -> bool:
         """Takes in a look at its processes; gives whether there is a new peak that is worth a note."""
         self.memory = sample.memory

@@ -595,7 +595,7 @@ REFUSED = [
     ),
     (
         "task approve 050",
-        "task 050 is completed and can't become completed: approving goes only from needs_review",
+        "task 050 is completed already: approving goes only from needs_review",
         "a completed task stays as it is: add another one with `sow task add`",
     ),
     (

@@ -105,6 +105,16 @@ def test_a_worker_does_not_decide_about_its_own_task(who: Person, stand: object,
     assert changed(before, everything(who.folder)) == []
 
 
+def test_a_worker_does_not_answer_its_own_question(who: Person) -> None:
+    # Else it would be started again, and ask again, without an end.
+    agent = worker(who)
+    agent.done("task", "ask", "May I?")
+    before = everything(who.folder)
+    code, lines = agent.sow("task", "answer", "010", "Yes.").told
+    assert (code, lines[0]) == (4, "sow: an agent can't answer its own question (task 010)")
+    assert changed(before, everything(who.folder)) == []
+
+
 def test_a_word_of_an_earlier_iteration_comes_too_late(who: Person) -> None:
     agent = worker(who)
     agent.more["SOW_ATTEMPT_ID"] = "010-7-1"

@@ -285,3 +285,20 @@ def test_without_agents_all_that_is_valid_is_taken_as_it_is(store: Store) -> Non
     store.keep_good_copies()
     store.put_right(())
     assert store.task("010").status == "abandoned"
+
+
+@pytest.mark.parametrize(
+    ("kept", "changes", "words"),
+    [
+        (
+            "state.yaml.broken",
+            ("status: pending -> completed",),
+            "put back: status: pending -> completed. What",
+        ),
+        ("state.yaml.broken", (), "it could not be read as what it has to be. What lay there is kept"),
+        ("", (), "is put back: it was gone."),
+    ],
+    ids=["changed", "broken", "deleted"],
+)
+def test_a_person_is_told_what_was_put_back_and_why(kept: str, changes: tuple[str, ...], words: str) -> None:
+    assert words in edits.put_back_words("/p/state.yaml", kept, changes)

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from tests.core.parts import in_status
 
 import sow_schemas
+from sow.clock import seconds
 from sow.judgement import judged
-from sow.progress import End, Tally, after, verdict
+from sow.progress import MOST, End, Tally, after, verdict
 from sow.recovery.policy import (
     LONGEST_WAIT,
     NEXT_STEP,
@@ -219,7 +220,8 @@ def test_each_class_of_failure_is_tried_again_so_often_and_then_asked_about(kind
                 assert wanted == ASK
                 assert question == "failure"
                 assert text.startswith(f"The agent failed ({kind.replace('_', ' ')}): it broke. ")
-                assert NEXT_STEP.get(kind, "sow task retry --fresh") in text
+                step = NEXT_STEP.get(kind, "`sow task retry --fresh`")
+                assert step.replace("sow task retry", f"sow task retry {WORKING.id}") in text
             case Later(wait, None, counts):
                 assert wait == wanted
                 assert counts == (kind != "usage_limit")
@@ -263,6 +265,29 @@ def test_a_limit_that_says_when_it_ends_is_waited_for_until_then() -> None:
     assert decide(Failed("usage_limit", "stop", 5e9), WORKING.replace(attempts=99), ()) == Later(
         NO_RESET_KNOWN, until=5e9, counts=False
     )
+
+
+def test_an_agent_that_calls_or_is_denied_without_an_end_is_known_as_far_as_it_matters() -> None:
+    calls = [Used("Bash", "x", str(number)) for number in range(3 * MOST)]
+    denials = [Denied("Bash", f"rm {number}\n{'x' * 999}") for number in range(3 * MOST)]
+    tally = after(Tally(), [*calls, *denials])
+    assert (len(tally.open_calls), len(tally.denied)) == (MOST, MOST)
+    asked = verdict(WORKING, end(Finished("Then not."), *denials))
+    assert isinstance(asked, AskPerson)
+    assert "Bash (rm 0 xxx" in asked.text
+    assert f" and {MOST - 10} more. " in asked.text
+    assert len(asked.text) < 3000
+
+
+def test_a_limit_that_is_met_again_when_it_should_be_over_is_waited_for_longer_each_time() -> None:
+    # Its reset has always just passed: the clocks differ, or the program tells an old one.
+    now, task, waits = 2e9, WORKING, []
+    for _ in range(9):
+        ended = end(Failed("usage_limit", "used up", now - 1))
+        pending = judged(task, verdict(task, ended), ended, now).task
+        waits.append(0.0 if pending.not_before is None else seconds(pending.not_before) - now)
+        task = pending.replace(status="in_progress")
+    assert waits == [0.0, 30.0, 60.0, 120.0, 240.0, 480.0, 960.0, 1800.0, 1800.0]
 
 
 @given(st.sampled_from(get_args(Kind)), st.integers(0, 50))

@@ -26,6 +26,11 @@ LATER = BEFORE.replace(updated_at="2026-11-25T12:00:00Z")
             id="fields",
         ),
         pytest.param(
+            Visit(BEFORE, LATER.pause("Tea?", kind="question", by="w", at=AT)),
+            ["status: in_progress -> paused", "question: nothing -> Tea?"],
+            id="a question by its words",
+        ),
+        pytest.param(
             Visit(BEFORE, LATER, ("a" * 40, "b" * 40)),
             ["feat/x--010: see what was committed with `git log --oneline aaaaaaaaaaaa..bbbbbbbbbbbb`"],
             id="commits",

@@ -237,7 +237,9 @@ def test_while_a_person_is_in_a_session_no_agent_is_started_in_it(stage: Stage) 
         done = stage.sow("run")
         assert [a.action for a in stage.tried(task_id)] == ["spawn", "attach"], done
         assert stage.statuses() == {task_id: "in_progress"}
-        assert stage.sow("agent", "spawn", task_id).code == 6
+        assert f"the session of task {task_id} is open on a terminal" in str(done)
+        refused = stage.sow("agent", "spawn", task_id)
+        assert (refused.code, "is open on a terminal" in str(refused)) == (6, True)
         terminal.sendeof()
         terminal.expect("Back from the session")
         terminal.expect(pexpect.EOF)

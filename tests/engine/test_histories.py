@@ -406,6 +406,19 @@ def test_an_agent_that_falls_silent_is_ended_and_a_person_is_asked(stage_with: C
     assert_sound(stage)
 
 
+def test_an_agent_that_slept_with_its_machine_has_not_been_silent(stage_with: Callable[..., Stage]) -> None:
+    stage = stage_with(silence_seconds=600, caps={"max_seconds": 900})
+    slept = stage.tmp / "slept"
+    stage.prelude = (
+        "import os, time; real = time.time\n"
+        f"time.time = lambda: real() + (3600 if os.path.exists({str(slept)!r}) else 0)"
+    )
+    task_id = stage.add([{"say": "Hm."}, {"run": f"touch {slept}; sleep 1"}, *work("a.txt")])
+    stage.run()
+    assert [attempt.outcome for attempt in stage.tried(task_id)] == ["finished"]
+    assert stage.statuses() == {task_id: "needs_review"}
+
+
 def test_a_fresh_session_is_handed_what_the_one_before_has_asked_said_noted_and_changed(stage: Stage) -> None:
     first: list[dict[str, Any]] = [
         {"edit": {"path": "a.txt", "content": "half of it\n"}},

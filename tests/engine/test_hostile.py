@@ -210,8 +210,10 @@ def test_agents_that_do_not_end_end_badly_or_lie_about_it_harm_nobody(
     stage_with: Callable[..., Stage],
 ) -> None:
     stage = stage_with(silence_seconds=8, grace_seconds=0.2, jobs=10)
+    stage.prelude = "from sow.scheduler import patience; patience.AFTER_REPORT_SECONDS = 0.5"
     ids = _playing(stage, *HANGING, *ENDING)
-    stage.run()
+    said = stage.run()
+    assert f"the agent of task {ids['lingering']} has reported, did not exit, and is ended" in said
     assert stage.alive() == []
     asked = {mode: stage.task(task_id) for mode, task_id in ids.items()}
     assert {mode: task.status for mode, task in asked.items()} == {
@@ -389,6 +391,41 @@ FORGED = (
     '{"type": "no.such.type", "task_id": "999", "payload": {}, "seq": -1}',
     '"' + "x" * 100 + '"', "[" * 5000, "null", "{",
 )  # fmt: skip
+
+
+def test_a_worktree_that_is_removed_while_its_agent_works_is_told_to_the_person_and_to_the_agent(
+    stage: Stage,
+) -> None:
+    gone = "echo a >a.txt; sow task ask 'Well?'; rm -r \"$PWD\""
+    task_id = stage.add([{"run": gone}], work("b.txt"))
+    assert f"the worktree of task {task_id} was removed while its agent was at work" in stage.run()
+    stage.answer(task_id, "Go on.")
+    assert "was removed" not in stage.run()
+    told = stage.told(task_id)[-1]
+    assert "Go on." in told
+    assert "Your worktree was removed meanwhile and is made again" in told
+    assert stage.statuses() == {task_id: "needs_review"}
+    assert_sound(stage)
+
+
+REMOVES_ONCE = """
+import shutil
+from sow.turn import beginning
+stored = beginning._store_start
+def once(means, task, session, name, folder, *rest):
+    beginning._store_start = stored
+    shutil.rmtree(folder)
+    return stored(means, task, session, name, folder, *rest)
+beginning._store_start = once
+"""
+
+
+def test_a_start_that_overlaps_the_removal_of_its_worktree_makes_it_again(stage: Stage) -> None:
+    stage.prelude = REMOVES_ONCE
+    task_id = stage.add(work("a.txt"))
+    stage.run()
+    assert (len(stage.tried(task_id)), stage.statuses()) == (1, {task_id: "needs_review"})
+    assert_sound(stage)
 
 
 def test_what_came_into_a_worktree_between_two_turns_is_told_when_the_next_begins(stage: Stage) -> None:

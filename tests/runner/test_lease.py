@@ -9,7 +9,7 @@ import pytest
 from tests.runner.parts import python
 
 from sow import lease, process
-from sow.errors import Busy
+from sow.errors import Busy, Failed
 from sow.lease import Held, Lost
 
 TAKE = """
@@ -129,3 +129,12 @@ def test_a_lease_of_an_earlier_boot_is_taken_over(tmp_path: Path) -> None:
     broken = lease.acquire(str(path), "run").broken
     assert broken is not None
     assert broken.holder.identity.boot_id == "an earlier one"
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no disk that is always full")
+def test_a_lease_that_a_full_disk_can_not_keep_is_told_by_its_file(tmp_path: Path) -> None:
+    os.symlink("/dev/full", tmp_path / "turn.new")
+    with pytest.raises(Failed, match="No space left on device") as told:
+        lease.acquire(str(tmp_path / "turn"), "a turn")
+    assert str(tmp_path / "turn") in str(told.value)
+    assert lease.holder(str(tmp_path / "turn")) is None

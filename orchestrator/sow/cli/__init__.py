@@ -51,9 +51,12 @@ def _through_door(name: str, run: "Callable[[list[str]], int]", argv: "Sequence[
     except OSError as fault:
         import errno
 
-        # One without a file's name is about standard output: the rest is translated where it happens.
+        # One without a file's name is about standard output, or about a write that nobody translated.
         if fault.filename is not None or fault.errno not in (errno.ENOSPC, errno.EIO):
             raise
+        if fault.errno == errno.ENOSPC and not _may_be_full():
+            complain("no space is left on a disk that sow writes to", "free some space, and repeat", name)
+            return 1
         _drop_output()
         complain(
             f"can't write to standard output: {fault.strerror}", "give the output another place to go", name
@@ -108,6 +111,17 @@ def _line(text: str) -> str:
     if not line.isprintable():
         line = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)
     return line if len(line) <= LONGEST_LINE else f"{line[: LONGEST_LINE - 300]} ... {line[-300:]}"
+
+
+def _may_be_full() -> bool:
+    """Whether standard output goes to a disk, or to a device: a pipe and a terminal have room."""
+    import os
+    import stat
+
+    try:
+        return not stat.S_ISFIFO(os.fstat(1).st_mode) and not os.isatty(1)
+    except OSError:
+        return False
 
 
 def _drop_output() -> None:

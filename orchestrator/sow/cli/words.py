@@ -105,7 +105,7 @@ def columns(rows: Sequence[Sequence[object]]) -> str:
 def resources_of(row: Mapping[str, Any]) -> str:
     """What an attempt, or several, used of the machine: `1.2 GiB, 34 s CPU`; empty where nobody looked."""
     memory, peak, seconds = (row.get(key) for key in ("memory", "peak_memory", "cpu_seconds"))
-    most = f"at most {sizes.told(peak)}" if peak else ""
+    most = f"up to {sizes.told(peak)} seen" if peak else ""
     parts = [
         sizes.told(memory) if memory else most,
         f"{seconds:.{0 if seconds >= 10 else 1}f} s CPU" if seconds else "",

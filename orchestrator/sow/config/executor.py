@@ -48,17 +48,20 @@ def settings_of_turn(
     return {**settings, **caps.settings(held, own)}
 
 
-def command_of(executor: base.Executor, turn: base.Turn, action: str, path: str) -> base.Command:
+def command_of(
+    executor: base.Executor, turn: base.Turn, action: str, path: str, name: str = ""
+) -> base.Command:
     """The command of a turn, by the first name of its program that is on `path`.
 
-    `action`: `spawn`, `resume` or `attach`. Raises Refused where the settings don't fit.
+    `action`: `spawn`, `resume` or `attach`; `name`: what the user calls the executor. Raises Refused where
+    the settings don't fit.
     """
     make = {"spawn": executor.spawn, "resume": executor.resume, "attach": executor.attach}[action]
     try:
         command = make(turn)
         names = executor.program(turn.settings)
     except base.BadSettings as fault:
-        raise bad_settings(executor.name, fault) from fault
+        raise bad_settings(name or executor.name, fault) from fault
     if command.argv[0] not in names:
         return command
     found = next((name for name in names if shutil.which(name, path=path)), command.argv[0])

@@ -49,15 +49,27 @@ def clear() -> list[str]:
 
 def left() -> Iterator[str]:
     """The scratch folders of checks that were killed."""
-    with os.scandir(tempfile.gettempdir()) as entries:
-        folders = sorted(entry.path for entry in entries if entry.name.startswith(PREFIX))
-    for folder in folders:
-        # Anybody may make a folder there, and a lease in it.
-        if not _is_mine(folder):
-            continue
+    for folder in _scratch():
         held = lease.holder(_lease(folder))
         if held is not None and process.fate(held.holder) == "dead":
             yield folder
+
+
+def is_checking(attempt: str) -> bool:
+    """Whether an attempt belongs to a check that goes on."""
+    for folder in _scratch():
+        held = lease.holder(_lease(folder))
+        if os.path.isdir(f"{folder}/attempts/{attempt}") and held is not None:
+            return process.fate(held.holder) != "dead"
+    return False
+
+
+def _scratch() -> list[str]:
+    """The scratch folders of this user."""
+    with os.scandir(tempfile.gettempdir()) as entries:
+        folders = sorted(entry.path for entry in entries if entry.name.startswith(PREFIX))
+    # Anybody may make a folder there, and a lease in it.
+    return [folder for folder in folders if _is_mine(folder)]
 
 
 def _is_mine(folder: str) -> bool:

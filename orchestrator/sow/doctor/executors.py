@@ -225,7 +225,8 @@ def examined(subject: Subject, scene: Scene) -> Seen:
     program = _found(names, scene.environment.get("PATH", os.defpath))
     if program is None:
         mend = "install it, or bind these roles to another executor: `sow config show`, `sow config path`"
-        return Seen(wrong=f"no program {' or '.join(names)} on the PATH", mend=mend)
+        sought = "" if any("/" in name for name in names) else " on the PATH"
+        return Seen(wrong=f"no program {' or '.join(names)}{sought}", mend=mend)
     if not isinstance(executor, Examined):
         return Seen(program)
     env = environment.build(scene.environment, (*executor.environment, *passed(scene)), {})

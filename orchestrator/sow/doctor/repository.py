@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from sow import dropped, process, project_types
 from sow.attempt import Attempts
+from sow.contract import leftovers
 from sow.doctor.finding import Finding, error, note, ok, told, warning
 from sow.doctor.scene import Scene
 from sow.errors import Busy, SowError
@@ -248,7 +249,7 @@ def processes(scene: Scene) -> Iterator[Finding]:
         if above and runtime.startswith(above):
             if _is_orphan(scene, runtime, mark):
                 yield _orphans(mark, pids)
-        elif not os.path.isdir(f"{runtime}/attempts/{mark}"):
+        elif not os.path.isdir(f"{runtime}/attempts/{mark}") and not leftovers.is_checking(mark):
             elsewhere += pids
     if elsewhere:
         yield note(

@@ -47,7 +47,7 @@ class Background:
                 ended.set_result(act(watch, stop))
             except SowError as fault:
                 if began.done():
-                    logs.warning("ended behind the call that began it", why=f"{fault} {fault.hint}".strip())
+                    logs.warning("ended behind the call that began it", why=fault.in_a_line)
                 ended.set_exception(fault)
             except BaseException as fault:
                 ended.set_exception(fault)

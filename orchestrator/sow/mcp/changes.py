@@ -81,7 +81,7 @@ class Changes:
         try:
             await anyio.to_thread.run_sync(self._read, since, abandon_on_cancel=True)
         except SowError as fault:
-            logs.warning("changes are not told", why=f"{fault} {fault.hint}".strip())
+            logs.warning("changes are not told", why=fault.in_a_line)
             self._follows = False
 
     def _read(self, since: str) -> None:

@@ -141,6 +141,13 @@ def go_on(task: Task) -> str:
     )
 
 
+REMADE = (
+    "Your worktree was removed meanwhile and is made again from your branch: what you had not committed is "
+    "gone. See what is there, and do again what is missing."
+)
+"""What an agent is told besides whose worktree is not the one that it left."""
+
+
 def own_ports(count: int) -> str:
     """Which ports the servers of a task may have, for an agent that opens a session."""
     names = "`$SOW_PORT_0`" if count == 1 else f"`$SOW_PORT_0` to `$SOW_PORT_{count - 1}`"

@@ -42,6 +42,8 @@ class Later:
     """Seconds since the epoch, where the failure names the time; else `seconds` from now."""
     counts: bool = True
     """Whether it uses up a try; waiting for a limit does not."""
+    least: float = 0.0
+    """How many seconds at least, whatever time the failure names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,8 @@ TRIES = {"crash_signal": 2, "unknown": 2, "interrupted": 3, "output_limit": 2, "
 LONGEST_WAIT = 1800.0
 NO_RESET_KNOWN = 900.0
 """How long a usage limit is waited for when the CLI does not say when it ends."""
+MET_AGAIN = 30.0
+"""How long a usage limit is waited for at least that is met once more behind its end; each wait doubles."""
 OPEN_ELSEWHERE = 15.0
 """How soon a session is tried again that its CLI says is open in another process; each wait doubles."""
 LONGEST_LOOK = 600.0
@@ -78,7 +82,7 @@ NEXT_STEP = {
     "access_denied": "Choose another model or executor in `sow config path`, then `sow task retry`.",
     "model_not_found": "Set `model` of this executor in `sow config path`, then `sow task retry`.",
     "missing_tool": "Install it or bind the role to another executor, then `sow task retry`.",
-    "config_invalid": "Mend the setting it names, then `sow task retry`.",
+    "config_invalid": "Mend the setting that it names, or update the program, then `sow task retry`.",
     "context_overflow": "The session is full: `sow task retry --fresh` goes on in a new one.",
     "invalid_request": "`sow task retry --fresh` goes on in a new session.",
     "content_filter": "Reword the description (`sow task edit`), then `sow task retry --fresh`.",
@@ -87,6 +91,8 @@ NEXT_STEP = {
     "out_of_memory": "Give it less to do at once, or more memory, then answer to let it go on.",
     "tool_permission_denied": "Answer how to go on without it, or allow it in the executor's settings.",
 }
+
+OTHERWISE = "Answer to let it go on, or `sow task retry --fresh` for a new session."
 
 
 def decide(failed: Failed, task: Task, tried: tuple[str, ...]) -> Decision:
@@ -99,11 +105,15 @@ def decide(failed: Failed, task: Task, tried: tuple[str, ...]) -> Decision:
             return Restart("resume")
         case "session_conflict" if tried[-1:] == ("resume",):
             # It is there, and another process has it open: a second one would lose what either says.
-            return Later(min(OPEN_ELSEWHERE * 2 ** _conflicts(task), LONGEST_LOOK), counts=False)
+            tried_before = _in_a_row(task, "session_conflict")
+            return Later(min(OPEN_ELSEWHERE * 2**tried_before, LONGEST_LOOK), counts=False)
         case "session_not_found" | "session_conflict" if "mint" not in tried:
             return Restart("mint")
         case "usage_limit":
-            return Later(NO_RESET_KNOWN, until=failed.resets_at, counts=False)
+            # The time that is named may be over, or wrong: a limit that is met again and again waits longer.
+            again = _in_a_row(task, "usage_limit")
+            least = min(MET_AGAIN * 2 ** (again - 1), LONGEST_WAIT) if again else 0.0
+            return Later(NO_RESET_KNOWN, until=failed.resets_at, least=least, counts=False)
         case "rate_limit" if failed.resets_at is not None and tries < 5:
             return Later(until=failed.resets_at)
         case "interrupted" | "unknown" | "output_limit" | "timeout" as kind if tries < TRIES[kind]:
@@ -113,15 +123,13 @@ def decide(failed: Failed, task: Task, tried: tuple[str, ...]) -> Decision:
         case kind if kind in TRANSIENT and tries < TRIES.get(kind, 5):
             return Later(min(TRANSIENT[kind] * 2 ** (tries - 1), LONGEST_WAIT))
         case kind:
-            step = NEXT_STEP.get(
-                kind, "Answer to let it go on, or `sow task retry --fresh` for a new session."
-            )
+            step = NEXT_STEP.get(kind, OTHERWISE).replace("`sow task retry", f"`sow task retry {task.id}")
             said = failed.message if failed.message.endswith((".", "!", "?", "…")) else f"{failed.message}."
             return AskPerson(f"The agent failed ({kind.replace('_', ' ')}): {said} {step}", "failure")
 
 
-def _conflicts(task: Task) -> int:
-    """How often in a row the session of a task was open elsewhere."""
-    if task.error is None or (task.error_detail or {}).get("class") != "session_conflict":
+def _in_a_row(task: Task, kind: str) -> int:
+    """How often in a row a task has failed so already."""
+    if task.error is None or (task.error_detail or {}).get("class") != kind:
         return 0
     return min(task.error.get("retry_count", 0) + 1, 16)

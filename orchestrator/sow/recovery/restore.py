@@ -49,7 +49,7 @@ def _journals(turns: Turns, reviewer: Reviewer, found: Restored) -> None:
         turns.store.settle()
     except SowError as fault:
         # Whoever changes what it is about is told; the rest goes on.
-        found.problems.append(f"{fault} {fault.hint}".strip())
+        found.problems.append(fault.in_a_line)
 
 
 def _state(turns: Turns, reviewer: Reviewer, found: Restored) -> None:
@@ -58,7 +58,7 @@ def _state(turns: Turns, reviewer: Reviewer, found: Restored) -> None:
         put_back = turns.know_state()
         found.problems += [put_back_words(back.path, back.kept, back.changes) for back in put_back]
     except SowError as fault:
-        found.problems.append(f"{fault} {fault.hint}".strip())
+        found.problems.append(fault.in_a_line)
 
 
 def _merges(turns: Turns, reviewer: Reviewer, found: Restored) -> None:
@@ -66,7 +66,7 @@ def _merges(turns: Turns, reviewer: Reviewer, found: Restored) -> None:
     try:
         turns.workspace.settle_merges()
     except SowError as fault:
-        found.problems.append(f"{fault} {fault.hint}".strip())
+        found.problems.append(fault.in_a_line)
 
 
 def _attempts(turns: Turns, reviewer: Reviewer, found: Restored) -> None:
@@ -75,7 +75,7 @@ def _attempts(turns: Turns, reviewer: Reviewer, found: Restored) -> None:
         try:
             take_up(turns, attempt, found)
         except SowError as fault:
-            found.problems.append(f"attempt {attempt.id}: {fault} {fault.hint}".strip())
+            found.problems.append(f"attempt {attempt.id}: {fault.in_a_line}")
 
 
 def take_up(turns: Turns, attempt: Attempt, found: Restored) -> None:
@@ -110,6 +110,4 @@ def _approvals(turns: Turns, reviewer: Reviewer, found: Restored) -> None:
                 if done.how == "blocked":
                     found.problems.append(f"task {task.id} is approved and its merge waits: {done.detail}")
             except SowError as fault:
-                found.problems.append(
-                    f"task {task.id} is approved and not merged: {fault} {fault.hint}".strip()
-                )
+                found.problems.append(f"task {task.id} is approved and not merged: {fault.in_a_line}")

@@ -24,7 +24,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from signal import Signals
 
-from sow import process
+from sow import files, process
 from sow.errors import Failed, NotFound, Refused
 from sow.process import Address
 from sow_executors.base import Command
@@ -208,9 +208,15 @@ def _program(command: Command, env: Mapping[str, str]) -> str:
 
 
 def write(path: str, text: str) -> None:
-    """Write a file that only this user can read. A lone surrogate, which no encoding has, becomes '?'."""
-    with open(path, "wb", opener=private) as file:
-        file.write(text.encode("utf-8", "replace"))
+    """Write a file that only this user can read. A lone surrogate, which no encoding has, becomes '?'.
+
+    Raises Failed where it can't be written.
+    """
+    try:
+        with open(path, "wb", opener=private) as file:
+            file.write(text.encode("utf-8", "replace"))
+    except OSError as fault:
+        raise files.refused(path, fault) from fault
 
 
 def private(path: str, flags: int) -> int:

@@ -12,6 +12,7 @@ here can be lost at any moment.
     news        what others wrote into the event log
     following   the agents while they work
     patience    when an agent is looked at, and why it is ended
+    jumps       how far the clock has jumped
     alone       one orchestrator in a project
     telling     what whoever watches is told
 """
@@ -24,7 +25,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from sow import files, opened
+from sow import files, logs, opened
 from sow.attempt import Attempt
 from sow.budget import Budget
 from sow.change import Change, Event
@@ -40,11 +41,12 @@ from sow.runner.watch import Watcher
 from sow.scheduler import alone, telling
 from sow.scheduler.board import Board
 from sow.scheduler.following import Following
+from sow.scheduler.jumps import Jumps
 from sow.scheduler.news import News
 from sow.scheduler.telling import Note, Outcome
 from sow.task import PENDING, Task
 from sow.turn import Turns
-from sow.turn.live import Live
+from sow.turn.live import Live, Settled
 
 if TYPE_CHECKING:
     from sow.dropped import Inbox
@@ -80,10 +82,12 @@ class Scheduler:
     _news: News = field(init=False)
     _gate: Gate = field(init=False)
     _following: Following = field(init=False)
+    _jumps: Jumps = field(init=False)
 
     def __post_init__(self) -> None:
         self._board = Board(self.turns, self.live, self.watch)
         self._news = News(self.turns.store.log)
+        self._jumps = Jumps(self.turns.clock)
         self._gate = Gate(self.turns, lambda task, words: self.watch(Note("limit", task, words)))
         self._following = Following(self.turns, self._board, self.live, self.watch, self._let_wait_end)
 
@@ -173,7 +177,7 @@ class Scheduler:
             self._tell_begun(live, self._board.task_of(live), "adopted")
         for settled in restored.settled:
             self._board.tell_put_back(settled.put_back)
-            self.watch(Note("settled", settled.task, telling.ending(settled), settled.attempt))
+            self._tell_settled(settled)
         if self.only and self.only not in self._board.ready.tasks:
             raise NotFound(f"task not found: {self.only}", "see the tasks there are: `sow task list`")
 
@@ -182,7 +186,7 @@ class Scheduler:
         try:
             self.turns.workspace.commit_state("the run began")
         except SowError as fault:
-            self.watch(Note("problem", None, f"{fault} {fault.hint}".strip()))
+            self.watch(Note("problem", None, fault.in_a_line))
 
     def _end(self) -> Outcome:
         self._stop_all()
@@ -307,7 +311,9 @@ class Scheduler:
     # -- waiting ------------------------------------------------------------------------------
 
     def _wait(self) -> None:
-        for kind, key in self.watcher.wait(self._patience()):
+        seen = self.watcher.wait(self._patience())
+        self._bear(self._jumps.new())
+        for kind, key in seen:
             match kind:
                 case "process" if key in self.live:
                     self.live[key].over = self.live[key].behind = True
@@ -332,6 +338,13 @@ class Scheduler:
         self._following.look_at_processes(now)
         for live in list(self.live.values()):
             self._following.end_if_stuck(live, now)
+
+    def _bear(self, jump: float) -> None:
+        """The clock has jumped: what counts passed time counts on from where it was."""
+        if jump:
+            logs.info("the clock jumped", seconds=round(jump))
+            self._board.scanned += jump
+            self._following.bear(jump)
 
     def _patience(self) -> float:
         """Seconds until something is due that no event announces."""
@@ -404,16 +417,14 @@ class Scheduler:
         try:
             settled = self.turns.settle(live, self.turns.runner.exit_status(live.running.folder))
         except SowError as fault:
-            self.watch(
-                Note("problem", None, f"attempt {live.attempt.id}: {fault} {fault.hint}", live.attempt)
-            )
+            self.watch(Note("problem", None, f"attempt {live.attempt.id}: {fault.in_a_line}", live.attempt))
             self._board.held_back.add(live.attempt.task_id)
             return
         self.budget.settled += settled.attempt.cost_usd or 0.0
         self._board.ready.put(settled.task)
         self._board.tell_put_back(settled.put_back)
         self._board.look_at_branches(settled.task.id)
-        self.watch(Note("settled", settled.task, telling.ending(settled), settled.attempt))
+        self._tell_settled(settled)
         if self._signals or self._is_spent():
             return
         match settled.decision:
@@ -423,6 +434,11 @@ class Scheduler:
                 self._begin(settled.task, reason="restart", tried=(*live.tried, by))
             case _:
                 pass
+
+    def _tell_settled(self, settled: Settled) -> None:
+        if settled.homeless:
+            self.watch(Note("problem", settled.task, telling.homeless_words(settled), settled.attempt))
+        self.watch(Note("settled", settled.task, telling.ending(settled), settled.attempt))
 
     # -- what others changed ------------------------------------------------------------------
 
@@ -440,7 +456,7 @@ class Scheduler:
                 if told.kind not in ("waits", "given"):
                     self.watch(Note("problem" if told.kind == "refused" else "inbox", None, told.text))
         except SowError as fault:
-            self.watch(Note("problem", None, f"the inbox folder: {fault} {fault.hint}".strip()))
+            self.watch(Note("problem", None, f"the inbox folder: {fault.in_a_line}"))
 
     def _events_folder(self) -> str:
         files.make_folder(self.turns.layout.events)

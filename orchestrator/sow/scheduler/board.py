@@ -9,8 +9,10 @@ from typing import Any
 
 from sow.branches import Branches
 from sow.change import Change, Event
+from sow.clock import seconds
 from sow.edits import put_back_words
 from sow.errors import NotFound, SowError
+from sow.progress import has_gone_on
 from sow.ready import Ready
 from sow.runner.touched import Touched
 from sow.scheduler import telling
@@ -97,14 +99,16 @@ class Board:
         except SowError as fault:
             # Its file was broken just now: the others go on, and `sow status` shows it.
             self.held_back.add(task_id)
-            self.tell(Note("problem", self.ready.tasks.get(task_id), f"{fault} {fault.hint}".strip()))
+            self.tell(Note("problem", self.ready.tasks.get(task_id), fault.in_a_line))
             return
         self.ready.put(task)
         self.tell(Note("changed", task, telling.question_of(task) or telling.wait_of(task)))
 
     def pause_failed(self, task: Task, fault: SowError) -> None:
         """A task that could not be started waits for a person, with what was wrong."""
-        words = f"It could not be started: {fault}. {fault.hint}".strip()
+        words = f"It could not be started: {fault}. {fault.hint[:1].upper()}{fault.hint[1:]}".strip()
+        if "sow task retry" not in words:
+            words = f"{words.rstrip('.')}. Then `sow task retry {task.id}`."
 
         def change(current: Task) -> Change:
             if current.status not in (PENDING, IN_PROGRESS):
@@ -147,6 +151,14 @@ class Board:
         task = self.task_of(live)
         return task is not None and task.status == PAUSED and self.turns.is_held(live)
 
+    def reported(self, live: Live) -> float | None:
+        """Since when a task's state says all of its agent's turn, in seconds since the epoch; None if not."""
+        task = self.task_of(live)
+        if task is None or self.is_held(live):
+            return None
+        is_over = has_gone_on(task, live.attempt.iteration, live.attempt.created_at)
+        return seconds(task.updated_at) if is_over else None
+
     def goes_on(self) -> bool:
         """Whether an agent has something to do yet."""
         return any(task.status in (PENDING, IN_PROGRESS) for task in self.ready.tasks.values())
@@ -162,7 +174,7 @@ class Board:
         try:
             self.tell_put_back(self.turns.know_state(only=only))
         except SowError as fault:
-            self.tell(Note("problem", None, f"{fault} {fault.hint}".strip()))
+            self.tell(Note("problem", None, fault.in_a_line))
 
     def tell_put_back(self, found: Iterable[PutBack]) -> None:
         """Tells which files are as before again, and takes in their tasks."""
@@ -187,4 +199,4 @@ class Board:
             for words in self._branches.look(self.ready.tasks, at_work):
                 self.tell(Note("problem", None, words))
         except SowError as fault:
-            self.tell(Note("problem", None, f"{fault} {fault.hint}".strip()))
+            self.tell(Note("problem", None, fault.in_a_line))

@@ -136,24 +136,34 @@ class Following:
                 # Before anything is ended for it: what its processes share counts once.
                 live.usage.memory = min(sample.memory, resources.exact(sample.pids) or sample.memory)
 
+    def bear(self, jump: float) -> None:
+        """The clock has jumped by so many seconds: what counts passed time counts on from where it was."""
+        self._looked += jump
+        for live in self.live.values():
+            live.shift(jump)
+
     def due(self, now: float) -> Iterator[float]:
         """When agents are to be looked at though nothing came of them, in seconds since the epoch."""
         if self.live:
             yield self._looked + LOOK_SECONDS
         for live in self.live.values():
             if not live.stopped and not self.board.is_held(live):
-                yield from patience.due(live, now, self.turns.repository)
+                yield from patience.due(live, now, self.turns.repository, self.board.reported(live))
 
     def end_if_stuck(self, live: Live, now: float) -> None:
-        """Ends an agent that is silent for too long, has reached a cap, or lives on after its result."""
+        """Ends an agent that is silent for too long, has reached a cap, or lives on after its last word."""
         if live.stopped or live.over:
             return
         held = self.board.is_held(live)
         live.usage.wait(now, held)
         if held:
             live.quiet_since = now
-        found = patience.stuck(live, now, self.turns.repository, held=held)
+        reported = self.board.reported(live)
+        found = patience.stuck(live, now, self.turns.repository, held=held, reported=reported)
         if found is None:
+            if not held and (words := patience.quiet_words(live, now, self.turns.repository)):
+                live.told_quiet = live.quiet_since
+                self.tell(Note("problem", self.board.task_of(live), words, live.attempt))
             return
         if found.words:
             self.turns.note_end(live, found.why)

@@ -89,6 +89,14 @@ def found_words(live: Live) -> str:
     )
 
 
+def homeless_words(settled: Settled) -> str:
+    """What is told of a worktree that was gone when its agent ended."""
+    return (
+        f"the worktree of task {settled.task.id} was removed while its agent was at work: what was not "
+        f"committed there is gone. Its branch has the rest: `git log {settled.task.branch}`"
+    )
+
+
 def ending(settled: Settled) -> str:
     """One line about how a turn ended."""
     attempt = settled.attempt

@@ -63,7 +63,7 @@ class Agent:
         time = next((cap for cap in held if cap.name == "max_seconds"), None)
         memory = next((cap for cap in held if cap.name == "max_memory"), None)
         return Start(
-            command_of(executor, turn, action, stage.environment.get("PATH", os.defpath)),
+            command_of(executor, turn, action, stage.environment.get("PATH", os.defpath), choice.name),
             environment.build(stage.environment, (*executor.environment, *repository.environment), mine),
             template.named(stage.config["prompt"], "output"),
             time.value if time else None,

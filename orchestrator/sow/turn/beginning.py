@@ -15,6 +15,7 @@ from sow.config import ExecutorChoice, executor_of
 from sow.config.executor import settings_of_turn
 from sow.errors import Busy, SowError
 from sow.runner import attempt as folders
+from sow.runner.attempt import MissingFolder
 from sow.runner.local import Running
 from sow.runner.watch import Tail
 from sow.task import Task
@@ -40,11 +41,12 @@ def begin(
     """Starts an agent on a task, in the steps that `Turns.begin` tells of."""
     if agent and agent != task.assigned_agent:
         task = task.replace(assigned_agent=agent)
-    means.drivers.check_free(task.id)
     surroundings.check_alone(means, task.id)
+    means.drivers.check_free(task.id)
     beside.know_state(means, only=task.id)
     choice = sessions.choice(means, task)
     executor = executor_of(choice)
+    is_remade = closing.is_homeless(task)
     folder, branch, start = means.workspace.prepare(task)
     found = _found(means, task)
     session, action = sessions.of_turn(means, task, executor, tried)
@@ -58,8 +60,10 @@ def begin(
     variables = surroundings.environment_of(means, task, attempt_id, executor, block)
     tools = surroundings.tools(means, executor, choice, variables)
     reason = reason or prompting.reason_of(means, task, action)
+    said = prompt or prompting.prompt_of(means, task, action, reason, carried)
     turn = base.Turn(
-        prompt=(prompt or prompting.prompt_of(means, task, action, reason, carried))
+        prompt=said
+        + (f"\n\n{prompts.REMADE}" if is_remade and said and action == "resume" else "")
         + (f"\n\n{prompts.own_ports(block.count)}" if block and action == "spawn" else "")
         + (f"\n\n{prompts.OWN_TOOLS}" if tools and action == "spawn" else "")
         + prompting.by_file(means, executor, choice, attempt_id),
@@ -79,7 +83,8 @@ def begin(
         late_answers=holding.late_answers(means.attempts, task),
         tools=tools,
     )
-    command = surroundings.made_ready(means, surroundings.command(means, executor, turn, action), turn)
+    bare = surroundings.command(means, executor, turn, action, choice.name)
+    command = surroundings.made_ready(means, bare, turn)
     # Before the record: one without a living driver is taken for a killed one's.
     leases = surroundings.take_leases(means, task.id, session, attempt_id)
     attempt = means.attempts.keep(
@@ -102,12 +107,13 @@ def begin(
     written = record.of(executor, reader, goes_on, folder, sessions.passed(means, executor))
     try:
         task = _store_start(means, task, session, choice.name, folder, branch, start)
-        running = means.runner.start(
-            command,
-            attempt_id,
-            means.attempts.folder(attempt_id),
-            variables,
-        )
+        try:
+            running = means.runner.start(command, attempt_id, turn.scratch, variables)
+        except MissingFolder:
+            # Somebody removed it just now. Nothing was begun: it is made again, once.
+            means.workspace.prepare(task)
+            command = surroundings.made_ready(means, bare, turn)
+            running = means.runner.start(command, attempt_id, turn.scratch, variables)
     except SowError as fault:
         closing.close(means, attempt, leases, outcome="failed", message=str(fault))
         raise

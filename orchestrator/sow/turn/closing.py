@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from sow import lease
@@ -29,6 +30,11 @@ def task_after(means: Means, attempt: Attempt) -> Task:
         if restored is None:
             raise
         return restored
+
+
+def is_homeless(task: Task) -> bool:
+    """Whether a task has had a worktree of its own, and its folder is no more."""
+    return bool(task.branch and task.worktree) and not os.path.isdir(str(task.worktree))
 
 
 def commit_leftovers(means: Means, task: Task) -> tuple[Task, str | None]:

@@ -22,6 +22,8 @@ from sow_executors import base
 
 AFTER_RESULT_SECONDS = 10.0
 """How long a process may live on after its result before it is ended: some CLIs never exit."""
+AFTER_REPORT_SECONDS = 180.0
+"""How long it may be silent once its task's state says all, outside of a tool call, before it is ended."""
 
 
 @dataclass(slots=True)
@@ -39,6 +41,8 @@ class Live:
     stopped: str = ""
     quiet_since: float = 0.0
     """When it last printed something, in seconds since the epoch."""
+    told_quiet: float = 0.0
+    """Since when it was quiet when that was last told, in seconds since the epoch."""
     heeded: tuple[base.Asked | None, base.Asked | None] = (None, None)
     """What it asked, and what it went on from, as far as the task's state agrees with it."""
     setting_up: bool = False
@@ -77,6 +81,13 @@ class Live:
         self.setting_up = folders.is_setting_up(self.running.folder)
         self.quiet_since = self.usage.began = now
         return not self.setting_up
+
+    def shift(self, jump: float) -> None:
+        """Takes in that the clock has jumped by so many seconds, in which nobody did anything."""
+        self.quiet_since += jump
+        self.told_quiet += jump
+        self.began += jump
+        self.usage.shift(jump)
 
     def reached(self, now: float) -> Reached | None:
         """The cap that it has reached, if any."""
@@ -142,3 +153,5 @@ class Settled:
     """The commit made of what the agent had left uncommitted."""
     put_back: tuple[PutBack, ...] = ()
     """The state files that were changed beside sow while it went on, and are as before again."""
+    homeless: bool = False
+    """Its worktree was gone at its end, with all that was not committed there."""

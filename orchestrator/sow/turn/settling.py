@@ -49,6 +49,7 @@ def settle(means: Means, live: Live, status: Exit | None) -> Settled:
     task = heeding.heed(means, live) or task
     sessions.find_untold(means, live)
     sessions.keep(means, live)
+    homeless = closing.is_homeless(task)
     task, left_over = closing.commit_leftovers(means, task)
     end = End(
         live.tally,
@@ -72,7 +73,7 @@ def settle(means: Means, live: Live, status: Exit | None) -> Settled:
         decision=type(decision).__name__,
         committed=left_over,
     )
-    return Settled(task, decision, attempt, left_over, tuple(put_back))
+    return Settled(task, decision, attempt, left_over, tuple(put_back), homeless)
 
 
 def bound_output(means: Means, live: Live) -> bool:
@@ -120,7 +121,7 @@ def _judge(means: Means, task: Task, end: End, folder: str) -> tuple[Task, Decis
     def change(current: Task) -> Change:
         current = holding.without_heard(current, folder)
         given[:] = [verdict(current, end)]
-        if has_gone_on(current, end):
+        if has_gone_on(current, end.iteration, end.begun_at):
             return Change(task=current)
         return judged(current, given[0], end, means.clock())
 

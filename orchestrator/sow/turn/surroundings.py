@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from sow import lease, outfit, ports, roles, shim, toolbox
+from sow.attempt import OnTerminal
 from sow.config import ExecutorChoice, command_of
 from sow.errors import Busy
 from sow.ports import Block
@@ -58,9 +59,9 @@ def ports_of(means: Means, task: Task) -> Block | None:
     return ports.lease(means.layout, task.id, count, means.environment) if count else None
 
 
-def command(means: Means, executor: base.Executor, turn: base.Turn, action: str) -> base.Command:
-    """What is to be run; its program is looked for on the user's own PATH."""
-    return command_of(executor, turn, action, means.environment.get("PATH", os.defpath))
+def command(means: Means, executor: base.Executor, turn: base.Turn, action: str, name: str) -> base.Command:
+    """What is to be run by the executor that the user calls `name`; its program is sought on their PATH."""
+    return command_of(executor, turn, action, means.environment.get("PATH", os.defpath), name)
 
 
 def made_ready(means: Means, command: base.Command, turn: base.Turn) -> base.Command:
@@ -75,6 +76,8 @@ def check_alone(means: Means, task_id: str) -> None:
     """Raises Busy where a process of the task lives, though nobody may drive it just now."""
     for attempt in means.attempts.of_task(task_id):
         if not attempt.ended and isinstance(means.runner.look(means.attempts.folder(attempt.id)), Running):
+            if attempt.action == "attach":
+                raise OnTerminal(attempt)
             raise Busy(
                 f"the agent of task {task_id} is at work (attempt {attempt.id})",
                 f"`sow run` follows it; end it: `sow agent stop {task_id}`",

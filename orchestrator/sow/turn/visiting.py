@@ -54,7 +54,8 @@ def attach(means: Means, task: Task, terminal: TerminalRunner) -> Visit:
         params=task.params or {},
         tools=surroundings.tools(means, executor, choice, variables),
     )
-    command = surroundings.made_ready(means, surroundings.command(means, executor, turn, "attach"), turn)
+    bare = surroundings.command(means, executor, turn, "attach", choice.name)
+    command = surroundings.made_ready(means, bare, turn)
     leases = surroundings.take_leases(means, task.id, task.session_id, attempt_id)
     attempt = means.attempts.keep(
         Attempt(
