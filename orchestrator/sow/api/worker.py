@@ -120,7 +120,7 @@ def reported(caller: "Caller", say: "Callable[[], object]", laid_down: "dict[str
     try:
         say()
     except (OSError, Failed) as fault:
-        outbox = _outbox(caller)
+        outbox = outbox_of(caller)
         if outbox is None or not _forbidden(fault):
             raise
         report.lay_down(outbox, laid_down)
@@ -128,7 +128,8 @@ def reported(caller: "Caller", say: "Callable[[], object]", laid_down: "dict[str
     return True
 
 
-def _outbox(caller: "Caller") -> "str | None":
+def outbox_of(caller: "Caller") -> "str | None":
+    """The folder in which a worker's reports may be laid down; None for who is none."""
     runtime = caller.environment.get("SOW_PROJECT_RUNTIME")
     return f"{runtime}/attempts/{caller.attempt}/outbox" if caller.attempt and runtime else None
 

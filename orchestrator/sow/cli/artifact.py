@@ -197,7 +197,9 @@ class _Commands:
         self, settings: dict[str, Any], done: Artifact | None, as_json: bool, what: str, where: str
     ) -> None:
         if done is None:
-            aside(settings, "note: your report lies in the outbox, and is taken in when you have ended")
+            from sow import report
+
+            aside(settings, f"note: {report.LIES}")
         elif as_json:
             click.echo(json.dumps(done.as_json()))
         else:

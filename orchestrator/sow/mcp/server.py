@@ -54,7 +54,8 @@ What the state of the project asks for is told by `guidance`. Ask a person only 
 
 WORKING = """\
 You work on one task of a project that sow keeps. Nobody reads what you print: when the work is done call
-`task_report`; when you can't go on without a person call `task_ask`, and stop. `task_show` tells your task.
+`task_report`; when you can't go on without a person call `task_ask`, and stop. `task_show` tells your task;
+`artifact_add` names a file that the task brings out.
 """
 
 
