@@ -19,9 +19,6 @@ if TYPE_CHECKING:
 
     from sow.artifacts import Act, Outcome, Shelf
 
-LIES = "your report lies in the outbox, and is taken in when you have ended"
-"""What a worker is told whose report could only be laid down."""
-
 LARGEST = 1024 * 1024
 """The most bytes that a report in an outbox may have."""
 

@@ -20,10 +20,11 @@ from tests.cli.parts import (
     without_times,
 )
 
+from sow.api.worker import LIES
 from sow.change import Change
 from sow.cli import quick, root
 from sow.errors import SowError
-from sow.report import LIES, apply_outbox
+from sow.report import apply_outbox
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from tests.engine.stage import until
 from tests.mcp.parts import ATTEMPT, Agent, words, worker
 
 from sow import files, report
+from sow.api.worker import LIES
 from sow.attempt import Attempts
 from sow.mcp.desk import Desk
 from sow_executors import inbox
@@ -103,8 +104,8 @@ def test_where_a_worker_can_only_lay_down_it_sees_what_it_has_said_and_means_tha
         patched.setattr(report, "keep_artifact", forbidden)
         laid = agent.told("artifact_add", of="inputs", type="reference", path="../../new.md", approved=True)
         assert laid["index"] is None
-        assert report.LIES in laid["note"]
-        assert report.LIES in agent.told("artifact_remove", of="inputs", index=0)
+        assert LIES in laid["note"]
+        assert LIES in agent.told("artifact_remove", of="inputs", index=0)
         assert agent.told("artifact_list", of="inputs")["result"][0]["path"] == "../../new.md"
         assert "index out of range: 1" in agent.refused("artifact_remove", of="inputs", index=1)[0]
         agent.told("artifact_set", of="inputs", index=0, field="type", value="log")

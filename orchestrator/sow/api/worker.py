@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from sow.store import Store
     from sow.task import Task
 
+LIES = "your report lies in the outbox, and is taken in when you have ended"
+"""What a worker is told whose report could only be laid down."""
+
 CHECKED = ("assigned_agent", "depends_on")
 """Fields whose value must be one of others that there are."""
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import click
 
+from sow.api import worker
 from sow.cli import completion, opening, pairs
 from sow.cli.commands import Group
 from sow.cli.text import plain
@@ -197,9 +198,7 @@ class _Commands:
         self, settings: dict[str, Any], done: Artifact | None, as_json: bool, what: str, where: str
     ) -> None:
         if done is None:
-            from sow import report
-
-            aside(settings, f"note: {report.LIES}")
+            aside(settings, f"note: {worker.LIES}")
         elif as_json:
             click.echo(json.dumps(done.as_json()))
         else:

@@ -10,11 +10,11 @@ from pydantic import Field
 
 from sow.api.artifacts import Artifacts
 from sow.api.task import Task, TaskPage
+from sow.api.worker import LIES
 from sow.errors import Usage
 from sow.mcp import calls
 from sow.mcp.kit import Table, Words, tool
 from sow.mcp.told import Artifact, Feedback, Heard, Page
-from sow.report import LIES
 
 if TYPE_CHECKING:
     from sow.mcp.desk import Desk
