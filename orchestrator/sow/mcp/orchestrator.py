@@ -356,7 +356,7 @@ class Orchestrator:
         """End the agent of a task, and all that it started. Its session is kept, to go on with later."""
         return _done(self._task(id, project).stop(), "Its agent is stopped.")
 
-    def _waited(self, act: Act[T]) -> T:
+    def _waited(self, act: Act[Note, T]) -> T:
         call = calls.current()
 
         def watch(note: Note) -> None:
@@ -365,7 +365,7 @@ class Orchestrator:
 
         return act(watch, call.stop)
 
-    def _turn(self, act: Act[running.Driven], *, wait: bool) -> told.Turn:
+    def _turn(self, act: Act[Note, running.Driven], *, wait: bool) -> told.Turn:
         match self._waited(act) if wait else self.desk.background.start(act):
             case Note(task=State() as task):
                 return told.Turn(told.Brief.of(task), True, "It works. See how it does with `status`.")
