@@ -38,11 +38,6 @@ MISUSED = [
         "name what is to be served by one of them",
     ),
     (
-        "mcp --workspace nowhere",
-        "no folder tasks/ in {repo}/nowhere",
-        "make it: `mkdir -p workspace/tasks`, or name the workspace: --workspace DIR",
-    ),
-    (
         "mcp claude",
         "got unexpected extra argument (claude)",
         "put quotes around words that belong together; see `sow mcp --help`",
