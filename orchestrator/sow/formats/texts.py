@@ -32,7 +32,9 @@ def parsed(path: str, text: str) -> Any:
     except RecursionError as fault:
         raise BadFile(path, "is nested too deep", "take out what is no task") from fault
     except ValueError as fault:
-        raise BadFile(path, str(fault), "mend the file") from fault
+        # Python reads no number of more digits, and says so in its own words.
+        words = "has a number of too many digits" if "digits" in str(fault) else str(fault)
+        raise BadFile(path, words, "mend the file") from fault
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
