@@ -150,7 +150,9 @@ def _list(text: str, key: str) -> Part:
 def headline(text: str) -> str:
     """The first line of a text, as the name of a task."""
     line = next((" ".join(line.split()) for line in text.splitlines() if line.strip()), "")
-    line = "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in line)
+    # Of what may be millions of characters, no more is looked at than it takes.
+    begun = line[: LONGEST_NAME + 1]
+    line = "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in begun)
     return line if len(line) <= LONGEST_NAME else f"{line[: LONGEST_NAME - 1].rstrip()}…"
 
 
