@@ -79,8 +79,10 @@ def test_others_are_answered_meanwhile_and_a_run_that_is_given_up_leaves_its_age
     async def act(client: Client) -> None:
         async with anyio.create_task_group() as beside:
             beside.start_soon(client.call_tool, "run", {})
-            # From the file, for it is asked again and again.
-            await anyio.to_thread.run_sync(lambda: until(lambda: stage.is_at_work("010")))
+            # Its attempt is noted before its state says so, and that before there is a process.
+            await anyio.to_thread.run_sync(
+                lambda: until(lambda: stage.statuses() == {"010": "in_progress"} and stage.alive())
+            )
             status = (await client.call_tool("status", {})).structured_content
             assert status is not None
             busy = await client.call_tool("run", {})
