@@ -1,6 +1,6 @@
 """Adding a task: everything that can be wrong with it is said before anything is written."""
 
-from sow import describing, fields, phase, roles
+from sow import fields, phase, roles
 from sow.errors import Refused
 from sow.ready import check_dependencies
 from sow.store import Store
@@ -52,7 +52,7 @@ def add(store: Store, wish: Wish, *, check: "Callable[[Task], None]" = lambda ta
     """
     name = fields.checked_name(wish.name)
     fields.check_text("the type of the task", wish.task_type or "")
-    describing.check(wish.description)
+    fields.check_description(wish.description)
     roles.check(wish.agent, store.layout.main)
     goal = phase_for(store, wish.phase)
 

@@ -84,6 +84,9 @@ class Remove(Value):
     """An artifact goes from the list; its file stays."""
 
     index: int
+    artifact: Document | None = None
+    """The one that is meant, as it was seen, for a word that is heard later: where another stands at the
+    index by then, it is looked for; one that is gone already is what was asked for."""
 
 
 Act = Add | Set | Remove
@@ -112,10 +115,7 @@ def after(held: list[Document], act: Act, shelf: Shelf, *, at: str) -> Outcome:
         case Set():
             return _changed(held, act, shelf)
         case Remove():
-            gone = _at(held, act.index, shelf)
-            rest = [one for index, one in enumerate(held) if index != act.index]
-            event = _event(shelf, "artifact.removed", {"path": gone["path"], "kind": gone["type"]})
-            return Outcome(artifacts=rest, index=act.index, artifact=gone, event=event)
+            return _removed(held, act, shelf)
 
 
 def _added(held: list[Document], act: Add, shelf: Shelf, at: str) -> Outcome:
@@ -157,6 +157,24 @@ def _changed(held: list[Document], act: Set, shelf: Shelf) -> Outcome:
     event = _event(shelf, "artifact.changed", payload)
     rest = [new if index == act.index else one for index, one in enumerate(held)]
     return Outcome(artifacts=rest, index=act.index, artifact=new, event=event)
+
+
+def _removed(held: list[Document], act: Remove, shelf: Shelf) -> Outcome:
+    place = act.index
+    if act.artifact is not None:
+        alike = [index for index, one in enumerate(held) if _is_one(one, act.artifact)]
+        if not alike:
+            return Outcome(artifacts=held, index=place, artifact=act.artifact, event=None)
+        place = place if place in alike else alike[0]
+    gone = _at(held, place, shelf)
+    rest = [one for index, one in enumerate(held) if index != place]
+    event = _event(shelf, "artifact.removed", {"path": gone["path"], "kind": gone["type"]})
+    return Outcome(artifacts=rest, index=place, artifact=gone, event=event)
+
+
+def _is_one(one: Document, other: Document) -> bool:
+    """Whether two artifacts are the same one, whatever was set in it meanwhile."""
+    return all(one.get(key) == other.get(key) for key in ("type", "path", "created_at"))
 
 
 def _form(shelf: Shelf) -> Form:

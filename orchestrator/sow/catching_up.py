@@ -11,20 +11,29 @@ it came says nothing new.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sow import document, files, giving_back, intake, original, splitting
+from sow import phase as phases
+from sow.attempt import Attempts
 from sow.change import Change, Event, Intake
 from sow.document import Document, canonical
 from sow.document.canonical import same
-from sow.errors import Refused
+from sow.driving import Drivers
+from sow.errors import Busy, Refused
 from sow.formats import Raw
 from sow.formats.merging import Merged, Side, merge
+from sow.git.lease import GitLease
 from sow.layout import Layout
+from sow.project_types import metadata
 from sow.store import Store
-from sow.task import IN_PROGRESS, NEEDS_REVIEW, Task, free_id
+from sow.task import COMPLETED, IN_PROGRESS, NEEDS_REVIEW, Task, free_id
+
+if TYPE_CHECKING:
+    from sow_schemas.documents import TaskMoved
 
 IDS = "ids"
 """The part of a snapshot that says which task of the document is which: `phase/id` there, the id here."""
@@ -138,18 +147,59 @@ def ids_of(held: Document, old: splitting.Old) -> dict[str, str]:
     return {**there, **old.renumbered}
 
 
+def moved(there: Mapping[str, Raw], noted: Mapping[str, str], before: Mapping[str, Raw]) -> dict[str, str]:
+    """The places of a document's tasks that stood elsewhere when it was read last, each with where that was.
+
+    `there`: the tasks by their places; `noted`: the ids here by the places of then; `before`: the tasks of
+    then by their ids here. It is the same task if it was made at the same time, and has the name or the id
+    of then; where that can be said of several, it is none of them.
+    """
+    left = {
+        place: before[task_id]
+        for place, task_id in noted.items()
+        if task_id in before and _is_made(there.get(place), before[task_id]) is False
+    }
+    found: dict[str, str] = {}
+    for place, task in there.items():
+        if place in noted and place not in left:
+            continue
+        alike = {old: _likeness(place, task, old, then) for old, then in left.items()}
+        most = max(alike.values(), default=0)
+        best = [old for old, likeness in alike.items() if likeness == most and most]
+        if len(best) == 1 and best[0] not in found.values():
+            found[place] = best[0]
+    return found
+
+
+def _is_made(task: Raw | None, then: Raw) -> bool:
+    """Whether a task was made at the time of another."""
+    return task is not None and same(task.get("created_at"), then.get("created_at"))
+
+
+def _likeness(place: str, task: Raw, old: str, then: Raw) -> int:
+    """How much speaks for a task being the one that stood at another place; 0 for nothing."""
+    if not _is_made(task, then):
+        return 0
+    return 2 * (task.get("name") == then.get("name")) + (place.partition("/")[2] == old.partition("/")[2])
+
+
 def renumbered(
-    held: Document, ids: Mapping[str, str], used: Collection[int], strange: Collection[str] = ()
+    held: Document,
+    ids: Mapping[str, str],
+    used: Collection[int],
+    strange: Collection[str] = (),
+    moves: Mapping[str, str] = {},
 ) -> tuple[Document, dict[str, str]]:
     """A document whose tasks have the ids that they have here, new ones free ids; and all ids, by place.
 
-    `strange`: the places of tasks that are not those of which the ids are noted for them.
+    `strange`: the places of tasks that are not those of which the ids are noted for them. `moves`: the places
+    where tasks stand that stood elsewhere, each with the place for which the id is noted.
     """
     value = original.taken_in(held.value)
     found: dict[str, str] = {}
     taken, there = {*used, *map(int, ids.values())}, set[str]()
     for place, task in giving_back.places(value):
-        known = None if place in strange else ids.get(place)
+        known = ids.get(moves[place]) if place in moves else ids.get(place) if place not in strange else None
         if known is None or known in there:
             known = task["id"] if int(task["id"]) not in taken else free_id(taken)
         if known is None:
@@ -157,10 +207,12 @@ def renumbered(
         taken.add(int(known))
         there.add(known)
         found[place] = known
+    # A task that stood elsewhere may still name its files as they were called there.
+    named = {**{old: found[place] for place, old in moves.items() if old not in found}, **found}
     for phase in value["phases"].values():
-        _with_moved_paths(phase, found)
+        _with_moved_paths(phase, named)
     for place, task in giving_back.places(value):
-        _with_moved_paths(task, found)
+        _with_moved_paths(task, named)
         task["id"] = found[place]
     return document.parse(canonical.emit(value).encode(), held.where), found
 
@@ -180,9 +232,10 @@ def catch_up(store: Store, held: Document, base: intake.Snapshot, wish: Wish, *,
     The document is not written: that is up to who has read it.
     """
     made: list[_Catching] = []
+    still: set[str] | None = None
 
     def decide(tasks: tuple[Task, ...], used: frozenset[int]) -> Intake:
-        made.append(catching := _Catching(store, held, base, wish, used))
+        made.append(catching := _Catching(store, held, base, wish, used, still))
         wanted = catching.intake({task.id: task for task in tasks})
         # What it is told to be is noted before it is told: killed in between, it is known again.
         halfway = catching.snapshot(catching.halfway, {**catching.ids, **catching.ids_once_told()})
@@ -192,7 +245,8 @@ def catch_up(store: Store, held: Document, base: intake.Snapshot, wish: Wish, *,
 
     wanted = decide(store.tasks().tasks, frozenset(store.used_ids()))
     if not dry_run and (wanted.adds or wanted.changes or wanted.documents or store.journal.left()):
-        store.take_in(decide, [change.task.id for change, _ in wanted.changes])
+        with _kept_still(store, made[-1].moves) as still:
+            store.take_in(decide, [change.task.id for change, _ in wanted.changes])
     elif not dry_run:
         for path, text in wanted.files.items():
             files.make_folder(store.layout.formats)
@@ -204,12 +258,33 @@ def catch_up(store: Store, held: Document, base: intake.Snapshot, wish: Wish, *,
     return Caught(done.update, text, done.snapshot(done.base, done.ids_once_told()))
 
 
+@contextmanager
+def _kept_still(store: Store, ids: Collection[str]) -> Iterator[set[str]]:
+    """Nobody drives the tasks that are to move, nor commits half of it; gives those of which that is so."""
+    still: set[str] = set()
+    with ExitStack() as held:
+        for task_id in sorted(ids):
+            with suppress(Busy):
+                held.enter_context(Drivers(store).kept_off(task_id))
+                still.add(task_id)
+        if still:
+            held.enter_context(GitLease(store.layout.git_lock))
+        yield still
+
+
 class _Catching:
     """What is decided so far."""
 
     def __init__(
-        self, store: Store, held: Document, base: intake.Snapshot, wish: Wish, used: Collection[int]
+        self,
+        store: Store,
+        held: Document,
+        base: intake.Snapshot,
+        wish: Wish,
+        used: Collection[int],
+        still: Collection[str] | None,
     ) -> None:
+        """`still`: the tasks that may move, for nobody drives them; None while that is not asked yet."""
         self.store, self.layout = store, Layout(main="/", folder="/", name=store.layout.name)
         self.held, self.known, self.wish = held, base, wish
         self.name = intake.shown_path(held.where, store.layout)
@@ -219,8 +294,15 @@ class _Catching:
         self.ours = parts(original.given(whole))
         self.before = {name: part for name, part in base.records.items() if name != IDS}
         noted = {str(place): str(task_id) for place, task_id in base.records[IDS].items()}
-        there, self.now = renumbered(held, noted, used, self._strange(noted))
+        known = {name.removeprefix("task "): part for name, part in self.before.items() if name != "project"}
+        stand = moved(dict(giving_back.places(original.taken_in(held.value))), noted, known)
+        there, self.now = renumbered(
+            held, noted, used, {*self._strange(noted), *stand.values()} - stand.keys(), stand
+        )
+        for old in stand.values():
+            del noted[old]
         self.ids = {**noted, **self.now}
+        self.still, self.moves = still, list[str]()
         self.apart = splitting.taken_apart(there, self.layout, ())
         for fault in self.apart.faults.values():
             raise fault
@@ -271,10 +353,8 @@ class _Catching:
                 continue
             if kind == "task":
                 task = self._changed(tasks[which], merged)
-                told = Event(
-                    type="task.changed", task_id=which, payload={"fields": [*self.update.changed[name]]}
-                )
-                changes.append((Change(task=task, events=(told,)), self.store.description(tasks[which])))
+                told = (*self._told(tasks[which], task, self.update.changed[name]),)
+                changes.append((Change(task=task, events=told), self.store.description(tasks[which])))
                 continue
             held: Any = dict(self.store.phase(which) if kind == "phase" else self.store.project())
             _take(held, merged)
@@ -361,6 +441,8 @@ class _Catching:
                 f"it is {task.status} here: end that first",
                 f"`sow review {task.id}`, `sow agent stop {task.id}`",
             )
+        if task and "phase" in merged.taken and (refusal := self._refused_move(task, merged)):
+            return refusal
         was_doubted = name in self.known.doubted and same(theirs, self.known.doubted[name])
         if merged.taken and self.wish.doubt is not None and (self.wish.doubt or was_doubted):
             self.doubted[name] = theirs
@@ -369,6 +451,36 @@ class _Catching:
                 f"if it was you, have it taken: `sow sync {self.name}`",
             )
         return None
+
+    def _refused_move(self, task: Task, merged: Merged) -> Refusal | None:
+        """Why a task can't go to the phase in which the document has it; None where it can."""
+        phase = str(merged.project["phase"])
+        self.moves.append(task.id)
+        if f"phase {phase}" not in self.ours:
+            return Refusal(f"the project has no phase {phase}", f"put it back into phase {task.phase}")
+        if task.status == COMPLETED and task.commit:
+            return Refusal(
+                f"its work is merged: it stays in phase {task.phase}", f"put it back into phase {task.phase}"
+            )
+        try:
+            phases.check_tasks(self.store.type(), phase)
+            there = task.replace(phase=phase)
+            if (schema := self.store.task_metadata(there)) and "metadata" in merged.project:
+                metadata.check(schema, merged.project["metadata"], f"task {task.id}")
+            Attempts(self.store.layout).check_at_rest(task.id)
+            if self.still is not None and task.id not in self.still:
+                raise Busy(f"somebody is at work on task {task.id}", "try again when they have ended")
+        except (Refused, Busy) as fault:
+            return Refusal(f"it can't go to phase {phase}: {fault}", fault.hint)
+        return None
+
+    def _told(self, before: Task, now: Task, fields: tuple[str, ...]) -> Iterator[Event]:
+        """What tells a change of a task, and its way to another phase."""
+        if now.phase != before.phase:
+            goes: TaskMoved = {"source": before.phase, "target": now.phase}
+            yield Event(type="task.moved", task_id=now.id, payload=goes)
+        if rest := [each for each in fields if each != "phase"]:
+            yield Event(type="task.changed", task_id=now.id, payload={"fields": rest})
 
     def _task(self, task_id: str, phase: str) -> Task:
         """A task as the document has it."""

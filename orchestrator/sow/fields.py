@@ -8,6 +8,7 @@ from sow.change import Change, Event
 from sow.clock import is_unset, seconds
 from sow.document.canonical import same, written
 from sow.errors import Refused
+from sow.files import TEXT_BYTES
 from sow.task import ABANDONED, COMPLETED, IN_PROGRESS, NEEDS_REVIEW, PAUSED, PENDING, STATUSES, Task
 from sow.value import TYPE_CHECKING
 
@@ -215,6 +216,16 @@ def check_text(what: str, text: str) -> None:
         raise Refused(
             f"{what} is not UTF-8 at character {fault.start + 1}: {text!r}", "give it in UTF-8"
         ) from None
+
+
+def check_description(text: str) -> None:
+    """Raises Refused for a description that is no UTF-8, or too long to be given to an agent."""
+    check_text("the description", text)
+    if (size := len(text.encode())) > TEXT_BYTES:
+        raise Refused(
+            f"the description is {size:,} bytes long; it may have {TEXT_BYTES:,}",
+            "keep what is long in a file of the repository, and name that file",
+        )
 
 
 def _event(task: Task, kind: "EventType", payload: "EventPayload") -> Event:

@@ -91,6 +91,11 @@ class Layout(Value):
         return f"{self.runtime}/attempts/{attempt}"
 
     @property
+    def git_lock(self) -> str:
+        """Whoever holds this changes what the project's folder holds by a decision, or commits it."""
+        return f"{self.locks}/git.lock"
+
+    @property
     def locks(self) -> str:
         return f"{self.runtime}/locks"
 

@@ -89,19 +89,34 @@ def heard(store: Store, task_id: str, at: str) -> None:
 
 def keep_artifact(store: Store, shelf: "Shelf", act: "Act", *, attempt: str, at: str = "") -> "Outcome":
     """Does what a worker says of an artifact of its own task. `at`: when it said so, if that was earlier."""
-    from sow import artifacts, attaching
+    from sow import attaching
 
     def check(task: Task, done: "Outcome") -> None:
         _check_turn(task, attempt)
-        stays = not isinstance(act, artifacts.Remove)
-        if shelf.of == "outputs" and stays and done.event and done.artifact["approved"] is True:
-            raise Refused(
-                f"an agent can't approve its own output, or change one that is approved: "
-                f"[{done.index}] {done.artifact['path']}",
-                "report `sow task set status needs_review`: a person, or another agent, approves",
-            )
+        _check_approval(shelf, act, done)
 
     return attaching.change(store, shelf, act, at=at, check=check)
+
+
+def with_artifact(held: "list[Any]", shelf: "Shelf", act: "Act", *, at: str) -> "list[Any]":
+    """What a worker's act will make of the artifacts `held`. Raises Refused where it will be refused."""
+    from sow import artifacts
+
+    done = artifacts.after(held, act, shelf, at=at)
+    _check_approval(shelf, act, done)
+    return done.artifacts
+
+
+def _check_approval(shelf: "Shelf", act: "Act", done: "Outcome") -> None:
+    from sow.artifacts import Remove
+
+    stays = not isinstance(act, Remove)
+    if shelf.of == "outputs" and stays and done.event and done.artifact["approved"] is True:
+        raise Refused(
+            f"an agent can't approve its own output, or change one that is approved: "
+            f"[{done.index}] {done.artifact['path']}",
+            "report `sow task set status needs_review`: a person, or another agent, approves",
+        )
 
 
 def note(store: Store, task_id: str, text: str, *, at: str = "") -> None:
@@ -130,17 +145,28 @@ def lay_down(outbox: str, report: "Mapping[str, Any]") -> None:
         ) from fault
 
 
+def with_laid_down(held: "list[Any]", shelf: "Shelf", outbox: str) -> "list[Any]":
+    """The artifacts of a task as they will be once what lies in an outbox is applied to `held`.
+
+    A worker that can only lay down means by an index what it sees, and it sees what it has said.
+    """
+    for name in _laid_down(outbox):
+        try:
+            match _read(f"{outbox}/{name}"):
+                case {"verb": "artifact", "of": shelf.of, "do": dict(act)}:
+                    held = with_artifact(held, shelf, _asked_for(act), at=_laid_down_at(name))
+        except Refused:
+            pass  # is told when it is applied
+    return held
+
+
 def apply_outbox(store: Store, outbox: str, task_id: str, attempt: str) -> "list[str]":
     """Applies what a worker laid down, in its order; gives what was refused, in words.
 
     Killed in the middle and called again, it does nothing twice.
     """
     refused: list[str] = []
-    try:
-        names = sorted(name for name in os.listdir(outbox) if name.endswith(".json"))
-    except FileNotFoundError:
-        return refused
-    for name in names:
+    for name in _laid_down(outbox):
         path = f"{outbox}/{name}"
         try:
             _apply(store, _read(path), task_id, attempt, _laid_down_at(name))
@@ -149,6 +175,14 @@ def apply_outbox(store: Store, outbox: str, task_id: str, attempt: str) -> "list
         # Renamed, not removed: it was the agent's word, and after a kill it must not count twice.
         os.rename(path, f"{path}.applied")
     return refused
+
+
+def _laid_down(outbox: str) -> "list[str]":
+    """The names of the reports that wait there, in their order."""
+    try:
+        return sorted(name for name in os.listdir(outbox) if name.endswith(".json"))
+    except FileNotFoundError:
+        return []
 
 
 def _apply(store: Store, report: "dict[str, Any]", task_id: str, attempt: str, at: str) -> None:
@@ -175,9 +209,21 @@ def _apply(store: Store, report: "dict[str, Any]", task_id: str, attempt: str, a
             )
 
 
+def of_artifact(act: "Act") -> "dict[str, Any]":
+    """An act on an artifact as a report that can be laid down. A removal says which one it has seen."""
+    from sow.artifacts import Add, Set
+
+    match act:
+        case Add(type=kind, path=path, approved=approved, metadata=metadata):
+            return {"add": kind, "path": path, "approved": approved, "metadata": metadata}
+        case Set(index=index, field=field, value=value, text=text):
+            return {"set": field, "index": index, "value": value, "text": text}
+    return {"remove": act.index, "artifact": act.artifact}
+
+
 def _asked_for(report: "dict[str, Any]") -> "Act":
     """What a report asks to be done with an artifact: nothing that would be done twice by a repetition."""
-    from sow.artifacts import Add, Set
+    from sow.artifacts import Add, Remove, Set
 
     match report:
         case {"add": str(kind), "path": str(path), "metadata": dict() | None as metadata}:
@@ -186,7 +232,11 @@ def _asked_for(report: "dict[str, Any]") -> "Act":
             )
         case {"set": str(field), "index": int(index), "value": str() | None as value}:
             return Set(index=index, field=field, value=value, text=report.get("text") is True)
-    raise Refused(f"no report of an artifact: {report}", "a worker adds one, or sets a field of one")
+        case {"remove": int(index), "artifact": {"type": str(), "path": str()} as seen}:
+            return Remove(index=index, artifact=seen)
+    raise Refused(
+        f"no report of an artifact: {report}", "a worker adds one, sets a field of one, or removes one"
+    )
 
 
 def _read(path: str) -> "dict[str, Any]":

@@ -71,7 +71,7 @@ class Workspace:
 
     def lease(self) -> GitLease:
         """One git at a time in the project's worktree, whoever calls: `run`, `review`, another sow."""
-        return GitLease(f"{self.layout.locks}/git.lock")
+        return GitLease(self.layout.git_lock)
 
     # -- before the work ----------------------------------------------------------------------
 

@@ -116,7 +116,8 @@ def test_what_is_there_is_changed_and_read_by_its_handles(tmp_path: Path) -> Non
     kept = task.outputs.add("findings", "phases/exploration/findings.md", metadata={"pages": 2})
     assert kept is not None
     assert [each.as_json()["type"] for each in task.outputs.all()] == ["findings"]
-    assert task.outputs.remove(0).document["metadata"] == {"pages": 2}
+    assert (removed := task.outputs.remove(0))
+    assert removed.document["metadata"] == {"pages": 2}
     phase = project.phase()
     assert phase.name == "exploration"
     assert phase.set("metadata.pr_url", "https://example.org/1")["metadata"] == {

@@ -33,6 +33,11 @@ MISUSED = [
         "name it by its id; see them: `sow task list`",
     ),
     (
+        "mcp --workspace . --worker",
+        "--workspace and --worker exclude each other",
+        "name what is to be served by one of them",
+    ),
+    (
         "mcp claude",
         "got unexpected extra argument (claude)",
         "put quotes around words that belong together; see `sow mcp --help`",

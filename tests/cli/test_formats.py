@@ -16,7 +16,7 @@ from tests.cli.parts import AT, ROOT, Person, changed, everything, with_project
 from tests.cli.test_outside import begun, outside
 from tests.core.parts import OLD_STATES, events, temporary
 
-from sow import document, files, journal, original
+from sow import document, fields, files, journal, original
 from sow.document import canonical
 from sow.formats import planning
 from sow.store import Store
@@ -686,3 +686,41 @@ def test_a_list_of_issues_in_a_file_goes_out_as_it_came(who: Person) -> None:
     who.write("issues.json", json.dumps(raws))
     who.done("import", "issues.json")
     assert json.loads(who.done("export", "--format", "github")) == raws
+
+
+def test_what_no_task_can_hold_is_rejected_alone_and_the_rest_is_taken(
+    who: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fields, "TEXT_BYTES", 1000)
+    put(
+        who,
+        record("a", description="x" * 1001),
+        record("b", params={"k" * 2000: 1}),
+        record("c", params={"text": "x" * (5 << 20)}),
+        record("d"),
+    )
+    done = told(who, "import", LIST)
+    assert [one["id"] for one in done["added"]] == ["d"]
+    assert [(one["id"], one["reason"].partition(":")[0]) for one in done["rejected"]] == [
+        ("a", "the description is 1,001 bytes long; it may have 1,000"),
+        ("b", "no task's state file can hold it"),
+        ("c", "no task's state file can hold it"),
+    ]
+    assert who.sow("validate").code == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("", "is empty"),
+        ("\ufeff \r\n", "is empty"),
+        ('[{"n": ' + "9" * 5000 + "}]", "has a number of too many digits"),
+    ],
+    ids=["nothing", "blanks", "a number without end"],
+)
+def test_a_file_that_tells_nothing_is_told_as_such(who: Person, text: str, told: str) -> None:
+    who.write("odd.json", text)
+    there = everything(who.folder)
+    said = who.sow("import", "odd.json")
+    assert (said.code, told in said.err.splitlines()[0]) == (4, True)
+    assert changed(there, everything(who.folder)) == []

@@ -23,6 +23,7 @@ from sow import dropped, files, intake, writers
 from sow.api import inbox as inboxes
 from sow.change import Change
 from sow.cli import opening
+from sow.driving import Drivers
 from sow.dropped import Inbox, Told
 from sow.store import Store
 from sow.task import Task
@@ -245,6 +246,69 @@ def test_a_new_task_of_the_document_under_the_id_of_one_of_ours_is_another(who: 
     ]  # fmt: skip
     text = path.read_text()
     assert text.index('"070"') < text.index('"080"') < text.index("name: Ours")
+
+
+FINDING = (OLD_STATES / "exploration-finalizing.yaml").read_text()
+QUEUE = ("--project", "which-queue")
+
+
+def moved(text: str) -> str:
+    """The document once its owner has taken task 020 to the last phase, and made another of its number."""
+    task = text[text.index('            - id: "020"') : text.index("    finalization:")]
+    other = task.replace("How does it scale?", "What does it cost?").replace("T10:05:10", "T10:06:00")
+    text = text.replace(task, other)
+    goes = task.replace("phase: exploration", "phase: finalization")
+    return text.replace("statechart:\n", f"{goes}statechart:\n")
+
+
+def test_a_task_that_the_owner_of_a_document_moves_is_moved_here_too(who: Person) -> None:
+    path = who.write("old.yaml", FINDING)
+    who.done("import", "old.yaml")
+    who.done(*QUEUE, "agent", "log", "It scales.", "--id", "020")
+    path.write_text(moved(FINDING))
+    update = json.loads(who.done("sync", "old.yaml", "--json"))["update"]
+    assert (update["added"], update["changed"], update["gone"]) == (["040"], {"task 020": ["phase"]}, [])
+    listed = {one["id"]: one for one in json.loads(who.done(*QUEUE, "task", "list", "--json"))}
+    assert {task_id: (one["phase"], one["name"]) for task_id, one in listed.items()} == {
+        "010": ("exploration", "What do we lose when it is killed?"),
+        "020": ("finalization", "How does it scale?"),
+        "030": ("finalization", "Move the summary to the docs"),
+        "040": ("exploration", "What does it cost?"),
+    }
+    with who.inside():
+        store = opening.caller().store_of(opening.caller().layout("which-queue"))
+    assert "It scales." in store.notes(store.task("020")), "its folder has moved with it"
+    assert [one["payload"] for one in events(store) if one["type"] == "task.moved"] == [
+        {"source": "exploration", "target": "finalization"}
+    ]
+    who.done(*QUEUE, "validate")
+    # From now on it is the one there, and the new one that of its old place.
+    there = everything(who.folder)
+    assert who.done("sync", "old.yaml").endswith("project which-queue: nothing to do\n")
+    assert changed(there, everything(who.folder)) == []
+    path.write_text(path.read_text().replace("How does it scale?", "Does it scale?"))
+    assert list(json.loads(who.done("sync", "old.yaml", "--json"))["update"]["changed"]) == ["task 020"]
+    # Moved here, and there again to where it was, it goes back and forth as one.
+    who.done(*QUEUE, "task", "move", "020", "--phase", "exploration")
+    assert json.loads(who.done("sync", "old.yaml", "--json"))["update"]["given"] == {"task 020": ["phase"]}
+    assert path.read_text().count("Does it scale?") == 1
+
+
+def test_a_task_that_can_not_move_now_stays_where_it_is_and_that_is_told(who: Person) -> None:
+    path = who.write("old.yaml", FINDING)
+    who.done("import", "old.yaml")
+    path.write_text(moved(FINDING))
+    with who.inside():
+        store = opening.caller().store_of(opening.caller().layout("which-queue"))
+    with Drivers(store).kept_off("020"):
+        said = json.loads(who.sow("sync", "old.yaml", "--json").out)["update"]
+    assert "somebody is at work on task 020" in said["rejected"]["task 020"]["reason"]
+    assert store.task("020").phase == "exploration"
+    assert store.task("040").name == "What does it cost?"
+    store.change_task("020", lambda task: Change(task=task.replace(status="completed", commit="c0ffee")))
+    said = json.loads(who.sow("sync", "old.yaml", "--json").out)["update"]
+    assert said["rejected"]["task 020"]["reason"] == "its work is merged: it stays in phase exploration"
+    assert (store.task("020").phase, len(store.tasks().tasks)) == ("exploration", 4)
 
 
 def test_what_a_person_decides_is_told_at_once(who: Person) -> None:

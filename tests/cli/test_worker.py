@@ -20,6 +20,7 @@ from tests.cli.parts import (
     without_times,
 )
 
+from sow.api.worker import LIES
 from sow.change import Change
 from sow.cli import quick, root
 from sow.errors import SowError
@@ -224,6 +225,11 @@ def test_where_the_state_can_not_be_written_reports_lie_in_the_outbox_till_they_
         ("../../a.txt", {"n": 1}),
     ]
     assert "I looked." in Path(store.layout.task("implementation", "010"), "log.md").read_text()
+    remove = [sys.executable, "-m", "sow", "task", "output", "remove", "--index", "0"]
+    ended = read_only(store.layout.project, remove, agent)
+    assert (ended.returncode, ended.stderr) == (0, f"note: {LIES}\n")
+    assert apply_outbox(store, outbox, "010", "010-1-1") == []
+    assert [one["path"] for one in store.task("010").outputs] == ["../../a.txt"]
 
 
 def test_a_report_about_another_task_is_never_laid_down_as_ones_own(who: Person) -> None:

@@ -330,13 +330,14 @@ def test_what_was_laid_down_is_done_once_in_its_order(work: Store, tmp_path: Pat
         {"add": "log", "path": "b.md", "approved": True, "metadata": None},
         {"set": "path", "index": True},
         {"remove": 0},
+        {"remove": True, "artifact": {"type": "log"}},
     ]
     for number, one in enumerate(said):
         words = {"verb": "artifact", "of": "outputs", "do": one}
         (outbox / f"{1_800_000_000_000_000_000 + number:020d}-1.json").write_text(json.dumps(words))
     refused = apply_outbox(work, str(outbox), "010", "010-1-1")
     assert [words.partition(": ")[2].split(" ")[0] for words in refused] == [
-        "../../../out.md", "an", "no", "no"
+        "../../../out.md", "an", "no", "no", "no"
     ]  # fmt: skip
     [held] = work.task("010").outputs
     assert (held["path"], held["metadata"], held["created_at"][:10]) == ("a.md", {"n": 2}, "2027-01-15")
@@ -344,3 +345,25 @@ def test_what_was_laid_down_is_done_once_in_its_order(work: Store, tmp_path: Pat
         os.rename(path, str(path).removesuffix(".applied"))
     apply_outbox(work, str(outbox), "010", "010-1-1")
     assert list(work.task("010").outputs) == [held]
+
+
+SEEN = [artifact("a.md"), artifact("b.md"), artifact("c.md")]
+
+
+@pytest.mark.parametrize(
+    ("held", "left"),
+    [
+        pytest.param(SEEN, ["a.md", "c.md"], id="as it was seen"),
+        pytest.param(SEEN[1:], ["c.md"], id="one before it went meanwhile"),
+        pytest.param([artifact("0.md"), *SEEN], ["0.md", "a.md", "c.md"], id="one came before it"),
+        pytest.param([SEEN[0], SEEN[2]], ["a.md", "c.md"], id="it is gone, as it is when this is done twice"),
+        pytest.param([artifact("b.md", approved=True)], [], id="something was set in it"),
+        pytest.param([{**SEEN[1], "created_at": "x"}], ["b.md"], id="it came again meanwhile"),
+    ],
+)
+def test_a_removal_that_is_heard_later_takes_away_the_one_that_was_meant(
+    held: list[Any], left: list[str]
+) -> None:
+    done = artifacts.after(held, Remove(index=1, artifact=SEEN[1]), TASK, at=AT)
+    assert [one["path"] for one in done.artifacts] == left
+    assert (done.event is None) is (len(held) == len(left))

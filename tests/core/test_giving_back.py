@@ -111,3 +111,52 @@ def test_a_task_that_has_another_id_here_keeps_its_own_in_the_document() -> None
     kept, text = told(there, ids, {f"task {task_id}": {**part, "name": "Renamed"}})
     assert kept[f"task {task_id}"]["name"] == "Renamed"
     assert len(set(text.splitlines()) ^ set(there.text.splitlines())) == 2
+
+
+def made(name: str, at: str = "1") -> dict[str, Any]:
+    return {"name": name, "created_at": at}
+
+
+NOTED = {"a/010": "010", "a/020": "020", "b/010": "030"}
+THEN = {"010": made("Build"), "020": made("Paint"), "030": made("Ship", "2")}
+THERE = {"a/010": made("Build"), "a/020": made("Paint"), "b/010": made("Ship", "2")}
+
+
+def without(*places: str) -> dict[str, Any]:
+    return {place: task for place, task in THERE.items() if place not in places}
+
+
+@pytest.mark.parametrize(
+    ("there", "moves"),
+    [
+        pytest.param(THERE, {}, id="as it was"),
+        pytest.param({**without("a/020"), "b/020": made("Paint")}, {"b/020": "a/020"}, id="to another phase"),
+        pytest.param(
+            {**without("a/010"), "b/040": made("Build")}, {"b/040": "a/010"}, id="under another number"
+        ),
+        pytest.param(
+            {**without("a/010"), "c/010": made("Build it")}, {"c/010": "a/010"}, id="and another name"
+        ),
+        pytest.param({**without("a/010"), "c/040": made("Build it")}, {}, id="under another number and name"),
+        pytest.param({**without("a/010"), "c/010": made("Build", "9")}, {}, id="made at another time"),
+        pytest.param({**THERE, "c/010": made("Build")}, {}, id="a copy of one that is still there"),
+        pytest.param(
+            {**without("a/010"), "b/040": made("Build"), "a/010": made("New", "3")}, {"b/040": "a/010"},
+            id="and another one in its place",
+        ),
+        pytest.param(
+            {"a/010": made("Ship", "2"), "a/020": made("Paint"), "b/010": made("Build")},
+            {"a/010": "b/010", "b/010": "a/010"}, id="two that change places",
+        ),
+        pytest.param(
+            {"b/010": made("Ship", "2"), "c/010": made("Paint"), "c/020": made("Build")},
+            {"c/010": "a/020", "c/020": "a/010"}, id="two at once that change their numbers",
+        ),
+        pytest.param(
+            {"b/010": made("Ship", "2"), "c/010": made("Build"), "d/010": made("Build")},
+            {"c/010": "a/010"}, id="and twice",
+        ),
+    ],
+)  # fmt: skip
+def test_a_task_of_a_document_is_known_again_where_it_stands_now(there: Any, moves: dict[str, str]) -> None:
+    assert catching_up.moved(there, NOTED, THEN) == moves

@@ -14,6 +14,7 @@ from tests.cli.parts import Person
 
 from sow.api.caller import Caller
 from sow.mcp import server
+from sow.mcp.bench import Bench
 from sow.mcp.desk import Desk
 
 T = TypeVar("T")
@@ -38,7 +39,7 @@ def worker(who: Person, task_id: str = "020", attempt: str = ATTEMPT) -> Caller:
 class Agent:
     """An agent with the tools of a desk; each question to it is a connection of its own."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: Desk | Bench) -> None:
         self.desk = desk
         self.server = server.server_of(desk)
 

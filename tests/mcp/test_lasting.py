@@ -7,14 +7,18 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import anyio
+import pytest
 from mcp.client.client import Client
+from tests.cli.person import environment
 from tests.engine.conftest import stage
 from tests.engine.stage import MAIN, Stage, assert_sound, work
 from tests.forked import sow_of
 from tests.mcp.parts import Agent, words
+from tests.taskfiles.parts import Place
 from tests.waiting import until
 
 from sow.api.caller import Caller
@@ -76,8 +80,10 @@ def test_others_are_answered_meanwhile_and_a_run_that_is_given_up_leaves_its_age
     async def act(client: Client) -> None:
         async with anyio.create_task_group() as beside:
             beside.start_soon(client.call_tool, "run", {})
-            # From the file, for it is asked again and again.
-            await anyio.to_thread.run_sync(lambda: until(lambda: stage.is_at_work("010")))
+            # Its attempt is noted before its state says so, and that before there is a process.
+            await anyio.to_thread.run_sync(
+                lambda: until(lambda: stage.statuses() == {"010": "in_progress"} and stage.alive())
+            )
             status = (await client.call_tool("status", {})).structured_content
             assert status is not None
             busy = await client.call_tool("run", {})
@@ -133,12 +139,21 @@ def test_what_can_t_begin_behind_a_call_is_refused_by_it(stage: Stage) -> None:
 class Server:
     """`sow mcp` as a process, spoken to line by line."""
 
-    def __init__(self, stage: Stage) -> None:
+    def __init__(self, folder: Path, environment: dict[str, str], *options: str) -> None:
+        words = ["mcp", *options]
         self.process = subprocess.Popen(
-            [sys.executable, "-c", MAIN, "mcp"], cwd=stage.main, env=stage.env, stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=sow_of(["mcp"], stage.env),
+            [sys.executable, "-c", MAIN, *words], cwd=folder, env=environment, stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=sow_of(words, environment),
         )  # fmt: skip
         self._number = 0
+
+    def begins(self) -> str:
+        """Shakes hands; gives what the server says of itself."""
+        client = {"name": "a test", "version": "1"}
+        begun = self.asks("initialize", protocolVersion="2025-06-18", capabilities={}, clientInfo=client)
+        told: str = self.hears(begun)["instructions"]
+        self.says('{"jsonrpc": "2.0", "method": "notifications/initialized"}')
+        return told
 
     def says(self, line: str) -> None:
         assert self.process.stdin is not None
@@ -167,8 +182,8 @@ class Server:
 
 
 @contextmanager
-def served(stage: Stage) -> Iterator[Server]:
-    server = Server(stage)
+def served(folder: Path, environment: dict[str, str], *options: str) -> Iterator[Server]:
+    server = Server(folder, environment, *options)
     try:
         yield server
     finally:
@@ -181,11 +196,8 @@ def served(stage: Stage) -> Iterator[Server]:
 
 def test_a_server_that_is_killed_in_the_midst_of_a_run_has_lost_nothing(stage: Stage) -> None:
     stage.add([waiting_for(stage, "gate"), *work("a.txt")])
-    with served(stage) as server:
-        client = {"name": "a test", "version": "1"}
-        begun = server.asks("initialize", protocolVersion="2025-06-18", capabilities={}, clientInfo=client)
-        assert "Begin with `status`" in server.hears(begun)["instructions"]
-        server.says('{"jsonrpc": "2.0", "method": "notifications/initialized"}')
+    with served(stage.main, stage.env) as server:
+        assert "Begin with `status`" in server.begins()
         # A slip of the client's is answered, and is the end of nothing.
         server.says("no JSON")
         assert server.hears(server.asks("no/method"))["code"] == -32601
@@ -204,7 +216,7 @@ def test_a_server_that_is_killed_in_the_midst_of_a_run_has_lost_nothing(stage: S
 
 def test_a_server_ends_with_its_input_and_its_agents_go_on(stage: Stage) -> None:
     stage.add([waiting_for(stage, "gate"), *work("a.txt")])
-    with served(stage) as server:
+    with served(stage.main, stage.env) as server:
         client = {"name": "a test", "version": "1"}
         server.asks("initialize", protocolVersion="2025-06-18", capabilities={}, clientInfo=client)
         server.says('{"jsonrpc": "2.0", "method": "notifications/initialized"}')
@@ -220,3 +232,17 @@ def test_a_server_ends_with_its_input_and_its_agents_go_on(stage: Stage) -> None
     stage.run()
     assert (stage.statuses(), len(stage.tried("010"))) == ({"010": "needs_review"}, 1)
     assert_sound(stage)
+
+
+@pytest.mark.parametrize("named", [False, True], ids=["in its folder", "by its name"])
+def test_a_server_where_task_files_are_is_for_these(tmp_path: Path, named: bool) -> None:
+    place = Place(tmp_path / "studio")
+    place.shell(one="true")
+    place.add("t1")
+    (tmp_path / "home").mkdir()
+    options = ["--workspace", str(place.folder)] if named else []
+    with served(tmp_path if named else place.root, environment(tmp_path / "home"), *options) as server:
+        assert "sow runs task files" in server.begins()
+        ran = server.hears(server.calls("run", wait=False))["structuredContent"]
+        assert ran["running"] or [each["status"] for each in ran["outcomes"]] == ["done"]
+        until(lambda: place.task("t1")["status"] == "done")

@@ -12,7 +12,10 @@ from sow.errors import Usage
 from sow.mcp.desk import Desk
 from sow.mcp.kit import LONGEST
 
-OWN = {"feedback_read", "task_ask", "task_log", "task_report", "task_show"}
+OWN = {
+    "artifact_add", "artifact_list", "artifact_remove", "artifact_set", "feedback_read", "task_ask",
+    "task_log", "task_report", "task_show",
+}  # fmt: skip
 
 PAGE = Path(__file__).parents[2] / "docs/reference/mcp.md"
 
@@ -102,6 +105,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "agent_stop": ({"id": "010"}, "no agent of task 010 runs"),
     "artifact_add": ({"of": "outputs", "type": "review", "path": "/etc/passwd"}, "leaves the repository"),
     "artifact_list": ({"of": "inputs", "phase": "nowhere"}, "nowhere"),
+    "artifact_remove": ({"of": "inputs", "task": "010", "index": 0}, "index out of range: 0"),
     "artifact_set": ({"of": "outputs", "index": 9, "field": "approved", "value": "true"}, "9"),
     "events": ({"since": "yesterday"}, "since yesterday: that is no time"),
     "guidance": ({"name": "nobody"}, "prompt not found: nobody"),
@@ -209,6 +213,7 @@ def test_a_project_goes_from_its_beginning_to_a_merge_by_tools_alone(tmp_path: P
     agent.told("artifact_set", of="outputs", index=0, field="approved", value="true", **here)
     (listed,) = agent.told("artifact_list", of="outputs", **here)["result"]
     assert (listed["path"], listed["approved"]) == ("../../a.txt", True)
+    assert "../../a.txt is off the list" in agent.told("artifact_remove", of="outputs", index=0, **here)
 
     assert agent.told("task_abandon", id="020", reason="Enough", **here)["task"]["status"] == "abandoned"
     assert agent.told("task_retry", id="020", **here)["task"]["status"] == "pending"

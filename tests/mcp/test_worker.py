@@ -1,6 +1,7 @@
 """A worker's tools: what it says is said of its own task, by the rules of the command line."""
 
 import json
+import os
 import threading
 from pathlib import Path
 
@@ -11,7 +12,8 @@ from tests.cli.parts import Person, changed, everything, tasks_of_every_status, 
 from tests.mcp.parts import ATTEMPT, Agent, words, worker
 from tests.waiting import until
 
-from sow import files
+from sow import files, report
+from sow.api.worker import LIES
 from sow.attempt import Attempts
 from sow.mcp.desk import Desk
 from sow_executors import inbox
@@ -62,6 +64,54 @@ def test_a_worker_reads_its_task_and_notes_what_it_found(who: Person, agent: Age
     assert agent.told("task_show")["state"]["id"] == "020"
     assert agent.told("task_log", text="The tests expected the bug.") == "Noted in the log of task 020."
     assert "The tests expected the bug." in who.store().notes(who.store().task("020"))
+
+
+def test_a_worker_names_what_it_brings_out_by_the_words_of_the_command(who: Person, agent: Agent) -> None:
+    added = agent.told("artifact_add", of="outputs", type="report", path="../../a.md", metadata='{"n": 1}')
+    assert (added["index"], added["path"], added["metadata"]) == (0, "../../a.md", {"n": 1})
+    assert "there is no" in added["note"]
+    agent.told("artifact_set", of="outputs", index=0, field="metadata.n", value="2")
+    assert "metadata.n of artifact 0 is removed." in agent.told(
+        "artifact_set", of="outputs", index=0, field="metadata.n", unset=True
+    )
+    before = everything(who.folder)
+    for tool, arguments, told in (
+        ("artifact_set", {"index": 0, "field": "approved", "value": "true"}, "can't approve its own output"),
+        ("artifact_set", {"index": 0, "field": "type"}, "type: the value is missing"),
+        ("artifact_remove", {"index": 1}, "index out of range: 1"),
+        ("artifact_add", {"type": "report", "path": "../../a.md"}, "../../a.md is output [0] of task 020"),
+        ("artifact_add", {"type": "report", "path": "/etc/passwd"}, "leaves the repository"),
+    ):
+        assert told in agent.refused(tool, of="outputs", **arguments)[0]
+    assert changed(before, everything(who.folder)) == []
+    assert [each["path"] for each in agent.told("artifact_list", of="outputs")["result"]] == ["../../a.md"]
+    assert "../../a.md is off the list" in agent.told("artifact_remove", of="outputs", index=0)
+    assert who.store().task("020").outputs == []
+
+
+def test_where_a_worker_can_only_lay_down_it_sees_what_it_has_said_and_means_that(
+    who: Person, agent: Agent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    who.done("task", "input", "add", "--type", "reference", "--path", "../../old.md", "--id", "020")
+    held = who.store()
+    outbox = f"{held.layout.attempt(ATTEMPT)}/outbox"
+    os.makedirs(outbox)
+
+    def forbidden(*given: object, **named: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(report, "keep_artifact", forbidden)
+        laid = agent.told("artifact_add", of="inputs", type="reference", path="../../new.md", approved=True)
+        assert laid["index"] is None
+        assert LIES in laid["note"]
+        assert LIES in agent.told("artifact_remove", of="inputs", index=0)
+        assert agent.told("artifact_list", of="inputs")["result"][0]["path"] == "../../new.md"
+        assert "index out of range: 1" in agent.refused("artifact_remove", of="inputs", index=1)[0]
+        agent.told("artifact_set", of="inputs", index=0, field="type", value="log")
+    assert [one["path"] for one in held.task("020").inputs] == ["../../old.md"]
+    assert report.apply_outbox(held, outbox, "020", ATTEMPT) == []
+    assert [(one["path"], one["type"]) for one in held.task("020").inputs] == [("../../new.md", "log")]
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import time
 from collections.abc import Sequence
@@ -15,6 +16,7 @@ from tests.taskfiles.parts import Place
 from tests.taskfiles.test_running import rewrite
 
 from sow import caps
+from sow.accounts import Accounts
 from sow.budget import Budget
 from sow.caps import Cap
 from sow.clock import moment
@@ -284,6 +286,33 @@ def test_a_limit_that_one_task_met_holds_the_others_until_one_that_is_let_try_wo
     assert told.startswith("script: its usage limit is used up; its tasks wait until ")
     agents = [each for each in (place.folder / "runs").rglob("transcript.jsonl") if "-one-" in str(each)]
     assert len(agents) == 4, "of t3 none was started in vain"
+
+
+class Nearly:
+    """A reader of an agent that is warned with each line."""
+
+    def __init__(self, reader: base.Reader) -> None:
+        self._reader = reader
+
+    def read(self, line: str) -> list[base.Report]:
+        near = base.Limited("warning", time.time() + 3600, "five_hour", 91.0, 90.0)
+        return [*self._reader.read(line), near]
+
+    def end(self, exit_code: int | None, stderr: str) -> base.Finished | base.Failed:
+        return self._reader.end(exit_code, stderr)
+
+
+def test_a_warning_is_noted_for_all_and_told_once(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(agent, "Told", lambda reader, *rest: Told(Nearly(reader), *rest))
+    plays(place, [{"say": "I begin."}], prompt="Do it.")
+    for task_id in ("t1", "t2"):
+        place.add(task_id, output={})
+    assert [each.status for each in place.run()] == ["done", "done"]
+    (told,) = (each for each in place.notes if each.kind == "limit")
+    assert told.task_id == "t1"
+    assert told.text.startswith("script: its five hour limit is 91 % used; it begins anew at ")
+    (known,) = Accounts(os.environ).all(time.time())
+    assert [(each.limit, each.mark) for each in known.warnings] == [("five_hour", 90.0)]
 
 
 # -- the budget of a run ---------------------------------------------------------------------------

@@ -9,6 +9,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.taskfiles.parts import Place, ended, forked
@@ -17,8 +18,10 @@ from tests.waiting import until
 from sow import lease, process
 from sow.errors import Failed
 from sow.process import boot_id
-from sow.taskfiles import task_file
+from sow.taskfiles import serving, task_file
 from sow.taskfiles.claim import Claims
+from sow.taskfiles.loader import TaskLoader
+from sow.taskfiles.runner import Note
 
 CALLS = ("open", "write", "pwrite", "fsync", "rename", "replace", "mkdir", "makedirs", "unlink", "link")
 """The system calls by which a runner changes what is on the disk."""
@@ -80,6 +83,48 @@ def test_sixteen_runners_run_every_task_exactly_once_though_some_are_killed(plac
     assert started.keys() <= set(ids)
     assert max(started.values()) == 1
     assert sorted(os.listdir(place.folder / "tasks")) == sorted(f"20260206_{each}.task.json" for each in ids)
+
+
+def test_a_claim_looks_at_its_own_file_and_not_at_all_of_them(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place.shell(one="true")
+    ids = [f"t{number:02}" for number in range(12)]
+    for task_id in ids:
+        place.add(task_id, output={})
+    for name in ("MOST_REST", "SCAN", "SHARE"):
+        monkeypatch.setattr(serving, name, 1e9)
+    looks: list[str] = []
+    look = TaskLoader._look
+
+    def counted(loader: TaskLoader, path: str, *rest: Any) -> None:
+        looks.append(path)
+        look(loader, path, *rest)
+
+    monkeypatch.setattr(TaskLoader, "_look", counted)
+    assert [each.status for each in place.run()] == ["done"] * len(ids)
+    # All at the beginning and at the end, some of them twice there; and each when it is claimed.
+    assert len(looks) <= 5 * len(ids)
+
+
+def test_what_comes_while_others_are_queued_has_its_turn_by_its_name(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(serving, "MOST_REST", 0.0)
+    place.shell(one="true")
+    for task_id in ("t5", "t6", "t7"):
+        place.add(task_id, output={})
+    begun: list[str] = []
+
+    def watch(note: Note) -> None:
+        if note.kind == "started":
+            begun.append(note.task_id)
+            if note.task_id == "t5":
+                place.add("t1", output={})
+                place.add("t9", output={})
+
+    place.run(watch=watch)
+    assert begun == ["t5", "t1", "t6", "t7", "t9"]
 
 
 def another_program(place: Place) -> None:

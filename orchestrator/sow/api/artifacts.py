@@ -56,8 +56,7 @@ class Artifacts:
 
     def all(self) -> list[Artifact]:
         """All of them, in their order. Raises NotFound for a task or phase that is not there."""
-        held = attaching.held(self._opened.store(), self._shelf)
-        return [Artifact(index, one) for index, one in enumerate(held)]
+        return [Artifact(index, one) for index, one in enumerate(self._held(self._opened.store()))]
 
     def add(
         self,
@@ -72,34 +71,25 @@ class Artifacts:
         `path` is meant from `.sow/project/`, or from the folder of the caller where that is in there; any
         other file of the repository is named like `../../docs/login.md`. Raises Refused, NotFound, Busy.
         """
-        store = self._opened.store()
         given = dict(metadata) if metadata else None
-        act = Add(type=type, path=self._kept(store, path), approved=approved, metadata=given)
-        said = {"add": type, "path": act.path, "approved": approved, "metadata": given}
-        return self._do(store, act, said)
+        act = Add(type=type, path=self._kept(path), approved=approved, metadata=given)
+        return self._do(act)
 
     def set(self, index: int, field: str, value: str, *, text: bool = False) -> Artifact | None:
         """Sets `type`, `path`, `approved` or a field of `metadata`; there the value is YAML.
 
         `text`: it is a text, whatever it looks like. Else as `add`.
         """
-        store = self._opened.store()
-        kept = self._kept(store, value) if field == "path" else value
-        act = Set(index=index, field=field, value=kept, text=text)
-        return self._do(store, act, {"set": field, "index": index, "value": kept, "text": text})
+        kept = self._kept(value) if field == "path" else value
+        return self._do(Set(index=index, field=field, value=kept, text=text))
 
     def unset(self, index: int, field: str) -> Artifact | None:
         """Removes a field of `metadata`. Else as `add`."""
-        act = Set(index=index, field=field, value=None, text=False)
-        return self._do(
-            self._opened.store(), act, {"set": field, "index": index, "value": None, "text": False}
-        )
+        return self._do(Set(index=index, field=field, value=None, text=False))
 
-    def remove(self, index: int) -> Artifact:
-        """Takes one off the list; its file stays where it is."""
-        done = self._do(self._opened.store(), Remove(index=index), None)
-        assert done is not None
-        return done
+    def remove(self, index: int) -> Artifact | None:
+        """Takes one off the list; its file stays where it is. Else as `add`."""
+        return self._do(Remove(index=index))
 
     def note(self, given: str) -> str:
         """What whoever gave a path should know: that there is nothing yet, and what may have been meant."""
@@ -112,25 +102,31 @@ class Artifacts:
         meant = f"; if you mean the file where you stand, that is {other}" if other else ""
         return f"note: there is no {where} yet{meant}"
 
-    def _kept(self, store: Store, path: str | os.PathLike[str]) -> str:
-        return inside.kept(os.fspath(path), store.layout, self._opened.caller.folder)
+    def _kept(self, path: str | os.PathLike[str]) -> str:
+        return inside.kept(os.fspath(path), self._opened.layout, self._opened.caller.folder)
 
-    def _do(self, store: Store, act: Act, said: dict[str, Any] | None) -> Artifact | None:
-        """Does an act; a worker's about its own task is reported, and None where only laid down.
+    def _held(self, store: Store) -> list[Any]:
+        """The documents of all; for a worker as they are with what it has laid down of its own."""
+        held = attaching.held(store, self._shelf)
+        outbox = worker.outbox_of(self._opened.caller) if self._is_own else None
+        return report.with_laid_down(held, self._shelf, outbox) if outbox else held
 
-        `said`: the act as a report that may be laid down; None where it may not.
-        """
+    def _do(self, act: Act) -> Artifact | None:
+        """Does an act; a worker's about its own task is reported, and None where only laid down."""
+        store = self._opened.store()
         if not self._is_own:
             return _told(attaching.change(store, self._shelf, act))
         caller, done = self._opened.caller, list[Outcome]()
+        # What is only laid down is applied when nobody is there any more to be told that it is refused.
+        held = self._held(store)
+        report.with_artifact(held, self._shelf, act, at=store.now())
+        if isinstance(act, Remove):
+            act = act.replace(artifact=held[act.index])
 
         def say() -> None:
             done.append(report.keep_artifact(store, self._shelf, act, attempt=caller.attempt))
 
-        if said is None:
-            say()
-        else:
-            worker.reported(caller, say, {"verb": "artifact", "of": self._of, "do": said})
+        worker.reported(caller, say, {"verb": "artifact", "of": self._of, "do": report.of_artifact(act)})
         return _told(done[0]) if done else None
 
 

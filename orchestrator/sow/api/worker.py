@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from sow.store import Store
     from sow.task import Task
 
+LIES = "your report lies in the outbox, and is taken in when you have ended"
+"""What a worker is told whose report could only be laid down."""
+
 CHECKED = ("assigned_agent", "depends_on")
 """Fields whose value must be one of others that there are."""
 
@@ -120,7 +123,7 @@ def reported(caller: "Caller", say: "Callable[[], object]", laid_down: "dict[str
     try:
         say()
     except (OSError, Failed) as fault:
-        outbox = _outbox(caller)
+        outbox = outbox_of(caller)
         if outbox is None or not _forbidden(fault):
             raise
         report.lay_down(outbox, laid_down)
@@ -128,7 +131,8 @@ def reported(caller: "Caller", say: "Callable[[], object]", laid_down: "dict[str
     return True
 
 
-def _outbox(caller: "Caller") -> "str | None":
+def outbox_of(caller: "Caller") -> "str | None":
+    """The folder in which a worker's reports may be laid down; None for who is none."""
     runtime = caller.environment.get("SOW_PROJECT_RUNTIME")
     return f"{runtime}/attempts/{caller.attempt}/outbox" if caller.attempt and runtime else None
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -127,6 +127,28 @@ class Workspace:
         from sow.taskfiles import checking
 
         return checking.check(self._place, self._caller.environment)
+
+    # -- adding -------------------------------------------------------------------------------
+
+    def add(
+        self, pipeline: Sequence[str], *, id: str | None = None, input: Mapping[str, Any] | None = None,
+        output: Mapping[str, str | None] | None = None, config: Mapping[str, Any] | None = None,
+        type: str | None = None, run_id: str | None = None,
+    ) -> TaskFile:  # fmt: skip
+        """Queues a new task, as a file `<time>_<id>.task.json`; a runner that stays picks it up at once.
+
+        `pipeline`: its stages, in their order. `id`: one that nobody else has where None. `input`: what it
+        takes in, paths as a rule, by name; `output`: the paths of what it brings out, by kind; both begin
+        with `workspace/`, or are meant from `root`. `config`: its `config_snapshot`. Raises Refused for what
+        no runner could take as it is, such as a stage that is not configured, and for an id that there is.
+        """
+        from sow.api.task_file import TaskFile
+        from sow.taskfiles import adding
+
+        order = adding.Order(pipeline, id, input, output, config, type, run_id)
+        caller = self._caller
+        seen = adding.add(self._place, order, by=caller.name, now=time.time(), environment=caller.environment)
+        return TaskFile(caller, self._place, seen.id)
 
     # -- running ------------------------------------------------------------------------------
 

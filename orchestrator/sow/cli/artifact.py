@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import click
 
+from sow.api import worker
 from sow.cli import completion, opening, pairs
 from sow.cli.commands import Group
 from sow.cli.text import plain
@@ -197,7 +198,7 @@ class _Commands:
         self, settings: dict[str, Any], done: Artifact | None, as_json: bool, what: str, where: str
     ) -> None:
         if done is None:
-            aside(settings, "note: your report lies in the outbox, and is taken in when you have ended")
+            aside(settings, f"note: {worker.LIES}")
         elif as_json:
             click.echo(json.dumps(done.as_json()))
         else:

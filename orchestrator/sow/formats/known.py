@@ -34,11 +34,15 @@ def of(path: str, text: str) -> Format:
     """
     if found := _fitting(path, text):
         return found
-    if text.lstrip("\ufeff \t\r\n")[:1] in ("[", "{"):
+    begun = text.lstrip("\ufeff \t\r\n")
+    which = f"--format, one of {', '.join(NAMES)}"
+    if not begun:
+        raise Refused(f"{os.path.basename(path)} is empty", f"say what it is to be: {which}")
+    if begun[:1] in ("[", "{"):
         texts.parsed(path, text)
     raise Refused(
         f"{os.path.basename(path)} is in none of the formats that are known",
-        f"say which one is meant: --format, one of {', '.join(NAMES)}",
+        f"say which one is meant: {which}",
     )
 
 

@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Literal
 
 from sow import ready
 from sow.change import Change, Event
+from sow.document import canonical
 from sow.document.canonical import same
 from sow.errors import Refused
+from sow.fields import check_description
 from sow.formats import (
     IMPORT,
     Format,
@@ -212,7 +214,9 @@ class _Planning:
                 "take it out of the file as well, or add it anew: `sow task add`",
             )
         else:
-            self.new[record.id] = record, self.asked(record, record.raw)
+            wanted = self.asked(record, record.raw)
+            self.check_room(wanted)
+            self.new[record.id] = record, wanted
 
     def change(self, record: Record, held: Held) -> _Change:
         """What becomes of a record and of the task that it is."""
@@ -236,10 +240,19 @@ class _Planning:
                 self.check_trusted(record, held.task, after)
             _check_free(held.task)
         wanted = self.asked(record, merged.project)
+        self.check_room(wanted)
         if moves:
             # Refused now, where it can't be.
             self.scene.check(held.task, _moved(held.task, wanted.standing, self.scene.at))
         return _Change(record, held, self.asked(record, ours), wanted, merged, moves)
+
+    def check_room(self, wanted: Wanted) -> None:
+        """Raises Refused for what no file of a task can hold: else all that comes with it were refused."""
+        check_description(wanted.description)
+        try:
+            canonical.emit(new_task("000", wanted, [], self.scene).document())
+        except canonical.Unwritable as fault:
+            raise Refused(f"no task's state file can hold it: {fault}", "make it smaller") from fault
 
     def check_end(self, record: Record, merged: Merged) -> None:
         """Raises Refused where the file would be told of a step out of what is an end there."""

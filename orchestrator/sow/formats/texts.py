@@ -32,7 +32,9 @@ def parsed(path: str, text: str) -> Any:
     except RecursionError as fault:
         raise BadFile(path, "is nested too deep", "take out what is no task") from fault
     except ValueError as fault:
-        raise BadFile(path, str(fault), "mend the file") from fault
+        # Python reads no number of more digits, and says so in its own words.
+        words = "has a number of too many digits" if "digits" in str(fault) else str(fault)
+        raise BadFile(path, words, "mend the file") from fault
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -148,7 +150,9 @@ def _list(text: str, key: str) -> Part:
 def headline(text: str) -> str:
     """The first line of a text, as the name of a task."""
     line = next((" ".join(line.split()) for line in text.splitlines() if line.strip()), "")
-    line = "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in line)
+    # Of what may be millions of characters, no more is looked at than it takes.
+    begun = line[: LONGEST_NAME + 1]
+    line = "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in begun)
     return line if len(line) <= LONGEST_NAME else f"{line[: LONGEST_NAME - 1].rstrip()}…"
 
 

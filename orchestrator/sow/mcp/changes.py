@@ -7,7 +7,6 @@ stream of all that they name. Nothing is followed before one asks.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 
 import anyio
 import anyio.from_thread
@@ -19,7 +18,7 @@ from sow.api.events import Event
 from sow.api.stop import Stop
 from sow.clock import stamp
 from sow.errors import SowError
-from sow.mcp import resources
+from sow.mcp.bench import Bench
 from sow.mcp.desk import Desk
 from sow.mcp.library import (
     InMemorySubscriptionBus,
@@ -30,14 +29,11 @@ from sow.mcp.library import (
 
 _CHANGES_LIST = ("task.created", "task.removed")
 
-_PARTS = ("", "description", "feedback", "log", "diff")
-"""The parts of a task that an event may have changed."""
-
 
 class Changes:
     """Tells the clients of one server."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: Desk | Bench) -> None:
         self.bus = InMemorySubscriptionBus()
         """Of those who have a stream."""
         self._desk = desk
@@ -85,11 +81,11 @@ class Changes:
             self._follows = False
 
     def _read(self, since: str) -> None:
-        for event in self._desk.project().events(since=since, follow=True, stop=self._stop):
+        for event in self._desk.happening(since, self._stop):
             anyio.from_thread.run(self._tell, event)
 
     async def _tell(self, event: Event) -> None:
-        for address in _changed(event):
+        for address in self._desk.changed(event.task_id):
             await self.bus.publish(ResourceUpdated(uri=address))
             if session := self._wanted.get(address):
                 await session.send_resource_updated(address)
@@ -97,11 +93,3 @@ class Changes:
             await self.bus.publish(ResourcesListChanged())
             if self._lister:
                 await self._lister.send_resource_list_changed()
-
-
-def _changed(event: Event) -> Iterator[str]:
-    """The addresses of what an event has changed."""
-    yield f"{resources.ROOT}project"
-    yield f"{resources.ROOT}events"
-    if event.task_id:
-        yield from (resources.of_task(event.task_id, part) for part in _PARTS)

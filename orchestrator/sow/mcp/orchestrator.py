@@ -18,10 +18,10 @@ from sow.api.status import Status
 from sow.api.stop import Stop
 from sow.api.task import Task
 from sow.errors import Usage
-from sow.mcp import calls, told
+from sow.mcp import calls, told, worker
 from sow.mcp.background import Act
 from sow.mcp.kit import Table, Words, tool
-from sow.mcp.worker import page
+from sow.mcp.worker import Side, Text, page
 from sow.scheduler.telling import Note
 from sow.task import Task as State
 
@@ -44,9 +44,8 @@ Wait = Annotated[
         description="Stay until it ends, and tell of its progress; false to let it go on behind this call."
     ),
 ]
-Side = Annotated[Literal["inputs", "outputs"], Field(description="What it takes in, or what it brings out.")]
+OfTask = Annotated[str | None, Field(description="Of this task, by its id.")]
 Phase = Annotated[str | None, Field(description="The phase; that of the project's state where absent.")]
-Text = Annotated[bool, Field(description="Take the value as text, whatever it looks like.")]
 
 _TOLD = ("added", "started", "settled", "changed", "problem", "limit")
 """What of a run is news to whoever waits for its end."""
@@ -357,7 +356,7 @@ class Orchestrator:
         """End the agent of a task, and all that it started. Its session is kept, to go on with later."""
         return _done(self._task(id, project).stop(), "Its agent is stopped.")
 
-    def _waited(self, act: Act[T]) -> T:
+    def _waited(self, act: Act[Note, T]) -> T:
         call = calls.current()
 
         def watch(note: Note) -> None:
@@ -366,7 +365,7 @@ class Orchestrator:
 
         return act(watch, call.stop)
 
-    def _turn(self, act: Act[running.Driven], *, wait: bool) -> told.Turn:
+    def _turn(self, act: Act[Note, running.Driven], *, wait: bool) -> told.Turn:
         match self._waited(act) if wait else self.desk.background.start(act):
             case Note(task=State() as task):
                 return told.Turn(told.Brief.of(task), True, "It works. See how it does with `status`.")
@@ -426,46 +425,46 @@ class Orchestrator:
 
     @tool(reads=True)
     def artifact_list(
-        self, *, of: Side,
-        task: Annotated[str | None, Field(description="Of this task, by its id.")] = None,
-        phase: Phase = None,
-        project: Named = None,
-    ) -> list[told.Artifact]:  # fmt: skip
+        self, *, of: Side, task: OfTask = None, phase: Phase = None, project: Named = None
+    ) -> list[told.Artifact]:
         """List the files that a phase or a task takes in or brings out."""
-        return [_artifact(each.as_json()) for each in self._artifacts(of, task, phase, project).all()]
+        return worker.artifacts(self._artifacts(of, task, phase, project))
 
     @tool()
     def artifact_add(
         self, *, of: Side,
         type: Annotated[str, Field(description="As the project's type names it: review, summary ...")],
-        path: Annotated[
-            str, Field(description="From .sow/project/; any other file like ../../docs/login.md.")
-        ],
+        path: worker.Place,
         approved: bool = False,
         metadata: Annotated[Table | None, Field(description="What its type asks for.")] = None,
-        task: Annotated[str | None, Field(description="Of this task, by its id.")] = None,
+        task: OfTask = None,
         phase: Phase = None,
         project: Named = None,
     ) -> told.Artifact:  # fmt: skip
         """Name a file that a phase or a task takes in or brings out; a step may require one."""
         held = self._artifacts(of, task, phase, project)
-        added = held.add(type, path, approved=approved, metadata=metadata)
-        return told.Artifact(-1, type, path, approved) if added is None else _artifact(added.as_json())
+        return worker.add_artifact(held, type, path, approved=approved, metadata=metadata)
 
     @tool(repeats=True)
     def artifact_set(
-        self, *, of: Side,
-        index: Annotated[int, Field(ge=0, description="Its place in `artifact_list`.")],
-        field: Annotated[str, Field(description="type, path, approved or metadata.x.")],
-        value: Annotated[str, Field(description="Read by the field's type; in metadata YAML.")],
+        self, *, of: Side, index: worker.Index, field: worker.Part, value: worker.Given = None,
         text: Text = False,
-        task: Annotated[str | None, Field(description="Of this task, by its id.")] = None,
+        unset: worker.Unset = False,
+        task: OfTask = None,
         phase: Phase = None,
         project: Named = None,
     ) -> str:  # fmt: skip
         """Change an artifact: approve it, or correct its path, its type or its metadata."""
-        self._artifacts(of, task, phase, project).set(index, field, value, text=text)
-        return f"{field} of artifact {index} is set."
+        held = self._artifacts(of, task, phase, project)
+        return worker.set_artifact(held, index, field, value, text=text, unset=unset)
+
+    @tool()
+    def artifact_remove(
+        self, *, of: Side, index: worker.Index, task: OfTask = None, phase: Phase = None,
+        project: Named = None,
+    ) -> str:  # fmt: skip
+        """Take an artifact off the list of a phase or a task; its file stays where it is."""
+        return worker.remove_artifact(self._artifacts(of, task, phase, project), index)
 
     def _artifacts(
         self, of: Literal["inputs", "outputs"], task: str | None, phase: str | None, project: str | None
@@ -483,16 +482,6 @@ def _done(task: State, note: str) -> told.Done:
 
 def _approved(done: sow.review.Approved) -> told.Approved:
     return told.Approved(told.Brief.of(done.task), done.how, done.commit, done.files, done.detail)
-
-
-def _artifact(held: dict[str, object]) -> told.Artifact:
-    index, kind, path, approved, metadata = (
-        held.get(key) for key in ("index", "type", "path", "approved", "metadata")
-    )
-    assert isinstance(index, int)
-    return told.Artifact(
-        index, str(kind), str(path), approved is True, metadata if isinstance(metadata, dict) else None
-    )
 
 
 def _after(task: State) -> str:

@@ -88,6 +88,13 @@ def of_task(task_id: str, part: str = "") -> str:
     return f"{ROOT}tasks/{task_id}" + (f"/{part}" if part else "")
 
 
+def changed(task_id: str | None) -> list[str]:
+    """The addresses of what an event about a task, or about none, has changed."""
+    parts = ("", "description", "feedback", "log", "diff")
+    of_it = [of_task(task_id, part) for part in parts] if task_id else []
+    return [f"{ROOT}project", f"{ROOT}events", *of_it]
+
+
 def read(desk: Desk, address: str) -> tuple[str, str]:
     """What stands at an address: its media type, and it. Raises NotFound, or Refused where it is broken."""
     kind, text = _read(desk, address)

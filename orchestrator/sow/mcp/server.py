@@ -19,7 +19,8 @@ import mcp_types as types
 
 from sow import __version__
 from sow.errors import NotFound, SowError, Usage
-from sow.mcp import calls, guides, resources
+from sow.mcp import calls, guides
+from sow.mcp.bench import Bench
 from sow.mcp.calls import Call
 from sow.mcp.changes import Changes
 from sow.mcp.desk import Desk
@@ -45,20 +46,11 @@ AT_ONCE = 128
 ALIVE_SECONDS = 15.0
 """How often a client is told that a call still lasts: some give up on one that says nothing."""
 
-ORCHESTRATING = """\
-sow drives coding agents through a project of tasks. Begin with `status`. Add tasks with `task_add` and let
-agents work with `run`. Then go through what waits: answer questions with `task_answer`; read `task_diff` of
-what was handed in, and `task_approve` it or send it back with `task_feedback`. Run again until all is done.
-What the state of the project asks for is told by `guidance`. Ask a person only what only a person can decide.
-"""
-
-WORKING = """\
-You work on one task of a project that sow keeps. Nobody reads what you print: when the work is done call
-`task_report`; when you can't go on without a person call `task_ask`, and stop. `task_show` tells your task.
-"""
+Who = Desk | Bench
+"""Who calls: somebody at a project, or at a workspace of task files."""
 
 
-async def serve(desk: Desk) -> None:
+async def serve(desk: Who) -> None:
     """Serves a desk on standard input and output until the input ends. Agents that run then go on."""
     server = server_of(desk)
     changed = NotificationOptions(resources_changed=desk.drives)
@@ -66,14 +58,14 @@ async def serve(desk: Desk) -> None:
         await server.run(read, write, server.create_initialization_options(changed))
 
 
-def server_of(desk: Desk) -> Server[Any]:
+def server_of(desk: Who) -> Server[Any]:
     """The server of a desk, for any transport."""
     service = Service(desk)
     return Server(
         "sow",
         version=__version__,
         title="sow",
-        instructions=ORCHESTRATING if desk.drives else WORKING,
+        instructions=desk.instructions,
         lifespan=service.live,
         get_tool_input_schema=service.takes,
         on_list_tools=service.list_tools,
@@ -93,7 +85,7 @@ def server_of(desk: Desk) -> Server[Any]:
 class Service:
     """Answers the requests of one server."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: Who) -> None:
         self._desk = desk
         self._tools = {tool.name: tool for tool in desk.tools()}
         self._places = anyio.CapacityLimiter(AT_ONCE)
@@ -172,7 +164,7 @@ class Service:
     # -- resources ----------------------------------------------------------------------------
 
     async def list_resources(self, ctx: Context, params: Page) -> types.ListResourcesResult:
-        found = await self._asked(resources.listed, self._desk)
+        found = await self._asked(self._desk.listed)
         if self._desk.drives:
             self._changes.lists(ctx.session)
         return types.ListResourcesResult(
@@ -188,7 +180,7 @@ class Service:
                 types.ResourceTemplate(
                     uri_template=each.address, name=each.name, description=each.about, mime_type=each.kind
                 )
-                for each in resources.templates()
+                for each in self._desk.templates()
             ]
         )
 
@@ -196,12 +188,12 @@ class Service:
         self, ctx: Context, params: types.ReadResourceRequestParams
     ) -> types.ReadResourceResult:
         address = str(params.uri)
-        kind, text = await self._asked(resources.read, self._desk, address)
+        kind, text = await self._asked(self._desk.read, address)
         held = types.TextResourceContents(uri=address, mime_type=kind, text=text)
         return types.ReadResourceResult(contents=[held])
 
     async def subscribe(self, ctx: Context, params: types.SubscribeRequestParams) -> types.EmptyResult:
-        await self._asked(resources.read, self._desk, str(params.uri))
+        await self._asked(self._desk.read, str(params.uri))
         self._changes.subscribe(str(params.uri), ctx.session)
         return types.EmptyResult()
 
@@ -221,7 +213,7 @@ class Service:
         task = types.PromptArgument(
             name=guides.TASK, description="The id of a task to begin with.", required=False
         )
-        known = await self._asked(guides.known, self._desk)
+        known = await self._asked(self._desk.prompts)
         return types.ListPromptsResult(
             prompts=[
                 types.Prompt(name=role, description=f"Work as the {role} of this project.", arguments=[task])
@@ -230,13 +222,13 @@ class Service:
         )
 
     async def get_prompt(self, ctx: Context, params: types.GetPromptRequestParams) -> types.GetPromptResult:
-        text = await self._asked(guides.text, self._desk, params.name, params.arguments or {})
+        text = await self._asked(self._desk.prompt, params.name, params.arguments or {})
         said = types.PromptMessage(role="user", content=types.TextContent(type="text", text=text))
         return types.GetPromptResult(messages=[said])
 
     async def complete(self, ctx: Context, params: types.CompleteRequestParams) -> types.CompleteResult:
         asked = params.argument
-        found = await self._answer(guides.completed, self._desk, asked.name, asked.value)
+        found = await self._answer(self._desk.completed, asked.name, asked.value)
         return types.CompleteResult(completion=types.Completion(values=found))
 
     async def _asked(self, act: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from sow.api import artifacts
 from sow.task import Task
 
 
@@ -146,11 +147,20 @@ class Standing:
 class Artifact:
     """A file that a phase or a task takes in or brings out."""
 
-    index: int
+    index: int | None
+    """Its place in the list; None where the report of it was only laid down."""
     type: str
     path: str
     approved: bool
     metadata: dict[str, Any] | None = None
+    note: str | None = None
+    """What is good to know of it."""
+
+    @classmethod
+    def of(cls, held: artifacts.Artifact) -> Artifact:
+        """That one of the API's."""
+        one = held.document
+        return cls(held.index, one["type"], one["path"], one["approved"], one.get("metadata"))
 
 
 @dataclass(frozen=True, slots=True)

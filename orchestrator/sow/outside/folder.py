@@ -43,7 +43,7 @@ class Folder:
 
     def lease(self) -> GitLease:
         """One approval, and one removal, at a time."""
-        return GitLease(f"{self.layout.locks}/git.lock")
+        return GitLease(self.layout.git_lock)
 
     def prepare(self, task: Task) -> tuple[str, str | None, str | None]:
         """The folder, and neither a branch nor a start."""

@@ -16,7 +16,7 @@ from sow.value import TYPE_CHECKING
 from sow_schemas.formats import is_task_id
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Mapping
 
     from sow.store.writer import Writer
     from sow_schemas.documents import TaskMoved
@@ -85,12 +85,21 @@ class Folders:
         """Does and tells what was decided, but for the events of new tasks, for who holds the locks."""
         self.writer.put({}, lock)
         texts = {**intake.files, **self.writer.texts(intake.documents)}
+        moves: dict[str, str] = {}
         for change, description in intake.changes:
             texts |= self._texts_of(change, description)
+            folder = os.path.dirname(self.parts.task_file(change.task.id))
+            to = self.layout.task(change.task.phase, change.task.id)
+            if to != folder:
+                self.parts.phase(change.task.phase)
+                moves[folder] = to
         new = [(change.task, text, self._text_of_new(change.task)) for change, text in intake.adds]
         for path in texts:
             self.writer.check_writable(path)
-        steps: list[Write | Move] = [
+        # First the folders, as in `move`; what is written in one goes where it is then.
+        texts = {_after(path, moves): text for path, text in texts.items()}
+        steps: list[Write | Move] = [Move(path=path, to=to) for path, to in moves.items()]
+        steps += [
             Move(path=self._beside(task, text, description), to=self.layout.task(task.phase, task.id))
             for task, description, text in new
         ]
@@ -117,7 +126,8 @@ class Folders:
         held = self.documents.state(path)
         value = change.task.replace(updated_at=self.writer.now()).document()
         checking.check("task_state", value, path)
-        if not canonical.same(value.get("metadata"), held.value.get("metadata")):
+        moved = change.task.phase != held.value.get("phase")
+        if moved or not canonical.same(value.get("metadata"), held.value.get("metadata")):
             self.writer.check_metadata("task_metadata", change.task.phase, value.get("metadata"), path)
         texts = {path: checking.changed(held, value, path)}
         words = f"{os.path.dirname(path)}/description.md"
@@ -237,6 +247,12 @@ class Folders:
             os.write(handle, f"{task_id}\n".encode())
         finally:
             os.close(handle)
+
+
+def _after(path: str, moves: "Mapping[str, str]") -> str:
+    """Where a file lies once folders have moved."""
+    folder, name = os.path.split(path)
+    return f"{moves[folder]}/{name}" if folder in moves else path
 
 
 def _free(path: str) -> str:

@@ -17,7 +17,7 @@ from sow.progress import Tally, after
 from sow.runner import environment
 from sow.taskfiles import stages, template
 from sow.taskfiles.handlers import progress, variables
-from sow.taskfiles.stages import Failure, Heard, Hold, Limited, Over, Reader, Spent, Stage, Start
+from sow.taskfiles.stages import Failure, Heard, Hold, Limited, Over, Reader, Spent, Stage, Start, Warns
 from sow_executors import base
 
 GO_ON = (
@@ -112,6 +112,8 @@ class Told:
                     found += [told for row in text.splitlines() if (told := progress(row.strip()))]
                 case base.Asked(question):
                     found.append(Failure(f"the agent asked, and nobody is there to answer: {question}"))
+                case base.Limited("warning"):
+                    found += self._warned(report)
                 case base.Finished() | base.Failed():
                     found.append(Over())
                     self._finished = True
@@ -119,6 +121,14 @@ class Told:
         if not self._finished and (cap := caps.reached(self._caps, self._used)):
             found.append(_capped(cap))
         return found
+
+    def _warned(self, limited: base.Limited) -> list[Heard]:
+        """Notes a warning for all who draw on the account; tells it where nobody was told of it yet."""
+        share = self._share
+        if share is None or not share.warned(limited):
+            return []
+        now, name = share.allowance.clock(), share.choice.name
+        return [Warns(pool.warning_words(name, limited.limit, limited.used, limited.resets_at, now))]
 
     def end(self, status: int | None, stderr: str) -> Failure | Limited | None:
         ending = self._reader.end(status, stderr)

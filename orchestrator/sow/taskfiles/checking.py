@@ -7,7 +7,7 @@ All problems of all files are found, and nothing is changed or run.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -138,7 +138,7 @@ def _of_task(
     task = TaskFile(path, held)
     # What was claimed goes on by its claim, and what has ended asks for nothing.
     if not found and settings and task.status == QUEUED:
-        yield from _of_queued(workspace, task, settings, bad, environment)
+        yield from of_queued(workspace, task, settings, environment, bad)
 
 
 def _by_schema(held: Text, schema: str, value: Any, above: text.Path = ()) -> Iterator[BadFile]:
@@ -150,10 +150,12 @@ def _by_schema(held: Text, schema: str, value: Any, above: text.Path = ()) -> It
         yield BadFile(held.where, problem.message, problem.hint, line=line, column=column, field=field)
 
 
-def _of_queued(
-    workspace: Workspace, task: TaskFile, settings: Settings, bad: set[str], environment: Mapping[str, str]
-) -> Iterator[BadFile]:
-    """What keeps a queued task from being done: its stages, as they are configured now."""
+def of_queued(
+    workspace: Workspace, task: TaskFile, settings: Settings, environment: Mapping[str, str],
+    bad: Collection[str] = (),
+) -> Iterator[BadFile]:  # fmt: skip
+    """What keeps a queued task from being done: its stages, as they are configured now. `bad`: the stages
+    whose entries in the settings are, of which is told already."""
     if clash := paths.clash(task, workspace):
         field = clash.partition(" ")[0]
         kind = field.partition(".")[2]

@@ -45,6 +45,7 @@ from sow.taskfiles.stages import (
     Spent,
     Stage,
     Start,
+    Warns,
 )
 from sow.taskfiles.task_file import CANCELED, RUNNING, Status
 from sow.taskfiles.workspace import Workspace
@@ -365,6 +366,7 @@ class TaskRunner:
             reader,
             lambda report: self._progress(claim, stage.name, report),
             lambda report: self._spent.update({stage.scratch: report.usd}),
+            lambda report: self._note(claim, "limit", report.text),
             printed,
         )
         if isinstance(found, Running):
@@ -496,6 +498,7 @@ class _Ears:
     reader: Reader
     tell: Callable[[Progress], None]
     spend: Callable[[Spent], None]
+    warn: Callable[[Warns], None]
     told_before: int
     """So many bytes were printed before we came: they are read, and not told."""
     count: int = 0
@@ -516,6 +519,8 @@ class _Ears:
                         self.over_at = time.monotonic()
                     case Spent():
                         self.spend(report)
+                    case Warns():
+                        self.warn(report)
                     case Progress() if self._counts(report):
                         self.tell(report)
         return None

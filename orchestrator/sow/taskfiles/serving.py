@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -23,12 +24,16 @@ from sow.taskfiles.stages import Hold, Settings
 from sow.taskfiles.task_file import QUEUED, RUNNING, SUFFIX
 from sow.taskfiles.workspace import Workspace
 
+MOST_REST = 0.4
+"""How long, in seconds, a change among the files may stay unseen for that."""
 TICK = 0.5
 """How long, in seconds, a new task file can stay unseen where the kernel tells of no change."""
 WRITING = 1.0
 """How long, in seconds, a file may be broken before that is told: somebody may be writing it."""
 SCAN = 5.0
 """After how many seconds all files are looked at, though nothing told of a change."""
+SHARE = 20
+"""Where other runners change the folder all the time: of so much time one part is spent on looking at all."""
 
 
 @dataclass(slots=True)
@@ -51,8 +56,19 @@ class Server:
     """By file and fault: since when it is so, and whether it was told."""
     _waiting: bool = False
     """Whether a task could not be claimed just now, for its lock is held or it waits for a limit."""
+    _changed: bool = False
+    """Whether something happened in the folder since all files were looked at."""
+    _looked: bool = False
+    """Whether all files were looked at just before what is claimed now."""
     _scanned: float = 0.0
+    _rested: float = 0.0
+    """From when on all files may be looked at again, for some change among them."""
     _folder_at: tuple[int, ...] = ()
+    _ahead_of_us: deque[Seen] = field(default_factory=deque)
+    """What this round has still to look at; each round looks at every task that has not ended once."""
+    _behind_us: list[Seen] = field(default_factory=list)
+    """What it has looked at, and the next one will again."""
+    _unannounced: list[Seen] = field(default_factory=list)
     _lost: str = "not looked at yet"
     """Why the folder of the tasks can't be listed; empty where it can, and is watched."""
     _rests: dict[str, float] = field(default_factory=dict)
@@ -79,11 +95,12 @@ class Server:
                         self._tell_spent()
                     else:
                         self._start(threads, watcher)
-                    goes_on = not self.runner.is_spent and (stay or self._waiting)
+                    self._tell_bad()
+                    may_be_more = self._waiting or (not self._looked and self._has_changed())
+                    goes_on = not self.runner.is_spent and (stay or may_be_more)
                     if not (goes_on or self._busy):
                         break
-                    if ("folder", self.workspace.tasks) in watcher.wait(TICK):
-                        self._scanned = 0.0
+                    self._changed |= ("folder", self.workspace.tasks) in watcher.wait(TICK)
                 for future in list(self._busy.values()):
                     future.result()
                 self._collect()
@@ -97,28 +114,61 @@ class Server:
         return self.outcomes
 
     def _start(self, threads: ThreadPoolExecutor, watcher: Watcher) -> None:
-        """Claims what can be claimed, as long as there is a free place."""
-        self._waiting = False
-        for seen in self._tasks():
+        """Claims what can be claimed, as long as there is a free place.
+
+        A claim looks at the files from where the last one stopped, and at no other.
+        """
+        self._begin_round()
+        while self._ahead_of_us and len(self._busy) < self.jobs:
+            seen = self._as_it_is_now(self._ahead_of_us.popleft())
+            if seen is None:
+                continue
+            self._behind_us.append(seen)
             if seen.path in self._busy or self._rests.get(seen.path, 0.0) > time.monotonic():
                 continue
-            if len(self._busy) >= self.jobs:
-                if seen.status == QUEUED and seen.path not in self._announced:
-                    self._announce(seen)
-                continue
-            claim = self._claimed(seen)
-            if claim:
+            if claim := self._claimed(seen):
                 self._told.pop(seen.stem, None)
                 future = threads.submit(self.runner.run, claim)
                 self._busy[seen.path] = future
                 future.add_done_callback(lambda _: watcher.wake())
+        if self._unannounced and len(self._busy) >= self.jobs:
+            waiting, self._unannounced = self._unannounced, []
+            for seen in waiting:
+                self._announce(seen)
+
+    def _begin_round(self) -> None:
+        """Sees to it that something is ahead: all files where some have changed, else the same again."""
+        is_full = len(self._busy) >= self.jobs
+        self._looked = self._is_due(is_full=is_full)
+        if self._looked:
+            self._ahead_of_us, self._behind_us = deque(self._tasks()), []
+            self._unannounced = [
+                seen
+                for seen in self._ahead_of_us
+                if seen.status == QUEUED and seen.path not in self._announced
+            ]
+        elif not (self._ahead_of_us or is_full):
+            self._ahead_of_us, self._behind_us = deque(self._behind_us), []
+        else:
+            return
+        self._waiting = False
+
+    def _as_it_is_now(self, seen: Seen) -> Seen | None:
+        """A task that a round comes to; None where nothing more is to be done for it, as for most."""
+        if self._settled.get(seen.path) is seen or (now := self.loader.look(seen.path)) is None:
+            return None
+        return now
 
     def _announce(self, seen: Seen) -> None:
+        if seen.path in self._busy:
+            return
         claims = self.runner.claims
         if not claims.is_announced(seen.stem):
             claims.announce(seen.path)
         if claims.is_announced(seen.stem):
             self._announced.add(seen.path)
+        else:
+            self._unannounced.append(seen)
 
     def _tell_spent(self) -> None:
         """Says once that the budget is gone."""
@@ -140,7 +190,7 @@ class Server:
     def _tasks(self) -> list[Seen]:
         found = self._scan()
         self._tell_bad()
-        return [seen for seen in found if self.only in (None, seen.stem)]
+        return found if self.only is None else [seen for seen in found if self.only == seen.stem]
 
     def _tell_bad(self) -> None:
         """Tells once of each file that can't be taken; who stays lets it be written to its end first."""
@@ -169,16 +219,30 @@ class Server:
             watcher.forget_folder(folder)
             watcher.add_folder(folder)
 
+    def _is_due(self, *, is_full: bool) -> bool:
+        """Whether it is time to look at all files: something may have changed. There may be many of them, and
+        other runners at work on them; what is at hand is done before that, for a while."""
+        now = time.monotonic()
+        if now >= self._scanned + SCAN:
+            return True
+        is_idle = not (self._ahead_of_us or self._busy or is_full)
+        return (is_idle or now >= self._rested) and self._has_changed()
+
+    def _has_changed(self) -> bool:
+        """Whether something may be another than when all files were looked at."""
+        return self._changed or _signature(self.workspace.tasks) != self._folder_at
+
     def _scan(self) -> list[Seen]:
-        """The task files: looked at anew only where something may have changed, for there may be many."""
-        now, folder_at = time.monotonic(), _signature(self.workspace.tasks)
-        if now < self._scanned + SCAN and folder_at == self._folder_at:
-            return self.loader.known()
-        self._scanned, self._folder_at = now, folder_at
+        """The task files, all of them looked at anew."""
+        began, self._changed = time.monotonic(), False
+        self._scanned, self._folder_at = began, _signature(self.workspace.tasks)
         try:
             return self.loader.scan()
         except BadFile:
             return []  # told at the next look
+        finally:
+            ended = time.monotonic()
+            self._rested = ended + min(SHARE * (ended - began), MOST_REST)
 
     def _heed_settings(self) -> None:
         """Takes in the settings that were changed meanwhile; bad ones are told of, and not heeded."""

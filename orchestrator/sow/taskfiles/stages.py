@@ -146,7 +146,14 @@ class Spent:
     usd: float
 
 
-Heard = Progress | Failure | Over | Spent
+@dataclass(frozen=True, slots=True)
+class Warns:
+    """A limit of what a stage draws on is nearly used up; of several that hear of it, one says so."""
+
+    text: str
+
+
+Heard = Progress | Failure | Over | Spent | Warns
 
 
 @dataclass(frozen=True, slots=True)
