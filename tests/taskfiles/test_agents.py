@@ -23,6 +23,7 @@ from sow.clock import moment
 from sow.config import ExecutorChoice, RepositoryConfig
 from sow.config.repository import CapsConfig
 from sow.errors import Refused
+from sow.recovery.policy import MET_AGAIN
 from sow.taskfiles import agent, deciding, health, overview, stages
 from sow.taskfiles.agent import Told
 from sow.taskfiles.overview import Row
@@ -204,6 +205,24 @@ def test_a_limit_is_waited_for_and_the_stage_goes_on_in_the_same_session(place: 
     assert moment(again["ts"]) >= moment(held.waits_until)
     prompts = sorted(each.read_text() for each in (place.folder / "runs").rglob("prompt"))
     assert prompts == [agent.GO_ON, f"Write {place.folder}/outputs/t1.txt."]
+
+
+def test_a_limit_that_is_met_again_behind_its_end_is_not_tried_at_once(place: Place) -> None:
+    plays(place, [*MEETS, {"limit": {"resets_in": 0}}], [{"limit": {"resets_in": 0}}])
+    place.add()
+    held: list[Any] = []
+
+    def look(note: Any) -> None:
+        if note.kind == "held":
+            held.append(note)
+            if len(held) == 2:
+                place.stop.ask("end")
+
+    assert [outcome.status for outcome in place.run(watch=look)] == ["held", "held"]
+    told = [event for event in place.events("stage.progress") if "waits" in event["payload"]["msg"]]
+    at = [moment(event["payload"]["msg"].split(": ")[0].split()[-1]) - moment(event["ts"]) for event in told]
+    assert at[0] < 1
+    assert MET_AGAIN / 2 < at[1] < MET_AGAIN + 1
 
 
 def test_a_run_that_ends_while_a_task_waits_leaves_it_to_the_next(place: Place) -> None:

@@ -110,9 +110,7 @@ def decide(failed: Failed, task: Task, tried: tuple[str, ...]) -> Decision:
         case "session_not_found" | "session_conflict" if "mint" not in tried:
             return Restart("mint")
         case "usage_limit":
-            # The time that is named may be over, or wrong: a limit that is met again and again waits longer.
-            again = _in_a_row(task, "usage_limit")
-            least = min(MET_AGAIN * 2 ** (again - 1), LONGEST_WAIT) if again else 0.0
+            least = least_wait(_in_a_row(task, "usage_limit"))
             return Later(NO_RESET_KNOWN, until=failed.resets_at, least=least, counts=False)
         case "rate_limit" if failed.resets_at is not None and tries < 5:
             return Later(until=failed.resets_at)
@@ -126,6 +124,14 @@ def decide(failed: Failed, task: Task, tried: tuple[str, ...]) -> Decision:
             step = NEXT_STEP.get(kind, OTHERWISE).replace("`sow task retry", f"`sow task retry {task.id}")
             said = failed.message if failed.message.endswith((".", "!", "?", "…")) else f"{failed.message}."
             return AskPerson(f"The agent failed ({kind.replace('_', ' ')}): {said} {step}", "failure")
+
+
+def least_wait(again: int) -> float:
+    """How long, in seconds, a usage limit is waited for at least that was met `again` times in a row before.
+
+    The time that is named may be over already, or wrong.
+    """
+    return min(MET_AGAIN * 2 ** (again - 1), LONGEST_WAIT) if again else 0.0
 
 
 def _in_a_row(task: Task, kind: str) -> int:

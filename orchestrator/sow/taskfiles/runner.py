@@ -16,6 +16,7 @@ import traceback
 import uuid
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 from sow import caps, files
@@ -23,7 +24,7 @@ from sow.budget import Budget
 from sow.caps import Cap, Used
 from sow.clock import stamp
 from sow.errors import SowError
-from sow.recovery.policy import NO_RESET_KNOWN
+from sow.recovery.policy import NO_RESET_KNOWN, least_wait
 from sow.result import Result
 from sow.runner import attempt as folders
 from sow.runner import resources
@@ -284,7 +285,8 @@ class TaskRunner:
         stage = replace(stage, begun_at=os.stat(f"{stage.scratch}/{BEFORE}").st_mtime)
         ending = self._followed(claim, stage, found, start, handler.reader(stage), begun_now=begun_now)
         if isinstance(ending, Limited):
-            self._hold(claim, stage, _hold_of(ending, self.clock()))
+            again = self._limits_before(claim, number, folder)
+            self._hold(claim, stage, _hold_of(ending, self.clock(), again))
         return ending or self._finished(claim, stage, start.writes)
 
     def _wait_for_leave(self, claim: Claim, handler: Shares, stage: Stage, earlier: str) -> None:
@@ -314,6 +316,11 @@ class TaskRunner:
             if os.path.exists(f"{each}/{INTERRUPTED}"):
                 break
         return ""
+
+    def _limits_before(self, claim: Claim, number: int, folder: str) -> int:
+        """How many attempts at the stage in a row met a limit, up to the one in `folder`, and without it."""
+        before = [each for each in runs.attempts(claim.folder, number) if each != folder]
+        return sum(1 for _ in takewhile(runs.limit, reversed(before[-16:])))
 
     def _hold(self, claim: Claim, stage: Stage, hold: Hold) -> NoReturn:
         """Leaves the task `running` until a limit is over: none of its states says that it waits."""
@@ -562,10 +569,10 @@ class _Memory:
         return Failure(stages.capped(found)) if found else None
 
 
-def _hold_of(limited: Limited, now: float) -> Hold:
-    """What a stage that met a limit waits for."""
+def _hold_of(limited: Limited, now: float, again: int) -> Hold:
+    """What a stage that met a limit waits for; `again`: how often in a row it had met one before."""
     resets_at = limited.resets_at if limited.resets_at is not None else now + NO_RESET_KNOWN
-    until = min(max(resets_at, now), now + LONGEST_LIMIT)
+    until = min(max(resets_at, now + least_wait(again)), now + LONGEST_LIMIT)
     return Hold(until, limited.error, limited.session, limited.account, limited.model)
 
 
