@@ -652,7 +652,7 @@ def test_killed_at_any_step_nothing_is_half_taken_and_the_next_command_goes_on(w
         assert os.listdir(who.folder / INBOX) == ["list.json"], place
         put_back(who, before)
     assert seen == {0, 2}
-    assert step > 30
+    assert step > 4 * EVERY
 
 
 def put_back(who: Person, before: Any) -> None:

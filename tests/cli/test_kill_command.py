@@ -41,7 +41,7 @@ def kill_everywhere(
     ) as killer:
         assert killer.stdin
         assert killer.stdout
-        place, step = "", 0
+        place, step = "", 1 - every  # the first one is where nothing is done yet
         while place != "survived":
             step += every
             restore(template, who.folder)

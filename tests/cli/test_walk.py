@@ -153,7 +153,8 @@ def test_a_type_of_ones_own_is_chosen_by_the_branch_kept_with_the_project_and_wa
     said = who.sow("project", "new", "Try it", "--branch", "spike/it")
     assert "Type: spike" in said.err
     # What holds is the type as it was: a change of it changes no project that is under way.
-    who.write(".sow/types/spike.yaml", OWN.replace("[notes]", "[scribbles]"))
+    other = OWN.replace("notes]", "scribbles]").replace("type: notes", "type: scribbles")
+    who.write(".sow/types/spike.yaml", other)
     refused = who.sow("output", "add", "--type", "scribbles", "--path", "s.md")
     assert refused.code == 4
     assert "notes" in refused.err

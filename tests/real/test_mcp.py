@@ -45,7 +45,18 @@ def test_claude_asks_and_reports_by_sow_s_own_tools_and_the_answer_comes_in_the_
     first, *_ = run(bench, model_server, [ask, Text("I wait.")])
     assert "the tools of the server `sow`" in "\n".join(first.said("user"))
     assert {name for name in first.asked.tools if name.startswith("mcp__sow__")} == {
-        f"mcp__sow__{name}" for name in ("feedback_read", "task_ask", "task_log", "task_report", "task_show")
+        f"mcp__sow__{name}"
+        for name in (
+            "artifact_add",
+            "artifact_list",
+            "artifact_remove",
+            "artifact_set",
+            "feedback_read",
+            "task_ask",
+            "task_log",
+            "task_report",
+            "task_show",
+        )
     }
     paused = bench.task()
     assert (paused["status"], paused["question"]["text"]) == ("paused", "Which greeting?")
