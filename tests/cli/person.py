@@ -87,13 +87,13 @@ class Terminal:
         for _ in range(10):
             self.child.sendintr()
             if self.child.expect([pexpect.EOF, pexpect.TIMEOUT], timeout=3) == 0:
+                self.seen += self.child.before
                 break
         return self.ends()
 
     def ends(self) -> int:
         """Waits for the end of the command; gives its exit code."""
-        if not self.child.flag_eof:
-            self.child.expect(pexpect.EOF)
+        self.child.expect(pexpect.EOF)  # once more is no fault
         self.seen += self.child.before
         self.child.close()
         assert self.child.exitstatus is not None, f"ended by signal {self.child.signalstatus}: {self.seen}"
