@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sow.cli import opening
+from sow.cli import opening, pairs
 from sow.cli.text import plain
 from sow.cli.words import age, columns, counted, tell_unknown
 from sow.clock import local, moment
@@ -49,7 +49,9 @@ def _opened(caller: Caller, folder: str) -> Workspace:
 def hint(settings: dict[str, Any]) -> str:
     """What to do where no project is found, and task files are; empty where none are."""
     if here(settings):
-        return "here are task files: `sow run`, `sow status`, `sow task list`, `show`, `cancel`, `retry`"
+        return (
+            "here are task files: `sow run`, `sow status`, `sow task list`, `add`, `show`, `cancel`, `retry`"
+        )
     if settings["project"] is not None or "SOW_PROJECT_DIR" in os.environ:
         return ""
     caller = opening.caller()
@@ -148,6 +150,21 @@ def _in_a_line(text: str) -> str:
 
 def _rows(cells: list[tuple[str, ...]]) -> list[str]:
     return [_indented(columns(cells))] * bool(cells)
+
+
+def add(
+    held: Workspace, stages: tuple[str, ...], task_id: str | None, *, inputs: tuple[str, ...],
+    outputs: tuple[str, ...], task_type: str | None, as_json: bool,
+) -> None:  # fmt: skip
+    """Queues a new task in a workspace, and says so. Raises Usage where no stage is named."""
+    if not stages:
+        raise Usage("--stage is missing", "see `sow task add --help`")
+    added = held.add(
+        stages, id=task_id, input=pairs.texts("--input", inputs), output=pairs.texts("--output", outputs),
+        type=task_type,
+    ).page()  # fmt: skip
+    words = f"Added task [{_in_a_line(added.row.id)}] {_pipeline(added.row)}"
+    click.echo(json.dumps(added.as_json()) if as_json else plain(words))
 
 
 def cancel(held: Workspace, wanted: str, *, as_json: bool) -> None:
