@@ -8,6 +8,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,9 @@ from tests.taskfiles.parts import Place
 from tests.waiting import until
 
 from sow import cli
+from sow.accounts import Accounts
 from sow.errors import Failed
+from sow.pool import Met, Warned
 from sow.taskfiles import workspace
 from sow.taskfiles.claim import Claims
 
@@ -427,6 +430,20 @@ expecting property name enclosed in double quotes
     held = json.loads(who.done("status", "--json"))
     assert [row["id"] for row in held["tasks"]] == ["t1", "t2", "t3", "t4"]
     assert held["counts"] == {"done": 1, "failed": 1, "running": 1, "queued": 1}
+
+
+def test_status_shows_what_is_known_of_the_limits_of_accounts(place: Place, who: Person) -> None:
+    now = time.time()
+    near = Warned("five_hour", now, 90.0, 91.0, resets_at=now + 3600)
+    met = Met("weekly", now, now + 7200)
+    accounts = Accounts(who.environment)
+    accounts.change("script-0", lambda pool: pool.warn(near, "script").meet(met, "script"), now)
+    told = who.done("status").splitlines()
+    assert told[2] == "Limits:"
+    assert told[3].startswith("  script: its weekly limit is used up; its tasks wait until ")
+    assert told[4].startswith("  script: its five hour limit is 91 % used; it begins anew at ")
+    (limit,) = json.loads(who.done("status", "--json"))["limits"]
+    assert [each["limit"] for each in (*limit["used_up"], *limit["warnings"])] == ["weekly", "five_hour"]
 
 
 def test_status_shows_the_last_of_many_that_have_ended(place: Place, who: Person) -> None:

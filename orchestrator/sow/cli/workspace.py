@@ -18,6 +18,7 @@ from sow.errors import Refused, Usage
 if TYPE_CHECKING:
     from sow.api.caller import Caller
     from sow.api.workspace import Workspace
+    from sow.pool import Limit
     from sow.taskfiles.detail import Detail
     from sow.taskfiles.overview import Page, Row
     from sow.taskfiles.task_file import Status
@@ -81,11 +82,18 @@ def _page(page: Page) -> str:
             lines.append(f"  and {len(rows) - len(shown)} before: `sow status --json` has all")
     for fault in page.broken:
         lines += ["", f"broken: {fault}", f"        {fault.hint}"]
+    lines += limits(page.limits)
     parts = [f"{page.counts[group]} {group}" for group in GROUPS if page.counts[group]]
     parts += [f"{len(page.broken)} can't be read"] * bool(page.broken)
     total = counted(len(page.tasks) + len(page.broken), "task file")
     ending = f"{total}: {', '.join(parts)}" if parts else "There is no task file yet."
     return plain("\n".join([*lines, "", ending]))
+
+
+def limits(known: tuple[Limit, ...]) -> list[str]:
+    """The lines about the limits of accounts; none where nothing is to be said."""
+    told = [f"  {line}" for limit in known for line in limit.text]
+    return ["", "Limits:", *told] if told else []
 
 
 # -- one task and its like ---------------------------------------------------------------------------
