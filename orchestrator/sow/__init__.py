@@ -122,7 +122,7 @@ _MODULES = {
     "sow.api.running": ("Driven", "Planned", "Ran"),
     "sow.api.serving": ("PlannedFile", "Served"),
     "sow.api.settings": ("Played", "Settings", "SettingsChecked", "SettingsPage"),
-    "sow.api.status": ("BrokenFile", "Limit", "Status", "TaskRow", "Waiting"),
+    "sow.api.status": ("BrokenFile", "Status", "TaskRow", "Waiting"),
     "sow.api.stop": ("Stop",),
     "sow.api.task": ("Feedback", "Retried", "Task", "TaskPage"),
     "sow.api.task_file": ("TaskFile",),
@@ -132,6 +132,7 @@ _MODULES = {
     "sow.deleting": ("Loss",),
     "sow.errors": ("BadFile", "Busy", "Failed", "NotFound", "Refused", "SowError", "Usage", "Waits"),
     "sow.finishing": ("Finished", "Prospect"),
+    "sow.pool": ("Limit",),
     "sow.project": ("Plan",),
     "sow.recovery.repair": ("Repaired",),
     "sow.removal": ("Removed",),
@@ -171,7 +172,7 @@ if TYPE_CHECKING:
     from sow.api.running import Driven, Planned, Ran
     from sow.api.serving import PlannedFile, Served
     from sow.api.settings import Played, Settings, SettingsChecked, SettingsPage
-    from sow.api.status import BrokenFile, Limit, Status, TaskRow, Waiting
+    from sow.api.status import BrokenFile, Status, TaskRow, Waiting
     from sow.api.stop import Stop
     from sow.api.task import Feedback, Retried, Task, TaskPage
     from sow.api.task_file import TaskFile
@@ -181,6 +182,7 @@ if TYPE_CHECKING:
     from sow.deleting import Loss
     from sow.errors import BadFile, Busy, Failed, NotFound, Refused, SowError, Usage, Waits
     from sow.finishing import Finished, Prospect
+    from sow.pool import Limit
     from sow.project import Plan
     from sow.recovery.repair import Repaired
     from sow.removal import Removed

@@ -10,8 +10,10 @@ be turned away again: for a while, each start waits a little for the next.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
-from sow.clock import local
+from sow.clock import local, stamp
+from sow.result import Result
 
 SPACED_SECONDS = 120.0
 """How long after the end of a limit starts go one after the other."""
@@ -175,6 +177,39 @@ class Pool:
         tries = self.tries if limits or warnings else ()
         next_start = self.next_start if limits else 0.0
         return replace(self, limits=limits, warnings=warnings, tries=tries, next_start=next_start)
+
+
+@dataclass(frozen=True, slots=True)
+class Limit(Result):
+    """What is known of the limits of an account."""
+
+    account: str
+    executor: str
+    used_up: tuple[dict[str, Any], ...]
+    """`limit` and `until` (RFC 3339) of those that hold tasks back."""
+    warnings: tuple[dict[str, Any], ...]
+    """`limit`, `used` and `resets_at` (RFC 3339, or None) of those that are nearly used up."""
+    text: tuple[str, ...]
+    """The same in words."""
+
+    @classmethod
+    def of(cls, pool: Pool, now: float) -> Limit:
+        """What a pool knows, at `now`."""
+        held = [(met.until, met.limit) for met in pool.limits if met.until > now]
+        return cls(
+            account=pool.account,
+            executor=pool.executor,
+            used_up=tuple({"limit": limit, "until": stamp(until)} for until, limit in held),
+            warnings=tuple(
+                {
+                    "limit": one.limit,
+                    "used": one.used,
+                    "resets_at": None if one.resets_at is None else stamp(one.resets_at),
+                }
+                for one in pool.warnings
+            ),
+            text=tuple(words(pool, now)),
+        )
 
 
 def mark_of(used: float | None, threshold: float | None) -> float:

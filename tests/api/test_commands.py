@@ -105,11 +105,13 @@ IN_A_WORKSPACE: dict[Callable[..., object], str] = {
     workspace.status: "Workspace.status",
     workspace.tasks: "Workspace.tasks",
     workspace.show: "Workspace.task TaskFile.page",
+    workspace.add: "Workspace.add TaskFile.page",
     workspace.cancel: "Workspace.task TaskFile.cancel",
     workspace.retry: "Workspace.task TaskFile.retry",
     workspace.validate: "Workspace.validate",
     task_files.run: "Workspace.run Workspace.planned",
     completion.event_types: "Workspace.event_types",
+    completion.stages: "Workspace.stages",
     completion.any_tasks: "Workspace.look",
     completion.task_files: "Workspace.look",
 }

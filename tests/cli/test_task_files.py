@@ -8,6 +8,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,9 @@ from tests.taskfiles.parts import Place
 from tests.waiting import until
 
 from sow import cli
+from sow.accounts import Accounts
 from sow.errors import Failed
+from sow.pool import Met, Warned
 from sow.taskfiles import workspace
 from sow.taskfiles.claim import Claims
 
@@ -178,6 +181,14 @@ REFUSED: list[Any] = [
     ("task cancel failed", 4, "task failed is failed", "only what is queued or running can be canceled"),
     ("task retry running", 4, "task running is running", "to begin it anew, first: `sow task cancel"),
     ("task retry failed --fresh", 2, "--fresh is for the tasks of a project", "leave it out: a task file"),
+    ("task add", 2, "--stage is missing", "see `sow task add --help`"),
+    ("task add Name --stage one", 2, "NAME is for the tasks of a project", "name the stages of a task file"),
+    ("task add --agent planner", 2, "--agent is for the tasks of a project", "name the stages of a task"),
+    ("task add --stage one --input in.txt", 2, "--input in.txt: that is no NAME=PATH", "such as --input te"),
+    ("task add --stage one --output a=", 2, "--output a=: that is no NAME=PATH", "such as --output text="),
+    ("task add --stage one --input a=b --input a=c", 2, "--input a is given twice", "give each a name of"),
+    ("task add --stage oen", 4, "pipeline.0: stage oen is configured nowhere", "did you mean one?"),
+    ("task add --stage slow --id failed --output result=x", 4, "task failed is there already", "give it ano"),
     ("task abandon failed", 3, "no .sow folder in ", "here are task files: `sow run`, `sow status`"),
     ("run --budget 0", 2, "--budget: 0 is no amount of dollars above 0", "see `{name} run --help`"),
     ("run --jobs 0", 2, "--jobs: 0 is no whole number from 1 to 256", "see `{name} run --help`"),
@@ -305,6 +316,9 @@ def test_sophia_cli_says_where_it_looked(tmp_path: Path) -> None:
 def test_a_shell_is_offered_the_tasks_of_the_workspace(place: Place, who: Person) -> None:
     place.add("t1", status="done")
     place.add("t2")
+    line = "sow task add --stage one --stage "
+    said = who.at(".", _SOW_COMPLETE="bash_complete", COMP_WORDS=line, COMP_CWORD="6").sow()
+    assert said.out.split() == ["plain,bad", "plain,slow"]
     for line in ("sow run --task t", "sophia-cli run --task t", "sow task show t", "sow task cancel t"):
         name = line.partition(" ")[0]
         variable = f"_{name.upper().replace('-', '_')}_COMPLETE"
@@ -418,6 +432,20 @@ expecting property name enclosed in double quotes
     assert held["counts"] == {"done": 1, "failed": 1, "running": 1, "queued": 1}
 
 
+def test_status_shows_what_is_known_of_the_limits_of_accounts(place: Place, who: Person) -> None:
+    now = time.time()
+    near = Warned("five_hour", now, 90.0, 91.0, resets_at=now + 3600)
+    met = Met("weekly", now, now + 7200)
+    accounts = Accounts(who.environment)
+    accounts.change("script-0", lambda pool: pool.warn(near, "script").meet(met, "script"), now)
+    told = who.done("status").splitlines()
+    assert told[2] == "Limits:"
+    assert told[3].startswith("  script: its weekly limit is used up; its tasks wait until ")
+    assert told[4].startswith("  script: its five hour limit is 91 % used; it begins anew at ")
+    (limit,) = json.loads(who.done("status", "--json"))["limits"]
+    assert [each["limit"] for each in (*limit["used_up"], *limit["warnings"])] == ["weekly", "five_hour"]
+
+
 def test_status_shows_the_last_of_many_that_have_ended(place: Place, who: Person) -> None:
     for number in range(13):
         os.utime(place.add(f"t{number:02}", status="done"), (10**9 + number, 10**9 + number))
@@ -495,6 +523,20 @@ why
     assert who.done("task", "cancel", "t1") == "Canceled task t1\n"
     assert json.loads(who.done("task", "cancel", "t2", "--json"))["status"] == "canceled"
     assert [place.task(each)["status"] for each in ("t1", "t2")] == ["canceled", "canceled"]
+
+
+def test_a_task_is_added_at_the_command_line_and_the_next_run_does_it(place: Place, who: Person) -> None:
+    place.add("t1", status="done")
+    files = ["--input", "text=workspace/inbox/in.txt", "--output", "result=workspace/outputs/t2.txt"]
+    own = ["--stage", "one", "--stage", "bad", "--id", "t2", "--type", "notes"]
+    assert who.done("task", "add", *own, *files) == "Added task [t2] one -> bad\n"
+    held = place.task("t2")
+    assert (held["pipeline"], held["type"]) == (["one", "bad"], "notes")
+    added = json.loads(who.done("task", "add", "--stage", "one", *files, "--json"))
+    shown = json.loads(who.done("task", "show", added["id"], "--json"))
+    assert {**shown, "age_seconds": 0} == {**added, "age_seconds": 0}
+    assert who.sow("run", "--task", added["id"]).code == 0
+    assert place.result("t2") == "the input\n"
 
 
 def test_validate_tells_all_problems_and_exits_with_4(place: Place, who: Person) -> None:

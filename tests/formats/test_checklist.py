@@ -53,6 +53,46 @@ def test_an_item_is_a_line_with_a_box_and_belongs_to_the_heading_above_it() -> N
     ]
 
 
+QUOTED = """\
+# Plan
+- [ ] Outside
+> ## From the issue
+> - [ ] In a quote
+>   1. [x] nested in it
+> > - [ ] In a quote of a quote
+>
+>> * [X] close to its marks\r
+> ```
+> - [ ] in a block of code
+> > - [ ] and there
+- [ ] After the quote, and with it the block
+   > - [ ] In the quote of an item
+```
+> - [ ] a quote in a block of code
+> ```
+- [ ] still in it
+```
+"""
+
+
+def test_an_item_in_a_quote_is_one_below_the_headings_of_that_quote() -> None:
+    assert [(item.line, item.text, item.done, item.module) for item in items(QUOTED)] == [
+        (2, "Outside", False, "Plan"),
+        (4, "In a quote", False, "From the issue"),
+        (5, "nested in it", True, "From the issue"),
+        (6, "In a quote of a quote", False, "From the issue"),
+        (8, "close to its marks", True, "From the issue"),
+        (12, "After the quote, and with it the block", False, "Plan"),
+        (13, "In the quote of an item", False, "Plan"),
+    ]
+
+
+def test_a_box_in_a_quote_is_ticked_by_one_character() -> None:
+    nested = next(raw for raw in raws(QUOTED).values() if raw["text"] == "In a quote of a quote")
+    after = FORMAT.written(QUOTED, {"n": {**nested, "done": True}})
+    assert after == QUOTED.replace("> > - [ ] In", "> > - [x] In", 1)
+
+
 def test_the_same_words_under_two_headings_are_two_items() -> None:
     found = [record.id for record in read(TEXT).records]
     assert len(set(found)) == 4
@@ -99,6 +139,7 @@ def test_ticking_a_box_changes_one_character() -> None:
         ("# A\n", "# A\n\n- [ ] New\n"),
         ("- [x] Old\n\n", "- [x] Old\n- [ ] New\n\n"),
         ("- [x] Old", "- [x] Old\n- [ ] New"),
+        ("> - [x] Old\n", "> - [x] Old\n\n- [ ] New\n"),
         ("- [x] Old\r\n", "- [x] Old\r\n- [ ] New\r\n"),
     ],
 )
@@ -117,6 +158,10 @@ LINES = st.lists(
             "* [x] do a",
             "  3) [X] do b",
             "- [ ] do c  ",
+            "> - [ ] do a",
+            "> > * [X] do d",
+            "> # Three",
+            "> ```",
             "```",
             "- [] no",
         ]

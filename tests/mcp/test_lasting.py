@@ -124,6 +124,28 @@ def test_a_turn_can_go_on_behind_its_call_as_long_as_the_server_lives_and_longer
     assert_sound(stage)
 
 
+def test_a_run_that_stays_comes_back_at_once_and_takes_up_what_is_added(stage: Stage) -> None:
+    agent, before = agent_on(stage), threading.active_count()
+    there = Desk.of(Caller(folder=str(stage.main), environment=stage.env)).project()
+
+    async def act(client: Client) -> None:
+        missing = await client.call_tool("run", {"stay": True, "wait": False, "task": "090"})
+        assert (missing.is_error, "task not found: 090" in words(missing)) == (True, True)
+        begun = (await client.call_tool("run", {"stay": True, "wait": False})).structured_content
+        assert begun == {"running": True, "done": False, "waits": [], "tasks": [], "spent_usd": None}
+        await anyio.to_thread.run_sync(lambda: until(lambda: there.orchestrator() is not None))
+        second = await client.call_tool("run", {"stay": True, "wait": False})
+        assert (second.is_error, "sow run: held by process" in words(second)) == (True, True)
+        stage.add(work("a.txt"))
+        # Its agent says so before it ends, and what it was is settled then.
+        await anyio.to_thread.run_sync(lambda: until(lambda: any(one.ended for one in stage.tried("010"))))
+
+    agent.does(act)
+    until(lambda: threading.active_count() <= before)
+    assert stage.statuses() == {"010": "needs_review"}
+    assert_sound(stage)
+
+
 def test_what_can_t_begin_behind_a_call_is_refused_by_it(stage: Stage) -> None:
     agent = agent_on(stage)
     task_id = stage.add(work("a.txt"), agent="architect")

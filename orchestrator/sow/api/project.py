@@ -225,6 +225,18 @@ class Project:
             turns.store.task(task)
         return running.planned(turns, task)
 
+    def check_run(self, task: str | None = None) -> None:
+        """Raises what a run would raise before it does anything; else nothing is done.
+
+        For whoever leaves a run to itself, and would hear of it too late: see `run`.
+        """
+        from sow.scheduler import alone
+
+        turns = self._opened.turns()
+        if task is not None:
+            turns.store.task(task)
+        alone.check(turns)
+
     def spawn(
         self, prompt: str, *, agent: str = "", watch: Watch | None = None, stop: Stop | None = None
     ) -> Driven:

@@ -11,9 +11,9 @@ from typing import Any
 from sow.accounts import Accounts
 from sow.api.caller import Caller
 from sow.attempt import Attempts, seen, summed
-from sow.clock import is_unset, stamp
+from sow.clock import is_unset
 from sow.errors import SowError
-from sow.pool import Pool, words
+from sow.pool import Limit
 from sow.ready import stuck
 from sow.result import Result
 from sow.runner.attempt import setting_up_for
@@ -79,20 +79,6 @@ class BrokenFile(Result):
 
 
 @dataclass(frozen=True, slots=True)
-class Limit(Result):
-    """What is known of the limits of an account."""
-
-    account: str
-    executor: str
-    used_up: tuple[dict[str, Any], ...]
-    """`limit` and `until` (RFC 3339) of those that hold tasks back."""
-    warnings: tuple[dict[str, Any], ...]
-    """`limit`, `used` and `resets_at` (RFC 3339, or None) of those that are nearly used up."""
-    text: tuple[str, ...]
-    """The same in words."""
-
-
-@dataclass(frozen=True, slots=True)
 class Inbox(Result):
     """What lies in the inbox folder, for this project or nobody knows for which."""
 
@@ -151,7 +137,7 @@ def look(caller: Caller, store: Store) -> Status:
         broken=tuple(map(BrokenFile.of, (*store.broken_files(), *held.broken))),
         stuck=stuck(held.tasks),
         spent=summed(every),
-        limits=tuple(_limit(pool, now) for pool in pools),
+        limits=tuple(Limit.of(pool, now) for pool in pools),
         inbox=_inbox(caller, store),
         now=now,
     )
@@ -206,24 +192,6 @@ def _inbox(caller: Caller, store: Store) -> Inbox:
     except SowError as fault:
         return Inbox((), str(fault))
     return Inbox(tuple(map(dropped.document, there)), dropped.counted(there))
-
-
-def _limit(pool: Pool, now: float) -> Limit:
-    held = [(met.until, met.limit) for met in pool.limits if met.until > now]
-    return Limit(
-        account=pool.account,
-        executor=pool.executor,
-        used_up=tuple({"limit": limit, "until": stamp(until)} for until, limit in held),
-        warnings=tuple(
-            {
-                "limit": one.limit,
-                "used": one.used,
-                "resets_at": None if one.resets_at is None else stamp(one.resets_at),
-            }
-            for one in pool.warnings
-        ),
-        text=tuple(words(pool, now)),
-    )
 
 
 def _row(

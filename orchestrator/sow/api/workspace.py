@@ -119,6 +119,15 @@ class Workspace:
         wanted = Wanted(tuple(types), meant, after)
         return Reading(self._place.events, wanted, follow, stop, "_events.jsonl")
 
+    def stages(self) -> dict[str, str]:
+        """The stages that are configured here, in their order, each with its handler.
+
+        Raises Refused for settings that are wrong.
+        """
+        from sow.taskfiles.stages import Settings
+
+        return {name: held.get("handler", "") for name, held in Settings.read(self._place).stages.items()}
+
     def validate(self) -> WorkspaceChecked:
         """Every file held against what it has to be, and the settings that hold here: `sow validate`.
 
@@ -135,7 +144,9 @@ class Workspace:
         output: Mapping[str, str | None] | None = None, config: Mapping[str, Any] | None = None,
         type: str | None = None, run_id: str | None = None,
     ) -> TaskFile:  # fmt: skip
-        """Queues a new task, as a file `<time>_<id>.task.json`; a runner that stays picks it up at once.
+        """Queues a new task, as a file `<time>_<id>.task.json`: `sow task add`.
+
+        A runner that stays picks it up at once.
 
         `pipeline`: its stages, in their order. `id`: one that nobody else has where None. `input`: what it
         takes in, paths as a rule, by name; `output`: the paths of what it brings out, by kind; both begin

@@ -69,6 +69,14 @@ def any_tasks(ctx: click.Context) -> Words:
 
 
 @_completing
+def stages(ctx: click.Context) -> Words:
+    """The stages of the workspace of task files that is here, but those that the line has."""
+    place = _workspace(ctx)
+    known = place.stages() if place else {}
+    return [(name, handler) for name, handler in known.items() if name not in ctx.params.get("stages", ())]
+
+
+@_completing
 def worktrees(ctx: click.Context) -> Words:
     """The worktrees that may be removed: tasks' by their ids, and all by their branches."""
     mine = [one for one in opening.here().trees(_settings(ctx)["project"]) if one.owner.kind != "project"]

@@ -1,4 +1,4 @@
-"""Options of the form K=V, where K is a dotted path and V is YAML."""
+"""Options of the form K=V: K a dotted path and V YAML, or both a text."""
 
 from __future__ import annotations
 
@@ -26,3 +26,16 @@ def read(option: str, pairs: tuple[str, ...]) -> dict[str, Any] | None:
             ) from None
         found = dotted.placed(found, key, held)
     return found or None
+
+
+def texts(option: str, pairs: tuple[str, ...]) -> dict[str, str]:
+    """The texts that were given by an option, each by its name. Raises Usage for what is no NAME=PATH."""
+    found: dict[str, str] = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not (name and equals and value):
+            raise Usage(f"{option} {pair}: that is no NAME=PATH", f"such as {option} text=workspace/a.txt")
+        if name in found:
+            raise Usage(f"{option} {name} is given twice", "give each a name of its own")
+        found[name] = value
+    return found

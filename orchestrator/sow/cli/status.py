@@ -66,8 +66,7 @@ def text(page: Status) -> str:
     if page.waits:
         lines += ["", "Waiting for you (sow review):"]
         lines += [_waiting(item, page.now) for item in page.waits]
-    if told := [line for limit in page.limits for line in limit.text]:
-        lines += ["", "Limits:", *(f"  {line}" for line in told)]
+    lines += workspace.limits(page.limits)
     if page.inbox.files:
         lines += ["", f"Inbox folder: {page.inbox.text}"]
         for one in page.inbox.files:

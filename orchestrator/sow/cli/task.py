@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -52,16 +52,20 @@ def task() -> None:
 
 
 @task.command()
-@click.argument("name")
+@click.argument("name", required=False)
 @click.option(
     "--agent",
-    required=True,
     metavar="A",
-    help="Who does it: implementer, reviewer, planner ...",
+    help="Who does it: implementer, reviewer, planner ... A project's task needs it.",
     shell_complete=completion.agents,
 )
 @click.option("--description", metavar="D|-", help="What to do; - reads standard input. [default: the name]")
-@click.option("--id", "task_id", metavar="ID", help="Three digits. [default: the next free ten]")
+@click.option(
+    "--id",
+    "task_id",
+    metavar="ID",
+    help="Three digits; of a task file, any. [default: the next free ten, or a new one]",
+)
 @click.option(
     "--phase",
     metavar="P",
@@ -80,25 +84,70 @@ def task() -> None:
 @click.option(
     "--param", "params", multiple=True, metavar="K=V", help="A parameter, its value as YAML; repeatable."
 )
+@click.option(
+    "--stage",
+    "stages",
+    multiple=True,
+    metavar="S",
+    help="Of a task file: a stage of its pipeline, in their order; repeatable.",
+    shell_complete=completion.stages,
+)
+@click.option(
+    "--input",
+    "inputs",
+    multiple=True,
+    metavar="NAME=PATH",
+    help="Of a task file: what it takes in; repeatable.",
+)
+@click.option(
+    "--output",
+    "outputs",
+    multiple=True,
+    metavar="KIND=PATH",
+    help="Of a task file: what it brings out; repeatable.",
+)
 @_json_option
 @click.pass_obj
 def add(
-    settings: dict[str, Any], name: str, agent: str, description: str | None, task_id: str | None,
-    phase: str | None, depends_on: tuple[str, ...], priority: Priority | None, task_type: str | None,
-    params: tuple[str, ...], as_json: bool,
+    settings: dict[str, Any], name: str | None, agent: str | None, description: str | None,
+    task_id: str | None, phase: str | None, depends_on: tuple[str, ...], priority: Priority | None,
+    task_type: str | None, params: tuple[str, ...], stages: tuple[str, ...], inputs: tuple[str, ...],
+    outputs: tuple[str, ...], as_json: bool,
 ) -> None:  # fmt: skip
-    """Add a task to the project.
+    """Add a task to the project, or where there are task files, queue one more.
 
     \b
     Example:  sow task add "JWT middleware" --agent implementer --depends-on 010 --priority high
               sow task add "Fix login" --agent implementer --description - < description.md
+              sow task add --stage asr --stage refine --input media=workspace/inbox/a.mp3
     """
+    if place := workspace.here(settings):
+        of_projects = {
+            "NAME": name, "--agent": agent, "--description": description, "--phase": phase,
+            "--depends-on": depends_on, "--priority": priority, "--param": params,
+        }  # fmt: skip
+        _check_none(of_projects, "the tasks of a project", "name the stages of a task file: --stage S")
+        workspace.add(
+            place, stages, task_id, inputs=inputs, outputs=outputs, task_type=task_type, as_json=as_json
+        )
+        return
+    of_files = {"--stage": stages, "--input": inputs, "--output": outputs}
+    _check_none(of_files, "task files", "here is none: `sow task add NAME --agent A`")
+    if name is None or agent is None:
+        missing = "NAME" if name is None else "--agent"
+        raise Usage(f"{missing} is missing", "see `sow task add --help`")
     project = opening.project(settings)
     added = project.add(
         name, agent=agent, description=given(description) or "", id=task_id, phase=phase,
         depends_on=depends_on, priority=priority, type=task_type, params=pairs.read("--param", params),
     ).state()  # fmt: skip
     click.echo(json.dumps(added.document()) if as_json else f"Added task [{added.id}] {added.name}")
+
+
+def _check_none(values: Mapping[str, object], whose: str, hint: str) -> None:
+    """Raises Usage where one of these was given, which are for something else."""
+    if wrong := next((word for word, value in values.items() if value not in (None, ())), ""):
+        raise Usage(f"{wrong} is for {whose}", hint)
 
 
 @task.command("set")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sow.cli import opening
+from sow.cli import opening, pairs
 from sow.cli.text import plain
 from sow.cli.words import age, columns, counted, tell_unknown
 from sow.clock import local, moment
@@ -18,6 +18,7 @@ from sow.errors import Refused, Usage
 if TYPE_CHECKING:
     from sow.api.caller import Caller
     from sow.api.workspace import Workspace
+    from sow.pool import Limit
     from sow.taskfiles.detail import Detail
     from sow.taskfiles.overview import Page, Row
     from sow.taskfiles.task_file import Status
@@ -49,7 +50,9 @@ def _opened(caller: Caller, folder: str) -> Workspace:
 def hint(settings: dict[str, Any]) -> str:
     """What to do where no project is found, and task files are; empty where none are."""
     if here(settings):
-        return "here are task files: `sow run`, `sow status`, `sow task list`, `show`, `cancel`, `retry`"
+        return (
+            "here are task files: `sow run`, `sow status`, `sow task list`, `add`, `show`, `cancel`, `retry`"
+        )
     if settings["project"] is not None or "SOW_PROJECT_DIR" in os.environ:
         return ""
     caller = opening.caller()
@@ -79,11 +82,18 @@ def _page(page: Page) -> str:
             lines.append(f"  and {len(rows) - len(shown)} before: `sow status --json` has all")
     for fault in page.broken:
         lines += ["", f"broken: {fault}", f"        {fault.hint}"]
+    lines += limits(page.limits)
     parts = [f"{page.counts[group]} {group}" for group in GROUPS if page.counts[group]]
     parts += [f"{len(page.broken)} can't be read"] * bool(page.broken)
     total = counted(len(page.tasks) + len(page.broken), "task file")
     ending = f"{total}: {', '.join(parts)}" if parts else "There is no task file yet."
     return plain("\n".join([*lines, "", ending]))
+
+
+def limits(known: tuple[Limit, ...]) -> list[str]:
+    """The lines about the limits of accounts; none where nothing is to be said."""
+    told = [f"  {line}" for limit in known for line in limit.text]
+    return ["", "Limits:", *told] if told else []
 
 
 # -- one task and its like ---------------------------------------------------------------------------
@@ -148,6 +158,21 @@ def _in_a_line(text: str) -> str:
 
 def _rows(cells: list[tuple[str, ...]]) -> list[str]:
     return [_indented(columns(cells))] * bool(cells)
+
+
+def add(
+    held: Workspace, stages: tuple[str, ...], task_id: str | None, *, inputs: tuple[str, ...],
+    outputs: tuple[str, ...], task_type: str | None, as_json: bool,
+) -> None:  # fmt: skip
+    """Queues a new task in a workspace, and says so. Raises Usage where no stage is named."""
+    if not stages:
+        raise Usage("--stage is missing", "see `sow task add --help`")
+    added = held.add(
+        stages, id=task_id, input=pairs.texts("--input", inputs), output=pairs.texts("--output", outputs),
+        type=task_type,
+    ).page()  # fmt: skip
+    words = f"Added task [{_in_a_line(added.row.id)}] {_pipeline(added.row)}"
+    click.echo(json.dumps(added.as_json()) if as_json else plain(words))
 
 
 def cancel(held: Workspace, wanted: str, *, as_json: bool) -> None:

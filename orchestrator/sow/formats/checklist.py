@@ -7,6 +7,7 @@ alone, then by being the most like one that is gone; so it may be moved, and its
 from __future__ import annotations
 
 import hashlib
+import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -20,9 +21,11 @@ from sow.task import COMPLETED, PENDING, Task
 NAME = "checklist"
 
 _ITEM = re.compile(
-    r"(?P<head>\s*(?:[-*+]|\d+[.)])\s+\[)(?P<box>[ xX])(?P<gap>\]\s+)(?P<text>.*\S)(?P<end>\s*)"
+    r"(?P<head>(?P<quote>(?:\s*>)*)\s*(?:[-*+]|\d+[.)])\s+\[)"
+    r"(?P<box>[ xX])(?P<gap>\]\s+)(?P<text>.*\S)(?P<end>\s*)"
 )
 _HEADING = re.compile(r" {0,3}#{1,6}\s+(?P<text>.*?)\s*#*\s*")
+_QUOTE = re.compile(r"\s*> ?")
 _FENCE = re.compile(r"\s*(?P<fence>`{3,}|~{3,})")
 _LIKE = 0.6
 """From which likeness on, of 1, an item is taken for one whose words were mended."""
@@ -128,20 +131,38 @@ FORMAT = CheckList()
 
 
 def items(text: str) -> Iterator[Item]:
-    """The items of a Markdown text; what stands in a block of code is none."""
-    module, fence = "", ""
+    """The items of a Markdown text, those in quotes too; what stands in a block of code is none.
+
+    A heading in a quote is one for the items of that quote.
+    """
+    headings: list[tuple[int, str]] = []
+    fence, fenced = "", 0
     for number, line in enumerate(text.split("\n"), 1):
-        if opened := _FENCE.match(line):
+        # In a block of code a mark of a quote is code.
+        depth, inner = _unquoted(line, fenced if fence else math.inf)
+        if depth < fenced:
+            fence = ""  # a block of code ends with the quote that it stands in
+        headings = [heading for heading in headings if heading[0] <= depth]
+        if opened := _FENCE.match(inner):
             if not fence:
-                fence = opened["fence"]
-            elif opened["fence"].startswith(fence) and line.strip() == opened["fence"]:
+                fence, fenced = opened["fence"], depth
+            elif opened["fence"].startswith(fence) and inner.strip() == opened["fence"]:
                 fence = ""
         elif fence:
             continue
-        elif heading := _HEADING.fullmatch(line):
-            module = heading["text"]
-        elif found := _ITEM.fullmatch(line):
+        elif heading := _HEADING.fullmatch(inner):
+            headings = [*(above for above in headings if above[0] < depth), (depth, heading["text"])]
+        elif found := _ITEM.fullmatch(inner):
+            module = headings[-1][1] if headings else ""
             yield Item(number, found["text"], found["box"] != " ", module)
+
+
+def _unquoted(line: str, most: float) -> tuple[int, str]:
+    """How many quotes a line stands in, as far as `most`, and the line without their marks."""
+    depth, at = 0, 0
+    while depth < most and (mark := _QUOTE.match(line, at)):
+        depth, at = depth + 1, mark.end()
+    return depth, line[at:]
 
 
 # -- which is which --------------------------------------------------------------------------------
@@ -207,7 +228,8 @@ def _with_new(lines: list[str], raw: Raw) -> list[str]:
     end = "\r" if last >= 0 and lines[last].endswith("\r") else ""
     if last >= 0 and last == len(lines) - 1:
         end, lines = "", [*lines[:-1], lines[-1]]
-    gap = [] if last < 0 or _ITEM.fullmatch(lines[last]) else [end]
+    item_before = _ITEM.fullmatch(lines[last]) if last >= 0 else None
+    gap = [] if last < 0 or (item_before and not item_before["quote"]) else [end]
     item = f"- [{'x' if raw['done'] else ' '}] {raw['text']}{end}"
     rest = lines[last + 1 :] if last >= 0 else [""]
     return [*lines[: last + 1], *gap, item, *rest]

@@ -13,6 +13,7 @@ import sow.review
 from sow.api import running
 from sow.api.artifacts import Artifacts
 from sow.api.attempts import Attempt
+from sow.api.project import Project
 from sow.api.repository import Repository
 from sow.api.status import Status
 from sow.api.stop import Stop
@@ -296,10 +297,14 @@ class Orchestrator:
         def act(watch: running.Watch, stop: Stop) -> running.Ran:
             return there.run(task=task, jobs=jobs, stay=stay, budget=budget, watch=watch, stop=stop)
 
+        if stay:
+            # Nothing may be ready for hours: what is wrong is told at once all the same.
+            there.check_run(task)
+            self.desk.background.leave_to_itself(act)
+            return _goes_on(there)
         match self._waited(act) if wait else self.desk.background.start(act):
             case Note():
-                tasks = tuple(map(told.Brief.of, there.tasks().tasks))
-                return told.Ran(True, False, (), tasks)
+                return _goes_on(there)
             case done:
                 spent = None if done.budget_usd is None else done.spent_usd
                 tasks = tuple(map(told.Brief.of, done.tasks))
@@ -478,6 +483,11 @@ class Orchestrator:
 
 def _done(task: State, note: str) -> told.Done:
     return told.Done(told.Brief.of(task), note)
+
+
+def _goes_on(there: Project) -> told.Ran:
+    """What is told of a run that goes on behind its call."""
+    return told.Ran(True, False, (), tuple(map(told.Brief.of, there.tasks().tasks)))
 
 
 def _approved(done: sow.review.Approved) -> told.Approved:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
 
-from sow import Decided, Served, TaskFileNote, TaskFileRow, Workspace
+from sow import Decided, Limit, Served, TaskFileNote, TaskFileRow, Workspace
 from sow.api.serving import Watch
 from sow.api.stop import Stop
 from sow.errors import Usage
@@ -84,6 +84,8 @@ class Whole:
     """How many tasks there are of each status."""
     tasks: tuple[Brief, ...]
     broken: tuple[Broken, ...]
+    limits: tuple[Limit, ...]
+    """What is known of the limits of the user's accounts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +162,8 @@ class TaskFiles:
         ]
         broken = tuple(Broken(fault.path, str(fault), fault.hint) for fault in page.broken)
         counts = {str(status): count for status, count in page.counts.items()}
-        return Whole(page.workspace, counts, tuple(map(Brief.of, [*open_, *last][:MOST_TASKS])), broken)
+        shown = tuple(map(Brief.of, [*open_, *last][:MOST_TASKS]))
+        return Whole(page.workspace, counts, shown, broken, page.limits)
 
     @tool(reads=True)
     def task_list(

@@ -21,11 +21,18 @@ RESTORE_SECONDS = 60.0
 """How long a command that makes the state true is waited for."""
 
 
+def check(turns: Turns) -> None:
+    """Raises Busy where `take` would at once; nothing is taken."""
+    held = lease.holder(_path(turns))
+    if held and held.what != RESTORING and process.fate(held.holder) != "dead":
+        raise lease.Held(held)
+
+
 def take(
     turns: Turns, watcher: Watcher, signals: Collection[str], tell: Callable[[Note], None]
 ) -> lease.Lease:
     """The orchestrator's lease; one that a command holds to make the state true is waited for."""
-    path = f"{turns.layout.locks}/orchestrator.lease"
+    path = _path(turns)
     end = turns.clock() + RESTORE_SECONDS
     while True:
         try:
@@ -43,6 +50,10 @@ def take(
         }
         turns.store.tell(Event(type="lock.broken", payload=payload))
     return held
+
+
+def _path(turns: Turns) -> str:
+    return f"{turns.layout.locks}/orchestrator.lease"
 
 
 def _wait_for(

@@ -16,6 +16,7 @@ from sow import files, process
 from sow.accounts import Accounts
 from sow.clock import moment, stamp
 from sow.errors import BadFile, SowError
+from sow.pool import Limit
 from sow.result import Result, plain
 from sow.taskfiles import limits, runs, task_file
 from sow.taskfiles.limits import Limits
@@ -69,6 +70,8 @@ class Page(Result):
     tasks: tuple[Row, ...]
     """In the order in which they are picked up."""
     broken: tuple[BadFile, ...]
+    limits: tuple[Limit, ...]
+    """What is known of the limits of the user's accounts."""
 
     @property
     def counts(self) -> Counter[Status]:
@@ -82,6 +85,7 @@ class Page(Result):
             "counts": dict(self.counts),
             "tasks": plain(self.tasks),
             "broken": [fault.as_json() for fault in self.broken],
+            "limits": plain(self.limits),
         }
 
 
@@ -98,7 +102,9 @@ def page(workspace: Workspace, now: float, environment: Mapping[str, str] = os.e
             continue  # it went just now
         except BadFile as fault:
             broken.append(fault)
-    return Page(workspace.folder, tuple(_rows(workspace, tasks, now, environment)), tuple(broken))
+    rows = tuple(_rows(workspace, tasks, now, environment))
+    known = tuple(Limit.of(pool, now) for pool in Accounts(environment).all(now))
+    return Page(workspace.folder, rows, tuple(broken), known)
 
 
 def row(workspace: Workspace, task: TaskFile, now: float, environment: Mapping[str, str]) -> Row:
