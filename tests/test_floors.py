@@ -44,6 +44,7 @@ FLOORS = {
         " sow.validate sow.workplace sow.workspace sow.driving sow.allowance sow.handover sow.opened"
         " sow.record sow.turn"
         " sow.gate sow.waiting sow.review sow.obstacles sow.finishing sow.deleting sow.outside sow.branches"
+        " sow.steering"
         " sow.scheduler sow.worktree sow.doctor sow.contract sow.recovery.restore sow.recovery sow.taskfiles",
     ),
     7: ("operations", "sow.api"),

@@ -15,6 +15,8 @@ class Event(Value):
     type: "documents.EventType"
     payload: "documents.EventPayload"
     task_id: "str | None" = None
+    whole: str = ""
+    """The file that has its texts whole, where one does: a line of the log that has to cut them says so."""
 
 
 class Change(Value):

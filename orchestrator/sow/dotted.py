@@ -3,6 +3,9 @@
     metadata.complexity.level     fields, and fields of fields
     params.files.0                the items of a list, counted from 0; one past the end adds one
 
+What is missing on the way is made: a mapping, or a list where the type of its
+place says so, or says nothing and the next step is 0.
+
 So a text field keeps `007`. Where the schema is open a value is YAML, unless
 the project's type says more of it. Nothing is changed in place.
 """
@@ -36,7 +39,7 @@ class Form(Value):
     needed: "tuple[str, ...]" = ()
     """Fields that can't be removed."""
     open: "tuple[str, ...]" = ("metadata",)
-    """Fields that hold anything: the schema, which costs a worker `json`, is not asked of them."""
+    """Fields that are mappings of anything: the schema, which costs a worker `json`, is not asked of them."""
 
 
 def top(path: str, form: Form) -> str:
@@ -74,14 +77,20 @@ def put(
     """
     steps = path.split(".")
     leaf = value if text else _read(steps, value, form, metadata)
-    return _placed(held if held is not None else {}, steps[1:], leaf, path)
+
+    def made(depth: int) -> "Any":
+        if depth == 1 and steps[0] in form.open:
+            return {}
+        return _made(steps, depth, lambda: _said(steps[:depth], form, metadata))
+
+    return _placed(held if held is not None else made(1), steps, 1, leaf, made)
 
 
 def placed(held: "Any", path: str, leaf: "Any") -> "Any":
     """`held` with `leaf` at `path`; what is missing on the way is made. Raises Refused as `put` does."""
     steps = path.split(".")
     _check_steps(path, steps)
-    return _placed(held, steps, leaf, path)
+    return _placed(held, steps, 0, leaf, lambda depth: _made(steps, depth, dict))
 
 
 def without(held: "Any", path: str, form: Form) -> "Any":
@@ -130,11 +139,14 @@ def _read(steps: "list[str]", value: str, form: Form, metadata: "Callable[[], Sc
     """`value` by the type that the schema gives the field at `steps`."""
     if value.isascii() and written(value) == value:
         return value  # the same by every type: no schema is asked
+    return value if _is_text(_said(steps, form, metadata)) else as_yaml(value)
+
+
+def _said(steps: "list[str]", form: Form, metadata: "Callable[[], Schema | None]") -> "Schema":
+    """The schema of what is at `steps` in a document; an empty one where nothing is said of it."""
     if steps[0] not in form.open:
-        found = _inside({"properties": _fields(form.schema)}, steps)
-    else:
-        found = _inside(metadata() if steps[0] == "metadata" else None, steps[1:])
-    return value if _is_text(found) else as_yaml(value)
+        return _inside({"properties": _fields(form.schema)}, steps)
+    return _inside(metadata() if steps[0] == "metadata" else None, steps[1:])
 
 
 def _inside(schema: "Any", steps: "list[str]") -> "Schema":
@@ -181,24 +193,39 @@ def _check_steps(path: str, steps: "list[str]") -> None:
         raise Refused(f"{path}: a step between the dots is empty", "write it like metadata.complexity.level")
 
 
-def _placed(held: "Any", steps: "list[str]", leaf: "Any", path: str) -> "Any":
-    """`held` with `leaf` at `steps`; what is missing on the way is made."""
-    if not steps:
+def _made(steps: "list[str]", depth: int, said: "Callable[[], Schema]") -> "Any":
+    """What is made where nothing is yet, to hold what is below `depth` of the steps.
+
+    `said`: gives the schema of that place; it is asked only where a list is meant, maybe.
+    """
+    if depth == len(steps) or not steps[depth].isdecimal():
+        return {}
+    kinds = said().get("type")
+    return [] if (steps[depth] == "0" if kinds is None else "array" in kinds) else {}
+
+
+def _placed(held: "Any", steps: "list[str]", depth: int, leaf: "Any", made: "Callable[[int], Any]") -> "Any":
+    """`held`, which stands below `depth` of the steps, with `leaf` at their end.
+
+    `made`: gives what is missing below so many of them.
+    """
+    if depth == len(steps):
         return leaf
-    step, rest = steps[0], steps[1:]
+    step, path, depth = steps[depth], ".".join(steps), depth + 1
     if isinstance(held, list):
         place = _place(step, held)
         if place > len(held):
             raise Refused(
                 f"{path}: index out of range: {step}", f"there are {len(held)} items, counted from 0"
             )
-        below = held[place] if place < len(held) else {}
-        return [*held[:place], _placed(below, rest, leaf, path), *held[place + 1 :]]
+        below = held[place] if place < len(held) else made(depth)
+        return [*held[:place], _placed(below, steps, depth, leaf, made), *held[place + 1 :]]
     if not isinstance(held, dict):
         raise Refused(
             f"{path}: {step} can't be set inside {held!r}", "unset what is above it first: `--unset`"
         )
-    return {**held, step: _placed(held.get(step, {}), rest, leaf, path)}
+    below = held[step] if step in held else made(depth)
+    return {**held, step: _placed(below, steps, depth, leaf, made)}
 
 
 def _without(held: "Any", steps: "list[str]", form: Form) -> "Any":

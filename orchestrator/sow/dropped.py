@@ -389,7 +389,7 @@ class Inbox:
         with suppress(Failed):  # a folder that we may not write: it is told all the same
             files.write(item.error, text)
         payload: InboxRefused = {"file": item.name, "reason": lines[0]}
-        self.store.tell(Event(type="inbox.refused", payload=payload))
+        self.store.tell(Event(type="inbox.refused", payload=payload, whole=item.error))
         return Told("refused", item.name, f"{item.name}: {lines[0]} (see {INBOX}/{item.name}{ERROR})")
 
     # -- what went -----------------------------------------------------------------------------

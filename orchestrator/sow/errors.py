@@ -31,6 +31,14 @@ class SowError(Exception):
         return f"{self.message}{between}{self.hint}" if self.hint else self.message
 
 
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C at something that is left half done: how things stand, and in `hint` how to go on."""
+
+    def __init__(self, message: str, hint: str) -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
 class Failed(SowError):
     """What was asked for was tried and did not work."""
 

@@ -4,6 +4,8 @@ May be lost: the last event of a process that was killed, for the state is
 written first. Never: an event that was written, or a change that the log tells
 and that did not happen. A line torn by a kill is closed by the next writer and
 skipped, and counted, by readers.
+
+A text that is too long for a line is cut, and says which file has it whole.
 """
 
 import os
@@ -25,6 +27,9 @@ if TYPE_CHECKING:
 LINE_BYTES = 4096
 """An event stays below this, so that one `write` is one line, whoever else writes."""
 _LONGEST_TEXT = 900
+_SURELY_WHOLE = 100
+"""Characters: a text that is no longer is hardly ever cut."""
+_LONGEST_PATH = 400
 ENDING = ".ndjson"
 
 
@@ -51,9 +56,12 @@ class EventLog:
             }  # fmt: skip
             return jsonlines.dump(document).encode() + b"\n"
 
+        whole = f", whole in {event.whole}" if 0 < len(event.whole) <= _LONGEST_PATH else ""
         line, longest = encoded(event.payload), _LONGEST_TEXT
         while len(line) >= LINE_BYTES and longest > 8:
-            line, longest = encoded(_shortened(event.payload, longest)), longest // 2
+            line, longest = encoded(_shortened(event.payload, longest, whole)), longest // 2
+            if longest < _SURELY_WHOLE:
+                whole = ""  # so many texts that to say of each where it is takes the room for them
         return line
 
     def lines(self, since_day: str = "") -> "Iterator[bytes]":
@@ -137,16 +145,36 @@ def _is_event(found: "dict[str, Any]") -> bool:
     return texts and isinstance(found.get("payload"), dict) and isinstance(found.get("task_id"), str | None)
 
 
-def _shortened(value: "Any", longest: int) -> "Any":
-    """`value` with its texts and lists cut, each cut said."""
+def with_whole(event: Event, held: "Any", path: str) -> Event:
+    """`event`, and that the file at `path`, whose document is `held`, has its texts whole, where it has."""
+    texts = [text for text in event.payload.values() if isinstance(text, str) and len(text) > _SURELY_WHOLE]
+    if event.whole or not texts or not all(_has(held, text) for text in texts):
+        return event
+    return event.replace(whole=path)
+
+
+def _has(held: "Any", text: str) -> bool:
+    """Whether a text is in a document, whatever white space it ends with there."""
+    match held:
+        case str():
+            return held.rstrip() == text.rstrip()
+        case dict():
+            return any(_has(each, text) for each in held.values())
+        case list():
+            return any(_has(each, text) for each in held)
+    return False
+
+
+def _shortened(value: "Any", longest: int, whole: str) -> "Any":
+    """`value` with its texts and lists cut, each cut said. `whole`: what each cut text says besides."""
     match value:
         case str() if len(value) > longest:
-            return f"{value[:longest]}… ({len(value)} characters)"
+            return f"{value[:longest]}… ({len(value)} characters{whole})"
         case dict():
-            return {key: _shortened(held, longest) for key, held in value.items()}
+            return {key: _shortened(held, longest, whole) for key, held in value.items()}
         case list() if len(value) > max(longest // 40, 1):
             kept = max(longest // 40, 1)
-            return [_shortened(held, longest) for held in value[:kept]] + [f"… ({len(value)} in all)"]
+            return [_shortened(held, longest, whole) for held in value[:kept]] + [f"… ({len(value)} in all)"]
         case list():
-            return [_shortened(held, longest) for held in value]
+            return [_shortened(held, longest, whole) for held in value]
     return value

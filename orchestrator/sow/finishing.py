@@ -13,8 +13,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
@@ -22,7 +22,7 @@ from sow import course, eventlog, files, forge, lease, obstacles, pull_request, 
 from sow.attempt import Attempts
 from sow.config import RepositoryConfig
 from sow.course import Course, Gate
-from sow.errors import Busy, Failed, NotFound, Refused, SowError, Usage
+from sow.errors import Busy, Failed, Interrupted, NotFound, Refused, SowError, Usage
 from sow.forge import Forge, PullRequest, Request
 from sow.git import landing, merges, remotes, trees, worktrees
 from sow.git.places import Places
@@ -144,6 +144,17 @@ class _Moved:
     """The target went on while the checks ran: what would be merged is not what they saw."""
 
 
+@contextmanager
+def _left(how: str, way_on: str = "repeat the same command: it goes on from where it was") -> Iterator[None]:
+    """Has whoever presses Ctrl-C within be told how things stand, and how to go on. Raises Interrupted."""
+    try:
+        yield
+    except Interrupted:
+        raise  # it knows better
+    except KeyboardInterrupt as fault:
+        raise Interrupted(f"interrupted: {how}", way_on) from fault
+
+
 @dataclass(frozen=True, slots=True)
 class Finisher:
     """Ends one project; all that it needs is handed in."""
@@ -257,25 +268,31 @@ class Finisher:
         gates are open; 8. the removal (see `removal`).
 
         Raises what `look` does, and Failed where a check, a push or the forge fails: then the project is
-        there as before, and the same command goes on from where it was.
+        there as before, and the same command goes on from where it was. Interrupted says the same at Ctrl-C.
         """
         held = lease.acquire(obstacles.lease_of(self.layout), FINISHING)
         try:
-            prospect = self.look(wish)
-            if prospect.forge and not prospect.pr_url:
-                prospect.forge.check()
-            commit, opened = None, None
-            match prospect.how:
-                case "pr":
-                    note = self._ready(prospect)
-                    opened = self._pull_request(prospect, note)
-                case "merge":
-                    commit = self._merge(prospect)
-                case "leave":
-                    self._ready(prospect)
-            return self._end(prospect, commit, opened)
+            with _left(f"project {self.layout.name} is still here"):
+                prospect = self.look(wish)
+                commit, opened = self._bring_home(prospect)
+            with _left(f"project {prospect.name} is half taken away, and nothing of its work is lost"):
+                return self._end(prospect, commit, opened)
         finally:
             held.release()
+
+    def _bring_home(self, prospect: Prospect) -> tuple[str | None, PullRequest | None]:
+        """Has the work go home: by which merge, or by which pull request."""
+        if prospect.forge and not prospect.pr_url:
+            prospect.forge.check()
+        match prospect.how:
+            case "pr":
+                note = self._ready(prospect)
+                return None, self._pull_request(prospect, note)
+            case "merge":
+                return self._merge(prospect), None
+            case "leave":
+                self._ready(prospect)
+                return None, None
 
     def _ready(self, prospect: Prospect) -> _Note:
         """The last commit of the branch, once the checks passed there."""
@@ -294,7 +311,9 @@ class Finisher:
             return
         for check in checks:
             self.tell(f"Check: {check}")
-            if failed := run_checks((check,), self.layout.folder, self.environment):
+            with _left(f"the check {check!r} had not ended, and nothing has left the project"):
+                failed = run_checks((check,), self.layout.folder, self.environment)
+            if failed:
                 if failed.output:
                     self.tell(failed.output)
                 raise Failed(
@@ -321,13 +340,17 @@ class Finisher:
         body_file = f"{self.layout.runtime}/{BODY}"
         files.write(body_file, prospect.body)
         self.tell(f"Push: {prospect.branch} to {prospect.remote}")
-        remotes.push(git, prospect.remote, note.last, prospect.branch)
+        with _left(
+            f"whether {prospect.branch} was pushed to {prospect.remote} is not known; all of it is here"
+        ):
+            remotes.push(git, prospect.remote, note.last, prospect.branch)
         if prospect.pr_url:
             opened = PullRequest(prospect.pr_url, forge.number_in(prospect.pr_url))
         else:
             assert prospect.forge
             request = Request(prospect.title, body_file, prospect.branch, prospect.target, prospect.draft)
-            opened = self._opened(prospect.forge, request, note)
+            with _left(f"{prospect.branch} is pushed, and {prospect.forge.name} has not answered"):
+                opened = self._opened(prospect.forge, request, note)
         self._keep(replace(note, opened=note.last, url=opened.url, number=opened.number, calling=""))
         return opened
 
@@ -340,13 +363,18 @@ class Finisher:
             return PullRequest(note.url, note.number)
         if not opener.finds and note.calling:
             raise Refused(
-                f"sow was killed while {note.calling} ran, and whether it opened a pull request is not known",
-                f"look: if it did, repeat with --pr-url URL; if not, remove {self._note_file} and repeat",
+                f"sow was ended while {note.calling} ran, and whether it opened a pull request is not known",
+                self._look_yourself,
             )
         self.tell(f"Pull request: {request.branch} into {request.base}")
         self._keep(replace(note, calling=opener.name))
+        unknown = f"{request.branch} is pushed, and whether {opener.name} opened a pull request is not known"
+        way_on = (
+            f"repeat the same command: it asks {opener.name} first" if opener.finds else self._look_yourself
+        )
         try:
-            opened = opener.open(request)
+            with _left(unknown, way_on):
+                opened = opener.open(request)
         except Failed:
             # A forge may have taken it and lost the answer.
             there = opener.find(request.branch, request.base)
@@ -484,6 +512,10 @@ class Finisher:
         return Finished(prospect, removed, found.state, commit, opened)
 
     # -- the note -----------------------------------------------------------------------------
+
+    @property
+    def _look_yourself(self) -> str:
+        return f"look: if it did, repeat with --pr-url URL; if not, remove {self._note_file} and repeat"
 
     @property
     def _note_file(self) -> str:

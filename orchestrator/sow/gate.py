@@ -20,7 +20,8 @@ class Gate:
     tell: Callable[[Task | None, str], None]
     opens_at: float | None = None
     """When the first of those that it held, since it was opened, may begin, in seconds since the epoch."""
-    _told: dict[str, Hold] = field(default_factory=dict)
+    _told: set[tuple[str, Hold]] = field(default_factory=set)
+    """What was told, of each executor: limits of several models hold in turn."""
 
     def open(self) -> None:
         """Begins a new look at all that is ready."""
@@ -59,8 +60,8 @@ class Gate:
         if hold is None:
             return False
         self.opens_at = hold.until if self.opens_at is None else min(self.opens_at, hold.until)
-        if hold.limit and self._told.get(executor) != hold:
-            self._told[executor] = hold
+        if (executor, hold.news) not in self._told:
+            self._told.add((executor, hold.news))
             self.tell(None, hold_words(executor, hold, self.turns.clock()))
         return True
 

@@ -72,7 +72,7 @@ def sent_back(task: Task, words: str, *, by: str, at: str, file: str) -> Change:
     """
     back = task.send_back(words, by=by, at=at)
     payload: TaskFeedback = {"iteration": back.iteration, "feedback": words}
-    event = Event(type="task.feedback", task_id=task.id, payload=payload)
+    event = Event(type="task.feedback", task_id=task.id, payload=payload, whole=file)
     return Change(task=back, events=(event,), files={file: words.rstrip() + "\n"})
 
 

@@ -85,6 +85,13 @@ class Hold:
     """Its name; empty where starts only go one after the other."""
     used: float | None = None
     """How much is used, in percent, where a warning holds it."""
+    spaced_until: float = 0.0
+    """How long starts go one after the other, where that is all that holds this one."""
+
+    @property
+    def news(self) -> Hold:
+        """What people are told of it, once: not of each start that waits for the one before."""
+        return self if self.limit else replace(self, until=self.spaced_until)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,13 +128,14 @@ class Pool:
                 if warned.resets_at is not None and warned.resets_at > now
                 if _is_for(warned.model, model)
             ]
-        if not found and self.is_spaced(now) and self.next_start > now:
-            return Hold(self.next_start, "")
+        if not found and (spaced := self.spaced_until(now)) and self.next_start > now:
+            return Hold(self.next_start, "", spaced_until=spaced)
         return max(found, key=lambda hold: hold.until, default=None)
 
-    def is_spaced(self, now: float) -> bool:
-        """Whether starts go one after the other, because a limit has ended just now."""
-        return any(met.until <= now < met.until + SPACED_SECONDS for met in self.limits)
+    def spaced_until(self, now: float) -> float | None:
+        """How long starts go one after the other, because a limit has just ended; None where they don't."""
+        ends = [met.until + SPACED_SECONDS for met in self.limits if met.until <= now]
+        return max((end for end in ends if now < end), default=None)
 
     # -- moves: each gives the pool as it is then ---------------------------------------------
 
@@ -166,7 +174,8 @@ class Pool:
     def start(self, tried: Try, now: float, gap: float) -> Pool:
         """A task is started; where starts are spaced, the next one waits `gap` seconds."""
         tries = tuple(one for one in self.tries if one != tried)
-        return replace(self, tries=tries, next_start=now + gap if self.is_spaced(now) else self.next_start)
+        spaced = self.spaced_until(now) is not None
+        return replace(self, tries=tries, next_start=now + gap if spaced else self.next_start)
 
     def forget(self, now: float) -> Pool:
         """What is over is forgotten."""
@@ -222,7 +231,9 @@ def mark_of(used: float | None, threshold: float | None) -> float:
 def words(pool: Pool, now: float) -> list[str]:
     """What is to be said of an account, each thing in a line; nothing of what is over."""
     found = [
-        hold_words(pool.executor, Hold(met.until, met.limit), now) for met in pool.limits if met.until > now
+        hold_words(pool.executor, Hold(met.until, met.limit or "usage"), now)
+        for met in pool.limits
+        if met.until > now
     ]
     return found + [
         warning_words(pool.executor, warned.limit, warned.used, warned.resets_at, now)
@@ -233,11 +244,14 @@ def words(pool: Pool, now: float) -> list[str]:
 
 def hold_words(executor: str, hold: Hold, now: float) -> str:
     """What tasks wait for, in a line."""
-    return f"{limit_words(executor, hold)}; its tasks wait until {local(hold.until, now)}"
+    how = "wait" if hold.limit else "start one after the other"
+    return f"{limit_words(executor, hold)}; its tasks {how} until {local(hold.news.until, now)}"
 
 
 def limit_words(executor: str, hold: Hold) -> str:
-    """Which limit holds a start: `claude-code: its five hour limit is used up`."""
+    """Which limit holds a start, or has: `claude-code: its five hour limit is used up`."""
+    if not hold.limit:
+        return f"{executor}: its limit is over"
     much = "used up" if hold.used is None else f"{hold.used:g} % used"
     return f"{executor}: its {_called(hold.limit)} is {much}"
 

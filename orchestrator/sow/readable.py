@@ -24,7 +24,7 @@ class Readable:
     """The readable transcript of one attempt, in the file `path`."""
 
     def __init__(self, path: str) -> None:
-        self._path = path
+        self.path = path
         self._mode = os.O_TRUNC
         self._waiting: list[str] = []
         self._length = 0
@@ -45,7 +45,7 @@ class Readable:
         text = "".join(f"{words}\n" for words in self._waiting)
         self._waiting.clear()
         self._length = 0
-        with suppress(OSError), open(self._path, "ab", opener=self._open) as file:
+        with suppress(OSError), open(self.path, "ab", opener=self._open) as file:
             file.write(text.encode("utf-8", "replace"))
 
     def _open(self, path: str, flags: int) -> int:

@@ -125,8 +125,8 @@ def note(store: Store, task_id: str, text: str, *, at: str = "") -> None:
     `at`: when it was said, for a note that was laid down; it is not added twice.
     """
     task = store.task(task_id)
-    if store.append_log(task, text, by=task.assigned_agent, at=at):
-        store.tell(Event(type="agent.message", task_id=task_id, payload={"text": text}))
+    if path := store.append_log(task, text, by=task.assigned_agent, at=at):
+        store.tell(Event(type="agent.message", task_id=task_id, payload={"text": text}, whole=path))
 
 
 def lay_down(outbox: str, report: "Mapping[str, Any]") -> None:

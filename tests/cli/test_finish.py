@@ -845,6 +845,52 @@ def test_a_person_who_leaves_leaves_all_as_it_is(ready: Home, key: str) -> None:
     assert changed(before, everything(ready.main)) == []
 
 
+@pytest.mark.parametrize(
+    ("program", "told"),
+    [
+        pytest.param(
+            "opener",
+            [
+                f"sow: interrupted: {BRANCH} is pushed, and whether finish.forge opened a pull request "
+                "is not known",
+                "     look: if it did, repeat with --pr-url URL; if not, remove NOTE and repeat",
+            ],
+            id="a command that opens a pull request",
+        ),
+        pytest.param(
+            "check",
+            [
+                "sow: interrupted: the check 'check' had not ended, and nothing has left the project",
+                "     repeat the same command: it goes on from where it was",
+            ],
+            id="a check",
+        ),
+    ],
+)
+def test_ctrl_c_at_what_hangs_says_how_things_stand_and_how_to_go_on(
+    ready: Home, program: str, told: list[str]
+) -> None:
+    ready.with_forge()
+    ready.program(program, "echo here > /dev/tty; exec sleep 600")
+    check = "checks: [check]\n" if program == "check" else ""
+    ready.settings(check + "finish: {forge: 'exec opener {branch}'}\n")
+    words = ("project", "finish", "--pr", "--yes")
+    with at_terminal(ready.main, ready.who.environment, *words) as terminal:
+        terminal.sees("here")
+        # Once is enough: it reaches the program as well, whose end wakes sow.
+        terminal.child.sendintr()
+        assert terminal.ends() == 130
+    note = f"{ready.runtime}/finish.json"
+    seen = "".join(terminal.seen.split())  # a terminal breaks lines
+    assert seen.endswith("".join("".join(told).replace("NOTE", note).split()))
+    if program == "opener":
+        said = ready.finish("--pr")
+        assert said.code == 4
+        assert "sow was ended while finish.forge ran" in said.err
+        assert ready.finish("--pr-url", "https://forge.example/it/pulls/7").code == 0
+        assert ready.is_gone()
+
+
 # Others at work
 
 

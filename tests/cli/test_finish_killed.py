@@ -133,7 +133,7 @@ def test_killed_while_a_command_of_ones_own_runs_it_is_not_run_again_unasked(
     assert said.told[0] == 4
     note = f"{home.runtime}/finish.json"
     assert said.err.splitlines()[-2:] == [
-        "sow: sow was killed while finish.forge ran, and whether it opened a pull request is not known",
+        "sow: sow was ended while finish.forge ran, and whether it opened a pull request is not known",
         f"     look: if it did, repeat with --pr-url URL; if not, remove {note} and repeat",
     ]
     assert (tmp_path / "runs").read_text() == "run\n"

@@ -5,7 +5,10 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from tests.core.parts import new_task
@@ -15,7 +18,9 @@ from sow.allowance import Allowance
 from sow.attempt import Attempt
 from sow.config import ExecutorChoice, UserConfig
 from sow.errors import Failed
-from sow.pool import Hold, Met, Pool, Try, Warned
+from sow.gate import Gate
+from sow.pool import SPACED_SECONDS, Hold, Met, Pool, Try, Warned
+from sow.task import Task
 from sow_executors import base
 
 T = 1_000_000.0
@@ -178,7 +183,41 @@ def test_a_limit_met_in_one_project_holds_in_another_until_a_tried_task_works(tm
     assert there.works(attempt("1970-01-12T13:46:41.000Z"))
     assert here.claim(two, CLAUDE) is None
     # And now one after the other.
-    assert here.claim(one, CLAUDE) == Hold(T + 3, "")
+    assert here.claim(one, CLAUDE) == Hold(T + 3, "", spaced_until=T + SPACED_SECONDS)
+
+
+def test_each_limit_is_told_once_and_once_that_starts_are_spaced_behind_it(tmp_path: Path) -> None:
+    now, told = [T], list[str]()
+    mine = replace(allowance(tmp_path), clock=lambda: now[0])
+    models = {"010": "", "020": "opus", "030": ""}
+
+    def choice(task: Task) -> ExecutorChoice:
+        return replace(CLAUDE, settings={**CLAUDE.settings, "model": models[task.id]})
+
+    turns: Any = SimpleNamespace(choice=choice, allowance=mine, clock=mine.clock)
+    gate = Gate(turns, lambda task, words: told.append(words))
+    mine.met(attempt(), base.Failed("usage_limit", "used up", T + 3600), LIMITED)
+    opus = base.Limited("rejected", T + 9e4, "seven_day_opus", model="opus")
+    mine.share(choice(new_task("020")), "020").met(base.Failed("usage_limit", "used up", T + 9e4), opus)
+
+    def look() -> list[str]:
+        """Which tasks start."""
+        gate.open()
+        tasks = [new_task(task_id) for task_id in models]
+        return [task.id for task in tasks if not gate.holds(task) and gate.lets(task)]
+
+    assert [look(), look()] == [[], []]
+    limits = [words.partition(" until ")[0] for words in told]
+    assert limits == [
+        "claude-code: its five hour limit is used up; its tasks wait",
+        "claude-code: its seven day opus limit is used up; its tasks wait",
+    ]
+    now[0] = T + 3601
+    assert [look(), look()] == [["010"], []]
+    now[0] += 4
+    assert look() == ["010"], "in its turn"
+    (spaced,) = told[2:]
+    assert spaced.startswith("claude-code: its limit is over; its tasks start one after the other until ")
 
 
 def test_another_failure_is_no_limit_and_one_without_an_end_holds_for_a_guess(tmp_path: Path) -> None:

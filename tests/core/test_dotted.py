@@ -89,8 +89,36 @@ def test_a_value_is_read_by_the_type_of_its_place(form: Form, path: str, value: 
     ],
 )
 def test_what_the_project_s_type_says_of_metadata_counts_there(path: str, value: str, stored: Any) -> None:
-    held = put(path, value, held={"links": []} if "links" in path else None, metadata=lambda: BY_TYPE)
+    held = put(path, value, metadata=lambda: BY_TYPE)
     assert canonical.same(dotted.at({path.split(".")[0]: held}, path), stored)
+
+
+@pytest.mark.parametrize(
+    ("path", "made"),
+    [
+        pytest.param("metadata.links.0", {"links": ["x"]}, id="a list, by its type"),
+        pytest.param("metadata.by_name.0", {"by_name": {"0": "x"}}, id="a mapping, by its type"),
+        pytest.param("metadata.own.0", {"own": ["x"]}, id="a list, where no type says more"),
+        pytest.param("metadata.own.0.0.a", {"own": [[{"a": "x"}]]}, id="a list in a list"),
+        pytest.param("metadata.own.42", {"own": {"42": "x"}}, id="a mapping by numbers"),
+        pytest.param("metadata.any.0", {"any": ["x"]}, id="a list, where everything is allowed"),
+        pytest.param("depends_on.0", ["x"], id="a list that is a field itself"),
+        pytest.param("metadata.0", {"0": "x"}, id="metadata is a mapping"),
+    ],
+)
+def test_what_is_missing_on_the_way_is_made_as_its_type_says(path: str, made: Any) -> None:
+    assert put(path, "x", metadata=lambda: BY_TYPE) == made
+
+
+def test_the_second_item_of_a_list_that_is_not_there_is_out_of_range() -> None:
+    with pytest.raises(Refused, match=r"^metadata\.links\.1: index out of range: 1$") as refused:
+        put("metadata.links.1", "x", metadata=lambda: BY_TYPE)
+    assert refused.value.hint == "there are 0 items, counted from 0"
+
+
+def test_what_is_made_for_a_set_of_pairs_is_a_list_by_the_same_rule() -> None:
+    first = dotted.placed({}, "files.0", "a")
+    assert dotted.placed(first, "files.1", "b") == {"files": ["a", "b"]}
 
 
 def test_a_text_is_asked_for_by_the_option_whatever_the_type_says() -> None:

@@ -21,6 +21,7 @@ from sow import eventlog, fields, jsonlines, report
 from sow.change import Event
 from sow.clock import is_unset, seconds, stamp
 from sow.eventlog import LINE_BYTES, EventLog
+from sow.judgement import sent_back
 from sow.store import Store
 
 ROOT = Path(__file__).parents[2]
@@ -123,11 +124,12 @@ def test_a_line_that_is_no_event_is_none(line: bytes) -> None:
         st.sampled_from(["text", "error", "stack", "files"]),
         st.text(st.characters(codec="utf-8"), max_size=50).map(lambda text: text * 200)
         | st.lists(st.text(max_size=40), max_size=40).map(lambda items: items * 20),
-    )
+    ),
+    st.sampled_from(["", "/a.md", "/é" * 300, "/long" * 800]),
 )
-def test_an_event_stays_below_four_kibibytes_whatever_it_tells(payload: Any) -> None:
+def test_an_event_stays_below_four_kibibytes_whatever_it_tells(payload: Any, whole: str) -> None:
     log = EventLog("/nowhere", run_id="run-1", actor="worker")
-    line = log._line(Event(type="agent.message", task_id="010", payload=payload), 1, NOON)
+    line = log._line(Event(type="agent.message", task_id="010", payload=payload, whole=whole), 1, NOON)
     assert len(line) < LINE_BYTES
     assert line.endswith(b"\n")
     assert line.count(b"\n") == 1
@@ -140,6 +142,31 @@ def test_a_long_text_is_cut_and_says_how_long_it_was(tmp_path: Path) -> None:
     text = parsed(log)[0]["payload"]["text"]
     assert text.startswith("x" * 900)
     assert text.endswith("… (10000 characters)")
+
+
+def test_a_text_that_is_cut_says_which_file_has_it_whole(store: Store) -> None:
+    put(store, in_status("in_progress"))
+    folder, long = store.layout.task("implementation", "010"), "which? " * 1000
+    report.note(store, "010", long)
+    report.ask(store, "010", long, (), attempt="")
+    store.change_task("010", fields.setting("status", "pending", now=AT, worker=False))
+    put(store, in_status("needs_review"))
+    file = store.next_feedback(store.task("010"))
+    store.change_task("010", lambda task: sent_back(task, long, by="ada", at=AT, file=file))
+    told = {event["type"]: event["payload"] for event in events(store)}
+    cut = f"… ({len(long)} characters, whole in "
+    assert told["agent.message"]["text"].endswith(f"{cut}{folder}/log.md)")
+    assert told["task.paused"]["question"].endswith(f"{cut}{folder}/state.yaml)")
+    assert told["task.feedback"]["feedback"].endswith(f"{cut}{file})")
+    with open(file, encoding="utf-8") as held:
+        assert held.read() == long.rstrip() + "\n"
+
+
+def test_no_file_is_named_that_has_the_text_not_or_of_a_text_that_is_not_cut(store: Store) -> None:
+    for text, held in (("short " * 20, ["short " * 20]), ("long " * 2000, ["another " * 2000])):
+        event = eventlog.with_whole(said(text), {"question": {"text": held}}, "/state.yaml")
+        assert b"whole in" not in store.log._line(event, 1, NOON)
+    assert eventlog.with_whole(said("long " * 2000), [{"a": ["long " * 2000]}], "/s").whole == "/s"
 
 
 def test_a_day_has_a_file_of_its_own_by_utc(tmp_path: Path) -> None:

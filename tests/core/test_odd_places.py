@@ -42,7 +42,7 @@ def send_back(store: Store) -> Task:
 
 
 def note(store: Store) -> bool:
-    return store.append_log(store.task("010"), "a note", by="implementer")
+    return store.append_log(store.task("010"), "a note", by="implementer") is not None
 
 
 # -- links that lead out ------------------------------------------------------------------------

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sow.pool import SPACED_SECONDS, Hold, Met, Pool, Try, Warned, mark_of, words
+from sow.pool import SPACED_SECONDS, Hold, Met, Pool, Try, Warned, hold_words, mark_of, words
 
 T = 1_000_000.0
 HOUR = 3600.0
@@ -54,13 +54,13 @@ def test_a_warning_holds_only_where_the_settings_say_so_and_only_from_that_perce
 def test_once_a_limit_is_over_starts_go_one_after_the_other_and_later_all_at_once() -> None:
     known = pool(FIVE)
     over = T + HOUR
+    later = over + SPACED_SECONDS
     assert known.start(MINE, T, 3.0).next_start == 0.0
     first = known.start(MINE, over, 3.0)
-    assert first.holds("", over + 1) == Hold(over + 3.0, "")
+    assert first.holds("", over + 1) == Hold(over + 3.0, "", spaced_until=later)
     assert first.holds("", over + 3.0) is None
     second = first.start(OTHER, over + 3.0, 4.0)
-    assert second.holds("", over + 6.9) == Hold(over + 7.0, "")
-    later = over + SPACED_SECONDS
+    assert second.holds("", over + 6.9) == Hold(over + 7.0, "", spaced_until=later)
     assert second.start(MINE, later, 3.0).holds("", later) is None
 
 
@@ -100,7 +100,7 @@ def test_an_agent_that_works_ends_what_was_met_before_it_began_and_nothing_else(
     assert lifted.holds("opus", T + 9) == Hold(OPUS.until, "seven_day_opus")
     assert lifted.tries == ()
     # The others go one after the other, as after an end that was told.
-    assert lifted.is_spaced(T + 9)
+    assert lifted.spaced_until(T + 9) == T + 9 + SPACED_SECONDS
 
 
 def test_a_limit_that_is_met_again_counts_as_it_is_told_last_and_ends_all_tries() -> None:
@@ -145,5 +145,10 @@ def test_what_is_said_of_an_account(monkeypatch: pytest.MonkeyPatch) -> None:
     assert words(pool(Met("", T, T + 40)), T) == [
         "claude-code: its usage limit is used up; its tasks wait until 13:47:20 (in 40 s)"
     ]
+    spaced = pool(FIVE).start(MINE, FIVE.until, 3.0).holds("", FIVE.until + 1)
+    assert spaced
+    assert hold_words("claude-code", spaced, FIVE.until + 1) == (
+        "claude-code: its limit is over; its tasks start one after the other until 14:48:40 (in 119 s)"
+    )
     monkeypatch.undo()
     time.tzset()

@@ -365,6 +365,7 @@ def test_what_is_done_to_the_branches_of_others_is_told_and_only_reviewed_work_i
         echo evil > {task.worktree}/b.txt && cd {task.worktree} && {commit} -a -m evil
         echo litter > {task.worktree}/litter.txt
         git -C {stage.folder} update-ref refs/heads/{stage.branch} $(git rev-parse {stage.branch}~1)
+        echo '# evil' >> {stage.main}/.sow/config.yaml
     """
     mine = stage.add([{"run": harm}, *work("a.txt")])
     # What was committed between is lost to the branch, and seen.
@@ -372,6 +373,10 @@ def test_what_is_done_to_the_branches_of_others_is_told_and_only_reviewed_work_i
     assert stage.statuses() == {other: "needs_review", mine: "needs_review"}
     assert f"the branch {task.branch} of task {other}, which is to be reviewed, was moved" in said
     assert f"the branch {stage.branch} of the project lost commits" in said
+    steers = (
+        f"! .sow/config.yaml, which steers sow, was changed in {stage.main} during the turn of task {mine}"
+    )
+    assert said.count(steers) == 1
     told = {e["payload"]["branch"]: e["payload"] for e in stage.events() if e["type"] == "branch.moved"}
     assert told[str(task.branch)]["before"] == tips[str(task.branch)]
     # What was told leads back.

@@ -33,7 +33,7 @@ def main_of_sophia(argv: "Sequence[str] | None" = None) -> int:
 def _through_door(name: str, run: "Callable[[list[str]], int]", argv: "Sequence[str] | None") -> int:
     gc.set_threshold(*SELDOM)
     arguments = list(sys.argv[1:] if argv is None else argv)
-    from sow.errors import INTERRUPTED, SowError
+    from sow.errors import INTERRUPTED, Interrupted, SowError
 
     try:
         code = run(arguments)
@@ -43,6 +43,11 @@ def _through_door(name: str, run: "Callable[[list[str]], int]", argv: "Sequence[
     except SowError as fault:
         complain(str(fault), fault.hint, name)
         return fault.exit_code
+    except Interrupted as fault:
+        if sys.stderr is not None and sys.stderr.isatty():
+            sys.stderr.write("\n")  # behind the ^C that the terminal shows
+        complain(str(fault), fault.hint, name)
+        return INTERRUPTED
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:

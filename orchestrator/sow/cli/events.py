@@ -64,4 +64,7 @@ def sentence(event: Event) -> str:
 def _short(value: object) -> str:
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     line = plain(" ".join(text.split()))
-    return f"{line[:117]}..." if len(line) > 120 else line
+    if len(line) <= 120:
+        return line
+    _, cut, whole = line.rpartition(", whole in ")
+    return f"{line[:117]}... (whole in {whole}" if cut and whole.endswith(")") else f"{line[:117]}..."

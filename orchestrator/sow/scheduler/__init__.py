@@ -258,6 +258,7 @@ class Scheduler:
         return None
 
     def _begin(self, task: Task, *, reason: Reason | None = None, tried: tuple[str, ...] = ()) -> None:
+        self._board.begin()
         try:
             live = self.turns.begin(task, reason=reason, tried=tried)
         except SessionOpen as fault:
@@ -424,6 +425,7 @@ class Scheduler:
         self._board.ready.put(settled.task)
         self._board.tell_put_back(settled.put_back)
         self._board.look_at_branches(settled.task.id)
+        self._board.look_at_steering(settled.task.id)
         self._tell_settled(settled)
         if self._signals or self._is_spent():
             return

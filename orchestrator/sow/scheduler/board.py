@@ -18,6 +18,7 @@ from sow.runner.touched import Touched
 from sow.scheduler import telling
 from sow.scheduler.telling import Note
 from sow.state import PutBack
+from sow.steering import Steering
 from sow.task import IN_PROGRESS, NEEDS_REVIEW, PAUSED, PENDING, Task
 from sow.turn import Turns
 from sow.turn.live import Live
@@ -37,10 +38,13 @@ class Board:
     scanned: float = 0.0
     """When everything was read last, in seconds since the epoch."""
     _branches: Branches = field(init=False)
+    _steering: Steering = field(init=False)
     _touched: Touched | None = None
 
     def __post_init__(self) -> None:
         self._branches = Branches(self.turns.store, self.turns.workspace)
+        self._steering = Steering(self.turns.store.layout.main)
+        self._steering.know()
 
     @contextmanager
     def heeding(self) -> Iterator[None]:
@@ -189,6 +193,17 @@ class Board:
             path = f"the state file of task {event['task_id']}"
             words = put_back_words(path, payload["kept"], payload["changes"])
             self.tell(Note("problem", self.ready.tasks.get(event["task_id"]), words))
+
+    def begin(self) -> None:
+        """A turn is about to begin; the first of all takes what steers sow as it is."""
+        if not self.live:
+            self._steering.know()
+
+    def look_at_steering(self, ended: str) -> None:
+        """What was changed of the files that steer sow, by the end of a task's turn, is told."""
+        others = sorted({live.attempt.task_id for live in self.live.values()} - {ended})
+        for words in self._steering.look([ended, *others]):
+            self.tell(Note("problem", self.ready.tasks.get(ended), words))
 
     def look_at_branches(self, *ended: str) -> None:
         """What was done to branches by somebody who does not work on them is told."""

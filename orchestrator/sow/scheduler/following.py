@@ -73,8 +73,9 @@ class Following:
                     self.tell(Note("said", task, text, live.attempt))
                 case Used(tool, detail):
                     payload: AgentTool = {"tool": tool, "detail": detail}
+                    task_id, where = live.attempt.task_id, live.readable.path
                     self.turns.store.tell(
-                        Event(type="agent.tool", task_id=live.attempt.task_id, payload=payload)
+                        Event(type="agent.tool", task_id=task_id, payload=payload, whole=where)
                     )
                     self.tell(Note("used", task, f"{tool}: {detail}" if detail else tool, live.attempt))
                 case Retried(attempt, reason):

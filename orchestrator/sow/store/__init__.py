@@ -26,6 +26,7 @@ import time
 from sow import files
 from sow.change import Change, Event, Intake
 from sow.document import canonical
+from sow.eventlog import with_whole
 from sow.journal import IDS, PROJECT, Locked, task_lock
 from sow.state import Step, Tasks, Whole
 from sow.store import checking, copies
@@ -209,8 +210,8 @@ class Store:
 
     def _keep(self, path: str, held: "document.Document", outcome: Change, lock: Locked) -> Task:
         """Writes what a change made of a task, with all that goes with it, and tells it."""
-        after = outcome.task
-        if outcome.files or not canonical.same(after.document(), held.value):
+        after, value = outcome.task, held.value
+        if outcome.files or not canonical.same(after.document(), value):
             after = after.replace(updated_at=self._writer.now())
             value = after.document()
             checking.check("task_state", value, path)
@@ -219,7 +220,7 @@ class Store:
             text = checking.changed(held, value, path)
             self._writer.put({**outcome.files, path: text}, lock)
         for event in outcome.events:
-            self.log.append(event, lock.count(task_lock(after.id)))
+            self.log.append(with_whole(event, value, path), lock.count(task_lock(after.id)))
         return after
 
     def change_project(self, change: "Callable[[ProjectFile], Step]") -> "ProjectFile":
@@ -270,8 +271,8 @@ class Store:
         """Appends an event that no change of a state file brings with it."""
         self._writer.tell(event)
 
-    def append_log(self, task: Task, text: str, *, by: str, at: str = "") -> bool:
-        """Adds an entry to the task's log.md, in one write; gives whether it did.
+    def append_log(self, task: Task, text: str, *, by: str, at: str = "") -> "str | None":
+        """Adds an entry to the task's log.md, in one write; gives the path of that, None where it did not.
 
         `at`: when it was said, where that was earlier; the same words of then are not added twice.
         """
@@ -282,9 +283,9 @@ class Store:
             folder = os.path.dirname(self._parts.task_file(task.id))
         path = f"{folder}/log.md"
         if at and entry in self._documents.text(path):
-            return False
+            return None
         files.append(path, entry.encode("utf-8", "replace"), self.roots)
-        return True
+        return path
 
     def split(self) -> None:
         """Gives phases and tasks of an old project files of their own; nothing where they have them.

@@ -177,10 +177,12 @@ def _hold(share: Share, held: pool.Hold | None) -> Hold | None:
     """What a stage waits for, by what holds its agent."""
     if held is None:
         return None
-    why = pool.limit_words(share.choice.name, held) if held.limit else ""
+    words = pool.limit_words(share.choice.name, held)
+    why, over = (words, "") if held.limit else ("", words)
     return Hold(
-        held.until, why, account=share.account, model=share.model, hold_at=share.allowance.user.hold_at
-    )
+        held.until, why, account=share.account, model=share.model, hold_at=share.allowance.user.hold_at,
+        over=over, over_until=held.spaced_until,
+    )  # fmt: skip
 
 
 def _capped(found: Reached) -> Failure:

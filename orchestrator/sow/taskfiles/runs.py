@@ -17,7 +17,7 @@ import shutil
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sow import files, lease, process
 from sow.errors import BadFile
@@ -68,7 +68,9 @@ def limit(attempt: str) -> Hold | None:
     """The limit that an attempt at a stage met; None for none."""
     try:
         kept = json.loads(files.contents(f"{attempt}/{LIMITED}", 1 << 20))
-        words = {key: str(kept[key]) for key in ("why", "session", "account", "model") if key in kept}
+        words: dict[str, Any] = {
+            key: str(kept[key]) for key in ("why", "session", "account", "model") if key in kept
+        }
         hold_at = kept.get("hold_at")
         return Hold(until=float(kept["until"]), hold_at=None if hold_at is None else float(hold_at), **words)
     except (FileNotFoundError, BadFile, ValueError, KeyError, TypeError, AttributeError):

@@ -77,7 +77,7 @@ class Server:
     _settled: dict[str, Seen] = field(default_factory=dict)
     _held: dict[str, tuple[Seen, Hold]] = field(default_factory=dict)
     """The queued tasks that a limit holds, by their files."""
-    _told_of: dict[str, float] = field(default_factory=dict)
+    _told_of: set[tuple[str, float]] = field(default_factory=set)
     """Until when the limit of an account holds tasks, as it was told."""
     _settings_at: tuple[tuple[int, ...], ...] = ()
 
@@ -303,14 +303,23 @@ class Server:
         # Each needs a look at its file and at the settings, and there may be many.
         if before is not seen or not self.runner.claims.limits.holds(known, seen.stem):
             known = self._ahead(seen)
-        if known is None or not known.why:
+        if known is None:
+            return False
+        if not known.why:
+            if known.over:
+                self._tell_of(
+                    known.account, f"{known.over}; its tasks start one after the other", known.over_until
+                )
             return False
         self._held[seen.path] = (seen, known)
-        if self._told_of.get(known.account) != known.until:
-            self._told_of[known.account] = known.until
-            text = f"{known.why}; its tasks wait until {local(known.until, time.time())}"
-            self.watch(Note("limit", "", text))
+        self._tell_of(known.account, f"{known.why}; its tasks wait", known.until)
         return True
+
+    def _tell_of(self, account: str, what: str, until: float) -> None:
+        """Says once of an account what holds its tasks, and how long."""
+        if (account, until) not in self._told_of:
+            self._told_of.add((account, until))
+            self.watch(Note("limit", "", f"{what} until {local(until, time.time())}"))
 
     def _ahead(self, seen: Seen) -> Hold | None:
         try:

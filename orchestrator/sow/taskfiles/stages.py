@@ -172,6 +172,10 @@ class Hold:
     """The model that the stage's agent is set to."""
     hold_at: float | None = None
     """From how many percent on a warning holds it, too; None for never."""
+    over: str = ""
+    """The limit that is over, where stages only begin one after the other for a while."""
+    over_until: float = 0.0
+    """How long they do."""
 
 
 class Reader(Protocol):

@@ -153,7 +153,8 @@ def _record_end(
     )
     for denied in tally.denied:
         payload: ToolDenied = {"tool": denied.tool, "detail": denied.detail}
-        means.store.tell(Event(type="tool.denied", task_id=ended.task_id, payload=payload))
+        where = live.readable.path
+        means.store.tell(Event(type="tool.denied", task_id=ended.task_id, payload=payload, whole=where))
     if tally.usd is not None or tally.input_tokens or tally.output_tokens:
         used: UsageUpdated = {
             "usd": tally.usd,
