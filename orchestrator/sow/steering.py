@@ -11,7 +11,6 @@ changed one there, so nothing is put back.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
@@ -30,7 +29,7 @@ class Steering:
     """What the files that steer sow held at the last look. `main`: the main checkout."""
 
     main: str
-    _seen: Mapping[str, str] = field(default_factory=dict)
+    _seen: Mapping[str, bytes] = field(default_factory=dict)
 
     def know(self) -> None:
         """Takes the files as they are: no agent is at work, so whoever changed them meant it."""
@@ -43,17 +42,17 @@ class Steering:
         return [_words(self.main, name, how, at_work) for name, how in changed(before, self._seen)]
 
 
-def seen(main: str) -> dict[str, str]:
-    """What is held by each file that steers sow, as a fingerprint, by its path below `main`."""
+def seen(main: str) -> dict[str, bytes]:
+    """What is held by each file that steers sow, by its path below `main`."""
     paths = [repository_path(main)]
     paths += [
         f"{main}/{folder}/{name}" for folder in FOLDERS for name in files.names_if_any(f"{main}/{folder}")
     ]
-    found = {path.removeprefix(f"{main}/"): _fingerprint(path) for path in paths}
-    return {name: held for name, held in found.items() if held}
+    found = {path.removeprefix(f"{main}/"): _content(path) for path in paths}
+    return {name: held for name, held in found.items() if held is not None}
 
 
-def changed(before: Mapping[str, str], now: Mapping[str, str]) -> list[tuple[str, str]]:
+def changed(before: Mapping[str, bytes], now: Mapping[str, bytes]) -> list[tuple[str, str]]:
     """The files that are others now, by name, each with what was done to it."""
     names = sorted(name for name in before.keys() | now.keys() if before.get(name) != now.get(name))
     return [
@@ -62,14 +61,14 @@ def changed(before: Mapping[str, str], now: Mapping[str, str]) -> list[tuple[str
     ]
 
 
-def _fingerprint(path: str) -> str:
-    """Of what a file holds; empty where there is none."""
+def _content(path: str) -> bytes | None:
+    """What a file holds, or why it can't be read; None where there is none."""
     try:
-        return hashlib.sha256(files.contents(path, LARGEST)).hexdigest()
+        return files.contents(path, LARGEST)
     except FileNotFoundError:
-        return ""
+        return None
     except SowError as fault:
-        return str(fault)
+        return str(fault).encode("utf-8", "replace")
 
 
 def _words(main: str, name: str, how: str, at_work: Collection[str]) -> str:

@@ -12,8 +12,8 @@ from sow.steering import Steering
 
 
 def test_what_was_changed_is_by_name_what_was_done_to_it() -> None:
-    before = {"a": "1", "b": "1", "c": "1"}
-    assert steering.changed(before, {"a": "2", "c": "1", "d": "1"}) == [
+    before = {"a": b"1", "b": b"1", "c": b"1"}
+    assert steering.changed(before, {"a": b"2", "c": b"1", "d": b"1"}) == [
         ("a", "changed"),
         ("b", "removed"),
         ("d", "made"),
