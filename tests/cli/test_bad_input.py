@@ -176,11 +176,15 @@ MISUSED = [
     ),
     ("task add", "NAME is missing", "see `sow task add --help`"),
     ("task add Name", "--agent is missing", "see `sow task add --help`"),
-    ("task add --stage asr", "--stage is for task files", "here is none: `sow task add NAME --agent A`"),
+    (
+        "task add --stage asr",
+        "--stage is for task files",
+        "of a project: `sow task add NAME --agent A`; for task files make `tasks/`",
+    ),
     (
         "task add Name --agent planner --output a=b",
         "--output is for task files",
-        "here is none: `sow task add NAME --agent A`",
+        "of a project: `sow task add NAME --agent A`; for task files make `tasks/`",
     ),
     ("task add Name --agent", "option '--agent' requires an argument", "give it one: `--agent VALUE`"),
     ("task set", "FIELD is missing", "see `sow task set --help`"),

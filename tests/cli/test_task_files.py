@@ -539,6 +539,14 @@ def test_a_task_is_added_at_the_command_line_and_the_next_run_does_it(place: Pla
     assert place.result("t2") == "the input\n"
 
 
+def test_the_first_task_of_a_folder_for_task_files_is_added_there(who: Person, tmp_path: Path) -> None:
+    folder = tmp_path / "fresh"
+    (folder / "tasks").mkdir(parents=True)
+    (folder / "config.yaml").write_text("stages: {one: {handler: shell, command: 'true'}}\n")
+    assert who.at(folder).done("task", "add", "--stage", "one", "--id", "t1") == "Added task [t1] one\n"
+    assert who.at(folder).sow("run").code == 0
+
+
 def test_validate_tells_all_problems_and_exits_with_4(place: Place, who: Person) -> None:
     place.add()
     assert who.done("validate") == "Valid: 1 task file, the settings\n"

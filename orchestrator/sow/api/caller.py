@@ -131,6 +131,21 @@ class Caller(Value):
 
         return workspace.here(self.folder)
 
+    def task_files_begun(self, project: "str | None" = None) -> str:
+        """The workspace that a first task file begins where no project is: any folder `tasks/` makes one.
+
+        Empty where there is none.
+        """
+        from sow.taskfiles import workspace
+
+        elsewhere = project is not None or "SOW_PROJECT_DIR" in self.environment
+        if elsewhere or os.path.lexists(f"{self.folder}/.sow"):
+            return ""
+        try:
+            return workspace.named(self.folder, None).folder
+        except NotFound:
+            return ""
+
     def task_files_in(self, wanted: "str | None" = None) -> str:
         """The workspace in folder `wanted`, or else in the caller's or its `workspace/`. Raises NotFound."""
         from sow.taskfiles import workspace

@@ -121,7 +121,7 @@ def add(
               sow task add "Fix login" --agent implementer --description - < description.md
               sow task add --stage asr --stage refine --input media=workspace/inbox/a.mp3
     """
-    if place := workspace.here(settings):
+    if place := workspace.here(settings) or (workspace.for_first(settings) if stages else None):
         of_projects = {
             "NAME": name, "--agent": agent, "--description": description, "--phase": phase,
             "--depends-on": depends_on, "--priority": priority, "--param": params,
@@ -132,7 +132,8 @@ def add(
         )
         return
     of_files = {"--stage": stages, "--input": inputs, "--output": outputs}
-    _check_none(of_files, "task files", "here is none: `sow task add NAME --agent A`")
+    way = "of a project: `sow task add NAME --agent A`; for task files make `tasks/`"
+    _check_none(of_files, "task files", way)
     if name is None or agent is None:
         missing = "NAME" if name is None else "--agent"
         raise Usage(f"{missing} is missing", "see `sow task add --help`")

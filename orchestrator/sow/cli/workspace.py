@@ -35,6 +35,13 @@ def here(settings: dict[str, Any]) -> Workspace | None:
     return _opened(caller, folder) if folder else None
 
 
+def for_first(settings: dict[str, Any]) -> Workspace | None:
+    """The workspace that is meant by who adds what can only be a task file; None for none."""
+    caller = opening.caller()
+    folder = caller.task_files_begun(settings["project"])
+    return _opened(caller, folder) if folder else None
+
+
 def named(folder: str | None) -> Workspace:
     """The workspace in a folder, or else in that of the caller or its `workspace/`. Raises NotFound."""
     caller = opening.caller()
