@@ -92,8 +92,7 @@ def acquire(path: str, what: str, identity: Identity | None = None) -> Lease:
     that can't be read is nobody's: its writer died before it had the lease.
     The same process can't hold a lease twice.
     """
-    if not os.path.isdir(folder := os.path.dirname(path) or "."):
-        os.makedirs(folder, exist_ok=True)
+    files.make_folder(os.path.dirname(path) or ".")
     with _locked(path):
         old = _read(path)
         if old is not None and process.fate(old.holder) != "dead":

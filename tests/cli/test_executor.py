@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +16,7 @@ import pytest
 from tests.cli.parts import Person, changed, everything, person
 from tests.cli.person import at_terminal
 from tests.doctor.parts import CLAUDE, LOGGED_OUT, program
+from tests.waiting import until
 
 from sow import process
 from sow.contract import leftovers
@@ -168,11 +168,7 @@ def checking(who: Person) -> Iterator[tuple[subprocess.Popen[bytes], list[str]]]
         cwd=who.folder, env=who.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     try:
-        deadline = time.monotonic() + 30
-        while not (marks := _marks_below(who)):
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
-        yield started, marks
+        yield started, until(lambda: _marks_below(who))
     finally:
         started.kill()
         started.wait(120)

@@ -121,11 +121,9 @@ class Caller(Value):
 
         In a worker's environment, and where `.sow/` is or a project is named, nothing is looked for.
         """
-        if project is not None or "SOW_PROJECT_DIR" in self.environment:
-            return ""
         # Asked before most commands, and mostly in vain.
         folders = (f"{self.folder}/tasks", f"{self.folder}/workspace/tasks")
-        if os.path.lexists(f"{self.folder}/.sow") or not any(map(os.path.isdir, folders)):
+        if self._means_project(project) or not any(map(os.path.isdir, folders)):
             return ""
         from sow.taskfiles import workspace
 
@@ -138,13 +136,15 @@ class Caller(Value):
         """
         from sow.taskfiles import workspace
 
-        elsewhere = project is not None or "SOW_PROJECT_DIR" in self.environment
-        if elsewhere or os.path.lexists(f"{self.folder}/.sow"):
-            return ""
         try:
-            return workspace.named(self.folder, None).folder
+            return "" if self._means_project(project) else workspace.named(self.folder, None).folder
         except NotFound:
             return ""
+
+    def _means_project(self, project: "str | None") -> bool:
+        """Whether a project is named, by the environment too, or would be that of the folder."""
+        is_named = project is not None or "SOW_PROJECT_DIR" in self.environment
+        return is_named or os.path.lexists(f"{self.folder}/.sow")
 
     def task_files_in(self, wanted: "str | None" = None) -> str:
         """The workspace in folder `wanted`, or else in the caller's or its `workspace/`. Raises NotFound."""

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, TypeVar
 
-from pydantic import BeforeValidator, TypeAdapter, ValidationError
+from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError
 from pydantic_core import ArgsKwargs
 
 from sow.errors import SowError
@@ -59,6 +59,9 @@ def _listed(given: object) -> object:
 
 Words = Annotated[list[str], BeforeValidator(_listed)]
 Table = Annotated[dict[str, Any], BeforeValidator(_listed)]
+Since = Annotated[
+    str | None, Field(description="From this day or time on, in RFC 3339, or so long ago, as 2h.")
+]
 
 
 @dataclass(frozen=True, slots=True)

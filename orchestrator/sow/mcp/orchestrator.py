@@ -21,7 +21,7 @@ from sow.api.task import Task
 from sow.errors import Usage
 from sow.mcp import calls, told, worker
 from sow.mcp.background import Act
-from sow.mcp.kit import Table, Words, tool
+from sow.mcp.kit import Since, Table, Words, tool
 from sow.mcp.worker import Side, Text, page
 from sow.scheduler.telling import Note
 from sow.task import Task as State
@@ -106,7 +106,7 @@ class Orchestrator:
         self, *,
         task: Annotated[str | None, Field(description="Of this task alone, by its id.")] = None,
         types: Annotated[Words, Field(description="Of these types alone, such as task.completed.")] = [],  # noqa: B006
-        since: Annotated[str | None, Field(description="From this day or time on, in RFC 3339.")] = None,
+        since: Since = None,
         last: Annotated[int, Field(ge=1, le=MOST_EVENTS, description="The newest, so many at most.")] = 50,
         project: Named = None,
     ) -> list[told.Event]:  # fmt: skip

@@ -15,7 +15,7 @@ from sow.api.stop import Stop
 from sow.errors import Usage
 from sow.mcp import calls, told
 from sow.mcp.background import Act
-from sow.mcp.kit import Table, Words, tool
+from sow.mcp.kit import Since, Table, Words, tool
 from sow.taskfiles.detail import FileRow, StageRow
 
 if TYPE_CHECKING:
@@ -259,7 +259,7 @@ class TaskFiles:
         self, *,
         task: Annotated[str | None, Field(description="Of this task alone.")] = None,
         types: Annotated[Words, Field(description="Of these types alone, such as task.failed.")] = [],  # noqa: B006
-        since: Annotated[str | None, Field(description="From this day or time on, in RFC 3339.")] = None,
+        since: Since = None,
         last: Annotated[int, Field(ge=1, le=MOST_EVENTS, description="The newest, so many at most.")] = 50,
     ) -> list[told.Event]:  # fmt: skip
         """Read the event stream, oldest first: what was begun, how far it came, how it ended."""

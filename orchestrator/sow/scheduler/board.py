@@ -156,9 +156,12 @@ class Board:
         return task is not None and task.status == PAUSED and self.turns.is_held(live)
 
     def reported(self, live: Live) -> float | None:
-        """Since when a task's state says all of its agent's turn, in seconds since the epoch; None if not."""
+        """Since when a task's state says all of its agent's turn, in seconds since the epoch; None if not.
+
+        For an agent that is not held: the question of one that is says nothing of its turn.
+        """
         task = self.task_of(live)
-        if task is None or self.is_held(live):
+        if task is None:
             return None
         is_over = has_gone_on(task, live.attempt.iteration, live.attempt.created_at)
         return seconds(task.updated_at) if is_over else None

@@ -159,7 +159,7 @@ class Following:
         live.usage.wait(now, held)
         if held:
             live.quiet_since = now
-        reported = self.board.reported(live)
+        reported = None if held else self.board.reported(live)
         found = patience.stuck(live, now, self.turns.repository, held=held, reported=reported)
         if found is None:
             if not held and (words := patience.quiet_words(live, now, self.turns.repository)):
