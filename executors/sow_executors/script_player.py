@@ -25,7 +25,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import FrameType
-from typing import NoReturn, TextIO
+from typing import IO, NoReturn, TextIO
 
 from sow_executors import script_file
 from sow_executors.script_file import (
@@ -53,6 +53,9 @@ from sow_executors.script_file import (
 
 Event = dict[str, object]
 Tell = Callable[[Event], None]
+
+STOPPING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+"""The signals that ask the agent to stop."""
 
 OUTPUT_KEPT = 4000
 """Bytes at the end of a command's output that its result line shows."""
@@ -463,13 +466,10 @@ def _run(argv: Sequence[str], folder: Path) -> tuple[int, str]:
     """Run a command; its exit code, and the end of what it printed."""
     # A file, not a pipe: something left in the background could hold a pipe open.
     with tempfile.TemporaryFile() as output:
+        process, asked = _start(argv, folder, output)
         try:
-            process = subprocess.Popen(
-                argv, cwd=folder, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT
-            )
-        except OSError as error:
-            raise StepFailed(f"{argv[0]} can't be run: {error.strerror}") from error
-        try:
+            for number in asked:
+                _on_signal(number, None)
             code = process.wait()
         except Stopped:
             _end(process)
@@ -477,6 +477,28 @@ def _run(argv: Sequence[str], folder: Path) -> tuple[int, str]:
         size = output.seek(0, os.SEEK_END)
         output.seek(max(0, size - OUTPUT_KEPT))
         return code, output.read().decode("utf-8", "replace").strip()
+
+
+def _start(
+    argv: Sequence[str], folder: Path, output: IO[bytes]
+) -> "tuple[subprocess.Popen[bytes], list[int]]":
+    """Start a command; its process, and the numbers of the signals that came meanwhile.
+
+    Raised in the middle of a start, `Stopped` would leave a process that nobody knows.
+    """
+    asked: list[int] = []
+    # Not blocked and not ignored: the command would inherit either.
+    before = {number: signal.signal(number, lambda number, _: asked.append(number)) for number in STOPPING}
+    try:
+        process = subprocess.Popen(
+            argv, cwd=folder, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT
+        )
+    except OSError as error:
+        raise StepFailed(f"{argv[0]} can't be run: {error.strerror}") from error
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    return process, asked
 
 
 def _end(process: "subprocess.Popen[bytes]") -> None:
@@ -526,7 +548,7 @@ def main(words: Sequence[str]) -> int:
         options = _options(words)
         if options.terminal:
             tell = tell_screen
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        for number in STOPPING:
             signal.signal(number, _on_signal)
         _play(options, tell)
     except Stop as stop:
@@ -616,6 +638,6 @@ def _session_id(text: str) -> str:
 
 
 def _on_signal(number: int, _frame: FrameType | None) -> None:
-    for each in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+    for each in STOPPING:
         signal.signal(each, signal.SIG_IGN)
     raise Stopped(number)

@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pexpect
@@ -336,12 +337,37 @@ def test_a_stopped_turn_says_so_and_goes_on_later(stage: Stage, number: signal.S
 
 
 def test_a_command_under_way_ends_with_the_agent(stage: Stage) -> None:
-    stage.script("turns: [[{run: 'echo $$ > pid.new; mv pid.new pid; exec sleep 60'}]]")
+    stage.script("turns: [[{run: 'echo $$ > pid.new; mv pid.new pid; exec sleep 6000'}]]")
     with stage.playing(Script().spawn(stage.turn("a"))) as process:
         until((stage.folder / "pid").exists, "the command runs")
         process.terminate()  # the agent alone, not its group
         process.wait(timeout=DEADLINE)
     assert not Path("/proc", (stage.folder / "pid").read_text().strip()).exists()
+
+
+SIGNALLED_AT_A_START = """
+import os, runpy, signal, subprocess, sys
+class Popen(subprocess.Popen):
+    def _execute_child(self, *given):
+        super()._execute_child(*given)
+        open("pid", "w").write(str(self.pid))
+        os.kill(os.getpid(), signal.{signal})
+subprocess.Popen = Popen
+runpy.run_path(sys.argv.pop(1), run_name="__main__")
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_command_ends_with_an_agent_that_is_stopped_while_it_starts_it(
+    stage: Stage, number: signal.Signals
+) -> None:
+    stage.script("turns: [[{run: 'exec sleep 6000'}]]")
+    command = Script().spawn(stage.turn("a"))
+    python, isolated, *words = command.argv
+    code = SIGNALLED_AT_A_START.format(signal=number.name)
+    played = stage.play(replace(command, argv=(python, isolated, "-c", code, *words)))
+    assert played.end == Failed("interrupted", f"stopped by {number.name}")
+    assert not Path("/proc", (stage.folder / "pid").read_text()).exists()
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL], ids=["TERM", "KILL"])
