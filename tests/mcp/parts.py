@@ -13,9 +13,8 @@ from mcp.shared.exceptions import MCPError
 from tests.cli.parts import Person
 
 from sow.api.caller import Caller
-from sow.mcp import server
-from sow.mcp.bench import Bench
-from sow.mcp.desk import Desk
+from sow.mcp import catalog, server
+from sow.mcp.desk import Bench, Desk
 
 T = TypeVar("T")
 
@@ -41,7 +40,7 @@ class Agent:
 
     def __init__(self, desk: Desk | Bench) -> None:
         self.desk = desk
-        self.server = server.server_of(desk)
+        self.server = server.server_of(catalog.of(desk))
 
     def does(self, act: Callable[[Client], Awaitable[T]], **options: Any) -> T:
         """What `act` gives with a client of this server. `options`: the client's."""

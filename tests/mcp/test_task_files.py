@@ -13,7 +13,7 @@ from tests.mcp.parts import Agent
 from tests.taskfiles.parts import Place
 
 import sow
-from sow.mcp.bench import Bench
+from sow.mcp.desk import Bench
 
 PAGE = Path(__file__).parents[2] / "docs/reference/mcp.md"
 

@@ -9,6 +9,7 @@ from tests.cli.parts import Person, changed, everything, tasks_of_every_status, 
 from tests.mcp.parts import Agent, caller, worker
 
 from sow.errors import Usage
+from sow.mcp import catalog
 from sow.mcp.desk import Desk
 from sow.mcp.kit import LONGEST
 
@@ -37,7 +38,7 @@ def agent(who: Person) -> Agent:
 def test_whoever_is_no_worker_drives_and_a_worker_has_its_own_tools_alone(who: Person) -> None:
     assert Desk.of(caller(who)).drives
     desk = Desk.of(worker(who))
-    assert (desk.own, desk.drives, {tool.name for tool in desk.tools()}) == ("020", False, OWN)
+    assert (desk.own, desk.drives, {tool.name for tool in catalog.of(desk).tools()}) == ("020", False, OWN)
 
 
 def test_a_worker_without_its_variables_is_known_by_the_worktree_that_it_stands_in(tmp_path: Path) -> None:
@@ -53,12 +54,14 @@ def test_an_agent_that_is_there_to_drive_others_has_both(tmp_path: Path) -> None
     who = with_project(tmp_path)
     who.done("task", "add", "Drive", "--agent", "orchestrator")
     desk = Desk.of(worker(who, "010", "010-1-1"))
-    names = {tool.name for tool in desk.tools()}
+    names = {tool.name for tool in catalog.of(desk).tools()}
     assert desk.drives
     assert names >= OWN | {"run", "task_approve"}
-    assert "project" in {tool.name: tool for tool in desk.tools()}["task_show"].takes["properties"]
+    assert (
+        "project" in {tool.name: tool for tool in catalog.of(desk).tools()}["task_show"].takes["properties"]
+    )
     narrow = Desk.of(worker(who, "010", "010-1-1"), as_worker=True)
-    assert {tool.name for tool in narrow.tools()} == OWN
+    assert {tool.name for tool in catalog.of(narrow).tools()} == OWN
 
 
 def test_a_worker_of_no_task_is_told_so(who: Person) -> None:

@@ -46,20 +46,15 @@ def mcp(settings: dict[str, Any], worker: bool, workspace: str | None) -> None:
     # The library takes a second to load: the rest of the command line never does.
     import anyio
 
-    from sow.mcp import server
-    from sow.mcp.bench import Bench
-    from sow.mcp.desk import Desk
-    from sow.mcp.server import Who
+    from sow.mcp import catalog, server
+    from sow.mcp.desk import Bench, Desk
 
     logs.set_up(verbose=settings["verbose"])
-    desk: Who
-    if files := _task_files(settings, workspace, worker=worker):
-        desk = Bench(files)
-    else:
-        desk = Desk.of(opening.caller(), settings["project"], as_worker=worker)
+    files = _task_files(settings, workspace, worker=worker)
+    who = Bench(files) if files else Desk.of(opening.caller(), settings["project"], as_worker=worker)
     # A kill loses nothing, and a gentle end would wait for a line that its client may never write.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-    anyio.run(server.serve, desk)
+    anyio.run(server.serve, catalog.of(who))
 
 
 def _task_files(settings: dict[str, Any], wanted: str | None, *, worker: bool) -> Workspace | None:

@@ -1,8 +1,9 @@
 """`sow mcp`: what the command line can do, as tools, resources and prompts of the Model Context Protocol.
 
-    desk                who calls, and which tools are theirs: an orchestrating agent's, a worker's
+    desk                who calls: an orchestrating agent, a worker, or who has task files
+    catalog             what is offered to them
     kit                 a method as a tool: its schemas from its types, its refusals as words
-    worker, orchestrator    the tools, each a call of the Python API (`sow.api`)
+    worker, orchestrator, task_files    the tools, each a call of the Python API (`sow.api`)
     resources, guides       what can be read
     changes             who is told that a document has changed
     server, library     all of it on the SDK's server, on standard input and output

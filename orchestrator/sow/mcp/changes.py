@@ -18,8 +18,7 @@ from sow.api.events import Event
 from sow.api.stop import Stop
 from sow.clock import stamp
 from sow.errors import SowError
-from sow.mcp.bench import Bench
-from sow.mcp.desk import Desk
+from sow.mcp.catalog import Catalog
 from sow.mcp.library import (
     InMemorySubscriptionBus,
     ResourcesListChanged,
@@ -33,10 +32,10 @@ _CHANGES_LIST = ("task.created", "task.removed")
 class Changes:
     """Tells the clients of one server."""
 
-    def __init__(self, desk: Desk | Bench) -> None:
+    def __init__(self, catalog: Catalog) -> None:
         self.bus = InMemorySubscriptionBus()
         """Of those who have a stream."""
-        self._desk = desk
+        self._catalog = catalog
         self._wanted: dict[str, ServerSession] = {}
         """By address: who is told by a message of its own."""
         self._lister: ServerSession | None = None
@@ -81,11 +80,11 @@ class Changes:
             self._follows = False
 
     def _read(self, since: str) -> None:
-        for event in self._desk.happening(since, self._stop):
+        for event in self._catalog.happening(since, self._stop):
             anyio.from_thread.run(self._tell, event)
 
     async def _tell(self, event: Event) -> None:
-        for address in self._desk.changed(event.task_id):
+        for address in self._catalog.changed(event.task_id):
             await self.bus.publish(ResourceUpdated(uri=address))
             if session := self._wanted.get(address):
                 await session.send_resource_updated(address)

@@ -1,37 +1,19 @@
-"""Who calls the tools: an orchestrating agent, which may do what a person may, or a worker."""
+"""Who calls the tools: an orchestrating agent, which may do what a person may, a worker, or who has files."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
 
 from sow.api.caller import Caller
 from sow.api.project import Project
 from sow.api.task import Task
+from sow.api.workspace import Workspace
 from sow.errors import NotFound, Refused, Usage
-from sow.mcp import guides, kit, resources
 from sow.mcp.background import Background
-from sow.mcp.guides import ORCHESTRATOR
-from sow.mcp.kit import Tool
 from sow.store import Store
 
-if TYPE_CHECKING:
-    from sow.api.events import Reading
-    from sow.api.stop import Stop
-
-ORCHESTRATING = """\
-sow drives coding agents through a project of tasks. Begin with `status`. Add tasks with `task_add` and let
-agents work with `run`. Then go through what waits: answer questions with `task_answer`; read `task_diff` of
-what was handed in, and `task_approve` it or send it back with `task_feedback`. Run again until all is done.
-What the state of the project asks for is told by `guidance`. Ask a person only what only a person can decide.
-"""
-
-WORKING = """\
-You work on one task of a project that sow keeps. Nobody reads what you print: when the work is done call
-`task_report`; when you can't go on without a person call `task_ask`, and stop. `task_show` tells your task;
-`artifact_add` names a file that the task brings out.
-"""
+ORCHESTRATOR = "orchestrator"
+"""The role whose agents drive others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,55 +68,14 @@ class Desk:
         """A worker's own task."""
         return self.project().task()
 
-    @property
-    def instructions(self) -> str:
-        """What a client's agent is told of the server."""
-        return ORCHESTRATING if self.drives else WORKING
 
-    def tools(self) -> Sequence[Tool]:
-        """Those that are theirs, by name."""
-        from sow.mcp.worker import Worker
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """Somebody at a workspace of task files.
 
-        mine = kit.tools(Worker(self)) if self.own else ()
-        if not self.drives:
-            return mine
-        from sow.mcp.orchestrator import Orchestrator
+    Nobody is a worker there: a stage says how far it is by what it prints.
+    """
 
-        every = {tool.name: tool for tool in (*mine, *kit.tools(Orchestrator(self)))}
-        return tuple(every[name] for name in sorted(every))
-
-    # -- what can be read ---------------------------------------------------------------------
-
-    def listed(self) -> list[resources.Place]:
-        """All that can be read just now but the parts of tasks: these are told by `templates`."""
-        return resources.listed(self)
-
-    def templates(self) -> list[resources.Place]:
-        """The kinds of addresses there are."""
-        return resources.templates()
-
-    def read(self, address: str) -> tuple[str, str]:
-        """What stands at an address: its media type, and it. Raises NotFound, Refused where it is broken."""
-        return resources.read(self, address)
-
-    def happening(self, since: str, stop: Stop) -> Reading:
-        """What happens from a time on, as it does, until `stop` ends it."""
-        return self.project().events(since=since, follow=True, stop=stop)
-
-    def changed(self, task_id: str | None) -> list[str]:
-        """The addresses of what an event about a task, or about none, has changed."""
-        return resources.changed(task_id)
-
-    # -- prompts ------------------------------------------------------------------------------
-
-    def prompts(self) -> Sequence[str]:
-        """The roles that there is a prompt for."""
-        return guides.known(self)
-
-    def prompt(self, role: str, arguments: Mapping[str, str]) -> str:
-        """The prompt of a role. Raises NotFound, and Usage for an argument that it does not take."""
-        return guides.text(self, role, arguments)
-
-    def completed(self, argument: str, begun: str) -> list[str]:
-        """The values of an argument, of a prompt or in an address, that begin so."""
-        return guides.completed(self, argument, begun)
+    workspace: Workspace
+    background: Background = field(default_factory=Background)
+    """What goes on behind calls that did not stay for it."""

@@ -7,15 +7,11 @@ from typing import TYPE_CHECKING
 from sow import prompts, roles
 from sow.api import prompt
 from sow.errors import NotFound, SowError, Usage
+from sow.mcp.desk import ORCHESTRATOR, Desk
 from sow.nearest import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    from sow.mcp.desk import Desk
-
-ORCHESTRATOR = "orchestrator"
-"""The role whose agents drive others."""
 
 TASK = "task"
 """The argument of a prompt: the id of a task."""

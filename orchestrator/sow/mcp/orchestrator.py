@@ -5,7 +5,7 @@ Their types are looked at when they are made, so that annotations here are no te
 
 from collections import deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import Field
 
@@ -21,13 +21,11 @@ from sow.api.task import Task
 from sow.errors import Usage
 from sow.mcp import calls, told, worker
 from sow.mcp.background import Act
+from sow.mcp.desk import Desk
 from sow.mcp.kit import Since, Table, Words, tool
 from sow.mcp.worker import Side, Text, page
 from sow.scheduler.telling import Note
 from sow.task import Task as State
-
-if TYPE_CHECKING:
-    from sow.mcp.desk import Desk
 
 T = TypeVar("T")
 
@@ -56,7 +54,7 @@ _TOLD = ("added", "started", "settled", "changed", "problem", "limit")
 class Orchestrator:
     """What an orchestrating agent may do, as methods that are tools."""
 
-    desk: "Desk"
+    desk: Desk
 
     def _task(self, task_id: str, project: str | None) -> Task:
         return self.desk.project(project).task(task_id)

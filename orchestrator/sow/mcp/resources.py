@@ -23,11 +23,11 @@ from typing import TYPE_CHECKING
 
 from sow.api import prompt
 from sow.errors import NotFound
+from sow.mcp.desk import Desk
 from sow.mcp.kit import sayable
 
 if TYPE_CHECKING:
     from sow.api.task import Task
-    from sow.mcp.desk import Desk
 
 ROOT = "sow://"
 JSON, MARKDOWN, TEXT, LINES = "application/json", "text/markdown", "text/plain", "application/x-ndjson"

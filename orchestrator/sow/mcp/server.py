@@ -1,4 +1,4 @@
-"""The tools, resources and prompts of a desk on the SDK's server.
+"""The tools, resources and prompts of a catalog on the SDK's server.
 
 Whatever is asked is answered in a thread of its own, so that nobody waits for a call that lasts. A call
 that its client does not want any more, or whose client is gone, is left: what it has started goes on.
@@ -20,10 +20,9 @@ import mcp_types as types
 from sow import __version__
 from sow.errors import NotFound, SowError, Usage
 from sow.mcp import calls, guides
-from sow.mcp.bench import Bench
 from sow.mcp.calls import Call
+from sow.mcp.catalog import Catalog
 from sow.mcp.changes import Changes
-from sow.mcp.desk import Desk
 from sow.mcp.kit import Told, Tool, refusal
 from sow.mcp.library import (
     ListenHandler,
@@ -46,26 +45,23 @@ AT_ONCE = 128
 ALIVE_SECONDS = 15.0
 """How often a client is told that a call still lasts: some give up on one that says nothing."""
 
-Who = Desk | Bench
-"""Who calls: somebody at a project, or at a workspace of task files."""
 
-
-async def serve(desk: Who) -> None:
-    """Serves a desk on standard input and output until the input ends. Agents that run then go on."""
-    server = server_of(desk)
-    changed = NotificationOptions(resources_changed=desk.drives)
+async def serve(catalog: Catalog) -> None:
+    """Serves a catalog on standard input and output until the input ends. Agents that run then go on."""
+    server = server_of(catalog)
+    changed = NotificationOptions(resources_changed=catalog.drives)
     async with stdio_server() as (read, write):
         await server.run(read, write, server.create_initialization_options(changed))
 
 
-def server_of(desk: Who) -> Server[Any]:
-    """The server of a desk, for any transport."""
-    service = Service(desk)
+def server_of(catalog: Catalog) -> Server[Any]:
+    """The server of a catalog, for any transport."""
+    service = Service(catalog)
     return Server(
         "sow",
         version=__version__,
         title="sow",
-        instructions=desk.instructions,
+        instructions=catalog.instructions,
         lifespan=service.live,
         get_tool_input_schema=service.takes,
         on_list_tools=service.list_tools,
@@ -85,11 +81,11 @@ def server_of(desk: Who) -> Server[Any]:
 class Service:
     """Answers the requests of one server."""
 
-    def __init__(self, desk: Who) -> None:
-        self._desk = desk
-        self._tools = {tool.name: tool for tool in desk.tools()}
+    def __init__(self, catalog: Catalog) -> None:
+        self._catalog = catalog
+        self._tools = {tool.name: tool for tool in catalog.tools()}
         self._places = anyio.CapacityLimiter(AT_ONCE)
-        self._changes = Changes(desk)
+        self._changes = Changes(catalog)
         self._listening = ListenHandler(self._changes.bus)
 
     @asynccontextmanager
@@ -101,7 +97,7 @@ class Service:
                 yield
             finally:
                 self._changes.end()
-                self._desk.background.leave()
+                self._catalog.background.leave()
                 tasks.cancel_scope.cancel()
 
     # -- tools --------------------------------------------------------------------------------
@@ -164,8 +160,8 @@ class Service:
     # -- resources ----------------------------------------------------------------------------
 
     async def list_resources(self, ctx: Context, params: Page) -> types.ListResourcesResult:
-        found = await self._asked(self._desk.listed)
-        if self._desk.drives:
+        found = await self._asked(self._catalog.listed)
+        if self._catalog.drives:
             self._changes.lists(ctx.session)
         return types.ListResourcesResult(
             resources=[
@@ -180,7 +176,7 @@ class Service:
                 types.ResourceTemplate(
                     uri_template=each.address, name=each.name, description=each.about, mime_type=each.kind
                 )
-                for each in self._desk.templates()
+                for each in self._catalog.templates()
             ]
         )
 
@@ -188,12 +184,12 @@ class Service:
         self, ctx: Context, params: types.ReadResourceRequestParams
     ) -> types.ReadResourceResult:
         address = str(params.uri)
-        kind, text = await self._asked(self._desk.read, address)
+        kind, text = await self._asked(self._catalog.read, address)
         held = types.TextResourceContents(uri=address, mime_type=kind, text=text)
         return types.ReadResourceResult(contents=[held])
 
     async def subscribe(self, ctx: Context, params: types.SubscribeRequestParams) -> types.EmptyResult:
-        await self._asked(self._desk.read, str(params.uri))
+        await self._asked(self._catalog.read, str(params.uri))
         self._changes.subscribe(str(params.uri), ctx.session)
         return types.EmptyResult()
 
@@ -213,7 +209,7 @@ class Service:
         task = types.PromptArgument(
             name=guides.TASK, description="The id of a task to begin with.", required=False
         )
-        known = await self._asked(self._desk.prompts)
+        known = await self._asked(self._catalog.prompts)
         return types.ListPromptsResult(
             prompts=[
                 types.Prompt(name=role, description=f"Work as the {role} of this project.", arguments=[task])
@@ -222,13 +218,13 @@ class Service:
         )
 
     async def get_prompt(self, ctx: Context, params: types.GetPromptRequestParams) -> types.GetPromptResult:
-        text = await self._asked(self._desk.prompt, params.name, params.arguments or {})
+        text = await self._asked(self._catalog.prompt, params.name, params.arguments or {})
         said = types.PromptMessage(role="user", content=types.TextContent(type="text", text=text))
         return types.GetPromptResult(messages=[said])
 
     async def complete(self, ctx: Context, params: types.CompleteRequestParams) -> types.CompleteResult:
         asked = params.argument
-        found = await self._answer(self._desk.completed, asked.name, asked.value)
+        found = await self._answer(self._catalog.completed, asked.name, asked.value)
         return types.CompleteResult(completion=types.Completion(values=found))
 
     async def _asked(self, act: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:

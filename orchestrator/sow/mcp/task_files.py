@@ -5,7 +5,7 @@ Their types are looked at when they are made, so that annotations here are no te
 
 from collections import deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -15,11 +15,9 @@ from sow.api.stop import Stop
 from sow.errors import Usage
 from sow.mcp import calls, told
 from sow.mcp.background import Act
+from sow.mcp.desk import Bench
 from sow.mcp.kit import Since, Table, Words, tool
 from sow.taskfiles.detail import FileRow, StageRow
-
-if TYPE_CHECKING:
-    from sow.mcp.bench import Bench
 
 MOST_EVENTS = 500
 MOST_TASKS = 1000
@@ -139,7 +137,7 @@ class Ran:
 class TaskFiles:
     """What can be done with task files, as methods that are tools."""
 
-    bench: "Bench"
+    bench: Bench
 
     @property
     def _there(self) -> Workspace:

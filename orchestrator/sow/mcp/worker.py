@@ -4,7 +4,7 @@ Their types are looked at when they are made, so that annotations here are no te
 """
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -13,11 +13,9 @@ from sow.api.task import Task, TaskPage
 from sow.api.worker import LIES
 from sow.errors import Usage
 from sow.mcp import calls
+from sow.mcp.desk import Desk
 from sow.mcp.kit import Table, Words, tool
 from sow.mcp.told import Artifact, Feedback, Heard, Page
-
-if TYPE_CHECKING:
-    from sow.mcp.desk import Desk
 
 STOP = "Stop now: the answer comes in this same session."
 
@@ -35,7 +33,7 @@ About = Annotated[Table | None, Field(description="More to know of it, by name."
 class Worker:
     """What a worker may do, as methods that are tools."""
 
-    desk: "Desk"
+    desk: Desk
 
     @property
     def _task(self) -> Task:
