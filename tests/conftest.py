@@ -4,6 +4,7 @@ import gc
 import os
 import shutil
 import signal
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
@@ -59,7 +60,8 @@ def _nothing_is_left_running(tmp_path_factory: pytest.TempPathFactory) -> Iterat
     """Ends the agents of tests that failed before they could: those that work below our temporary folder."""
     yield
     # Tests of real agent CLIs work elsewhere (tests/real/conftest.py).
-    ours = (str(tmp_path_factory.getbasetemp()), f"{tempfile.gettempdir()}/sow-real-{os.getpid()}-")
+    real = f"sow-real-{os.getpid()}-"
+    ours = (str(tmp_path_factory.getbasetemp()), f"{tempfile.gettempdir()}/{real}", f"{sys.prefix}/{real}")
     for pids in process.marks().values():
         for pid in pids:
             if process.environ(pid).get("SOW_PROJECT_RUNTIME", "").startswith(ours):

@@ -105,7 +105,7 @@ class Acp:
     def behind(self, settings: Mapping[str, object]) -> str:
         return acp_agents.kind(_command(settings))
 
-    def offers_tools(self, settings: Mapping[str, object], env: Mapping[str, str]) -> bool:
+    def offers_tools(self, settings: Mapping[str, object], env: Mapping[str, str], scratch: str) -> bool:
         """Always: the protocol names servers when a session is opened, beside those of the agent's own."""
         return True
 

@@ -114,7 +114,7 @@ class Claude:
 
     def attach(self, turn: Turn) -> Command:
         argv = (_program(turn.settings), "--resume", _session(turn), *_options(turn))
-        return Command(argv, turn.folder, files=offered.files(turn))
+        return Command(argv, turn.folder, files=offered.claude(turn))
 
     def reader(self, session_id: str | None) -> ClaudeReader:
         return ClaudeReader(session_id)
@@ -157,7 +157,7 @@ class Claude:
         """Whoever has logged in below the configuration's folder, unless a variable says who it is."""
         return (_config_folder(env), *(f"{name}={env[name]}" for name in _WHOSE if env.get(name)))
 
-    def offers_tools(self, settings: Mapping[str, object], env: Mapping[str, str]) -> bool:
+    def offers_tools(self, settings: Mapping[str, object], env: Mapping[str, str], scratch: str) -> bool:
         """Always: what is named on its command line comes to what its files name."""
         return True
 
@@ -178,7 +178,7 @@ class Claude:
         # A shell command left in the background would hold the process for minutes after its result.
         env = {"CLAUDE_CODE_DISABLE_BACKGROUND_TASKS": "1"}
         files = claude_permissions.files(turn) if asks else {}
-        return Command(argv, turn.folder, stdin=turn.prompt, env=env, files={**files, **offered.files(turn)})
+        return Command(argv, turn.folder, stdin=turn.prompt, env=env, files={**files, **offered.claude(turn)})
 
 
 _WHOSE = (

@@ -149,7 +149,7 @@ class Codex:
         keys = (f"{name}={env[name]}" for name in said if env.get(name))
         return (home, _profile(settings) or "", *keys)
 
-    def offers_tools(self, settings: Mapping[str, object], env: Mapping[str, str]) -> bool:
+    def offers_tools(self, settings: Mapping[str, object], env: Mapping[str, str], scratch: str) -> bool:
         """Always: what is named on its command line comes to what its files name."""
         return True
 

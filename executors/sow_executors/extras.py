@@ -132,8 +132,8 @@ class RefusesCommands(Protocol):
 class OffersTools(Protocol):
     """Its CLI can be told, for one process of it, of a server of tools beside those of the user's own."""
 
-    def offers_tools(self, settings: Mapping[str, object], env: Mapping[str, str]) -> bool:
-        """Whether it hands `Turn.tools` on under these settings; `env` as above.
+    def offers_tools(self, settings: Mapping[str, object], env: Mapping[str, str], scratch: str) -> bool:
+        """Whether it hands `Turn.tools` on under these settings; `env` as above, `scratch` as the turn's.
 
         Not where it would have to take the place of something that the user has set.
         """

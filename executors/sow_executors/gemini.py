@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sow_executors import ends, resets, settings
+from sow_executors import ends, gemini_defaults, offered, resets, settings
 from sow_executors.base import (
     Command,
     Denied,
@@ -87,7 +87,7 @@ class Gemini:
 
     def attach(self, turn: Turn) -> Command:
         argv = (_program(turn.settings), "--resume", _session(turn), *_options(turn))
-        return Command(argv, turn.folder, env=_TRUSTED, files=_rules(turn))
+        return Command(argv, turn.folder, env=_environment(turn), files=_files(turn))
 
     def reader(self, session_id: str | None) -> GeminiReader:
         return GeminiReader(session_id)
@@ -123,13 +123,17 @@ class Gemini:
 
         return gemini_chats.file(session_id, folder, env)
 
+    def offers_tools(self, settings: Mapping[str, object], env: Mapping[str, str], scratch: str) -> bool:
+        """Where Gemini believes a file of defaults of ours, and it takes no other's place."""
+        return gemini_defaults.are_ours(scratch, env)
+
     def _headless(self, turn: Turn, opening: str) -> Command:
         argv = (
             _program(turn.settings),
             *("--output-format=stream-json", opening, _session(turn)),
             *_options(turn),
         )
-        return Command(argv, turn.folder, stdin=turn.prompt, env=_TRUSTED, files=_rules(turn))
+        return Command(argv, turn.folder, stdin=turn.prompt, env=_environment(turn), files=_files(turn))
 
 
 def _program(given: Mapping[str, object]) -> str:
@@ -157,6 +161,14 @@ def _options(turn: Turn) -> tuple[str, ...]:
 def _whole(path: str, turn: Turn) -> str:
     """A path that its option does not part at a comma, where one stands above the folder."""
     return os.path.relpath(path, turn.folder) if "," in path else path
+
+
+def _environment(turn: Turn) -> dict[str, str]:
+    return {**_TRUSTED, gemini_defaults.VARIABLE: offered.path(turn)} if turn.tools else _TRUSTED
+
+
+def _files(turn: Turn) -> dict[str, str]:
+    return {**_rules(turn), **offered.gemini(turn)}
 
 
 def _rules(turn: Turn) -> dict[str, str]:

@@ -3,39 +3,44 @@
     claude     --mcp-config FILE                 allowed by the rule mcp__NAME
     codex      -c mcp_servers.NAME=...           approved by its own entry
     opencode   OPENCODE_CONFIG_CONTENT           allowed by the permission NAME_*
+    gemini     a file of defaults, by variable   allowed by its own entry; see `gemini_defaults`
     ACP        mcpServers of a session           asked for like any call, and allowed
 
-All of them go on without the server where it can't be started. Gemini CLI and Cursor know such servers
-from the user's files alone; over ACP, Gemini takes one, too. (Gemini 0.61.0 has variables for two files of
-an administrator's, and reads them only where root owns them and every folder above.)
+All of them go on without the server where it can't be started. Cursor knows such servers from the user's
+files and the worktree's alone.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from sow_executors.base import Tools, Turn
 
 
 def path(turn: Turn) -> str:
-    """Where claude's settings for the server lie."""
+    """Where the settings for the server lie, of a CLI that takes them from a file."""
     return f"{turn.scratch}/tools.json"
 
 
-def files(turn: Turn) -> dict[str, str]:
+def claude(turn: Turn) -> dict[str, str]:
     """Claude's settings for the server, by their path; none where nothing is offered."""
-    return {path(turn): _claude(turn.tools)} if turn.tools else {}
+    # Else the agent would have to look for the tools before it sees them.
+    return {path(turn): _file(turn.tools, turn.tools.env, alwaysLoad=True)} if turn.tools else {}
 
 
-def _claude(tools: Tools) -> str:
-    entry = {
-        "command": tools.argv[0],
-        "args": list(tools.argv[1:]),
-        "env": dict(tools.env),
-        # Else the agent would have to look for the tools before it sees them.
-        "alwaysLoad": True,
-    }
+def gemini(turn: Turn) -> dict[str, str]:
+    """Gemini's defaults with the server, by their path; none where nothing is offered."""
+    if not turn.tools:
+        return {}
+    # A variable in a value is replaced, and can't be quoted: what seems to have one comes from Gemini's own.
+    plain = {name: value for name, value in turn.tools.env.items() if "$" not in value}
+    return {path(turn): _file(turn.tools, plain, trust=True)}
+
+
+def _file(tools: Tools, env: Mapping[str, str], **more: bool) -> str:
+    entry = {"command": tools.argv[0], "args": list(tools.argv[1:]), "env": dict(env), **more}
     return json.dumps({"mcpServers": {tools.name: entry}}, indent=1) + "\n"
 
 

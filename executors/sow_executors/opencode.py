@@ -159,7 +159,7 @@ class Opencode:
 
         return offline(settings, home, url)
 
-    def offers_tools(self, settings: Mapping[str, object], env: Mapping[str, str]) -> bool:
+    def offers_tools(self, settings: Mapping[str, object], env: Mapping[str, str], scratch: str) -> bool:
         """Unless the user has settings in that variable: ours would take their place."""
         return not env.get(_CONFIG)
 

@@ -18,10 +18,13 @@ _NEEDED = ("SOW_*", "PATH", "XDG_*")
 
 
 def is_offered(
-    executor: base.Executor, settings: Mapping[str, object], environment: Mapping[str, str]
+    executor: base.Executor, settings: Mapping[str, object], environment: Mapping[str, str], scratch: str
 ) -> bool:
-    """Whether an executor can tell its agent of the tools. `environment`: what of the user's it passes on."""
-    return isinstance(executor, extras.OffersTools) and executor.offers_tools(settings, environment)
+    """Whether an executor can tell its agent of the tools. `environment`: what of the user's it passes on.
+
+    `scratch`: the folder of the attempt.
+    """
+    return isinstance(executor, extras.OffersTools) and executor.offers_tools(settings, environment, scratch)
 
 
 def tools(program: str, environment: Mapping[str, str]) -> base.Tools:

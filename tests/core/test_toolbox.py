@@ -17,6 +17,7 @@ def test_the_server_is_told_all_that_finds_the_task_and_nothing_that_is_secret()
 
 
 def test_who_can_t_be_told_of_a_server_is_offered_none() -> None:
-    assert toolbox.is_offered(catalog.get("claude", {}), {}, {})
-    assert not toolbox.is_offered(catalog.get("script", {}), {}, {})
-    assert not toolbox.is_offered(catalog.get("opencode", {}), {}, {"OPENCODE_CONFIG_CONTENT": "{}"})
+    assert toolbox.is_offered(catalog.get("claude", {}), {}, {}, "/a")
+    assert not toolbox.is_offered(catalog.get("script", {}), {}, {}, "/a")
+    held = {"OPENCODE_CONFIG_CONTENT": "{}"}
+    assert not toolbox.is_offered(catalog.get("opencode", {}), {}, held, "/a")

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from sow_executors import acp_agents, catalog, extras
+from sow_executors import acp_agents, catalog, extras, gemini_defaults
 from sow_executors.base import Command, Tools, Turn
+from sow_executors.gemini import Gemini
 
 TOOLS = Tools(
     "sow", ("/opt/my sow/sow", "mcp"), {"SOW_TASK_ID": "010", "SOW_PROJECT_DIR": '/w/"ö"/.sow/project'}
@@ -18,6 +21,7 @@ TOOLS = Tools(
 SESSIONS = {
     "claude": "5f9d2c34-7b1e-4c7d-8e2a-90a1b2c3d4e5",
     "codex": "5f9d2c34-7b1e-4c7d-8e2a-90a1b2c3d4e5",
+    "gemini": "5f9d2c34-7b1e-4c7d-8e2a-90a1b2c3d4e5",
     "opencode": "ses_1",
     "acp": "s-1",
 }
@@ -45,6 +49,9 @@ def server(kind: str, command: Command) -> Mapping[str, object]:
             assert command.argv[command.argv.index(setting) - 1] == "-c"
             held = tomllib.loads(setting)["mcp_servers"]["sow"]
             return {"argv": [held["command"], *held["args"]], "env": held["env"]}
+        case "gemini":
+            held = json.loads(command.files[command.env[gemini_defaults.VARIABLE]])["mcpServers"]["sow"]
+            return {"argv": [held["command"], *held["args"]], "env": held["env"]}
         case "opencode":
             held = json.loads(command.env["OPENCODE_CONFIG_CONTENT"])["mcp"]["sow"]
             return {"argv": held["command"], "env": held["environment"]}
@@ -70,7 +77,7 @@ def test_without_tools_nothing_is_another(kind: str) -> None:
     ):
         ours = ("--mcp-config", "--allowedTools=mcp", "mcp_servers.", "--server=")
         assert not any(word.startswith(ours) for word in without.argv)
-        assert "OPENCODE_CONFIG_CONTENT" not in without.env
+        assert not {"OPENCODE_CONFIG_CONTENT", gemini_defaults.VARIABLE} & without.env.keys()
         assert without.files.keys() <= with_tools.files.keys()
         assert (with_tools.stdin, with_tools.folder) == (without.stdin, without.folder)
 
@@ -84,6 +91,16 @@ def test_calls_of_the_server_are_allowed_unasked_and_those_of_others_stay_as_the
     assert tomllib.loads(codex)["mcp_servers"]["sow"]["default_tools_approval_mode"] == "approve"
     rules = json.loads(commands("opencode", TOOLS)["spawn"].env["OPENCODE_PERMISSION"])
     assert (rules["*"], rules["sow_*"]) == ("deny", "allow")
+    gemini = commands("gemini", TOOLS)["spawn"]
+    defaults = json.loads(gemini.files["/a/tools.json"])
+    assert (defaults.keys(), defaults["mcpServers"].keys()) == ({"mcpServers"}, {"sow"})
+    assert defaults["mcpServers"]["sow"]["trust"] is True
+    assert gemini.argv == commands("gemini", None)["spawn"].argv
+
+
+def test_what_gemini_would_misread_it_hands_on_from_its_own_variables() -> None:
+    odd = replace(TOOLS, env={"PATH": "/opt/$HOME/bin", "SOW_TASK_ID": "010"})
+    assert server("gemini", commands("gemini", odd)["spawn"])["env"] == {"SOW_TASK_ID": "010"}
 
 
 @pytest.mark.parametrize(
@@ -102,11 +119,55 @@ def test_they_are_offered_where_nothing_of_the_user_s_is_in_the_way(
     given = SETTINGS.get(kind, {})
     executor = catalog.get(kind, given)
     assert isinstance(executor, extras.OffersTools)
-    assert executor.offers_tools(given, env) is offered
+    assert executor.offers_tools(given, env, "/a") is offered
 
 
-@pytest.mark.parametrize("kind", ["cursor", "gemini", "script"])
-def test_others_know_servers_from_files_of_the_user_s_alone(kind: str) -> None:
+ROOT, ADA = 0, 1000
+
+
+@pytest.mark.parametrize(
+    ("held", "believed"),
+    [
+        pytest.param([(ROOT, 0o700), (ROOT, 0o755)], True, id="root in a place of its own"),
+        pytest.param([(ROOT, 0o700), (ADA, 0o755)], False, id="in a repository of somebody's"),
+        pytest.param([(ROOT, 0o775), (ROOT, 0o755)], False, id="where a group may write"),
+        pytest.param([(ROOT, 0o700), (ROOT, 0o1777)], False, id="below a folder for all"),
+    ],
+)
+def test_gemini_believes_what_is_root_s_all_the_way_up(held: list[tuple[int, int]], believed: bool) -> None:
+    assert gemini_defaults.are_believed(held) is believed
+
+
+def test_gemini_is_offered_them_where_it_believes_a_file_of_ours_and_has_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "link").symlink_to("a")
+    (tmp_path / "system-defaults.json").write_text("{}")
+    seen: list[tuple[int, int]] = []
+
+    def note(held: Iterable[tuple[int, int]]) -> bool:
+        seen.extend(held)
+        return True
+
+    def offered(**env: str) -> bool:
+        nobody_s = {"GEMINI_CLI_SYSTEM_SETTINGS_PATH": "/none/settings.json"}
+        return Gemini().offers_tools({}, {**nobody_s, **env}, str(tmp_path / "link"))
+
+    monkeypatch.setattr(os, "geteuid", lambda: ROOT)
+    monkeypatch.setattr(gemini_defaults, "are_believed", note)
+    assert offered()
+    for each in (tmp_path, tmp_path / "a"):
+        assert (each.stat().st_uid, each.stat().st_mode) in seen
+    assert ((tmp_path / "link").lstat().st_uid, 0) in seen
+    assert not offered(GEMINI_CLI_SYSTEM_DEFAULTS_PATH="/home/ada/mine.json")
+    assert not offered(GEMINI_CLI_SYSTEM_SETTINGS_PATH=str(tmp_path / "settings.json"))
+    monkeypatch.setattr(os, "geteuid", lambda: ADA)
+    assert not offered()
+
+
+@pytest.mark.parametrize("kind", ["cursor", "script"])
+def test_others_know_servers_from_files_alone(kind: str) -> None:
     assert not isinstance(catalog.get(kind, {}), extras.OffersTools)
 
 

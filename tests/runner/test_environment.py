@@ -44,6 +44,16 @@ def test_an_agent_in_an_agent_in_a_git_hook_does_not_learn_of_it() -> None:
     assert build(outer, ("*",), {}) == {"CLAUDE_CODE_MAX_OUTPUT_TOKENS": "9"}
 
 
+def test_what_sow_told_an_outer_agent_for_its_attempt_does_not_reach_an_inner_one() -> None:
+    outer = {
+        "SOW_ATTEMPT_ID": "010-1-1-0f0f0f0f",
+        "OPENCODE_CONFIG_CONTENT": '{"mcp": {"sow": {"env": {"SOW_ATTEMPT_ID": "010-1-1-0f0f0f0f"}}}}',
+        "GEMINI_CLI_SYSTEM_DEFAULTS_PATH": "/r/attempts/010-1-1-0f0f0f0f/tools.json",
+        "OPENCODE_CONFIG": "/home/ada/opencode.json",
+    }
+    assert build(outer, ("OPENCODE_*", "GEMINI_*"), {}) == {"OPENCODE_CONFIG": "/home/ada/opencode.json"}
+
+
 def test_a_virtual_environment_is_the_callers_and_passes_only_if_named() -> None:
     outer = {"VIRTUAL_ENV": "/v", "PYTHONPATH": "/p"}
     assert build(outer, (), {}) == {}

@@ -9,6 +9,8 @@ from collections.abc import Iterable, Mapping
 from fnmatch import translate
 from functools import lru_cache
 
+from sow import process
+
 PASSED = (
     *("PATH", "HOME", "USER", "LOGNAME", "SHELL", "TZ", "TMPDIR"),
     *("LANG", "LANGUAGE", "LC_*", "TERM", "TERMINFO", "COLORTERM", "NO_COLOR"),
@@ -51,7 +53,13 @@ def build(outer: Mapping[str, str], patterns: Iterable[str], extra: Mapping[str,
     to `PASSED`. `DROPPED` is stronger than both; `extra` is stronger than all.
     """
     passes, dropped = _pattern((*PASSED, *patterns)), _pattern(DROPPED)
-    passed = {name: value for name, value in outer.items() if passes.match(name) and not dropped.match(name)}
+    # What names the outer agent's attempt was for that one alone: the server of its tools, for instance.
+    theirs = outer.get(process.MARK)
+    passed = {
+        name: value
+        for name, value in outer.items()
+        if passes.match(name) and not dropped.match(name) and not (theirs and theirs in value)
+    }
     return {**passed, **extra}
 
 

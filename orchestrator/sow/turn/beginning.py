@@ -57,8 +57,9 @@ def begin(
     carried = deferring.carried(means.attempts, task)
 
     attempt_id = means.attempts.reserve(task.id, task.iteration)
+    scratch = means.attempts.folder(attempt_id)
     variables = surroundings.environment_of(means, task, attempt_id, executor, block)
-    tools = surroundings.tools(means, executor, choice, variables)
+    tools = surroundings.tools(means, executor, choice, variables, scratch)
     reason = reason or prompting.reason_of(means, task, action)
     said = prompt or prompting.prompt_of(means, task, action, reason, carried)
     turn = base.Turn(
@@ -68,7 +69,7 @@ def begin(
         + (f"\n\n{prompts.OWN_TOOLS}" if tools and action == "spawn" else "")
         + prompting.by_file(means, executor, choice, attempt_id),
         folder=folder,
-        scratch=means.attempts.folder(attempt_id),
+        scratch=scratch,
         session_id=session,
         role=task.assigned_agent,
         task_id=task.id,

@@ -42,13 +42,18 @@ def environment_of(
 
 
 def tools(
-    means: Means, executor: base.Executor, choice: ExecutorChoice, variables: Mapping[str, str]
+    means: Means,
+    executor: base.Executor,
+    choice: ExecutorChoice,
+    variables: Mapping[str, str],
+    scratch: str,
 ) -> base.Tools | None:
-    """sow's own tools for an agent with these variables; None where it can't be offered any."""
-    if not (
-        means.repository.mcp
-        and toolbox.is_offered(executor, choice.settings, sessions.passed(means, executor))
-    ):
+    """sow's own tools for an agent with these variables; None where it can't be offered any.
+
+    `scratch`: the folder of its attempt, which is there.
+    """
+    passed = sessions.passed(means, executor)
+    if not (means.repository.mcp and toolbox.is_offered(executor, choice.settings, passed, scratch)):
         return None
     return toolbox.tools(f"{shim.folder(means.layout.main)}/sow", variables)
 

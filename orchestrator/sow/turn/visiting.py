@@ -52,7 +52,7 @@ def attach(means: Means, task: Task, terminal: TerminalRunner) -> Visit:
         settings=choice.settings,
         custom_args=choice.custom_args,
         params=task.params or {},
-        tools=surroundings.tools(means, executor, choice, variables),
+        tools=surroundings.tools(means, executor, choice, variables, scratch),
     )
     bare = surroundings.command(means, executor, turn, "attach", choice.name)
     command = surroundings.made_ready(means, bare, turn)
