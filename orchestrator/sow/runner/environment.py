@@ -52,13 +52,13 @@ def build(outer: Mapping[str, str], patterns: Iterable[str], extra: Mapping[str,
     `patterns` are the globs, case-sensitive, that an executor and the user add
     to `PASSED`. `DROPPED` is stronger than both; `extra` is stronger than all.
     """
-    passes, dropped = _pattern((*PASSED, *patterns)), _pattern(DROPPED)
+    basic, added, dropped = _pattern(PASSED), _pattern(tuple(patterns)), _pattern(DROPPED)
     # What names the outer agent's attempt was for that one alone: the server of its tools, for instance.
-    theirs = outer.get(process.MARK)
+    theirs = outer.get(process.MARK) or "\0"
     passed = {
         name: value
         for name, value in outer.items()
-        if passes.match(name) and not dropped.match(name) and not (theirs and theirs in value)
+        if (basic.match(name) or (added.match(name) and theirs not in value)) and not dropped.match(name)
     }
     return {**passed, **extra}
 
@@ -66,4 +66,4 @@ def build(outer: Mapping[str, str], patterns: Iterable[str], extra: Mapping[str,
 @lru_cache(maxsize=32)
 def _pattern(globs: tuple[str, ...]) -> re.Pattern[str]:
     """What matches a name as one of the globs does: a run asks for each of its turns, several times."""
-    return re.compile("|".join(map(translate, globs)))
+    return re.compile("|".join(map(translate, globs)) or "(?!)")
