@@ -89,7 +89,7 @@ class Reached:
             case "max_turns":
                 return f"max_turns is {value:g}, and it took {used:g}"
             case "max_seconds":
-                return f"max_seconds is {value:g}, and it ran for {used:.0f} s"
+                return f"max_seconds is {value:g}, and it ran for {used:.{0 if used >= 10 else 1}f} s"
             case "max_budget_usd":
                 return f"max_budget_usd is ${value:g}, and it spent ${used:.2f}"
             case "max_tokens":

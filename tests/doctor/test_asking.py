@@ -40,14 +40,14 @@ def test_one_that_does_not_answer_is_ended_with_all_that_it_started() -> None:
     begin = time.monotonic()
     with pytest.raises(Silent, match=r"gave no answer within 0\.3 s"):
         asked("trap '' TERM; sleep 60 & setsid sleep 60 & sleep 60", 0.3, ASKED_BY="silent")
-    assert time.monotonic() - begin < 10
+    assert time.monotonic() - begin < 50
     assert bearing("silent") == []
 
 
 def test_a_child_that_holds_its_output_open_is_not_waited_for() -> None:
     begin = time.monotonic()
     assert asked("echo 1.2.3; setsid sleep 60 &", ASKED_BY="child").out == "1.2.3\n"
-    assert time.monotonic() - begin < 10
+    assert time.monotonic() - begin < 50
     assert bearing("child") == []
 
 

@@ -31,8 +31,8 @@ def looked(folder: Path, settings: dict[str, Any] | None = None, **env: str) -> 
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(executors, "VERSION_SECONDS", 0.4)
-    monkeypatch.setattr(executors, "LOGIN_SECONDS", 0.4)
+    monkeypatch.setattr(executors, "VERSION_SECONDS", 2.0)
+    monkeypatch.setattr(executors, "LOGIN_SECONDS", 2.0)
 
 
 # What it means
@@ -151,10 +151,10 @@ def test_one_that_hangs_is_told_and_the_others_do_not_wait_for_it(tmp_path: Path
     mine = {f"mine-{number}": {"type": "claude"} for number in range(6)}
     begin = time.monotonic()
     found = looked(tmp_path, {**mine, "cursor": {"type": "cursor"}})
-    assert time.monotonic() - begin < 15
+    assert time.monotonic() - begin < 60
     hangs = about(found, "mine-3")
     assert (hangs.level, hangs.facts["program"]) == ("error", f"{tmp_path}/bin/claude")
-    assert f"`{tmp_path}/bin/claude --version` gave no answer within 0.4 s" in hangs.text
+    assert f"`{tmp_path}/bin/claude --version` gave no answer within 2 s" in hangs.text
     unsure = about(found, "cursor")
     assert (unsure.level, unsure.facts["version"]) == ("warning", "2026.10.01-5bd0a1c")
     assert "whether somebody is logged in: " in unsure.text

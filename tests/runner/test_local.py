@@ -261,8 +261,8 @@ def test_an_attempt_stopped_while_it_starts_does_not_wait_out_its_grace(attempts
         for _ in range(chance.randrange(80_000)):
             pass
         before = time.monotonic()
-        attempts.runner.stop(running, grace=20)
-        assert time.monotonic() - before < 15
+        attempts.runner.stop(running, grace=100)
+        assert time.monotonic() - before < 90
 
 
 def test_other_attempts_are_left_alone(attempts: Attempts) -> None:

@@ -71,9 +71,14 @@ WORKS: list[dict[str, Any]] = [
     ("cap", "turn", "kind", "fact"),
     [
         ({"max_tokens": 100}, SPENDS, "budget_exceeded", "max_tokens is 100, and it used 110"),
-        ({"max_budget_usd": 1.5}, SPENDS, "budget_exceeded", "max_budget_usd is $1.5, and it spent $2.00"),
+        (
+            {"max_budget_usd": 1.5},
+            SPENDS,
+            "budget_exceeded",
+            r"max_budget_usd is \$1\.5, and it spent \$2\.00",
+        ),
         ({"max_turns": 1}, WORKS, "max_turns", "max_turns is 1, and it took 2"),
-        ({"max_seconds": 0.3}, SPENDS, "timeout", "max_seconds is 0.3, and it ran for 0 s"),
+        ({"max_seconds": 0.3}, SPENDS, "timeout", r"max_seconds is 0\.3, and it ran for \d+(\.\d)? s"),
     ],
     ids=["tokens", "money", "turns", "time"],
 )
@@ -84,10 +89,10 @@ def test_an_agent_that_reaches_a_cap_is_ended_and_its_task_has_failed(
     place.add()
     begun = time.monotonic()
     assert place.run()[0].status == "failed"
-    assert time.monotonic() - begun < 20
+    assert time.monotonic() - begun < 100
     where = f"stages.one.caps.{next(iter(cap))}"
-    said = f"stage one: the agent was ended at a cap ({kind}): {fact}; it is set in {where}"
-    assert place.task()["error"] == said
+    said = rf"stage one: the agent was ended at a cap \({kind}\): {fact}; it is set in {where}"
+    assert re.fullmatch(said, place.task()["error"])
 
 
 def test_of_several_caps_the_lowest_holds() -> None:
