@@ -13,6 +13,8 @@ from sow.value import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from sow.errors import SowError
+
 LONGEST_LINE = 1500
 
 SELDOM = (100_000, 10, 10)
@@ -41,7 +43,7 @@ def _through_door(name: str, run: "Callable[[list[str]], int]", argv: "Sequence[
             sys.stdout.flush()
         return code
     except SowError as fault:
-        complain(str(fault), fault.hint, name)
+        complain(_of_project(fault), fault.hint, name)
         return fault.exit_code
     except Interrupted as fault:
         if sys.stderr is not None and sys.stderr.isatty():
@@ -67,6 +69,14 @@ def _through_door(name: str, run: "Callable[[list[str]], int]", argv: "Sequence[
             f"can't write to standard output: {fault.strerror}", "give the output another place to go", name
         )
         return 1
+
+
+def _of_project(fault: "SowError") -> str:
+    """What is wrong; where it is the project's own file, in the words that scripts look for."""
+    from sow.errors import BadFile
+
+    is_its = isinstance(fault, BadFile) and fault.path.endswith("/.sow/project/state.yaml")
+    return f"failed to load project: {fault}" if is_its else str(fault)
 
 
 def _run(arguments: "list[str]") -> int:
