@@ -1,4 +1,4 @@
-"""What holds for all tests: no process outlives them, whatever fails."""
+"""What holds for all tests: Ctrl-C is heard, and no process outlives them, whatever fails."""
 
 import gc
 import os
@@ -27,6 +27,8 @@ def pytest_configure() -> None:
     Every write of state waits for the disk, and to a `kill -9` the two are the same.
     """
     gc.disable()  # until all tests are there, of which none is garbage
+    # Begun in the background by a script, they would have it ignored, and so would all that they start.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     if os.access(IN_MEMORY, os.W_OK | os.X_OK) and shutil.disk_usage(IN_MEMORY).free >= ROOM:
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", IN_MEMORY)
 
