@@ -261,7 +261,9 @@ class Inbox:
         if sign is None or (mark is not None and self._done.get(item.path) == (sign, mark)):
             return None
         try:
-            if (left := REST_SECONDS - writers.age(item.path)) > 0:
+            # As we left it, it was written by us: the end of a run still tells it what came since.
+            is_ours = self._done.get(item.path, (None,))[0] == sign
+            if not is_ours and (left := REST_SECONDS - writers.age(item.path)) > 0:
                 return self._wait(item, left)
             if writers.is_written(item.path):
                 return self._wait(item, AGAIN_SECONDS)

@@ -520,6 +520,21 @@ def test_a_file_is_taken_once_nobody_writes_it_any_more_and_not_before(who: Pers
     assert not folder.is_awaited
 
 
+def test_what_a_run_wrote_a_moment_ago_is_told_the_next_news_at_once(who: Person) -> None:
+    folder = inbox(who)
+    path = drop(who, "list.json", [record("a")])
+    folder.look()
+    for question in ("Which?", "And which else?"):
+
+        def asked(task: Task, text: str = question) -> Change:
+            open_again = task if task.status == "pending" else task.retry()
+            return Change(task=open_again.pause(text, kind="question", by="implementer", at=AT))
+
+        who.store().change_task("010", asked)
+        assert kinds(folder.look()) == [("given", "list.json")]
+    assert json.loads(path.read_text())[0]["result"]["message"] == "And which else?"
+
+
 def test_a_file_that_does_not_parse_may_be_one_that_is_written_in_several_goes(who: Person) -> None:
     folder = inbox(who)
     path = drop(who, "list.json", '[{"task_id": "a",', fresh=True)
