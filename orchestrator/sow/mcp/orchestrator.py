@@ -48,7 +48,7 @@ Wait = Annotated[
 OfTask = Annotated[str | None, Field(description="Of this task, by its id.")]
 Phase = Annotated[str | None, Field(description="The phase; that of the project's state where absent.")]
 
-_TOLD = ("added", "started", "settled", "changed", "problem", "limit")
+_TOLD = ("added", "started", "settled", "changed", "problem", "limit", "waits")
 """What of a run is news to whoever waits for its end."""
 
 
