@@ -10,7 +10,7 @@ from sow.api.caller import Caller
 from sow.api.project import Project
 from sow.api.task import Task
 from sow.errors import NotFound, Refused, Usage
-from sow.mcp import guides, kit, resources
+from sow.mcp import guides, kit, resources, wording
 from sow.mcp.background import Background
 from sow.mcp.guides import ORCHESTRATOR
 from sow.mcp.kit import Tool
@@ -25,6 +25,7 @@ sow drives coding agents through a project of tasks. Begin with `status`. Add ta
 agents work with `run`. Then go through what waits: answer questions with `task_answer`; read `task_diff` of
 what was handed in, and `task_approve` it or send it back with `task_feedback`. Run again until all is done.
 What the state of the project asks for is told by `guidance`. Ask a person only what only a person can decide.
+Where there is no project yet, begin one with `project_new`. For what is called `sow ...` there is no tool.
 """
 
 WORKING = """\
@@ -91,6 +92,14 @@ class Desk:
         """What a client's agent is told of the server."""
         return ORCHESTRATING if self.drives else WORKING
 
+    def worded(self, text: str) -> str:
+        """A text of sow's that names commands, in words of those tools that are theirs."""
+        from sow.mcp.orchestrator import Orchestrator
+        from sow.mcp.worker import Worker
+
+        mine = kit.names(Worker) if self.own else ()
+        return wording.in_tools(text, {*mine, *(kit.names(Orchestrator) if self.drives else ())})
+
     def tools(self) -> Sequence[Tool]:
         """Those that are theirs, by name."""
         from sow.mcp.worker import Worker
@@ -106,8 +115,14 @@ class Desk:
     # -- what can be read ---------------------------------------------------------------------
 
     def listed(self) -> list[resources.Place]:
-        """All that can be read just now but the parts of tasks: these are told by `templates`."""
-        return resources.listed(self)
+        """All that can be read just now but the parts of tasks: these are told by `templates`.
+
+        Nothing where no project is meant: clients ask when they connect, and one may be begun later.
+        """
+        try:
+            return resources.listed(self)
+        except (NotFound, Usage):
+            return []
 
     def templates(self) -> list[resources.Place]:
         """The kinds of addresses there are."""

@@ -25,8 +25,11 @@ MOST = 100
 
 
 def known(desk: Desk) -> tuple[str, ...]:
-    """The roles that there is a prompt for."""
-    return roles.known(desk.project().main)
+    """The roles that there is a prompt for: the built-in ones where no project is meant."""
+    try:
+        return roles.known(desk.project().main)
+    except (NotFound, Usage):
+        return roles.BUILT_IN
 
 
 def text(desk: Desk, role: str, arguments: Mapping[str, str]) -> str:
@@ -42,7 +45,7 @@ def text(desk: Desk, role: str, arguments: Mapping[str, str]) -> str:
         )
     opening = prompts.role_text(role, project.main)
     if not (task_id := arguments.get(TASK) or (None if desk.drives else desk.own)):
-        return f"{opening}\n\n{project.prompt()}" if role == ORCHESTRATOR else opening
+        return desk.worded(f"{opening}\n\n{project.prompt()}" if role == ORCHESTRATOR else opening)
     task = project.task(task_id)
     given = [(each.name, each.text) for each in task.feedback()]
     return prompts.first(task.state(), opening, task.description(), given)

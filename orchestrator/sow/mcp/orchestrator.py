@@ -123,7 +123,7 @@ class Orchestrator:
         project: Named = None,
     ) -> str:  # fmt: skip
         """Read what the project's state asks for now and what leads on, or the guidance of that name."""
-        return self.desk.project(project).prompt(name)
+        return self.desk.worded(self.desk.project(project).prompt(name))
 
     @tool(reads=True)
     def project_list(self) -> list[told.Project]:
@@ -399,8 +399,7 @@ class Orchestrator:
     @tool(reads=True)
     def ways(self, *, project: Named = None) -> told.Standing:
         """See the state of the project, and what leads out of it: each step, and what bars it."""
-        held = self.desk.project(project).ways().as_json()
-        return told.Standing(held["state"], [told.Way(**way) for way in held["transitions"]])
+        return self._standing(self.desk.project(project))
 
     @tool()
     def advance(
@@ -411,7 +410,13 @@ class Orchestrator:
         """Take the project to its next state. What the new state asks for is told by `guidance`."""
         there = self.desk.project(project)
         there.advance(event)
+        return self._standing(there)
+
+    def _standing(self, there: Project) -> told.Standing:
         held = there.ways().as_json()
+        for way in held["transitions"]:
+            for unmet in way["unmet"]:
+                unmet["remedy"] = self.desk.worded(unmet["remedy"])
         return told.Standing(held["state"], [told.Way(**way) for way in held["transitions"]])
 
     @tool(repeats=True)

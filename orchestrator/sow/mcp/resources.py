@@ -109,7 +109,7 @@ def _read(desk: Desk, address: str) -> tuple[str, str]:
         case ["events"] if desk.drives:
             return LINES, "".join(f"{e.line}\n" for e in deque(project.events(), maxlen=LAST_EVENTS))
         case ["guidance", name]:
-            return MARKDOWN, project.prompt(name)
+            return MARKDOWN, desk.worded(project.prompt(name))
         case ["tasks", task_id, *rest] if len(rest) < 2 and (part := "".join(rest)) in _PARTS:
             if not desk.drives and task_id != desk.own:
                 raise NotFound(
