@@ -120,7 +120,7 @@ def test_where_nothing_can_be_taken_each_reason_is_listed_and_no_byte_changes(wh
     there = everything(who.folder.parents[3])
     said = who.sow("import", LIST)
     assert said.code == 4
-    assert said.out.splitlines()[0] == "  rejected: tasks[0] a: status: 'LOST' is none"
+    assert said.out.splitlines()[0] == '  rejected: tasks[0] a: status: "LOST" is none'
     assert said.out.splitlines()[-1] == f"Imported {LIST} (task-list): 3 rejected"
     assert changed(there, everything(who.folder.parents[3])) == []
 

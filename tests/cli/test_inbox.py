@@ -460,7 +460,7 @@ def test_what_of_a_file_can_be_taken_is_taken_and_the_rest_is_told(who: Person) 
     done = sync(who, code=4)
     assert [one["kind"] for one in done["done"]] == ["taken"]
     assert (done["files"][0]["state"], done["files"][0]["reason"]) == (
-        "in part", "tasks[1] b: status: 'LOST' is none",
+        "in part", 'tasks[1] b: status: "LOST" is none',
     )  # fmt: skip
     assert "Inbox folder: 1 file, 1 taken in part" in who.done("status")
     drop(who, "list.json", path.read_text().replace("LOST", "TODO"))

@@ -261,6 +261,9 @@ def exported(
         return Exported(chosen.written("", raws), chosen.name, len(raws))
     if there and chosen.in_place:
         raws = intake.done_in(raws, chosen, intake.shown_path(place, store.layout), there)
+    if there and chosen.is_one:
+        own = {record.id for record in chosen.read(place, there, {}).records}
+        raws = {name: raw for name, raw in raws.items() if name in own} or raws
     text = chosen.written(there, raws)
     _write(place, there, text, force or chosen.in_place, f"keep it in step: `sow sync {path}`")
     return Exported(text, chosen.name, len(raws), place)

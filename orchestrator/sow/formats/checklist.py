@@ -52,6 +52,7 @@ class CheckList:
 
     name = NAME
     in_place = True
+    is_one = False
     groups: tuple[tuple[str, ...], ...] = ()
     soft: frozenset[str] = frozenset()
 

@@ -395,10 +395,15 @@ class _Planning:
                 continue
             if name in base:
                 self.plan.gone.append((name, held.task.id))
-            elif self.options.mode == "sync" and not self.options.dropped and name not in self.scene.others:
+            elif self.takes_in_ours and name not in self.scene.others:
                 self.give(name, self.how.given(held, self.scene.routes))
 
     # -- helpers -------------------------------------------------------------------------------
+
+    @property
+    def takes_in_ours(self) -> bool:
+        """Whether the project's other tasks go into the file, too."""
+        return self.options.mode == "sync" and not (self.options.dropped or self.how.is_one)
 
     def asked(self, record: Record, raw: Raw) -> Wanted:
         """What a version of a record asks its task to be."""

@@ -112,12 +112,16 @@ def _read(desk: Desk, address: str) -> tuple[str, str]:
             return MARKDOWN, desk.worded(project.prompt(name))
         case ["tasks", task_id, *rest] if len(rest) < 2 and (part := "".join(rest)) in _PARTS:
             if not desk.drives and task_id != desk.own:
-                raise NotFound(
-                    f"no resource {address} for a worker", f"its own task: {of_task(desk.own or '')}"
-                )
+                raise _not_a_workers(desk, address)
             _, kind, given = _PARTS[part]
             return kind, given(project.task(task_id))
+    if not desk.drives:
+        raise _not_a_workers(desk, address)
     raise NotFound(f"no resource {address}", f"see those there are, such as {ROOT}project")
+
+
+def _not_a_workers(desk: Desk, address: str) -> NotFound:
+    return NotFound(f"no resource {address} for a worker", f"its own task: {of_task(desk.own or '')}")
 
 
 def _page(task: Task) -> str:
