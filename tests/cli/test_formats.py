@@ -627,6 +627,19 @@ def test_open_issues_with_a_label_become_tasks_and_are_told_so_once(who: Person)
     assert [len(one["comments"]) for one in hub.known()["issues"]] == [1, 0, 0, 1]
 
 
+def test_an_issue_that_can_not_be_told_keeps_no_other_from_it_and_what_came_in_is_said(who: Person) -> None:
+    hub = Hub(who, issue(1), issue(2, locked=True), issue(3))
+    said = hub.who.sow("import", "--format", "github", "--comment")
+    assert said.code == 1
+    assert said.out.endswith("Imported github (github): 3 added\n")
+    assert said.err.startswith("told 2 issues which task it is\nsow: `gh issue comment` failed: GraphQL: ")
+    hub.change(2, locked=False)
+    assert hub.who.sow("import", "--format", "github", "--comment").err == "told 1 issue which task it is\n"
+    for number in range(1, 4):
+        hub.change(number, locked=True, comments=[])
+    assert "told" not in hub.who.sow("import", "--format", "github", "--comment").err
+
+
 def test_an_issue_that_is_closed_or_mended_later_changes_its_task(who: Person) -> None:
     hub = Hub(who, issue(1), issue(2), issue(3))
     hub.who.done("import", "--format", "github")
