@@ -432,6 +432,23 @@ def test_a_check_list_that_was_mended_updates_its_tasks_and_leaves_what_was_said
     assert len(store.tasks().tasks) == 2
 
 
+def test_what_stands_below_an_item_is_told_to_its_agent_and_kept_in_step(who: Person) -> None:
+    who.write("TODO.md", "- [ ] Write the form\n  with two fields\n  and a button\n")
+    who.done("import", "TODO.md")
+    store = who.store()
+    (task,) = store.tasks().tasks
+    description = Path(store.layout.task(task.phase, task.id), "description.md")
+    assert description.read_text().strip() == "Write the form\nwith two fields\nand a button"
+    description.write_text("Write the form\nwith two fields\nand a red button\n\nMind the colours.\n")
+    who.write("TODO.md", "- [ ] Write the form\n  with three fields\n")
+    assert [one["keys"] for one in told(who, "sync", "TODO.md")["updated"]] == [["details"]]
+    assert description.read_text() == (
+        "Write the form\nwith three fields\nand a red button\n\nMind the colours.\n"
+    )
+    assert len(told(who, "sync", "TODO.md")["same"]) == 1
+    assert (who.folder / "TODO.md").read_text() == "- [ ] Write the form\n  with three fields\n"
+
+
 def test_an_export_ticks_boxes_and_changes_nothing_else(who: Person) -> None:
     who.write("TODO.md", TODO)
     who.done("import", "TODO.md")
