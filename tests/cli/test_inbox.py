@@ -520,6 +520,17 @@ def test_a_file_is_taken_once_nobody_writes_it_any_more_and_not_before(who: Pers
     assert not folder.is_awaited
 
 
+def test_a_folder_that_can_not_be_looked_into_is_told_once(who: Person, tmp_path: Path) -> None:
+    folder = inbox(who)
+    place, elsewhere = who.folder / INBOX, tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    place.rmdir()
+    place.symlink_to(elsewhere)
+    (told,) = folder.look()
+    assert (told.kind, "a link leads out of the repository here" in told.text) == ("refused", True)
+    assert folder.look() == []
+
+
 def test_what_a_run_wrote_a_moment_ago_is_told_the_next_news_at_once(who: Person) -> None:
     folder = inbox(who)
     path = drop(who, "list.json", [record("a")])
