@@ -177,6 +177,9 @@ class Inbox:
     _heard: bool = True
     """Whether something happened in the folder since it was looked at."""
     _mark: object = None
+    _lost: str = ""
+    """Why the folder can't be looked into; empty where it can."""
+    _lost_told: str = ""
     _waits: dict[str, float] = field(default_factory=dict)
     """Since when each file waits to be whole."""
 
@@ -237,6 +240,9 @@ class Inbox:
         self._heard, self._mark = False, mark
         told: list[Told] = []
         there = self._lying()
+        if self._lost != self._lost_told:
+            self._lost_told = self._lost
+            told += [Told("refused", INBOX, self._lost)] * bool(self._lost)
         waited, self._waits = self._waits, {}
         for item in there:
             if (one := self._look_at(item, mark)) is not None:
@@ -251,17 +257,21 @@ class Inbox:
         return told
 
     def _lying(self) -> list[Dropped]:
+        self._lost = ""
         try:
             return lying(self.store.layout.main)
-        except Refused:
-            return []  # no folder: the doctor tells
+        except Refused as fault:
+            self._lost = fault.in_a_line
+            return []
 
     def _look_at(self, item: Dropped, mark: object) -> Told | None:
         sign = _sign(item.path)
         if sign is None or (mark is not None and self._done.get(item.path) == (sign, mark)):
             return None
         try:
-            if (left := REST_SECONDS - writers.age(item.path)) > 0:
+            # As we left it, it was written by us: the end of a run still tells it what came since.
+            is_ours = self._done.get(item.path, (None,))[0] == sign
+            if not is_ours and (left := REST_SECONDS - writers.age(item.path)) > 0:
                 return self._wait(item, left)
             if writers.is_written(item.path):
                 return self._wait(item, AGAIN_SECONDS)

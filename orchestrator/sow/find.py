@@ -15,7 +15,7 @@ import os
 from sow import document, files
 from sow.errors import NotFound, Refused, SowError, Usage
 from sow.git import places
-from sow.layout import PROJECT, RUNTIME, WORKTREES, Layout, Plain, is_task_branch, project_worktree
+from sow.layout import INBOX, PROJECT, RUNTIME, WORKTREES, Layout, Plain, is_task_branch, project_worktree
 from sow.value import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -208,7 +208,10 @@ def _only(here: "Places | Plain", start: str) -> Layout:
         )
     for gone in _lost(here).values():
         raise gone
-    raise NotFound(f"no active project in {here.main}", "begin one: `sow project new DESCRIPTION`")
+    hint = "begin one: `sow project new DESCRIPTION`"
+    if any(not name.startswith(".") for name in files.names_if_any(f"{here.main}/{INBOX}")):
+        hint += f"; files wait in {INBOX}/ for it. If one is a whole project, begin that: `sow import FILE`"
+    raise NotFound(f"no active project in {here.main}", hint)
 
 
 def _pulled_off(here: "Places | Plain", *folders: str) -> "dict[str, NotFound]":

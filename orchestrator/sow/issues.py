@@ -7,15 +7,18 @@ a kill kept from being told is told by the next import.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from sow import forge, intake
-from sow.errors import NotFound
+from sow.errors import NotFound, SowError
 from sow.formats import Raw, github
 from sow.formats.planning import Plan
 from sow.store import Store
+
+MOST_FAILED = 3
+"""After how many issues in a row that can't be told or closed the rest is left: a limit, no network."""
 
 PATH = "github"
 """What stands for the path of a file."""
@@ -29,6 +32,8 @@ class Issues:
     labels: tuple[str, ...] = ()
     comments: dict[str, list[str]] = field(default_factory=dict)
     """What has been said to each, by its address."""
+    fault: SowError | None = None
+    """What was wrong first with an issue that could not be told or closed: the next time tries it again."""
 
     @property
     def source(self) -> intake.Source:
@@ -62,17 +67,17 @@ class Issues:
         tasks |= {record.id: change.task.id for record, change, _ in done.changes}
         tasks |= {record.id: task_id for record, task_id in done.same}
         raws: Mapping[str, Raw] = done.base
-        told = []
-        for url, task_id in tasks.items():
-            mark = f"<!-- sow:{self.store.layout.name}/{task_id} -->"
-            if any(mark in said for said in self.comments.get(url, ())):
-                continue
-            name = self.store.layout.name
-            self._gh().comment(
-                int(raws[url]["number"]), f"This is task {task_id} of project {name}.\n\n{mark}"
-            )
-            told.append(url)
-        return told
+        name = self.store.layout.name
+        marks = {url: f"<!-- sow:{name}/{task_id} -->" for url, task_id in tasks.items()}
+
+        def say(url: str) -> None:
+            words = f"This is task {tasks[url]} of project {name}.\n\n{marks[url]}"
+            self._gh().comment(int(raws[url]["number"]), words)
+
+        said = self.comments
+        return self._each(
+            say, [url for url in tasks if not any(marks[url] in one for one in said.get(url, ()))]
+        )
 
     def to_close(self, done: Plan) -> dict[str, Raw]:
         """The issues that are open and whose tasks have ended, by their addresses, as they shall be."""
@@ -81,16 +86,35 @@ class Issues:
     def close(self, done: Plan) -> list[str]:
         """Closes these issues; gives their addresses. What a kill kept from it the next one closes."""
         tasks = {github.FORMAT.id_of(task): task for task in self.store.tasks().tasks}
-        closed = []
-        for url, raw in self.to_close(done).items():
-            task = tasks[url]
-            name = self.store.layout.name
+        raws = self.to_close(done)
+
+        def close(url: str) -> None:
+            task, raw = tasks[url], raws[url]
             planned = github.FORMAT.status(raw) == "CLOSED"
-            words = f"{'Done' if planned else 'Given up'}: task {task.id} of project {name}"
+            words = f"{'Done' if planned else 'Given up'}: task {task.id} of project {self.store.layout.name}"
             words += f", commit {task.commit}." if planned and task.commit else "."
             self._gh().close(int(raw["number"]), words, planned=planned)
-            closed.append(url)
-        return closed
+
+        return self._each(close, raws)
+
+    def _each(self, act: Callable[[str], None], urls: Iterable[str]) -> list[str]:
+        """Does something with each issue; gives those with which it could be done.
+
+        One may be locked, and the others are not; where several in a row fail, so would the rest.
+        """
+        done: list[str] = []
+        failed = 0
+        for url in urls:
+            try:
+                act(url)
+            except SowError as fault:
+                self.fault = self.fault or fault
+                if (failed := failed + 1) == MOST_FAILED:
+                    break
+            else:
+                failed = 0
+                done.append(url)
+        return done
 
     def _gh(self) -> forge.GitHub:
         return forge.GitHub(self.store.layout.folder, "")

@@ -172,6 +172,8 @@ def issue_comment(words: list[str], state: dict[str, Any], path: Path) -> None:
     given = parser.parse_args(words)
     for held in state["issues"]:
         if given.which in (str(held["number"]), held["url"]):
+            if held.get("locked"):
+                fail("GraphQL: Unable to create comment because issue is locked. (addComment)")
             held["comments"].append({"author": {"login": "ada"}, "body": given.body})
             keep(path, state)
             print(f"{held['url']}#issuecomment-{len(held['comments'])}")

@@ -1097,6 +1097,8 @@ def test_before_init_the_way_to_begin_is_told(tmp_path: Path) -> None:
         3,
         [f"sow: no active project in {who.folder}", "     begin one: `sow project new DESCRIPTION`"],
     )
+    who.write(".sow/inbox/list.json", "[]")
+    assert "files wait in .sow/inbox/ for it" in refused(who, "sync").told[1][1]
 
 
 def test_in_a_folder_that_is_gone_it_says_so(tmp_path: Path) -> None:

@@ -120,7 +120,7 @@ def test_where_nothing_can_be_taken_each_reason_is_listed_and_no_byte_changes(wh
     there = everything(who.folder.parents[3])
     said = who.sow("import", LIST)
     assert said.code == 4
-    assert said.out.splitlines()[0] == "  rejected: tasks[0] a: status: 'LOST' is none"
+    assert said.out.splitlines()[0] == '  rejected: tasks[0] a: status: "LOST" is none'
     assert said.out.splitlines()[-1] == f"Imported {LIST} (task-list): 3 rejected"
     assert changed(there, everything(who.folder.parents[3])) == []
 
@@ -432,6 +432,23 @@ def test_a_check_list_that_was_mended_updates_its_tasks_and_leaves_what_was_said
     assert len(store.tasks().tasks) == 2
 
 
+def test_what_stands_below_an_item_is_told_to_its_agent_and_kept_in_step(who: Person) -> None:
+    who.write("TODO.md", "- [ ] Write the form\n  with two fields\n  and a button\n")
+    who.done("import", "TODO.md")
+    store = who.store()
+    (task,) = store.tasks().tasks
+    description = Path(store.layout.task(task.phase, task.id), "description.md")
+    assert description.read_text().strip() == "Write the form\nwith two fields\nand a button"
+    description.write_text("Write the form\nwith two fields\nand a red button\n\nMind the colours.\n")
+    who.write("TODO.md", "- [ ] Write the form\n  with three fields\n")
+    assert [one["keys"] for one in told(who, "sync", "TODO.md")["updated"]] == [["details"]]
+    assert description.read_text() == (
+        "Write the form\nwith three fields\nand a red button\n\nMind the colours.\n"
+    )
+    assert len(told(who, "sync", "TODO.md")["same"]) == 1
+    assert (who.folder / "TODO.md").read_text() == "- [ ] Write the form\n  with three fields\n"
+
+
 def test_an_export_ticks_boxes_and_changes_nothing_else(who: Person) -> None:
     who.write("TODO.md", TODO)
     who.done("import", "TODO.md")
@@ -625,6 +642,19 @@ def test_open_issues_with_a_label_become_tasks_and_are_told_so_once(who: Person)
     assert [len(each) for each in told_] == [1, 0, 0, 1]
     assert hub.who.sow(*words).err == ""
     assert [len(one["comments"]) for one in hub.known()["issues"]] == [1, 0, 0, 1]
+
+
+def test_an_issue_that_can_not_be_told_keeps_no_other_from_it_and_what_came_in_is_said(who: Person) -> None:
+    hub = Hub(who, issue(1), issue(2, locked=True), issue(3))
+    said = hub.who.sow("import", "--format", "github", "--comment")
+    assert said.code == 1
+    assert said.out.endswith("Imported github (github): 3 added\n")
+    assert said.err.startswith("told 2 issues which task it is\nsow: `gh issue comment` failed: GraphQL: ")
+    hub.change(2, locked=False)
+    assert hub.who.sow("import", "--format", "github", "--comment").err == "told 1 issue which task it is\n"
+    for number in range(1, 4):
+        hub.change(number, locked=True, comments=[])
+    assert "told" not in hub.who.sow("import", "--format", "github", "--comment").err
 
 
 def test_an_issue_that_is_closed_or_mended_later_changes_its_task(who: Person) -> None:

@@ -460,7 +460,7 @@ def test_what_of_a_file_can_be_taken_is_taken_and_the_rest_is_told(who: Person) 
     done = sync(who, code=4)
     assert [one["kind"] for one in done["done"]] == ["taken"]
     assert (done["files"][0]["state"], done["files"][0]["reason"]) == (
-        "in part", "tasks[1] b: status: 'LOST' is none",
+        "in part", 'tasks[1] b: status: "LOST" is none',
     )  # fmt: skip
     assert "Inbox folder: 1 file, 1 taken in part" in who.done("status")
     drop(who, "list.json", path.read_text().replace("LOST", "TODO"))
@@ -518,6 +518,32 @@ def test_a_file_is_taken_once_nobody_writes_it_any_more_and_not_before(who: Pers
     assert kinds(folder.look()) == [("taken", "TODO.md")]
     assert [task.name for task in who.store().tasks().tasks] == ["Half of it", "The rest"]
     assert not folder.is_awaited
+
+
+def test_a_folder_that_can_not_be_looked_into_is_told_once(who: Person, tmp_path: Path) -> None:
+    folder = inbox(who)
+    place, elsewhere = who.folder / INBOX, tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    place.rmdir()
+    place.symlink_to(elsewhere)
+    (told,) = folder.look()
+    assert (told.kind, "a link leads out of the repository here" in told.text) == ("refused", True)
+    assert folder.look() == []
+
+
+def test_what_a_run_wrote_a_moment_ago_is_told_the_next_news_at_once(who: Person) -> None:
+    folder = inbox(who)
+    path = drop(who, "list.json", [record("a")])
+    folder.look()
+    for question in ("Which?", "And which else?"):
+
+        def asked(task: Task, text: str = question) -> Change:
+            open_again = task if task.status == "pending" else task.retry()
+            return Change(task=open_again.pause(text, kind="question", by="implementer", at=AT))
+
+        who.store().change_task("010", asked)
+        assert kinds(folder.look()) == [("given", "list.json")]
+    assert json.loads(path.read_text())[0]["result"]["message"] == "And which else?"
 
 
 def test_a_file_that_does_not_parse_may_be_one_that_is_written_in_several_goes(who: Person) -> None:

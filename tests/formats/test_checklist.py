@@ -53,6 +53,45 @@ def test_an_item_is_a_line_with_a_box_and_belongs_to_the_heading_above_it() -> N
     ]
 
 
+BELOW = """\
+- [ ] A sentence that was
+  broken, and\r
+    - a list
+
+  ```sh
+  - [ ] in its code
+  ```
+  - [ ] Nested
+    with more
+  of nobody
+- [ ] Alone
+Words of the plan.
+
+   farther in, and of nobody
+> - [ ] Quoted
+>   with more
+  outside
+1. [ ] Last
+\tby a tab
+"""
+
+
+def test_what_stands_below_an_item_and_farther_in_is_told_of_it() -> None:
+    assert [(item.text, item.details) for item in items(BELOW)] == [
+        ("A sentence that was", "broken, and\n  - a list\n\n```sh\n- [ ] in its code\n```"),
+        ("Nested", "with more"),
+        ("Alone", ""),
+        ("Quoted", "with more"),
+        ("Last", "by a tab"),
+    ]
+    held = raws(BELOW)
+    assert FORMAT.written(BELOW, held) == BELOW
+    ticked = {name: {**raw, "done": True} for name, raw in held.items()}
+    assert [item.details for item in items(FORMAT.written(BELOW, ticked))] == [
+        item.details for item in items(BELOW)
+    ]
+
+
 QUOTED = """\
 # Plan
 - [ ] Outside

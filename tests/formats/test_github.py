@@ -12,6 +12,6 @@ def test_an_issue_that_can_not_be_taken_is_known_by_its_address_and_so_not_gone_
     read = Issues().read("issues.json", json.dumps([{**ISSUE, "state": "ODD"}, ISSUE, ISSUE]), {})
     assert [(record.id, record.place) for record in read.records] == [(URL, "tasks[1]")]
     assert [(one.id, one.place, one.reason) for one in read.rejected] == [
-        (URL, "tasks[0]", "state: 'ODD' is none"),
+        (URL, "tasks[0]", 'state: "ODD" is none'),
         (URL, "tasks[2]", f"url: {URL} is there already"),
     ]

@@ -123,7 +123,7 @@ def test_a_function_that_nobody_does_is_a_validation_error() -> None:
     [
         (7, "that is no task but a number"),
         (raw(id=7), "id: should be a text, and is 7"),
-        (raw(status="DONE"), "status: 'DONE' is none"),
+        (raw(status="DONE"), 'status: "DONE" is none'),
         (raw(args={}), "args: should be a list, and is {}"),
         (raw(error="x"), 'error: should be a TaskError, and is "x"'),
         (raw(attempts="x"), 'attempts: should be a number, and is "x"'),

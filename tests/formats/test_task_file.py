@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.cli.parts import with_project
 from tests.core.parts import AT, in_status
 from tests.formats.test_task_list import ANY, OPEN, RESULTS, WORDS, stored
 
@@ -119,6 +121,24 @@ def test_a_file_holds_one_task() -> None:
         with pytest.raises(Refused, match="one task"):
             FORMAT.written(text, raws)
     assert json.loads(FORMAT.written("", {"sub_1": raw()})) == raw()
+
+
+def test_a_task_file_of_a_project_with_other_tasks_is_kept_in_step_and_given_out_alone(
+    tmp_path: Path,
+) -> None:
+    who = with_project(tmp_path)
+    path = who.write("a.task.json", json.dumps(raw(type="implementer")))
+    who.done("import", path.name)
+    who.done("task", "add", "Another", "--agent", "implementer")
+    who.done("sync", path.name)
+    assert json.loads(path.read_text()) == raw(type="implementer")
+    who.done("task", "abandon", "010")
+    before = path.read_text()
+    who.done("sync", path.name)
+    assert json.loads(path.read_text())["status"] == "canceled"
+    path.write_text(before)
+    who.done("export", "--format", "task-file", "--output", path.name, "--force")
+    assert json.loads(path.read_text())["status"] == "canceled"
 
 
 @pytest.mark.parametrize(

@@ -233,8 +233,8 @@ def test_it_is_pending_once_the_settings_know_its_type() -> None:
     [
         (7, "that is no task but a number"),
         ({"task_id": "t-1"}, "description is missing"),
-        (raw(description=" "), 'description: should be a text, and is " "'),
-        (raw(status="LOST"), "status: 'LOST' is none"),
+        (raw(description=" "), "description is empty"),
+        (raw(status="LOST"), 'status: "LOST" is none'),
         (raw(priority="URGENT"), 'priority: "URGENT" is none'),
         (raw(params=[1]), "params: should be an object, and is [1]"),
         (raw(depends_on="t-2"), 'depends_on: should be a list of task_ids, and is "t-2"'),

@@ -22,6 +22,7 @@ from tests.taskfiles.parts import Place
 from tests.waiting import until
 
 from sow.api.caller import Caller
+from sow.change import Change
 from sow.mcp.desk import Desk
 
 __all__ = ["stage"]
@@ -144,6 +145,17 @@ def test_a_run_that_stays_comes_back_at_once_and_takes_up_what_is_added(stage: S
     until(lambda: threading.active_count() <= before)
     assert stage.statuses() == {"010": "needs_review"}
     assert_sound(stage)
+
+
+def test_a_run_that_is_not_stayed_for_comes_back_though_all_tasks_wait_for_a_time(stage: Stage) -> None:
+    task_id, before = stage.add(work("a.txt")), threading.active_count()
+    later = "2126-11-26T09:00:00.000Z"
+    stage.store.change_task(task_id, lambda task: Change(task=task.replace(not_before=later)))
+    agent = agent_on(stage)
+    ran = agent.told("run", wait=False)
+    assert (ran["running"], [task["status"] for task in ran["tasks"]]) == (True, ["pending"])
+    until(lambda: threading.active_count() <= before)
+    assert stage.tried(task_id) == []
 
 
 def test_what_can_t_begin_behind_a_call_is_refused_by_it(stage: Stage) -> None:

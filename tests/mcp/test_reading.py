@@ -12,7 +12,11 @@ from mcp.shared.subscriptions import ResourcesListChanged, ResourceUpdated
 from tests.cli.parts import Person, tasks_of_every_status, with_project
 from tests.mcp.parts import Agent, caller, worker
 
+from sow.api.caller import Caller
+from sow.mcp import kit, wording
 from sow.mcp.desk import Desk
+from sow.mcp.orchestrator import Orchestrator
+from sow.mcp.worker import Worker
 
 
 @pytest.fixture(scope="module")
@@ -166,3 +170,42 @@ def test_a_client_of_an_earlier_version_of_the_protocol_subscribes_to_one_addres
 
     Agent(Desk.of(caller(who))).does(act, mode="legacy", message_handler=message)
     assert heard == ["sow://tasks/010/log"]
+
+
+# -- in words of the tools -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("see them: `sow task list`", "see them: `status`"),
+        ("`sow task retry 010 --fresh`, or wait", "`task_retry 010 --fresh`, or wait"),
+        ("`sow output add --type review --path P`", "`artifact_add outputs --type review --path P`"),
+        ("`sow task set status needs_review`", "`task_set status needs_review`"),
+        ("`sow project finish` and `sow advance`", "`sow project finish` and `advance`"),
+        ("held by sow run, says `sowing`", "held by sow run, says `sowing`"),
+    ],
+)
+def test_commands_are_called_by_the_tools_that_do_the_same(text: str, told: str) -> None:
+    assert wording.in_tools(text, kit.names(Orchestrator)) == told
+
+
+def test_a_worker_is_told_of_its_own_tools_alone() -> None:
+    text = "`sow task set status needs_review`, `sow task ask TEXT`, `sow task approve 010`"
+    told = "`task_report`, `task_ask TEXT`, `sow task approve 010`"
+    assert wording.in_tools(text, kit.names(Worker)) == told
+
+
+def test_guidance_and_remedies_name_tools(agent: Agent) -> None:
+    assert agent.refused("task_show", id="990")[1].endswith("`status`")
+    assert "`task_add NAME" in agent.told("guidance")
+    assert "`phase_set " in agent.told("ways")["transitions"][0]["unmet"][0]["remedy"]
+    said = agent.does(lambda client: client.get_prompt("orchestrator")).messages[0].content
+    assert isinstance(said, types.TextContent)
+    assert "`sow status`" not in said.text
+
+
+def test_who_connects_before_there_is_a_project_is_given_lists(tmp_path: Path) -> None:
+    agent = Agent(Desk.of(Caller(folder=str(tmp_path), environment={})))
+    assert agent.does(lambda client: client.list_resources()).resources == []
+    assert "orchestrator" in [each.name for each in agent.does(lambda client: client.list_prompts()).prompts]

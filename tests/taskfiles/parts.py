@@ -121,7 +121,7 @@ class Place:
         claims = self.claims()
         heard = watch or self.notes.append
         runner = TaskRunner(self.workspace, claims.settings, claims, watch=heard, stop=self.stop)
-        return Server(self.workspace, TaskLoader(self.workspace), runner, jobs, watch=self.notes.append)
+        return Server(self.workspace, TaskLoader(self.workspace), runner, jobs, watch=heard)
 
     def run(self, jobs: int = 1, watch: Callable[[Note], None] | None = None) -> list[Outcome]:
         """Serves the workspace until nothing is queued."""

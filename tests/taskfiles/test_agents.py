@@ -233,7 +233,8 @@ def test_a_limit_that_is_met_again_behind_its_end_is_not_tried_at_once(place: Pl
 def test_a_run_that_ends_while_a_task_waits_leaves_it_to_the_next(place: Place) -> None:
     plays(place, [*MEETS, {"limit": {"resets_in": 3600}}])
     path = place.add()
-    (outcome,) = place.run(watch=lambda note: place.stop.ask("end") if note.kind == "held" else None)
+    # It says that it waits, which is when a call that did not stay for it comes back.
+    (outcome,) = place.run(watch=lambda note: place.stop.ask("end") if note.kind == "waits" else None)
     assert (outcome.status, place.task()["status"]) == ("held", "running")
     (found,) = health.runners(place.workspace)
     assert (found.level, found.mend) == ("note", "the next `sow run` goes on with it then")

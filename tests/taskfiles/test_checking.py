@@ -127,6 +127,14 @@ def test_a_key_that_is_nearly_one_of_ours_is_a_note_and_another_programs_is_none
     assert [(slip.field, slip.hint[:23]) for slip in found.slips] == [("keep_tpm", "did you mean keep_tmp? ")]
 
 
+def test_an_id_that_two_tasks_to_be_done_have_is_a_note(place: Place) -> None:
+    for stem, status in (("a", "done"), ("b", "queued"), ("c", "queued")):
+        place.write(stem, DOCUMENT.replace('"queued"', f'"{status}"'))
+    (slip,) = (each for each in checked(place).slips if each.field == "task_id")
+    assert "is that of b.task.json, too" in str(slip)
+    assert slip.hint.endswith("by its file: c")
+
+
 def test_a_link_that_leads_nowhere_is_told(place: Place) -> None:
     (place.folder / "tasks/a.task.json").symlink_to("gone")
     assert [(name, bool(what)) for name, _, _, what, _ in told(place)] == [("a.task.json", True)]

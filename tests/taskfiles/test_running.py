@@ -19,7 +19,7 @@ from tests.waiting import until
 from sow.errors import Failed
 from sow.runner.watch import Watcher
 from sow.taskfiles import agent, runner, stages
-from sow.taskfiles.events import EventWriter
+from sow.taskfiles.events import LONGEST, EventWriter
 from sow.taskfiles.runner import Note
 from sow.taskfiles.stages import Failure, Heard, Progress, Stage, Start
 from sow_executors import base
@@ -52,6 +52,16 @@ def test_an_event_stands_in_the_file_of_its_day_in_utc_whatever_the_clock_on_the
         "20260205_events.jsonl": line % "2026-02-05T23:59:59.999Z",
         "20260206_events.jsonl": line % "2026-02-06T00:00:00.000Z" + line % "2026-02-06T00:00:00.250Z",
     }
+
+
+def test_a_text_that_is_cut_names_the_file_that_has_all_of_it(place: Place) -> None:
+    place.shell(one="printf %04000d 0 >&2; false")
+    path = place.add(output={})
+    place.run()
+    (failed,) = place.events("task.failed")
+    told, _, rest = failed["payload"]["stack"].partition(" …")
+    assert told.endswith(f" characters, all of them in workspace/tasks/{path.name})")
+    assert (len(rest), json.loads(path.read_text())["error"].endswith(rest)) == (LONGEST, True)
 
 
 # -- the document's own example --------------------------------------------------------------------

@@ -12,7 +12,7 @@ from sow.api import inbox
 from sow.api.caller import Caller
 from sow.bringing import Brought
 from sow.catching_up import Wish
-from sow.errors import Refused, Usage, Waits
+from sow.errors import Refused, SowError, Usage, Waits
 from sow.formats import Routes, known
 from sow.formats.merging import Side
 from sow.formats.planning import Options, Plan, summary
@@ -54,6 +54,8 @@ class Exchanged(Result):
     """The addresses of issues that were told which task they are."""
     closed: tuple[str, ...] = ()
     """The addresses of issues that were closed."""
+    fault: SowError | None = None
+    """What was wrong first with an issue that could not be told or closed; the next time tries it again."""
 
     @property
     def summary(self) -> str:
@@ -63,6 +65,8 @@ class Exchanged(Result):
     @property
     def exit_code(self) -> int:
         """What the command ends with: 5 where both have changed the same, 4 where nothing could be taken."""
+        if self.fault:
+            return self.fault.exit_code
         return max(map(_code, (self.plan, *(each.plan for each in self.further))))
 
     def as_json(self) -> Any:
@@ -244,7 +248,7 @@ def issues(
         plan.give.clear()
     told = asked.tell(plan) if comment and not dry_run else []
     closed = asked.close(plan) if close and not dry_run else []
-    return Exchanged(plan, asked.source, dry_run, told=tuple(told), closed=tuple(closed))
+    return Exchanged(plan, asked.source, dry_run, told=tuple(told), closed=tuple(closed), fault=asked.fault)
 
 
 def exported(
@@ -261,6 +265,9 @@ def exported(
         return Exported(chosen.written("", raws), chosen.name, len(raws))
     if there and chosen.in_place:
         raws = intake.done_in(raws, chosen, intake.shown_path(place, store.layout), there)
+    if there and chosen.is_one:
+        own = {record.id for record in chosen.read(place, there, {}).records}
+        raws = {name: raw for name, raw in raws.items() if name in own} or raws
     text = chosen.written(there, raws)
     _write(place, there, text, force or chosen.in_place, f"keep it in step: `sow sync {path}`")
     return Exported(text, chosen.name, len(raws), place)

@@ -364,7 +364,8 @@ class Project:
     ) -> Exchanged:  # fmt: skip
         """Takes in the issues that `gh` knows of; for the rest see `import_tasks`.
 
-        `labels`: only those with them. `comment`: says in each issue which task it is.
+        `labels`: only those with them. `comment`: says in each issue which task it is;
+        where one can't be told, the result's `fault` says why.
         """
         from sow.api import exchanging
         from sow.formats.planning import Options
@@ -396,7 +397,8 @@ class Project:
     ) -> Exchanged:  # fmt: skip
         """Takes in what the issues that `gh` knows of have changed; for the rest see `sync`.
 
-        `labels`: only those with them. `close`: closes those whose tasks have ended.
+        `labels`: only those with them. `close`: closes those whose tasks have ended; where one can't be, the
+        result's `fault` says why.
         """
         from sow.api import exchanging
         from sow.formats.planning import Options

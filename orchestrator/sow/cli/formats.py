@@ -83,6 +83,8 @@ def import_(
         _tell(done, as_json, "import")
         if done.told:
             aside(settings, f"told {counted(len(done.told), 'issue')} which task it is")
+        if done.fault:
+            raise done.fault
         return done.exit_code
     if labels or comment:
         raise Usage("--label and --comment are for issues, not for a file", "leave FILE out, or them")
@@ -143,6 +145,8 @@ def sync(
         _tell(done, as_json, "sync")
         if done.closed:
             aside(settings, f"closed {counted(len(done.closed), 'issue')}")
+        if done.fault:
+            raise done.fault
         return done.exit_code
     if file is None:
         if agent or phase or fill or labels:

@@ -38,6 +38,10 @@ def run(
     return _tell_end(served, as_json=as_json, quiet=quiet)
 
 
+LONGEST = 300
+"""The most characters of a line that tells what happens: `sow task show` has an error whole."""
+
+
 class _Face:
     """A line for each thing that matters, or one JSON object; what is wrong on standard error."""
 
@@ -51,6 +55,7 @@ class _Face:
             _write(json.dumps(note.as_json()))
         elif not self._quiet:
             first = note.text.partition("\n")[0]
+            first = first if len(first) <= LONGEST else f"{first[: LONGEST - 3]}..."
             shown = f"{note.kind}{': ' if first else ''}{first}" if note.kind in ENDS else first
             # A line of output is one, whatever the ids of another program hold.
             whose = f"[{' '.join(note.task_id.split())}] " if note.task_id else ""

@@ -211,4 +211,6 @@ def sentence(note: Note) -> str:
             return f"! {note.text}"
         case "inbox":
             return f"inbox: {note.text}"
+        case "waits":
+            return note.text
     return ""

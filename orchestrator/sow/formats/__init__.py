@@ -113,6 +113,8 @@ class Format(Protocol):
     """Keys of a record that change together or not at all."""
     in_place: bool
     """Whether a file is somebody's own text, in which an export says no more than what is done."""
+    is_one: bool
+    """Whether a file holds one record, and has no place for another."""
     soft: frozenset[str]
     """Keys that follow others, times above all, and are never a reason for a conflict."""
 

@@ -1,5 +1,7 @@
 """Check lists in Markdown: `- [ ] text` is a task, and a box that is ticked is one that is done.
 
+What stands below an item, farther in, tells more of it: the rest of a sentence, a list without boxes, code.
+
 An item has no id of its own. It is known again by its text and the heading above it, then by its text
 alone, then by being the most like one that is gone; so it may be moved, and its words may be mended.
 """
@@ -9,8 +11,9 @@ from __future__ import annotations
 import hashlib
 import math
 import re
+import textwrap
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from difflib import SequenceMatcher
 from typing import Any
 
@@ -41,10 +44,13 @@ class Item:
     done: bool
     module: str
     """The heading above it; empty for none."""
+    details: str = ""
+    """What stands below it and belongs to it; empty for nothing."""
 
     def raw(self, path: str) -> dict[str, Any]:
+        more = {"details": self.details} if self.details else {}
         where = {"source_file": path, "module": self.module, "original_line": self.line}
-        return {"text": self.text, "done": self.done, **where}
+        return {"text": self.text, **more, "done": self.done, **where}
 
 
 class CheckList:
@@ -52,6 +58,7 @@ class CheckList:
 
     name = NAME
     in_place = True
+    is_one = False
     groups: tuple[tuple[str, ...], ...] = ()
     soft: frozenset[str] = frozenset()
 
@@ -65,7 +72,7 @@ class CheckList:
         if not found and not base:
             raise Refused(f"{path} has no item with a box", "an item is a line like `- [ ] what to do`")
         for item in found:
-            texts.check_characters(item.text)
+            texts.check_characters([item.text, item.details])
         ids = _known(found, base)
         return Reading(tuple(Record(ids[item.line], f"line {item.line}", item.raw(path)) for item in found))
 
@@ -74,12 +81,14 @@ class CheckList:
         source: dict[str, Any] = {"file": raw.get("source_file", "")}
         if "original_line" in raw:
             source["line"] = raw["original_line"]
+        details = raw.get("details", "")
+        extras = {"module": raw.get("module", ""), **({"details": details} if details else {})}
         return Wanted(
             name=texts.headline(raw["text"]),
-            description=raw["text"],
+            description="\n".join(filter(None, (raw["text"], details))),
             agent=routes.fallback(),
             standing=Standing(COMPLETED if raw["done"] else PENDING),
-            source={**source, "extras": {"module": raw.get("module", "")}},
+            source={**source, "extras": extras},
         )
 
     def given(self, held: Held, routes: Routes) -> dict[str, Any]:
@@ -91,8 +100,11 @@ class CheckList:
             "done": held.task.status == COMPLETED,
         }
         if source:
+            extras = source.get("extras") or {}
             raw["source_file"] = source.get("file", "")
-            raw["module"] = (source.get("extras") or {}).get("module", "")
+            raw["module"] = extras.get("module", "")
+            if details := extras.get("details"):
+                raw["details"] = details
         if "line" in source:
             raw["original_line"] = source["line"]
         return raw
@@ -137,24 +149,60 @@ def items(text: str) -> Iterator[Item]:
     """
     headings: list[tuple[int, str]] = []
     fence, fenced = "", 0
+    open_: _Open | None = None
     for number, line in enumerate(text.split("\n"), 1):
         # In a block of code a mark of a quote is code.
         depth, inner = _unquoted(line, fenced if fence else math.inf)
         if depth < fenced:
             fence = ""  # a block of code ends with the quote that it stands in
         headings = [heading for heading in headings if heading[0] <= depth]
+        found = None
         if opened := _FENCE.match(inner):
             if not fence:
                 fence, fenced = opened["fence"], depth
             elif opened["fence"].startswith(fence) and inner.strip() == opened["fence"]:
                 fence = ""
-        elif fence:
-            continue
-        elif heading := _HEADING.fullmatch(inner):
+        elif not fence and (heading := _HEADING.fullmatch(inner)):
             headings = [*(above for above in headings if above[0] < depth), (depth, heading["text"])]
-        elif found := _ITEM.fullmatch(inner):
+        elif not fence:
+            found = _ITEM.fullmatch(inner)
+        if open_ and (found or not open_.takes(inner, depth)):
+            yield open_.item()
+            open_ = None
+        if found:
             module = headings[-1][1] if headings else ""
-            yield Item(number, found["text"], found["box"] != " ", module)
+            item = Item(number, found["text"], found["box"] != " ", module)
+            open_ = _Open(item, depth, _indent(inner))
+    if open_:
+        yield open_.item()
+
+
+@dataclass(slots=True)
+class _Open:
+    """An item of which more may be told on the next line."""
+
+    head: Item
+    depth: int
+    """How many quotes it stands in."""
+    indent: int
+    below: list[str] = field(default_factory=list)
+
+    def takes(self, line: str, depth: int) -> bool:
+        """Whether a line belongs to it: it stands farther in, or it is empty and such a one may follow."""
+        if line.strip() and (depth != self.depth or _indent(line) <= self.indent):
+            return False
+        self.below.append(line.rstrip())
+        return True
+
+    def item(self) -> Item:
+        """The whole item."""
+        return replace(self.head, details=textwrap.dedent("\n".join(self.below).expandtabs(4)).strip("\n"))
+
+
+def _indent(line: str) -> int:
+    """How far in a line begins, in columns."""
+    wide = line.expandtabs(4)
+    return len(wide) - len(wide.lstrip())
 
 
 def _unquoted(line: str, most: float) -> tuple[int, str]:

@@ -43,6 +43,7 @@ class Issues:
 
     name = NAME
     in_place = False
+    is_one = False
     groups: tuple[tuple[str, ...], ...] = (("state", "stateReason"),)
     soft: frozenset[str] = frozenset()
 
@@ -126,7 +127,7 @@ def _check(raw: Any) -> None:
         if not isinstance(raw.get(key), str) or not raw[key].strip():
             raise Refused(f"{key}: should be a text, and is {texts.shown(raw.get(key))}", "ask gh for it")
     if raw["state"].upper() not in ("OPEN", "CLOSED"):
-        raise Refused(f"state: {raw['state']!r} is none", "the states: OPEN, CLOSED")
+        raise Refused(f"state: {texts.shown(raw['state'])} is none", "the states: OPEN, CLOSED")
     if not isinstance(raw.get("body"), str | None):
         raise Refused(f"body: should be a text, and is {texts.shown(raw['body'])}", "ask gh for it")
     texts.check_characters(raw)

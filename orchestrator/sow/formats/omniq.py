@@ -76,6 +76,7 @@ class OmniQ:
 
     name = NAME
     in_place = False
+    is_one = False
     groups: tuple[tuple[str, ...], ...] = (("status", "error"), ("func_path", "args", "kwargs"))
     soft = frozenset(("updated_at", "attempts", "last_attempt_at"))
 
@@ -166,11 +167,11 @@ def _check(raw: Any) -> None:
         if key not in raw:
             raise Refused(f"{key} is missing", "each task has id, func_path and status")
         if not isinstance(raw.get(key), str) or not raw[key].strip():
-            raise Refused(
-                f"{key}: should be a text, and is {texts.shown(raw.get(key))}", "write it in quotes"
-            )
+            raise texts.no_text(key, raw[key])
     if raw["status"] not in TRANSITIONS:
-        raise Refused(f"status: {raw['status']!r} is none", f"the statuses: {', '.join(TRANSITIONS)}")
+        raise Refused(
+            f"status: {texts.shown(raw['status'])} is none", f"the statuses: {', '.join(TRANSITIONS)}"
+        )
     for key, kind, told in (
         ("args", list, "a list"),
         ("kwargs", dict, "an object"),
@@ -183,7 +184,8 @@ def _check(raw: Any) -> None:
     error = raw.get("error")
     if error is not None and not (isinstance(error, dict) and isinstance(error.get("message"), str)):
         raise Refused(
-            f"error: should be a TaskError, and is {texts.shown(error)}", "it has a message at least"
+            f"error: should be a TaskError, and is {texts.shown(error)}",
+            "it has a message, a text",
         )
     texts.check_characters(raw)
 
@@ -228,8 +230,8 @@ def task_error(given: Mapping[str, Any] | None, at: str) -> documents.TaskError 
 
 def _call(raw: Raw) -> str:
     """The call of a task, as Python would have it."""
-    words = [texts.shown(arg) for arg in raw.get("args", ())]
-    words += [f"{key}={texts.shown(value)}" for key, value in raw.get("kwargs", {}).items()]
+    words = [texts.shown(arg, is_ascii=False) for arg in raw.get("args", ())]
+    words += [f"{key}={texts.shown(value, is_ascii=False)}" for key, value in raw.get("kwargs", {}).items()]
     return f"{raw['func_path']}({', '.join(words)})"
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import takewhile
 from typing import TYPE_CHECKING, Literal
 
 from sow import ready
@@ -395,10 +396,15 @@ class _Planning:
                 continue
             if name in base:
                 self.plan.gone.append((name, held.task.id))
-            elif self.options.mode == "sync" and not self.options.dropped and name not in self.scene.others:
+            elif self.takes_in_ours and name not in self.scene.others:
                 self.give(name, self.how.given(held, self.scene.routes))
 
     # -- helpers -------------------------------------------------------------------------------
+
+    @property
+    def takes_in_ours(self) -> bool:
+        """Whether the project's other tasks go into the file, too."""
+        return self.options.mode == "sync" and not (self.options.dropped or self.how.is_one)
 
     def asked(self, record: Record, raw: Raw) -> Wanted:
         """What a version of a record asks its task to be."""
@@ -531,8 +537,7 @@ def changed_task(
         now = _moved(now, after.standing, scene.at)
     description = held.description
     if after.description != before.description:
-        # Where a record has but its beginning, the rest stays.
-        description = after.description + description.strip().removeprefix(before.description)
+        description = after.description + _without(description.strip(), before.description)
     fields = [
         name
         for name in Task._fields
@@ -548,6 +553,15 @@ def changed_task(
         payload: documents.TaskRetryScheduled = {"not_before": scene.at, "reason": "imported"}
         events.append(Event(type="task.retry_scheduled", task_id=task.id, payload=payload))
     return Change(task=now, events=tuple(events)), description
+
+
+def _without(description: str, told: str) -> str:
+    """A description without the beginning that a record told: what was said here stays."""
+    if description.startswith(told):
+        return description.removeprefix(told)
+    lines, known = description.split("\n"), told.split("\n")
+    same_ = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(lines, known, strict=False)))
+    return "\n".join(("", *lines[same_:]))
 
 
 def _check_free(task: Task) -> None:

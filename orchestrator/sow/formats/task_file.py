@@ -67,6 +67,7 @@ class TaskFile:
 
     name = NAME
     in_place = False
+    is_one = True
     groups: tuple[tuple[str, ...], ...] = (("status", "error", "result"), ("type", *PARAMS))
     soft: frozenset[str] = frozenset()
 
@@ -141,7 +142,7 @@ class TaskFile:
             if len(raws) != 1:
                 raise Refused(
                     f"a task file holds one task, and there are {len(raws):,}",
-                    "give them out as a list: --format task-list",
+                    "name the file that one came from: --output FILE; or give out all: --format task-list",
                 )
             return json.dumps(dict(next(iter(raws.values()))), indent=2, ensure_ascii=False) + "\n"
         held = one_object.parse(text.encode(), "the file")

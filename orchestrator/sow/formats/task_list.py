@@ -98,6 +98,7 @@ class TaskList:
 
     name = NAME
     in_place = False
+    is_one = False
     groups: tuple[tuple[str, ...], ...] = (
         ("status", "result", "result_summary", "assigned_to"),
         ("task_type", "params", "target_agent"),
@@ -204,7 +205,8 @@ def known_status(status: str) -> str:
     word = SYNONYMS.get(word, word)
     if word not in STATUSES:
         raise Refused(
-            f"status: {status!r} is none", f"the statuses: {', '.join(STATUSES)}; or {', '.join(SYNONYMS)}"
+            f"status: {texts.shown(status)} is none",
+            f"the statuses: {', '.join(STATUSES)}; or {', '.join(SYNONYMS)}",
         )
     return word
 
@@ -226,7 +228,7 @@ def _check(raw: Any) -> None:
         if key not in raw:
             raise Refused(f"{key} is missing", "each task has task_id, description, status and task_type")
         if not isinstance(raw[key], str) or not raw[key].strip():
-            raise Refused(f"{key}: should be a text, and is {texts.shown(raw[key])}", "write it in quotes")
+            raise texts.no_text(key, raw[key])
     known_status(raw["status"])
     _check_optional(raw)
     texts.check_characters(raw)
@@ -235,7 +237,7 @@ def _check(raw: Any) -> None:
 def _check_optional(raw: Raw) -> None:
     for key in _TEXTS:
         if not isinstance(raw.get(key), str | None):
-            raise Refused(f"{key}: should be a text, and is {texts.shown(raw[key])}", "write it in quotes")
+            raise texts.no_text(key, raw[key])
     if not isinstance(raw.get("params"), dict | None):
         raise Refused(
             f"params: should be an object, and is {texts.shown(raw['params'])}", "write it in braces"

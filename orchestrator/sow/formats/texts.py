@@ -192,9 +192,16 @@ def moment(given: object) -> str:
     return told if is_time(told) else ""
 
 
-def shown(value: object) -> str:
-    """A value in a few characters, for a message."""
-    text = json.dumps(value, ensure_ascii=True)
+def no_text(key: str, value: object) -> Refused:
+    """What is wrong with a value that should be a text with something in it."""
+    if isinstance(value, str):
+        return Refused(f"{key} is empty", "say there what it is")
+    return Refused(f"{key}: should be a text, and is {shown(value)}", "write it in quotes")
+
+
+def shown(value: object, *, is_ascii: bool = True) -> str:
+    """A value in a few characters, for a message, or with `is_ascii` false for people."""
+    text = json.dumps(value, ensure_ascii=is_ascii)
     return text if len(text) <= 40 else f"{text[:37]}..."
 
 

@@ -5,6 +5,7 @@
     kit                 a method as a tool: its schemas from its types, its refusals as words
     worker, orchestrator, task_files    the tools, each a call of the Python API (`sow.api`)
     resources, guides       what can be read
+    wording             commands in what is told, called by their tools
     changes             who is told that a document has changed
     server, library     all of it on the SDK's server, on standard input and output
 

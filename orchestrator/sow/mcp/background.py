@@ -38,14 +38,15 @@ class Background:
     def start(self, act: Act[N, T]) -> T | N:
         """Has something go on by itself from its first start of an agent, or of a task, on.
 
-        Gives the note of that start, or how it ended where that came before. Raises what it then raises.
+        Gives the note of that start, or that it waits for a time in which it may be, or how it ended where
+        that came before. Raises what it then raises.
         """
         first = threading.Event()
         began: Future[N] = Future()
         ended: Future[T] = Future()
 
         def watch(note: N) -> None:
-            if note.kind == "started" and not began.done():
+            if note.kind in ("started", "waits") and not began.done():
                 began.set_result(note)
                 first.set()
 

@@ -8,12 +8,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from sow.errors import NotFound
-from sow.mcp import guides, kit, resources
+from sow.errors import NotFound, Usage
+from sow.mcp import guides, kit, resources, wording
 from sow.mcp.background import Background
 from sow.mcp.desk import Bench, Desk
 from sow.mcp.kit import Tool, sayable
 from sow.mcp.resources import JSON, LAST_EVENTS, LINES, ROOT, Place
+from sow.mcp.wording import Worded
 
 if TYPE_CHECKING:
     from sow.api.events import Reading
@@ -24,6 +25,7 @@ sow drives coding agents through a project of tasks. Begin with `status`. Add ta
 agents work with `run`. Then go through what waits: answer questions with `task_answer`; read `task_diff` of
 what was handed in, and `task_approve` it or send it back with `task_feedback`. Run again until all is done.
 What the state of the project asks for is told by `guidance`. Ask a person only what only a person can decide.
+Where there is no project yet, begin one with `project_new`. For what is called `sow ...` there is no tool.
 """
 
 WORKING = """\
@@ -117,14 +119,31 @@ class OfProject:
             return mine
         from sow.mcp.orchestrator import Orchestrator
 
-        every = {tool.name: tool for tool in (*mine, *kit.tools(Orchestrator(self.desk)))}
+        orchestrator = Orchestrator(self.desk, self._worded())
+        every = {tool.name: tool for tool in (*mine, *kit.tools(orchestrator))}
         return tuple(every[name] for name in sorted(every))
+
+    def _worded(self) -> Worded:
+        from sow.mcp.worker import Worker
+
+        names = kit.names(Worker) if self.desk.own else ()
+        if self.desk.drives:
+            from sow.mcp.orchestrator import Orchestrator
+
+            names += kit.names(Orchestrator)
+        return wording.of(names)
 
     # -- what can be read ---------------------------------------------------------------------
 
     def listed(self) -> list[Place]:
-        """All that can be read just now but the parts of tasks: these are told by `templates`."""
-        return resources.listed(self.desk)
+        """All that can be read just now but the parts of tasks: these are told by `templates`.
+
+        Nothing where no project is meant: clients ask when they connect, and one may be begun later.
+        """
+        try:
+            return resources.listed(self.desk)
+        except (NotFound, Usage):
+            return []
 
     def templates(self) -> list[Place]:
         """The kinds of addresses there are."""
@@ -132,7 +151,7 @@ class OfProject:
 
     def read(self, address: str) -> tuple[str, str]:
         """What stands at an address: its media type, and it. Raises NotFound, Refused where it is broken."""
-        return resources.read(self.desk, address)
+        return resources.read(self.desk, self._worded(), address)
 
     def happening(self, since: str, stop: Stop) -> Reading:
         """What happens from a time on, as it does, until `stop` ends it."""
@@ -150,7 +169,7 @@ class OfProject:
 
     def prompt(self, role: str, arguments: Mapping[str, str]) -> str:
         """The prompt of a role. Raises NotFound, and Usage for an argument that it does not take."""
-        return guides.text(self.desk, role, arguments)
+        return guides.text(self.desk, self._worded(), role, arguments)
 
     def completed(self, argument: str, begun: str) -> list[str]:
         """The values of an argument, of a prompt or in an address, that begin so."""

@@ -8,6 +8,7 @@ from sow import prompts, roles
 from sow.api import prompt
 from sow.errors import NotFound, SowError, Usage
 from sow.mcp.desk import ORCHESTRATOR, Desk
+from sow.mcp.wording import Worded
 from sow.nearest import did_you_mean
 
 if TYPE_CHECKING:
@@ -21,11 +22,14 @@ MOST = 100
 
 
 def known(desk: Desk) -> tuple[str, ...]:
-    """The roles that there is a prompt for."""
-    return roles.known(desk.project().main)
+    """The roles that there is a prompt for: the built-in ones where no project is meant."""
+    try:
+        return roles.known(desk.project().main)
+    except (NotFound, Usage):
+        return roles.BUILT_IN
 
 
-def text(desk: Desk, role: str, arguments: Mapping[str, str]) -> str:
+def text(desk: Desk, worded: Worded, role: str, arguments: Mapping[str, str]) -> str:
     """The prompt of a role. Raises NotFound, and Usage for an argument that it does not take."""
     for name in arguments:
         if name != TASK:
@@ -38,7 +42,7 @@ def text(desk: Desk, role: str, arguments: Mapping[str, str]) -> str:
         )
     opening = prompts.role_text(role, project.main)
     if not (task_id := arguments.get(TASK) or (None if desk.drives else desk.own)):
-        return f"{opening}\n\n{project.prompt()}" if role == ORCHESTRATOR else opening
+        return worded(f"{opening}\n\n{project.prompt()}" if role == ORCHESTRATOR else opening)
     task = project.task(task_id)
     given = [(each.name, each.text) for each in task.feedback()]
     return prompts.first(task.state(), opening, task.description(), given)

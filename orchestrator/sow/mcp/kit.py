@@ -147,8 +147,12 @@ def _complaint(error: Mapping[str, Any]) -> str:
 
 def tools(owner: object) -> tuple[Tool, ...]:
     """The tools among the methods of an object, by name."""
-    marked = inspect.getmembers(type(owner), lambda each: hasattr(each, _MARK))
-    return tuple(_made(name, getattr(owner, name)) for name, _ in marked)
+    return tuple(_made(name, getattr(owner, name)) for name in names(type(owner)))
+
+
+def names(kind: type) -> tuple[str, ...]:
+    """The names of the tools among the methods of a class."""
+    return tuple(name for name, _ in inspect.getmembers(kind, lambda each: hasattr(each, _MARK)))
 
 
 def _made(name: str, method: Callable[..., Any]) -> Tool:

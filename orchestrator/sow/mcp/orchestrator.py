@@ -23,6 +23,7 @@ from sow.mcp import calls, told, worker
 from sow.mcp.background import Act
 from sow.mcp.desk import Desk
 from sow.mcp.kit import Since, Table, Words, tool
+from sow.mcp.wording import Worded
 from sow.mcp.worker import Side, Text, page
 from sow.scheduler.telling import Note
 from sow.task import Task as State
@@ -46,7 +47,7 @@ Wait = Annotated[
 OfTask = Annotated[str | None, Field(description="Of this task, by its id.")]
 Phase = Annotated[str | None, Field(description="The phase; that of the project's state where absent.")]
 
-_TOLD = ("added", "started", "settled", "changed", "problem", "limit")
+_TOLD = ("added", "started", "settled", "changed", "problem", "limit", "waits")
 """What of a run is news to whoever waits for its end."""
 
 
@@ -55,6 +56,8 @@ class Orchestrator:
     """What an orchestrating agent may do, as methods that are tools."""
 
     desk: Desk
+    worded: Worded
+    """Commands in what is told, called by the tools that do the same."""
 
     def _task(self, task_id: str, project: str | None) -> Task:
         return self.desk.project(project).task(task_id)
@@ -121,7 +124,7 @@ class Orchestrator:
         project: Named = None,
     ) -> str:  # fmt: skip
         """Read what the project's state asks for now and what leads on, or the guidance of that name."""
-        return self.desk.project(project).prompt(name)
+        return self.worded(self.desk.project(project).prompt(name))
 
     @tool(reads=True)
     def project_list(self) -> list[told.Project]:
@@ -397,8 +400,7 @@ class Orchestrator:
     @tool(reads=True)
     def ways(self, *, project: Named = None) -> told.Standing:
         """See the state of the project, and what leads out of it: each step, and what bars it."""
-        held = self.desk.project(project).ways().as_json()
-        return told.Standing(held["state"], [told.Way(**way) for way in held["transitions"]])
+        return self._standing(self.desk.project(project))
 
     @tool()
     def advance(
@@ -409,7 +411,13 @@ class Orchestrator:
         """Take the project to its next state. What the new state asks for is told by `guidance`."""
         there = self.desk.project(project)
         there.advance(event)
+        return self._standing(there)
+
+    def _standing(self, there: Project) -> told.Standing:
         held = there.ways().as_json()
+        for way in held["transitions"]:
+            for unmet in way["unmet"]:
+                unmet["remedy"] = self.worded(unmet["remedy"])
         return told.Standing(held["state"], [told.Way(**way) for way in held["transitions"]])
 
     @tool(repeats=True)

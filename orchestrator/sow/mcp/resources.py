@@ -25,6 +25,7 @@ from sow.api import prompt
 from sow.errors import NotFound
 from sow.mcp.desk import Desk
 from sow.mcp.kit import sayable
+from sow.mcp.wording import Worded
 
 if TYPE_CHECKING:
     from sow.api.task import Task
@@ -95,13 +96,13 @@ def changed(task_id: str | None) -> list[str]:
     return [f"{ROOT}project", f"{ROOT}events", *of_it]
 
 
-def read(desk: Desk, address: str) -> tuple[str, str]:
+def read(desk: Desk, worded: Worded, address: str) -> tuple[str, str]:
     """What stands at an address: its media type, and it. Raises NotFound, or Refused where it is broken."""
-    kind, text = _read(desk, address)
+    kind, text = _read(desk, worded, address)
     return kind, sayable(text)
 
 
-def _read(desk: Desk, address: str) -> tuple[str, str]:
+def _read(desk: Desk, worded: Worded, address: str) -> tuple[str, str]:
     project = desk.project()
     match address.removeprefix(ROOT).split("/") if address.startswith(ROOT) else []:
         case ["project"] if desk.drives:
@@ -109,15 +110,19 @@ def _read(desk: Desk, address: str) -> tuple[str, str]:
         case ["events"] if desk.drives:
             return LINES, "".join(f"{e.line}\n" for e in deque(project.events(), maxlen=LAST_EVENTS))
         case ["guidance", name]:
-            return MARKDOWN, project.prompt(name)
+            return MARKDOWN, worded(project.prompt(name))
         case ["tasks", task_id, *rest] if len(rest) < 2 and (part := "".join(rest)) in _PARTS:
             if not desk.drives and task_id != desk.own:
-                raise NotFound(
-                    f"no resource {address} for a worker", f"its own task: {of_task(desk.own or '')}"
-                )
+                raise _not_a_workers(desk, address)
             _, kind, given = _PARTS[part]
             return kind, given(project.task(task_id))
+    if not desk.drives:
+        raise _not_a_workers(desk, address)
     raise NotFound(f"no resource {address}", f"see those there are, such as {ROOT}project")
+
+
+def _not_a_workers(desk: Desk, address: str) -> NotFound:
+    return NotFound(f"no resource {address} for a worker", f"its own task: {of_task(desk.own or '')}")
 
 
 def _page(task: Task) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import traceback
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from functools import partial
 from typing import Any, ParamSpec, TypeVar
 
@@ -19,7 +20,7 @@ import mcp_types as types
 
 from sow import __version__
 from sow.errors import NotFound, SowError, Usage
-from sow.mcp import calls, guides
+from sow.mcp import calls, guides, wording
 from sow.mcp.calls import Call
 from sow.mcp.catalog import Catalog
 from sow.mcp.changes import Changes
@@ -114,7 +115,12 @@ class Service:
         if tool is None:
             there = ", ".join(self._tools)
             return _result(Told(f"there is no tool {params.name}\nthere are: {there}", refused=True))
-        return _result(await self._called(ctx, tool, params.arguments or {}))
+        told = await self._called(ctx, tool, params.arguments or {})
+        return _result(replace(told, text=self._worded(told.text)) if told.refused else told)
+
+    def _worded(self, text: str) -> str:
+        """A refusal whose remedy is a command, in words of the tools."""
+        return wording.in_tools(text, self._tools)
 
     async def _called(self, ctx: Context, tool: Tool, arguments: dict[str, Any]) -> Told:
         if not tool.manner.lasts:
@@ -233,7 +239,7 @@ class Service:
             return await self._answer(act, *args, **kwargs)
         except SowError as fault:
             code = types.INVALID_PARAMS if isinstance(fault, NotFound | Usage) else types.INTERNAL_ERROR
-            raise MCPError(code, refusal(fault).text) from fault
+            raise MCPError(code, self._worded(refusal(fault).text)) from fault
 
 
 def _called(tool: Tool, arguments: dict[str, Any]) -> Told:

@@ -27,7 +27,7 @@ ENDED = 10
 Status = Literal["queued", "running", "done", "failed", "canceled"]
 Id = Annotated[str, Field(description="The task's id, or its file's name without `.task.json`.")]
 
-_TOLD = ("started", "artifact", "done", "failed", "canceled", "left", "held", "limit", "problem")
+_TOLD = ("started", "artifact", "done", "failed", "canceled", "left", "held", "limit", "waits", "problem")
 """What of a run is news to whoever waits for its end."""
 
 

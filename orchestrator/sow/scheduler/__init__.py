@@ -29,7 +29,7 @@ from sow import files, logs, opened
 from sow.attempt import Attempt
 from sow.budget import Budget
 from sow.change import Change, Event
-from sow.clock import is_unset, seconds
+from sow.clock import is_unset, local, seconds
 from sow.errors import Busy, NotFound, SowError
 from sow.gate import Gate, without_wait
 from sow.opened import SessionOpen
@@ -52,6 +52,9 @@ if TYPE_CHECKING:
     from sow.dropped import Inbox
     from sow_schemas.documents import Reason
 
+
+IDLE_SECONDS = 5.0
+"""From which length on a wait in which no agent works is told."""
 
 RESCAN_SECONDS = 30.0
 """How often everything is read anew, for a writer may die between its state and its event."""
@@ -83,6 +86,8 @@ class Scheduler:
     _gate: Gate = field(init=False)
     _following: Following = field(init=False)
     _jumps: Jumps = field(init=False)
+    _idle_until: float | None = None
+    """Until when nothing is done, as it was told last."""
 
     def __post_init__(self) -> None:
         self._board = Board(self.turns, self.live, self.watch)
@@ -111,6 +116,7 @@ class Scheduler:
                 self._start_ready()
                 if not self._at_work() and (self._is_spent() or (not stay and self._due() is None)):
                     break
+                self._tell_idle()
                 self._wait()
             return self._end()
         except BaseException:
@@ -236,6 +242,15 @@ class Scheduler:
             if chosen is None:
                 return
             self._begin(chosen)
+
+    def _tell_idle(self) -> None:
+        """Says once until when no agent works, where that is not over in a moment."""
+        if self._at_work() or (at := self._due()) is None or at == self._idle_until:
+            return
+        now = self.turns.clock()
+        if at - now >= IDLE_SECONDS:
+            self._idle_until = at
+            self.watch(Note("waits", None, f"Nothing can start before {local(at, now)}"))
 
     def _tell_spent(self) -> None:
         """Says once that the budget is gone."""

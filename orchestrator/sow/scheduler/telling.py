@@ -17,7 +17,7 @@ SHOWN = 5
 
 Kind = Literal[
     "added", "started", "setup", "said", "used", "usage", "retried", "settled", "changed", "problem", "limit",
-    "inbox",
+    "inbox", "waits",
 ]  # fmt: skip
 
 

@@ -19,7 +19,7 @@ from sow.nearest import nearest
 from sow.result import Result
 from sow.taskfiles import paths, stages, task_file, text
 from sow.taskfiles.stages import Settings
-from sow.taskfiles.task_file import QUEUED, TaskFile
+from sow.taskfiles.task_file import QUEUED, RUNNING, TaskFile
 from sow.taskfiles.text import Text
 from sow.taskfiles.workspace import Workspace
 
@@ -34,7 +34,7 @@ class Checked(Result):
     tasks: int
     problems: tuple[BadFile, ...]
     slips: tuple[BadFile, ...]
-    """What only looks like one: a key that nobody here knows, and that is nearly one of ours."""
+    """What only looks like one: a key that is nearly one of ours, an id that is given twice."""
 
     @property
     def files(self) -> int:
@@ -61,7 +61,25 @@ def check(workspace: Workspace, environment: Mapping[str, str]) -> Checked:
     names = workspace.names()
     for name in names:
         problems += _of_task(workspace, f"{workspace.tasks}/{name}", held, bad, environment)
-    return Checked(len(names), tuple(problems), tuple(_slips(workspace)))
+    return Checked(len(names), tuple(problems), (*_slips(workspace), *_same_ids(workspace, names)))
+
+
+def _same_ids(workspace: Workspace, names: Collection[str]) -> Iterator[BadFile]:
+    """Tasks to be done that have one id: each is run, but events and `--task ID` tell them not apart."""
+    known: dict[str, str] = {}
+    for name in names:
+        try:
+            task = task_file.read(f"{workspace.tasks}/{name}", workspace.roots)
+        except (FileNotFoundError, SowError):
+            continue  # told already, or gone
+        if task.status not in (QUEUED, RUNNING):
+            continue
+        if first := known.get(task.id):
+            line, column = task.held.line(("task_id",))
+            hint = f"give it one of its own, or name it by its file: {task.stem}"
+            what = f"is that of {first}, too"
+            yield BadFile(task.path, what, hint, line=line, column=column, field="task_id")
+        known.setdefault(task.id, name)
 
 
 # -- config.yaml ---------------------------------------------------------------------------------

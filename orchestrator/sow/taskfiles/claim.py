@@ -276,8 +276,10 @@ class Claims:
         self._event(task, "task.created", {"input": main})
 
     def _event(self, task: TaskFile, kind: str, payload: Mapping[str, Any]) -> None:
+        # What a stage says of its progress is not in the task's file.
+        whole = "" if kind == "stage.progress" else f"workspace/tasks/{os.path.basename(task.path)}"
         try:
-            self.events.write(kind, payload, task_id=task.id, run_id=task.fields.get("run_id"))
+            self.events.write(kind, payload, task_id=task.id, run_id=task.fields.get("run_id"), whole=whole)
         except SowError as fault:
             self.tell(str(fault))
 

@@ -29,22 +29,28 @@ class EventWriter:
     folder: str
     clock: Clock = time.time
 
-    def write(self, kind: str, payload: Mapping[str, Any], *, task_id: str, run_id: str | None) -> None:
-        """Appends one event. Raises Failed where the disk refuses."""
+    def write(
+        self, kind: str, payload: Mapping[str, Any], *, task_id: str, run_id: str | None, whole: str = ""
+    ) -> None:  # fmt: skip
+        """Appends one event. Raises Failed where the disk refuses.
+
+        `whole`: the file that has all of what is cut.
+        """
         now = stamp(self.clock())
         event = {
             "ts": now,
             "run_id": run_id,
             "task_id": task_id,
             "type": kind,
-            "payload": {key: _cut(value) for key, value in payload.items()},
+            "payload": {key: _cut(value, whole) for key, value in payload.items()},
         }
         path = f"{self.folder}/{now[:10].replace('-', '')}_events.jsonl"
         eventlog.add_line(path, jsonlines.dump(event).encode() + b"\n", f"the event {kind}")
 
 
-def _cut(value: Any) -> Any:
+def _cut(value: Any, whole: str) -> Any:
     if isinstance(value, str) and len(value) > LONGEST:
+        where = f", all of them in {whole}" if whole else ""
         # What went wrong stands at the end of a stack.
-        return f"({len(value)} characters) …{value[-LONGEST:]}"
+        return f"({len(value)} characters{where}) …{value[-LONGEST:]}"
     return value

@@ -58,7 +58,7 @@ def task_files(place: Workspace, environment: Mapping[str, str]) -> Iterator[Fin
         by_status = Counter[str](task.status for task in _tasks(place))
         parts = ", ".join(f"{count} {status}" for status, count in sorted(by_status.items()))
         many = "1 task file is" if found.tasks == 1 else f"{found.tasks} task files are"
-        yield ok(f"{many} valid: {parts}", **by_status)
+        yield ok(f"{many} valid: {parts}" if parts else "there is no task file", **by_status)
 
 
 def programs(place: Workspace, environment: Mapping[str, str]) -> Iterator[Finding]:

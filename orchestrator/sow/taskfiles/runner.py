@@ -79,6 +79,7 @@ Kind = Literal[
     "left",
     "held",
     "limit",
+    "waits",
     "problem",
 ]
 

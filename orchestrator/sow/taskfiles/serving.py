@@ -56,6 +56,10 @@ class Server:
     """By file and fault: since when it is so, and whether it was told."""
     _waiting: bool = False
     """Whether a task could not be claimed just now, for its lock is held or it waits for a limit."""
+    _holding: bool = False
+    """Whether one waits for a limit."""
+    _idles: bool = False
+    """Whether it was told that nothing can begin."""
     _changed: bool = False
     """Whether something happened in the folder since all files were looked at."""
     _looked: bool = False
@@ -95,6 +99,7 @@ class Server:
                         self._tell_spent()
                     else:
                         self._start(threads, watcher)
+                        self._tell_idle()
                     self._tell_bad()
                     may_be_more = self._waiting or (not self._looked and self._has_changed())
                     goes_on = not self.runner.is_spent and (stay or may_be_more)
@@ -151,7 +156,7 @@ class Server:
             self._ahead_of_us, self._behind_us = deque(self._behind_us), []
         else:
             return
-        self._waiting = False
+        self._waiting = self._holding = False
 
     def _as_it_is_now(self, seen: Seen) -> Seen | None:
         """A task that a round comes to; None where nothing more is to be done for it, as for most."""
@@ -169,6 +174,13 @@ class Server:
             self._announced.add(seen.path)
         else:
             self._unannounced.append(seen)
+
+    def _tell_idle(self) -> None:
+        """Says once, until something runs again, that limits hold all that is there."""
+        is_idle = self._holding and not self._busy
+        if is_idle and not self._idles:
+            self.watch(Note("waits", "", "nothing can begin before the end of a limit"))
+        self._idles = is_idle
 
     def _tell_spent(self) -> None:
         """Says once that the budget is gone."""
@@ -265,7 +277,8 @@ class Server:
         try:
             if seen.status == RUNNING:
                 # A run that does not stay waits for this as for what it works on.
-                self._waiting |= claims.waits(seen.stem)
+                self._holding |= claims.waits(seen.stem)
+                self._waiting |= self._holding
                 return claims.take_up(seen.path)
             # Once a file: those that have ended are the most.
             if self._settled.get(seen.path) is seen:
@@ -274,7 +287,7 @@ class Server:
                 self.runner.settle(claim)
             if seen.status == QUEUED:
                 if self._is_held(seen):
-                    self._waiting = True
+                    self._waiting = self._holding = True
                     return None
                 return claims.claim(seen.path)
             if not claims.is_open(seen.stem):
