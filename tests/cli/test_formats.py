@@ -265,7 +265,9 @@ def test_where_both_change_the_same_nothing_is_overwritten_until_somebody_decide
         done = told(who, "sync", LIST, code=5)
         assert done["conflicts"] == [{"id": "a", "task": "010", "place": "tasks[0]", "keys": ["priority"]}]
         assert changed(there, everything(who.folder)) == []
-    assert "say whose word counts: `sow sync --prefer file`, or project" in who.sow("sync", LIST).out
+    assert (
+        "say whose word counts: `sow sync list.json --prefer file`, or project" in who.sow("sync", LIST).out
+    )
     who.done("sync", LIST, "--prefer", "project")
     assert held(who)[0]["priority"] == "LOW"
     edit(who, "a", priority="CRITICAL")

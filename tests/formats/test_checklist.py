@@ -154,6 +154,12 @@ def test_an_item_is_known_again(after: str, same: int) -> None:
     assert len(before.keys() & raws(after, before).keys()) == same
 
 
+def test_a_short_item_to_which_words_are_added_is_known_again() -> None:
+    before = "# A\n- [ ] One\n- [ ] Two\n"
+    now = ids("# A\n- [ ] Two\n- [ ] One that is larger\n- [ ] Twofold\n", raws(before))
+    assert (now["One that is larger"], now["Two"]) == (ids(before)["One"], ids(before)["Two"])
+
+
 def test_the_first_item_of_two_with_the_same_words_keeps_its_id_when_the_other_goes() -> None:
     before = raws("- [ ] Twice\n- [ ] Twice\n")
     assert list(raws("- [ ] Twice\n", before)) == list(before)[:1]

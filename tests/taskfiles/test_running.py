@@ -17,8 +17,8 @@ from tests.taskfiles.parts import DOCUMENT, Place
 from tests.waiting import until
 
 from sow.errors import Failed
-from sow.runner.watch import Watcher
-from sow.taskfiles import agent, runner, stages
+from sow.runner.watch import Tail, Watcher
+from sow.taskfiles import agent, handlers, runner, stages
 from sow.taskfiles.events import LONGEST, EventWriter
 from sow.taskfiles.runner import Note
 from sow.taskfiles.stages import Failure, Heard, Progress, Stage, Start
@@ -52,6 +52,24 @@ def test_an_event_stands_in_the_file_of_its_day_in_utc_whatever_the_clock_on_the
         "20260205_events.jsonl": line % "2026-02-05T23:59:59.999Z",
         "20260206_events.jsonl": line % "2026-02-06T00:00:00.000Z" + line % "2026-02-06T00:00:00.250Z",
     }
+
+
+def test_a_stage_that_prints_more_than_can_be_heard_in_a_moment_is_heard_in_pieces(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner, "MOMENT", 0.0)
+    path = tmp_path / "transcript"
+    path.write_text("progress 0.1\n" + "y\n" * 2 * runner.LINES + "progress 0.9")
+    told: list[float] = []
+    ears = runner._Ears(
+        Tail(str(path)), handlers.Printed("yes"), lambda report: told.append(report.progress),
+        lambda report: None, lambda report: None, 0,
+    )  # fmt: skip
+    pieces: list[list[float]] = []
+    while not pieces or ears.behind:
+        assert ears.hear(final=True) is None
+        pieces.append(list(told))
+    assert pieces == [[0.1], [0.1], [0.1, 0.9]]
 
 
 def test_a_text_that_is_cut_names_the_file_that_has_all_of_it(place: Place) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -255,7 +256,7 @@ def _tell(done: Exchanged, as_json: bool, verb: str) -> None:
 
 
 def _tell_plan(done: Exchanged, plan: Plan, summary: str, verb: str) -> None:
-    for line in _lines(plan):
+    for line in _lines(plan, _again(done)):
         click.echo(plain(f"  {line}"))
     head = f"Would {verb}" if done.dry_run else {"import": "Imported", "sync": "Synced"}[verb]
     name = f"{os.path.basename(done.source.path)} ({done.source.how.name})"
@@ -282,7 +283,15 @@ def _news(update: Update, path: str) -> Iterable[str]:
         yield f"{name} is no longer in the document, and stays here"
 
 
-def _lines(done: Plan) -> Iterable[str]:
+def _again(done: Exchanged) -> str:
+    """The command that keeps the same file in step, as it can be typed here."""
+    if done.source.how.name == GITHUB:
+        return f"sow sync --format {GITHUB}"
+    near = os.path.relpath(done.source.path)
+    return f"sow sync {shlex.quote(done.source.path if near.startswith('..') else near)}"
+
+
+def _lines(done: Plan, again: str) -> Iterable[str]:
     for record, task, _ in done.adds:
         yield f"[{task.id}] added: {task.name} ({task.status})" + _named(record.id)
     for record, change, keys in done.changes:
@@ -294,11 +303,11 @@ def _lines(done: Plan) -> Iterable[str]:
     for conflict in done.conflicts:
         yield (
             f"[{conflict.task_id}] in conflict: {', '.join(conflict.keys)}: both have changed it"
-            f" ({conflict.place}); say whose word counts: `sow sync --prefer file`, or project"
+            f" ({conflict.place}); say whose word counts: `{again} --prefer file`, or project"
         )
     for one in done.rejected:
         yield f"rejected: {one.place}{f' {one.id}' if one.id else ''}: {one.reason}"
-        yield f"          {one.hint}"
+        yield f"          {one.hint.replace('sow sync FILE', again)}"
     for record, project in done.elsewhere:
         yield f"in project {project}: {record.place}{_named(record.id)}"
     for record in done.left:

@@ -87,7 +87,7 @@ def tell(ran: Ran, *, as_json: bool, quiet: bool) -> int:
 def _ending(ran: Ran) -> Iterator[str]:
     """How a run ended, for a person."""
     if ran.interrupted:
-        left = "the agents go on by themselves" if ran.left_running else "the agents were ended"
+        left = "the agents go on by themselves" if ran.left_running else "no agent runs any more"
         yield f"Interrupted; {left}. `sow run` goes on from here."
         return
     if not ran.tasks:

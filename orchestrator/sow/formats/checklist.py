@@ -245,12 +245,18 @@ def _same_text(item: Item, left: Mapping[str, Raw]) -> str:
 def _mended(item: Item, left: Mapping[str, Raw]) -> str:
     """The one of those that are gone whose words are the most like the item's."""
     likeness = {
-        name: SequenceMatcher(None, raw["text"], item.text).ratio()
+        name: _likeness(raw["text"], item.text)
         for name, raw in left.items()
         if raw.get("module", "") == item.module
     }
     best = max(likeness, key=lambda name: likeness[name], default="")
     return best if best and likeness[best] >= _LIKE else ""
+
+
+def _likeness(before: str, now: str) -> float:
+    """How much two texts are alike, from 0 to 1; enough where words were added at the end, or taken away."""
+    ratio = SequenceMatcher(None, before, now).ratio()
+    return max(ratio, _LIKE) if now.startswith(f"{before} ") or before.startswith(f"{now} ") else ratio
 
 
 def _new_id(item: Item, taken: set[str]) -> str:

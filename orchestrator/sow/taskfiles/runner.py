@@ -59,6 +59,10 @@ INTERRUPTED = "interrupted"
 """Marks a stage that was ended to be begun again."""
 TICK = 0.5
 """How long, in seconds, a change that the kernel does not tell of can stay unseen."""
+MOMENT = 0.2
+"""For how long, in seconds, a stage is listened to before it is looked at who else wants something."""
+LINES = 1000
+"""After how many lines it is looked at how long that took."""
 LOOK_SECONDS = 5.0
 """How often, in seconds, it is looked at what the processes of a stage hold that has a cap of memory."""
 AFTER_END = 10.0
@@ -386,6 +390,9 @@ class TaskRunner:
             self.runner.sweep(found.attempt)
             left = found.exit
         failure = ears.hear(final=True)
+        while ears.behind and not failure:
+            self._check_wanted(claim, stage)
+            failure = ears.hear(final=True)
         status = 0 if ears.kept_on else left.status if left else None
         return failure or reader.end(status, folders.end_of(f"{stage.scratch}/{folders.STDERR}"))
 
@@ -413,7 +420,8 @@ class TaskRunner:
                         return Failure(overdue)
                     if memory and (failure := memory.look()):
                         return failure
-                    seen = watcher.wait(min(TICK, max(ends_at - time.time(), 0.0)))
+                    most = 0.0 if ears.behind else TICK
+                    seen = watcher.wait(min(most, max(ends_at - time.time(), 0.0)))
                     if failure := ears.hear():
                         return failure
                     if ("process", running.attempt) in seen or ears.keeps_on():
@@ -515,10 +523,13 @@ class _Ears:
     """When it said that it has come to its end; 0 while it hasn't."""
     kept_on: bool = False
     """Whether its process had to be ended after that."""
+    behind: bool = False
+    """Whether it has printed more than was heard in a moment."""
 
     def hear(self, *, final: bool = False) -> Failure | None:
-        """Takes in what is new; gives the failure that ends the stage."""
-        for line in self.tail.read(final=final):
+        """Takes in what is new, as much as can be in a moment; gives the failure that ends the stage."""
+        until, self.behind = time.monotonic() + MOMENT, False
+        for number, line in enumerate(self.tail.read(final=final), 1):
             for report in self.reader.read(line):
                 match report:
                     case Failure():
@@ -531,6 +542,9 @@ class _Ears:
                         self.warn(report)
                     case Progress() if self._counts(report):
                         self.tell(report)
+            if number % LINES == 0 and time.monotonic() >= until:
+                self.behind = True
+                break
         return None
 
     def keeps_on(self) -> bool:
