@@ -3,7 +3,7 @@
 # ruff: noqa
 # fmt: off
 
-from sow_schemas.formats import has_line_break, is_error_code, is_project_name, is_project_type, is_size, is_task_id, is_time
+from sow_schemas.formats import has_line_break, is_error_code, is_iso_time, is_project_name, is_project_type, is_size, is_task_id, is_time
 
 _KEYS_0 = frozenset(('approved', 'created_at', 'path', 'type'))
 _KEYS_1 = frozenset(('approved', 'created_at', 'metadata', 'path', 'type'))
@@ -2473,7 +2473,7 @@ def task_file(v: object) -> bool:
         v2 = v['created_at']
         if not isinstance(v2, str):
             return False
-        if not is_time(v2):
+        if not is_iso_time(v2):
             return False
     v3 = v['status']
     if not v3 in ('queued', 'running', 'done', 'failed', 'canceled'):

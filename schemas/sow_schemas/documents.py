@@ -1813,7 +1813,8 @@ class TaskFile(TypedDict):
     """What its events are marked with. Set when the file is made, never changed."""
 
     created_at: NotRequired[str]
-    """When it was made. Set when the file is made, never changed."""
+    """When it was made: a time of ISO 8601, in UTC where it names no zone. Set when the file is made, never
+    changed."""
 
     status: TaskFileStatus
     """How far it is. Set when the file is made, and by whoever runs or cancels the task."""

@@ -84,6 +84,19 @@ def is_time(text: str) -> bool:
     return True
 
 
+def is_iso_time(text: str) -> bool:
+    """A moment or a day as ISO 8601 writes it, and Python's `datetime` reads it: also one without a zone."""
+    if is_time(text):
+        return True
+    from datetime import datetime
+
+    try:
+        datetime.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
+
+
 def _is_day(year: int, month: int, day: int) -> bool:
     if not (year and 1 <= month <= 12 and day):
         return False
@@ -113,4 +126,4 @@ PATTERNS = {
     r"\n": has_line_break,
 }
 
-FORMATS = {"date-time": is_time}
+FORMATS = {"date-time": is_time, "iso-8601": is_iso_time}

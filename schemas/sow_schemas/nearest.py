@@ -89,7 +89,7 @@ def _by_text(given: str, schema: Any, kinds: list[str]) -> Iterator[object]:
         yield text
         if make := MENDED.get(schema.get("pattern", "")):
             yield make(text)
-        if schema.get("format") == "date-time":
+        if schema.get("format") in ("date-time", "iso-8601"):
             yield _as_time(text)
 
 

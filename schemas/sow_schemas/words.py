@@ -19,7 +19,10 @@ FORMS = {
 }
 """What a text looks like that has a pattern."""
 
-FORMATS = {"date-time": "a time like 2026-11-20T08:30:00Z"}
+FORMATS = {
+    "date-time": "a time like 2026-11-20T08:30:00Z",
+    "iso-8601": "a time like 2026-11-20T08:30:00Z, or without its zone",
+}
 """What a text looks like that has a format."""
 
 KINDS = {

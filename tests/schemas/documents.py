@@ -11,13 +11,14 @@ from jsonschema.validators import extend
 from referencing import Registry
 
 import sow_schemas
-from sow_schemas.formats import is_time
+from sow_schemas.formats import FORMATS
 
 
 def peer(schema: Any, registry: Any = None) -> Any:
     """The validator of jsonschema as it comes, but for our times and for 1.0, which is no integer to us."""
     checker = FormatChecker(formats=())
-    checker.checks("date-time")(lambda value: not isinstance(value, str) or is_time(value))
+    for name, holds in FORMATS.items():
+        checker.checks(name)(lambda value, holds=holds: not isinstance(value, str) or holds(value))
     types = Draft202012Validator.TYPE_CHECKER.redefine("integer", lambda _, value: type(value) is int)
     ours: Any = extend
     made = ours(Draft202012Validator, type_checker=types)
@@ -113,7 +114,7 @@ def drawn(schema: Any) -> st.SearchStrategy[Any]:
 def _text(schema: Any) -> st.SearchStrategy[Any]:
     if "pattern" in schema:
         return st.from_regex(schema["pattern"].strip("^$"), fullmatch=True)
-    if schema.get("format") == "date-time":
+    if schema.get("format") in FORMATS:
         return TIMES
     return st.text(st.characters(codec="utf-8"), min_size=schema.get("minLength", 0), max_size=12)
 

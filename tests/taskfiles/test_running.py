@@ -280,6 +280,7 @@ ODD: list[Any] = [
     pytest.param({"config_snapshot": {"stages": {"one": {"hander": "x"}}}}, "failed", id="a misspelt key"),
     pytest.param({"output": {"x": "workspace/inbox/in.txt/y"}}, "failed", id="an output below a file"),
     pytest.param({"run_id": None, "created_at": "2026-02-06T10:30:00+01:00"}, "done", id="no run"),
+    pytest.param({"created_at": "2026-02-06T10:30:00.123456"}, "done", id="a time without a zone"),
 ]
 
 
