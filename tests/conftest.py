@@ -6,8 +6,11 @@ import shutil
 import signal
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
+from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -21,7 +24,10 @@ ROOM = 6 << 30
 """Bytes that must be free there; all tests together take less than one GiB."""
 
 
-def pytest_configure() -> None:
+TESTS = Path(__file__).parent
+
+
+def pytest_configure(config: pytest.Config) -> None:
     """Has tests work in memory where there is room; PYTEST_DEBUG_TEMPROOT, which is pytest's, says otherwise.
 
     Every write of state waits for the disk, and to a `kill -9` the two are the same.
@@ -31,6 +37,24 @@ def pytest_configure() -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     if os.access(IN_MEMORY, os.W_OK | os.X_OK) and shutil.disk_usage(IN_MEMORY).free >= ROOM:
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", IN_MEMORY)
+    if [config.rootpath / arg for arg in config.args] == [TESTS]:
+        alone = {"workerid": "gw0", "workercount": 1}
+        config.args = _beginning_elsewhere(getattr(config, "workerinput", alone))
+
+
+def _beginning_elsewhere(worker: dict[str, Any]) -> list[str]:
+    """All tests, for each worker from another one on.
+
+    To rewrite the asserts of a module takes longer than all else that is done to collect it. What
+    one worker has rewritten is there for those who come to it later.
+    """
+    modules = Counter(path.relative_to(TESTS).parts[0] for path in TESTS.rglob("test_*.py"))
+    parts = sorted(modules)
+    # One that replaces another counts on.
+    number = int(worker["workerid"].removeprefix("gw")) % worker["workercount"]
+    passed = modules.total() * number // worker["workercount"]
+    first = next(i for i in range(len(parts)) if sum(modules[part] for part in parts[: i + 1]) > passed)
+    return [str(TESTS / part) for part in (*parts[first:], *parts[:first])]
 
 
 # How long an example takes is the machine's business: others may be at work on it.
@@ -44,8 +68,8 @@ def pytest_xdist_auto_num_workers() -> int:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begins with what takes longest, so that no worker is left alone with it."""
-    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+    """Begins with what takes longest, so that no worker is left alone with it; the same for each worker."""
+    items.sort(key=lambda item: (item.get_closest_marker("slow") is None, item.path))
 
 
 def pytest_collection_finish() -> None:
