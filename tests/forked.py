@@ -54,6 +54,16 @@ def sow_of(words: Sequence[str], env: Mapping[str, str], prelude: str = "") -> C
     return process_of(act, env)
 
 
+def code_of(code: str, words: Sequence[str], env: Mapping[str, str]) -> Callable[[], None]:
+    """What a `preexec_fn` is to be so that the new process is `python -c CODE WORDS`, with sow loaded."""
+
+    def act() -> None:
+        sys.argv = ["-c", *words]
+        exec(code, {"__name__": "__main__"})
+
+    return process_of(act, env)
+
+
 def process_of(act: Callable[[], int | None], env: Mapping[str, str]) -> Callable[[], None]:
     """What a `preexec_fn` is to be so that the new process does `act` and ends with its exit code, or 0."""
     load_all()

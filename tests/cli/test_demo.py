@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from tests.cli.person import PROMPT, ROOT, SOW, at_terminal, environment
+from tests.forked import sow_of
 
 from sow import process
 from sow.errors import NotFound, Refused
@@ -41,6 +42,7 @@ class Scratch:
             text=True,
             timeout=120,
             check=False,
+            preexec_fn=sow_of(argv[len(SOW) :], self.env) if argv[: len(SOW)] == SOW else None,
         )
         assert done.returncode == code, done.stdout + done.stderr
         return done.stdout

@@ -14,6 +14,7 @@ from tests.cli.parts import Person, Said, changed, everything, person, tasks_of_
 from tests.cli.person import at_terminal
 from tests.cli.test_kill_command import kill_everywhere, left_over
 from tests.cli.test_output import rehearse
+from tests.forked import code_of, sow_of
 from tests.waiting import until
 
 from sow import find
@@ -180,6 +181,7 @@ def test_a_killed_run_is_gone_on_with(who: Person) -> None:
     with subprocess.Popen(
         [sys.executable, "-m", "sow", "run"], cwd=who.folder, env=who.environment,
         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        preexec_fn=sow_of(["run"], who.environment),
     ) as run:  # fmt: skip
         until(lambda: "I wait." in who.done("agent", "logs", "010"))
         os.kill(run.pid, signal.SIGKILL)
@@ -187,6 +189,7 @@ def test_a_killed_run_is_gone_on_with(who: Person) -> None:
     goes_on = subprocess.Popen(
         [sys.executable, "-m", "sow", "run"], cwd=who.folder, env=who.environment,
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True,
+        preexec_fn=sow_of(["run"], who.environment),
     )  # fmt: skip
     (who.folder / "pipe").write_text("once\n")
     out, _ = goes_on.communicate(timeout=120)
@@ -200,10 +203,11 @@ def test_eight_writers_are_given_ids_of_their_own(who: Person) -> None:
     nowhere = subprocess.DEVNULL
     writers = [
         subprocess.Popen(
-            [sys.executable, "-c", add], cwd=who.folder, env=who.environment, stdout=nowhere, stderr=nowhere
+            [sys.executable, "-c", add], cwd=who.folder, env=who.environment, stdout=nowhere, stderr=nowhere,
+            preexec_fn=code_of(add, [], who.environment),
         )
         for _ in range(8)
-    ]
+    ]  # fmt: skip
     assert [writer.wait(120) for writer in writers] == [0] * 8
     rows = json.loads(who.done("task", "list", "--json"))
     assert sorted(row["id"] for row in rows) == [f"{10 * number:03}" for number in range(1, 33)]

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import yaml
 from tests.cli.parts import Person, changed, everything, person, with_project
+from tests.forked import code_of, sow_of
 
 LOGIN = ("project", "new", "Add login")
 
@@ -372,6 +373,7 @@ def kill_in_the_middle(who: Person, chance: random.Random, *words: str) -> None:
         capture_output=True,
         text=True,
         check=False,
+        preexec_fn=code_of(KILLED, words, env),
     )
     assert ended.returncode in (0, -signal.SIGKILL), ended.stderr
 
@@ -399,6 +401,7 @@ def test_two_that_begin_at_once_both_have_their_project(tmp_path: Path) -> None:
         subprocess.Popen(
             [sys.executable, "-m", "sow", "project", "new", name], cwd=who.folder, env=who.environment,
             stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+            preexec_fn=sow_of(["project", "new", name], who.environment),
         )
         for name in ("Add login", "Fast search", "Dark mode")
     ]  # fmt: skip

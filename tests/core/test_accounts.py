@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from tests.core.parts import new_task
+from tests.forked import code_of
 
 from sow.accounts import Accounts, fingerprint
 from sow.allowance import Allowance
@@ -76,7 +77,10 @@ def test_processes_that_note_at_the_same_time_lose_nothing_of_each_other(tmp_pat
     )
     accounts(tmp_path).change(ACCOUNT, lambda pool: pool.meet(FULL.limits[0], "c"), T)
     started = [
-        subprocess.Popen([sys.executable, "-c", code, str(tmp_path), ACCOUNT, str(n)], env={**os.environ})
+        subprocess.Popen(
+            [sys.executable, "-c", code, str(tmp_path), ACCOUNT, str(n)],
+            preexec_fn=code_of(code, [str(tmp_path), ACCOUNT, str(n)], os.environ),
+        )
         for n in range(2)
     ]
     assert [one.wait(120) for one in started] == [0, 0]

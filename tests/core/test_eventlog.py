@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.core.parts import AT, NOON, Ticking, add, events, in_status, new_store, new_task, put
+from tests.forked import code_of
 
 import sow_schemas
 from sow import eventlog, fields, jsonlines, report
@@ -76,6 +77,7 @@ for n in range(40):
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env=environment,
+            preexec_fn=code_of(writer, [f"{tmp_path}/events", f"w{number:02d}"], environment),
         )
         for number in range(32)
     ]

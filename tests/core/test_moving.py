@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from tests.core.parts import add, events, files_below, keep, new_store, temporary
+from tests.forked import code_of
 
 import sow_schemas
 from sow import document, files
@@ -234,7 +235,7 @@ def test_while_a_task_moves_to_and_fro_every_reader_sees_it_once_and_no_change_o
     others = [
         subprocess.Popen(
             [sys.executable, "-c", code, str(tmp_path), str(end)], env=environment, stdout=subprocess.PIPE,
-            text=True,
+            text=True, preexec_fn=code_of(code, [str(tmp_path), str(end)], environment),
         )
         for code in (READER, READER, WRITER)
     ]  # fmt: skip

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.forked import code_of
 
 from sow import ports
 from sow.errors import Failed, Refused
@@ -168,10 +169,11 @@ def test_many_at_once_get_ports_of_their_own(machine: Machine) -> None:
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     started = [
         subprocess.Popen(
-            [sys.executable, "-c", MANY, layout.main, str(number)], env=env, stdout=subprocess.PIPE, text=True
+            [sys.executable, "-c", MANY, layout.main, str(number)], env=env, stdout=subprocess.PIPE,
+            text=True, preexec_fn=code_of(MANY, [layout.main, str(number)], env),
         )
         for number in range(4)
-    ]
+    ]  # fmt: skip
     numbers = [port for one in started for port in one.communicate()[0].split()]
     assert len(numbers) == len(set(numbers)) == 4 * 8 * 7
 

@@ -30,6 +30,7 @@ from tests.core.parts import (
     open_store,
     temporary,
 )
+from tests.forked import code_of
 
 import sow_schemas
 from sow import advancing, document, fields, original, splitting
@@ -565,6 +566,7 @@ def test_of_many_first_writers_one_splits_and_each_is_heard(tmp_path: Path) -> N
         subprocess.Popen(
             [sys.executable, "-c", WRITER, str(tmp_path), str(number)],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment,
+            preexec_fn=code_of(WRITER, [str(tmp_path), str(number)], environment),
         )
         for number in range(9)
     ]  # fmt: skip

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from tests.core.parts import add, events, new_store, temporary
+from tests.forked import code_of
 
 pytestmark = pytest.mark.slow
 
@@ -50,6 +51,7 @@ def writers(folder: Path) -> list[subprocess.Popen[str]]:
             stdout=subprocess.PIPE,
             text=True,
             env=environment,
+            preexec_fn=code_of(WRITER, [str(folder), str(number), str(EACH)], environment),
         )
         for number in range(WRITERS)
     ]
@@ -113,7 +115,11 @@ def test_artifacts_that_many_processes_add_to_one_phase_are_all_there_once(tmp_p
     path = [ROOT / "orchestrator", ROOT / "executors", ROOT / "schemas", ROOT]
     environment = {**os.environ, "HOME": str(tmp_path), "PYTHONPATH": os.pathsep.join(map(str, path))}
     started = [
-        subprocess.Popen([sys.executable, "-c", ADDER, str(tmp_path), str(number), "5"], env=environment)
+        subprocess.Popen(
+            [sys.executable, "-c", ADDER, str(tmp_path), str(number), "5"],
+            env=environment,
+            preexec_fn=code_of(ADDER, [str(tmp_path), str(number), "5"], environment),
+        )
         for number in range(WRITERS)
     ]
     assert [process.wait(timeout=120) for process in started] == [0] * WRITERS
@@ -135,7 +141,8 @@ def test_changes_of_one_field_by_processes_that_come_and_go(tmp_path: Path) -> N
     path = [ROOT / "orchestrator", ROOT / "executors", ROOT / "schemas", ROOT]
     environment = {**os.environ, "HOME": str(tmp_path), "PYTHONPATH": os.pathsep.join(map(str, path))}
     command = [sys.executable, "-c", once, str(tmp_path)]
+    become = code_of(once, [str(tmp_path)], environment)
     for _ in range(3):
-        running = [subprocess.Popen(command, env=environment) for _ in range(8)]
+        running = [subprocess.Popen(command, env=environment, preexec_fn=become) for _ in range(8)]
         assert [process.wait(timeout=120) for process in running] == [0] * 8
     assert json.dumps(store.task("010").metadata) == '{"n": 24}'

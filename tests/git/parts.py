@@ -6,6 +6,8 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from tests.forked import code_of
+
 import sow
 from sow.git.repository import Git
 
@@ -81,11 +83,13 @@ def new_repo(folder: Path, *args: str) -> Repo:
 
 def python(code: str, *args: str, env: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
     """A process that runs `code`; it says a line when it is so far, and waits for one."""
+    variables = {**os.environ, "PYTHONPATH": str(Path(sow.__file__).parents[1]), **(env or {})}
     process = subprocess.Popen(
         [sys.executable, "-c", code, *args],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        env={**os.environ, "PYTHONPATH": str(Path(sow.__file__).parents[1]), **(env or {})},
+        env=variables,
+        preexec_fn=code_of(code, args, variables),
     )
     assert process.stdout
     process.stdout.readline()

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.forked import code_of
 from tests.git.parts import Repo, new_repo
 
 from sow.errors import Failed, Refused
@@ -204,8 +205,8 @@ def test_a_kill_half_way_leaves_no_half_file_and_the_next_start_completes_it(rep
     folder = fresh(repo)
     done = subprocess.run(
         [sys.executable, "-c", KILLED, str(repo.folder), str(folder), str(after)],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
         check=False,
+        preexec_fn=code_of(KILLED, [str(repo.folder), str(folder), str(after)], os.environ),
     )
     assert done.returncode == -signal.SIGKILL
     half = {name: text for name, text in there(folder).items() if not name.startswith(".sow/runtime/")}
