@@ -98,7 +98,7 @@ class Home:
         self.who.git("remote", "add", "origin", str(self.origin))
         self.who.git("push", "--quiet", "origin", "main")
         self.gh_file.write_text(json.dumps({"login": True, "pulls": [], "calls": [], **state}))
-        self.program("gh", f'exec {sys.executable} {ROOT}/tests/agents/gh.py "$@"')
+        self.program("gh", f'exec {sys.executable} -S -E {ROOT}/tests/agents/gh.py "$@"')
         self.who.more["GH_STAND_IN"] = str(self.gh_file)
         self.settings("finish: {forge: gh}\n")
         return self

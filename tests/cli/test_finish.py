@@ -705,7 +705,7 @@ def test_after_a_failure_the_work_may_go_on_and_the_next_finish_takes_it_along(r
 
     from tests.cli.parts import ROOT
 
-    ready.program("gh", f'exec {sys.executable} {ROOT}/tests/agents/gh.py "$@"')
+    ready.program("gh", f'exec {sys.executable} -S -E {ROOT}/tests/agents/gh.py "$@"')
     said = ready.finish()
     assert said.code == 0, said
     [pull] = ready.gh["pulls"]

@@ -611,7 +611,7 @@ class Hub:
     def __init__(self, who: Person, *issues: dict[str, Any]) -> None:
         program = who.home / "bin/gh"
         program.parent.mkdir()
-        program.write_text(f'#!/bin/sh\nexec {sys.executable} {ROOT}/tests/agents/gh.py "$@"\n')
+        program.write_text(f'#!/bin/sh\nexec {sys.executable} -S -E {ROOT}/tests/agents/gh.py "$@"\n')
         program.chmod(0o755)
         self.file = who.home / "gh.json"
         self.file.write_text(json.dumps({"login": True, "pulls": [], "issues": issues}))

@@ -104,7 +104,7 @@ def github(folder: Path, monkeypatch: pytest.MonkeyPatch) -> forge.GitHub:
     repo.git("push", "--quiet", "origin", "main")
     repo.git("switch", "--quiet", "--create", "work")
     repo.commit("work", b__txt="b\n")
-    program(folder, "gh", f'exec {sys.executable} {ROOT}/tests/agents/gh.py "$@"')
+    program(folder, "gh", f'exec {sys.executable} -S -E {ROOT}/tests/agents/gh.py "$@"')
     monkeypatch.setenv("GH_STAND_IN", str(folder / "gh.json"))
     (folder / "gh.json").write_text(json.dumps({"login": True, "pulls": []}))
     (folder / "body.md").write_text("What it is about.\n")
