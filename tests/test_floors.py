@@ -84,20 +84,25 @@ def arrows() -> tuple[Arrow, ...]:
 
 
 def arrows_of(name: str, path: Path) -> Iterator[Arrow]:
-    tree = ast.parse(path.read_text())
-    functions = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
-    later = below(node for node in ast.walk(tree) if isinstance(node, functions))
-    typed = below(node for node in ast.walk(tree) if is_for_types(node))
-    for node in ast.walk(tree):
+    for node, later, typed in imports(ast.parse(path.read_text()).body, later=False, typed=False):
         for goal in goals(name, path, node):
             if goal != name:
-                place = f"{path.relative_to(ROOT)}:{node.lineno}"  # type: ignore[attr-defined]
-                yield Arrow(name, goal, place, id(node) not in later | typed, id(node) in typed)
+                place = f"{path.relative_to(ROOT)}:{node.lineno}"
+                yield Arrow(name, goal, place, not later and not typed, typed)
 
 
-def below(nodes: Iterable[ast.AST]) -> set[int]:
-    """The identities of all nodes in some trees."""
-    return {id(inner) for node in nodes for inner in ast.walk(node)}
+def imports(nodes: Iterable[ast.AST], *, later: bool, typed: bool) -> Iterator[tuple[ast.stmt, bool, bool]]:
+    """The imports among statements and in them; of each, whether it is in a function, and for types alone.
+
+    No expression has one, and nearly all of a module is expressions.
+    """
+    for node in nodes:
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            yield node, later, typed
+        within = later or isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        for blocks in ("body", "orelse", "handlers", "finalbody", "cases"):
+            inner = getattr(node, blocks, [])
+            yield from imports(inner, later=within, typed=typed or is_for_types(node))
 
 
 def is_for_types(node: ast.AST) -> bool:
