@@ -1,5 +1,6 @@
 """What the tests of the command line share: a repository, a person in it, every byte below it."""
 
+import errno
 import io
 import os
 import re
@@ -211,14 +212,28 @@ def everything(folder: Path) -> Mapping[str, bytes]:
     Locks and leases are left out: they belong to processes, not to the state.
     """
     found: dict[str, bytes] = {}
+    start = len(os.path.join(folder, ""))
     for above, _, names in os.walk(folder):
         for name in names:
-            path = os.path.join(above, name)
-            if not re.search(r"/\.sow/runtime/(.*/)?(locks/|new\.lock$)", path):
-                found[os.path.relpath(path, folder)] = (
-                    os.readlink(path).encode() if os.path.islink(path) else Path(path).read_bytes()
-                )
+            path = f"{above}/{name}"
+            if "/.sow/runtime/" not in path or not OF_PROCESSES.search(path):
+                found[path[start:]] = _held(path)
     return found
+
+
+OF_PROCESSES = re.compile(r"/\.sow/runtime/(.*/)?(locks/|new\.lock$)")
+
+
+def _held(path: str) -> bytes:
+    """What a file holds, or where a link leads."""
+    try:
+        file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+    except OSError as fault:
+        if fault.errno != errno.ELOOP:
+            raise
+        return os.readlink(path).encode()
+    with open(file, "rb", buffering=0) as stream:
+        return stream.readall()
 
 
 def changed(before: Mapping[str, bytes], after: Mapping[str, bytes]) -> list[str]:
