@@ -23,22 +23,29 @@ class Value:
     """
 
     _fields: "tuple[str, ...]" = ()
+    _known: "frozenset[str]" = frozenset()
+    _needed: "frozenset[str]" = frozenset()
 
     def __init_subclass__(cls) -> None:
         own = cls.__annotations__
         cls._fields = cls._fields + tuple(n for n in own if n not in cls._fields and n[0] != "_")
+        cls._known = frozenset(cls._fields)
+        cls._needed = frozenset(n for n in cls._fields if not hasattr(cls, n))
 
     if not TYPE_CHECKING:
 
         def __init__(self, **given):
-            mine = self.__dict__
-            for name in self._fields:
-                if name in given:
-                    mine[name] = given.pop(name)
-                elif not hasattr(type(self), name):
-                    raise TypeError(f"{type(self).__name__} needs {name}")
-            if given:
-                raise TypeError(f"{type(self).__name__} has no field {', '.join(given)}")
+            names = given.keys()
+            if not self._needed <= names <= self._known:
+                raise self._refusal(given)
+            self.__dict__.update(given)
+
+        def _refusal(self, given):
+            missing = [name for name in self._fields if name in self._needed and name not in given]
+            if missing:
+                return TypeError(f"{type(self).__name__} needs {missing[0]}")
+            unknown = [name for name in given if name not in self._known]
+            return TypeError(f"{type(self).__name__} has no field {', '.join(unknown)}")
 
         def __setattr__(self, name, value):
             raise AttributeError(f"{type(self).__name__} is frozen: {name} can't be set")
@@ -53,7 +60,11 @@ class Value:
     def __eq__(self, other: object) -> bool:
         if type(self) is not type(other):
             return NotImplemented
-        return all(getattr(self, n) == getattr(other, n) for n in self._fields)
+        mine, others = self.__dict__, other.__dict__
+        # What is not given has the default of the class.
+        return mine == others or (
+            mine.keys() != others.keys() and all(getattr(self, n) == getattr(other, n) for n in self._fields)
+        )
 
     def __hash__(self) -> int:
         return hash((type(self), repr(self)))
