@@ -70,10 +70,20 @@ def rehearse(who: Person, *turns: list[dict[str, Any]]) -> None:
 # For programs
 
 
-OF_TASK_FILES = {"task cancel"}
-"""What is done in their workspaces alone, and tried in tests/cli/test_task_files.py."""
+ELSEWHERE = {"task cancel", "agent stop"}
+"""What needs a workspace of task files, or an agent at work: tests/cli/test_task_files.py, tests/engine."""
+
+WITHOUT_JSON = {
+    "demo", "agent attach", "task edit", "config edit",  # a conversation with a person
+    "agent log",  # no result
+    "agent logs", "export", "mcp",  # what they print has a form of its own
+}  # fmt: skip
 
 JSON = {
+    "init": ["init", "--json"],
+    "config init": ["config", "init", "--json"],
+    "config path": ["config", "path", "--json"],
+    "schema": ["schema", "--json"],
     "status": ["status", "--json"],
     "project new": ["project", "new", "For JSON", "--json"],
     "project list": ["project", "list", "--json"],
@@ -90,6 +100,7 @@ JSON = {
     "task abandon": ["task", "abandon", "040", "--json"],
     "task retry": ["task", "retry", "040", "--json"],
     "task accept": ["task", "accept", "040", "--json"],
+    "task set": ["task", "set", "priority", "high", "--id", "010", "--json"],
     "task list": ["task", "list", "--json"],
     "task show": ["task", "show", "010", "--json"],
     "task status": ["task", "status", "--id", "010", "--json"],
@@ -143,13 +154,14 @@ def _begun(task: Task) -> Change:
     return Change(task=begun)
 
 
-def test_every_command_with_json_is_tried_here() -> None:
+def test_every_command_with_a_result_has_json_and_is_tried_here() -> None:
     having = {
         " ".join(path)
         for path, command in COMMANDS.items()
         if any("--json" in p.opts for p in command.params)
     }
-    assert having == set(JSON) | OF_TASK_FILES
+    assert having == set(JSON) | ELSEWHERE
+    assert {" ".join(path) for path in COMMANDS} - having == WITHOUT_JSON
 
 
 def test_json_is_all_that_stands_on_standard_output(tmp_path: Path) -> None:
@@ -164,7 +176,7 @@ def test_json_is_all_that_stands_on_standard_output(tmp_path: Path) -> None:
     who.done("task", "add", "Third", "--agent", "implementer")
     who.done("export", "--output", "list.json")
     ends = ["project new", "project continue", "project finish", "project delete"]
-    last = ["agent resume", "run", "review", *ends, "config reset"]
+    last = ["agent resume", "run", "review", *ends, "config reset", "config init"]
     order = sorted(JSON, key=lambda name: last.index(name) if name in last else -1)
     for name in order:
         if name in ("task ask", "task accept"):
