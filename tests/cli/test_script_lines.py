@@ -4,7 +4,7 @@ from pathlib import Path
 
 from tests.cli.parts import Person, person, with_project
 
-LISTED = ["Current state: ImplementationPlanning", "Available transitions", "[BLOCKED]"]
+LISTED = ["Current state: ImplementationPlanning", "Available transitions", "[BLOCKED]", "Requires: Task"]
 BLOCKED = [
     "Transition blocked by guard: Task descriptions approved",
     "Guard not satisfied",
