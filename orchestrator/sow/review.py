@@ -166,9 +166,9 @@ class Reviewer:
             return Change(task=approved.complete(at=now), events=(fields.completed_event(current, now),))
 
         with self.workspace.lease():
-            done = self.store.change_task(task_id, change)
-            self._commit_end(done)
-        return done
+            completed = self.store.change_task(task_id, change)
+            self._commit_end(completed)
+        return completed
 
     def abandon(self, task_id: str, *, reason: str) -> Task:
         """Abandons a task; its branch and worktree stay. Raises Busy while its agent is at work."""
