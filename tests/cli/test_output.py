@@ -16,7 +16,7 @@ import pexpect
 import pyte
 import pytest
 import yaml
-from tests.cli.parts import AT, Person, person, tasks_of_every_status, with_project
+from tests.cli.parts import AT, Person, everything, person, tasks_of_every_status, with_project
 from tests.waiting import until
 
 from sow.change import Change
@@ -472,6 +472,20 @@ def test_what_would_start_is_told_and_not_started(working: tuple[Person, Path]) 
     )
     assert json.loads(who.done("run", "--dry-run", "--json"))[0]["id"] == "010"
     assert "Status: pending" in who.done("task", "show", "010")
+
+
+def test_what_an_agent_gets_of_the_persons_secrets_is_written_nowhere(tmp_path: Path) -> None:
+    who = with_project(tmp_path)
+    settings = who.folder / ".sow/config.yaml"
+    settings.write_text(f"{settings.read_text()}environment: [MY_TOKEN]\n")
+    rehearse(who, [{"run": 'test "$MY_TOKEN" = "$(printf "hush-%s" 5e5510)"'}, {"report": "needs_review"}])
+    who.done("task", "add", "First", "--agent", "implementer")
+    there = who.at(".", MY_TOKEN="hush-5e5510")
+    said = there.sow("-v", "run")
+    assert said.code == 5, said
+    assert json.loads(there.done("task", "show", "010", "--json"))["status"] == "needs_review"
+    assert "hush-5e5510" not in said.out + said.err
+    assert [path for path, held in everything(who.folder).items() if b"hush-5e5510" in held] == []
 
 
 # The start
