@@ -165,7 +165,10 @@ class Reviewer:
             approved = current.approve(by=by, at=now) if current.status == NEEDS_REVIEW else current
             return Change(task=approved.complete(at=now), events=(fields.completed_event(current, now),))
 
-        return self.store.change_task(task_id, change)
+        with self.workspace.lease():
+            completed = self.store.change_task(task_id, change)
+            self._commit_end(completed)
+        return completed
 
     def abandon(self, task_id: str, *, reason: str) -> Task:
         """Abandons a task; its branch and worktree stay. Raises Busy while its agent is at work."""
@@ -176,7 +179,9 @@ class Reviewer:
             return Change(task=gone, events=(_event(task, "task.abandoned", {"reason": reason}),))
 
         with self.workspace.lease():
-            return self.store.change_task(task_id, change)
+            gone = self.store.change_task(task_id, change)
+            self._commit_end(gone)
+        return gone
 
     def retry(self, task_id: str, *, fresh: bool, held: bool = False) -> Task:
         """Puts a task back among the waiting. Raises Busy while its agent is at work.
@@ -222,9 +227,13 @@ class Reviewer:
                     return self._check_failed(task, failed)
                 case landing.Blocked(files, reason):
                     return Approved(task, "blocked", files=tuple(files), detail=reason)
-            self.workspace.commit_state_held(f"task {task.id} completed: {task.name}")
+            self._commit_end(approved.task)
         self.workspace.clear_up(approved.task)
         return approved
+
+    def _commit_end(self, task: Task) -> None:
+        """Commits the project's state once a task has ended, for a caller who holds the lease."""
+        self.workspace.commit_state_held(f"task {task.id} {task.status}: {task.name}")
 
     def _complete(self, task: Task, commit: str | None) -> Task:
         now = self.store.now()

@@ -174,3 +174,15 @@ def test_a_review_of_an_older_iteration_does_not_count_and_is_an_input_of_the_re
     assert "there is no output of type review in phase review of iteration 2" in blocked.err
     review(1, "pass")
     assert "Advanced to: FinalizeChecks" in who.done("advance")
+
+
+def test_the_metadata_of_an_artifact_can_be_removed_and_nothing_else_goes(tmp_path: Path) -> None:
+    who = with_project(tmp_path)
+    who.done("task", "add", "First", "--agent", "implementer")
+    own = ["--id", "010", "--json"]
+    who.done("task", "output", "add", "--type", "log", "--path", "a.md", "--metadata", "by=ada", *own)
+    (before,) = json.loads(who.done("task", "output", "list", *own))
+    who.done("task", "output", "set", "--index", "0", "metadata", "--unset", *own)
+    (after,) = json.loads(who.done("task", "output", "list", *own))
+    assert before.pop("metadata") == {"by": "ada"}
+    assert after == before

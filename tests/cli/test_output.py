@@ -16,7 +16,7 @@ import pexpect
 import pyte
 import pytest
 import yaml
-from tests.cli.parts import AT, Person, person, tasks_of_every_status, with_project
+from tests.cli.parts import AT, Person, everything, person, tasks_of_every_status, with_project
 from tests.waiting import until
 
 from sow.change import Change
@@ -70,10 +70,20 @@ def rehearse(who: Person, *turns: list[dict[str, Any]]) -> None:
 # For programs
 
 
-OF_TASK_FILES = {"task cancel"}
-"""What is done in their workspaces alone, and tried in tests/cli/test_task_files.py."""
+ELSEWHERE = {"task cancel", "agent stop"}
+"""What needs a workspace of task files, or an agent at work: tests/cli/test_task_files.py, tests/engine."""
+
+WITHOUT_JSON = {
+    "demo", "agent attach", "task edit", "config edit",  # a conversation with a person
+    "agent log",  # no result
+    "agent logs", "export", "mcp",  # what they print has a form of its own
+}  # fmt: skip
 
 JSON = {
+    "init": ["init", "--json"],
+    "config init": ["config", "init", "--json"],
+    "config path": ["config", "path", "--json"],
+    "schema": ["schema", "--json"],
     "status": ["status", "--json"],
     "project new": ["project", "new", "For JSON", "--json"],
     "project list": ["project", "list", "--json"],
@@ -90,6 +100,7 @@ JSON = {
     "task abandon": ["task", "abandon", "040", "--json"],
     "task retry": ["task", "retry", "040", "--json"],
     "task accept": ["task", "accept", "040", "--json"],
+    "task set": ["task", "set", "priority", "high", "--id", "010", "--json"],
     "task list": ["task", "list", "--json"],
     "task show": ["task", "show", "010", "--json"],
     "task status": ["task", "status", "--id", "010", "--json"],
@@ -124,7 +135,7 @@ JSON = {
     "config show": ["config", "show", "--json"],
     "config validate": ["config", "validate", "--json"],
     "config reset": ["config", "reset", "--yes", "--json"],
-    "agent list": ["agent", "list", "--json"],
+    "agent list": ["agent", "list", "--all", "--json"],
     "agent spawn": ["agent", "spawn", "010", "--json"],
     "agent resume": ["agent", "resume", "010", "go on", "--json"],
     "run": ["run", "--json"],
@@ -138,18 +149,79 @@ JSON = {
 }
 
 
+TASK = "id name phase status created_at updated_at iteration assigned_agent inputs outputs"
+ARTIFACT = "index type path approved created_at"
+PROJECT = "name type branch description created_at updated_at statechart"
+EXCHANGED = "file format dry_run added updated same given conflicts rejected elsewhere left gone"
+FIELDS = {
+    "init": "main made in_git",
+    "config init": "path",
+    "config path": "path",
+    "config show": "user repository roles types",
+    "config validate": "valid files findings",
+    "config reset": "path kept",
+    "status": "project branch state folder tasks waits broken stuck spent limits inbox",
+    "project new": "name type branch folder notes",
+    "project list": "name branch state tasks folder",
+    "project show": f"{PROJECT} phases",
+    "project status": f"{PROJECT} phases",
+    "project set": PROJECT,
+    "project continue": "name branch folder made notes",
+    "project finish": "state name branch how gates gone kept final",
+    "project delete": "name branch gone kept final",
+    **{
+        f"task {verb}": TASK
+        for verb in (
+            "add", "set", "list", "answer", "feedback", "approve", "accept", "abandon", "retry", "move",
+        )
+    },
+    "task show": f"{TASK} description used",
+    "task status": f"{TASK} description used",
+    "task ask": "id question options",
+    "task remove": "id kept",
+    **{
+        f"{of} {verb}": ARTIFACT
+        for of in ("input", "output", "task input", "task output")
+        for verb in ("add", "set", "list", "remove")
+    },
+    "phase list": "name current tasks status enabled created_at inputs outputs",
+    "phase set": "name status enabled created_at inputs outputs",
+    "advance": "state transitions",
+    "prompt": "name text",
+    "events": "ts run_id task_id type payload seq actor",
+    "validate": "valid phases tasks problems torn_lines",
+    "repair": "dry_run mended left",
+    "import": EXCHANGED,
+    "sync": EXCHANGED,
+    "agent list": "id task agent executor state pid cost_usd",
+    "agent spawn": "kind task status attempt text",
+    "agent resume": "kind task status attempt text",
+    "run": "kind task status attempt text",
+    "review": "id name kind text options since iteration agent executor branch worktree",
+    "doctor": "sow folder repository ok errors warnings findings",
+    "executor list": "name type roles program version logged_in login problem",
+    "executor check": "executor type program version offline ok rows kept",
+    "worktree list": "path branch kind project task status locked uncommitted ahead at_work problem",
+    "worktree remove": "path branch branch_deleted",
+    "worktree prune": "dry_run removed kept",
+    "schema": "",  # a list of names
+}  # fmt: skip
+"""What a script finds in what a command prints, or in the first of a list. More may stand there."""
+
+
 def _begun(task: Task) -> Change:
     begun = task.start(session_id=None, executor="script", at=AT, worktree=None, branch=None, base=None)
     return Change(task=begun)
 
 
-def test_every_command_with_json_is_tried_here() -> None:
+def test_every_command_with_a_result_has_json_and_is_tried_here() -> None:
     having = {
         " ".join(path)
         for path, command in COMMANDS.items()
         if any("--json" in p.opts for p in command.params)
     }
-    assert having == set(JSON) | OF_TASK_FILES
+    assert having == set(JSON) | ELSEWHERE
+    assert {" ".join(path) for path in COMMANDS} - having == WITHOUT_JSON
 
 
 def test_json_is_all_that_stands_on_standard_output(tmp_path: Path) -> None:
@@ -164,7 +236,7 @@ def test_json_is_all_that_stands_on_standard_output(tmp_path: Path) -> None:
     who.done("task", "add", "Third", "--agent", "implementer")
     who.done("export", "--output", "list.json")
     ends = ["project new", "project continue", "project finish", "project delete"]
-    last = ["agent resume", "run", "review", *ends, "config reset"]
+    last = ["agent resume", "run", "agent list", "review", *ends, "config reset", "config init"]
     order = sorted(JSON, key=lambda name: last.index(name) if name in last else -1)
     for name in order:
         if name in ("task ask", "task accept"):
@@ -182,7 +254,9 @@ def test_json_is_all_that_stands_on_standard_output(tmp_path: Path) -> None:
             assert all(isinstance(json.loads(line), dict) for line in lines), name
         else:
             assert len(lines) == 1, name
-            json.loads(said.out)
+        held = json.loads(lines[0])
+        first = held[0] if isinstance(held, list) else held
+        assert [field for field in FIELDS[name].split() if field not in first] == [], (name, held)
 
 
 def test_notes_for_a_person_stand_on_standard_error_and_quiet_leaves_them_out(tmp_path: Path) -> None:
@@ -398,6 +472,20 @@ def test_what_would_start_is_told_and_not_started(working: tuple[Person, Path]) 
     )
     assert json.loads(who.done("run", "--dry-run", "--json"))[0]["id"] == "010"
     assert "Status: pending" in who.done("task", "show", "010")
+
+
+def test_what_an_agent_gets_of_the_persons_secrets_is_written_nowhere(tmp_path: Path) -> None:
+    who = with_project(tmp_path)
+    settings = who.folder / ".sow/config.yaml"
+    settings.write_text(f"{settings.read_text()}environment: [MY_TOKEN]\n")
+    rehearse(who, [{"run": 'test "$MY_TOKEN" = "$(printf "hush-%s" 5e5510)"'}, {"report": "needs_review"}])
+    who.done("task", "add", "First", "--agent", "implementer")
+    there = who.at(".", MY_TOKEN="hush-5e5510")
+    said = there.sow("-v", "run")
+    assert said.code == 5, said
+    assert json.loads(there.done("task", "show", "010", "--json"))["status"] == "needs_review"
+    assert "hush-5e5510" not in said.out + said.err
+    assert [path for path, held in everything(who.folder).items() if b"hush-5e5510" in held] == []
 
 
 # The start

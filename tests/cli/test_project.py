@@ -438,3 +438,21 @@ def test_a_project_that_would_commit_what_comes_along_is_refused_and_nothing_is_
     assert (said.code, "would be committed" in said.err) == (4, True)
     assert [path for path in changed(before, everything(who.folder)) if not path.startswith(".git/")] == []
     assert not worktree(who).exists()
+
+
+@pytest.mark.parametrize("commit", ["auto", "never"])
+def test_the_state_is_committed_when_a_task_ends_unless_the_settings_say_never(
+    tmp_path: Path, commit: str
+) -> None:
+    who = with_project(tmp_path)
+    settings = who.folder / ".sow/config.yaml"
+    settings.write_text(f"{settings.read_text()}state: {{commit: {commit}}}\n")
+    for name in ("First", "Second"):
+        who.done("task", "add", name, "--agent", "implementer")
+    before = who.git("rev-parse", "feat/add-login")
+    who.done("task", "set", "status", "completed", "--id", "010")
+    who.done("task", "abandon", "020")
+    said = who.git("log", "--reverse", "--format=%s", f"{before}..feat/add-login").splitlines()
+    assert said == (
+        ["sow: task 010 completed: First", "sow: task 020 abandoned: Second"] if commit == "auto" else []
+    )

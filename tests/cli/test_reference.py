@@ -183,6 +183,9 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Person:
     branch = "feat/add-login--020"
     made.git("worktree", "add", "--quiet", "-b", branch, f".sow/worktrees/{branch}", "feat/add-login")
     made.done("input", "add", "--type", "notes", "--path", "notes.md")
+    made.done("task", "set", "status", "paused", "--id", "020")
+    settings = made.folder / ".sow/config.yaml"
+    settings.write_text(f"{settings.read_text()}task_types:\n  repair: {{agent: implementer}}\n")
     made.done("task", "output", "add", "--type", "log", "--path", "log.md", "--id", "010")
     return made
 
@@ -229,6 +232,10 @@ def completed(who: Person, line: str) -> list[str]:
         ("sow project show --st", ["--strict"]),
         ("sow project show -o ", ["yaml", "json"]),
         ("sow task show ", ["010", "020"]),
+        ("sow task add Third --type ", ["repair"]),
+        ("sow review ", ["020"]),
+        ("sow advance ", ["planning_complete"]),
+        ("sow agent attach 01", ["010"]),
         ("sow run --task 02", ["020"]),
         ("sow task add Third --depends-on 01", ["010"]),
         ("sow --project add-login agent logs ", ["010", "020"]),
@@ -242,7 +249,7 @@ def completed(who: Person, line: str) -> list[str]:
         ("sow task set pri", ["priority"]),
         ("sow task set status ne", ["needs_review"]),
         ("sow task set priority ", ["critical", "high", "normal", "low"]),
-        ("sow events --type task.", ["task.created"]),
+        ("sow events --type task.", ["task.created", "task.paused"]),
         ("sow schema task_", ["task_error", "task_file", "task_state"]),
         ("sow config ", ["init", "path", "show", "validate", "edit", "reset"]),
         ("sow config reset --y", ["--yes"]),

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from tests.cli.parts import Person, person, with_project
 
-LISTED = ["Current state: ImplementationPlanning", "Available transitions", "[BLOCKED]"]
+LISTED = ["Current state: ImplementationPlanning", "Available transitions", "[BLOCKED]", "Requires: Task"]
 BLOCKED = [
     "Transition blocked by guard: Task descriptions approved",
     "Guard not satisfied",
@@ -69,7 +69,7 @@ def test_where_no_project_is_or_none_that_can_be_read_it_is_said_so(tmp_path: Pa
     who = person(tmp_path)
     who.done("init")
     has(who, "project status", "no active project", code=3)
-    has(who, "project new login --type standard", "Initialized project")
+    has(who, "project new login --type standard --no-launch", "Initialized project")
     (file,) = (who.folder / ".sow/worktrees").glob("**/.sow/project/state.yaml")
     file.write_text("project: [")
     has(who, "project status", "failed to load project", code=4)

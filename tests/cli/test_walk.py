@@ -33,8 +33,11 @@ def walk(who: Person, steps: list[tuple[str, list[str], str]]) -> None:
             assert "blocked by guard" in barred.err or "no transition is open" in barred.err, before
         for command in commands:
             who.done(*command.split(" "))
-        assert who.done("advance").splitlines()[:2] == [f"Current state: {before}", f"Advanced to: {after}"]
+        head, _, guidance = who.done("advance").partition("\n\n")
+        assert head.splitlines() == [f"Current state: {before}", f"Advanced to: {after}"]
+        assert guidance
         assert who.done("validate").startswith("Valid: ")
+    assert guidance in who.done("prompt")
 
 
 ADD = "task add Something --agent implementer --phase {}"

@@ -168,6 +168,7 @@ def test_a_price_that_nobody_names_is_unknown_and_not_zero() -> None:
 
 def test_work_after_a_result_means_that_it_is_not_over() -> None:
     assert not after(Tally(), [Finished("so"), Used("Bash", call="c")]).finished
+    assert not after(Tally(), [Finished("so"), Said("And now the rest.")]).finished
     assert after(Tally(), [Used("Bash", call="c")]).open_calls == {"c"}
 
 

@@ -54,6 +54,40 @@ def own(main: Path, text: str = OWN, name: str = "spike") -> Path:
     return path
 
 
+PR = "pr_url: string, project_deleted: boolean"
+PHASES = {
+    "standard": {
+        "implementation": ("tasks", "task_list", "planning_approved: boolean, draft_pr_created: boolean, "
+            "pr_url: string, pr_number: integer"),
+        "review": ("", "review", "iteration: integer"),
+        "finalize": ("", "pr_body", "project_deleted: boolean, pr_url: string, pr_number: integer, "
+            "pr_checks_passed: boolean"),
+    },
+    "exploration": {"exploration": ("tasks", "summary findings", PR), "finalization": ("tasks", "pr", PR)},
+    "design": {
+        "design": ("tasks", "design adr architecture diagram spec", PR), "finalization": ("tasks", "pr", PR),
+    },
+    "breakdown": {"breakdown": ("tasks", "discovery work_unit_spec", PR)},
+}  # fmt: skip
+"""The phases of each type: whether it has tasks, what it brings out, the fields of its metadata."""
+
+
+@pytest.mark.parametrize("name", BUILT_IN)
+def test_a_built_in_type_has_the_phases_and_fields_of_the_table(name: str) -> None:
+    found = {}
+    for phase in project_types.built_in(name).phases.values():
+        fields = (phase.metadata or {})["properties"].items()
+        told = ", ".join(f"{field}: {held['type']}" for field, held in fields)
+        found[phase.name] = ("tasks" if phase.tasks else "", " ".join(phase.outputs), told)
+    assert found == PHASES[name]
+
+
+def test_the_prefix_of_a_branch_tells_a_built_in_type(tmp_path: Path) -> None:
+    branches = ("feat/a", "fix/a", "anything", "explore/a", "design/a", "breakdown/a")
+    found = [project_types.for_branch(branch, str(tmp_path)).name for branch in branches]
+    assert found == ["standard", "standard", "standard", "exploration", "design", "breakdown"]
+
+
 @pytest.mark.parametrize("name", BUILT_IN)
 def test_a_built_in_type_is_valid_and_every_state_says_what_to_do(name: str) -> None:
     kind = project_types.built_in(name)

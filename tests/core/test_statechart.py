@@ -51,6 +51,32 @@ WAYS = {
 """From a state by an event to the next state. Whatever is not here is refused."""
 
 
+AFTERWARDS = {
+    "standard": {
+        "project_init": {"implementation": "in_progress"},
+        "all_tasks_complete": {"implementation": "completed", "review": "in_progress"},
+        "review_pass": {"review": "completed", "finalize": "in_progress"},
+        "review_fail": {"review": "failed", "implementation": "in_progress"},
+        "cleanup_complete": {"finalize": "completed"},
+    },
+    "exploration": {
+        "begin_summarizing": {"exploration": "summarizing"},
+        "complete_summarizing": {"exploration": "completed", "finalization": "in_progress"},
+        "complete_finalization": {"finalization": "completed"},
+    },
+    "design": {
+        "complete_design": {"design": "completed", "finalization": "in_progress"},
+        "complete_finalization": {"finalization": "completed"},
+    },
+    "breakdown": {
+        "begin_active": {"breakdown": "active"},
+        "begin_publishing": {"breakdown": "publishing"},
+        "complete_breakdown": {"breakdown": "completed"},
+    },
+}
+"""What an event makes of the statuses of phases. Whatever is not here changes none."""
+
+
 TYPES = {name: project_types.built_in(name) for name in BUILT_IN}
 
 
@@ -201,11 +227,24 @@ GUARDS: list[tuple[str, str, str, Whole, str, str]] = [
     ("design", "complete_design", "none is completed",
         whole("design", "Active", (in_status("abandoned").replace(phase="design"),)), "All design tasks",
         "sow task"),
+    ("design", "complete_design", "no task", whole("design", "Active"), "All design tasks", "sow task add"),
+    ("design", "complete_design", r"020 \(pending\)",
+        whole("design", "Active", (done_task("010", "design"), new_task("020", phase="design"))),
+        "All design tasks", "sow run"),
+    ("design", "complete_finalization", r"not completed: 010 \(abandoned\)",
+        whole("design", "Finalizing", (in_status("abandoned").replace(phase="finalization"),)),
+        "All finalization tasks", "sow task retry 010"),
     ("breakdown", "begin_active", "not approved",
         whole("breakdown", "Discovery", breakdown={"outputs": [artifact("discovery", approved=False)]}),
         "Discovery approved", "approved true"),
     ("breakdown", "begin_publishing", "no task",
         whole("breakdown", "Active"), "All units", "sow task add"),
+    ("breakdown", "begin_publishing", r"020 \(pending\)",
+        whole("breakdown", "Active", (done_task("010", "breakdown"), new_task("020", phase="breakdown"))),
+        "All units", "sow run"),
+    ("breakdown", "begin_publishing", "none is completed",
+        whole("breakdown", "Active", (in_status("abandoned").replace(phase="breakdown"),)),
+        "All units", "sow task retry"),
     ("breakdown", "begin_publishing", "task 010 depends on 500, which is not there",
         whole("breakdown", "Active", (done_task("010", "breakdown", depends_on=["500"]),)),
         "Dependencies known", "sow task set depends_on"),
@@ -230,14 +269,19 @@ def test_a_guard_says_what_is_not_met_and_the_command_that_would_meet_it(
 
 
 def test_every_guard_of_every_type_is_in_the_table() -> None:
-    texts = {
-        guard.text
+    guards = {
+        (kind, way.event, guard.text)
         for kind in BUILT_IN
         for state in TYPES[kind].states.values()
         for way in state.transitions
         for guard in way.guards
     }
-    assert {text for text in texts if not any(text.startswith(row[4]) for row in GUARDS)} == set()
+    told = [(row[0], row[1], row[4]) for row in GUARDS]
+    assert {
+        (kind, event, text)
+        for kind, event, text in guards
+        if not any(row[:2] == (kind, event) and text.startswith(row[2]) for row in told)
+    } == {("standard", "review_fail", "Review approved with assessment fail")}
 
 
 MET: list[tuple[str, str, Whole]] = [
@@ -317,6 +361,8 @@ def test_a_step_leads_to_valid_documents_and_is_told(kind: str, state: str, even
     assert step.project is not None
     assert step.project["statechart"] == {"current_state": target, "updated_at": LATER}
     assert all(sow_schemas.valid("phase_file", phase) for phase in step.phases.values())
+    statuses = {name: phase["status"] for name, phase in step.phases.items()}
+    assert statuses == AFTERWARDS[kind].get(event, {})
     assert [e.payload for e in step.events] == [{"event": event, "source": state, "target": target}]
 
 

@@ -494,3 +494,31 @@ def test_what_is_stored_is_what_is_read(
     stored = store.change_task("010", keep(name=name, metadata=metadata))
     assert store.task("010").document() == stored.document()
     assert store.task("010").metadata == metadata
+
+
+@pytest.mark.parametrize("write", [0, 1], ids=["a change of one file", "a change of several"])
+def test_what_is_written_is_on_the_disk_before_it_gets_its_name_and_its_name_soon_after(
+    store: Store, monkeypatch: pytest.MonkeyPatch, write: int
+) -> None:
+    add(store)
+    done: list[str] = []
+    fsync, rename = os.fsync, os.rename
+
+    def flushed(handle: int) -> None:
+        done.append(f"flush {os.readlink(f'/proc/self/fd/{handle}')}")
+        fsync(handle)
+
+    def renamed(path: str, to: str) -> None:
+        done.append(f"rename {path} {to}")
+        rename(path, to)
+
+    monkeypatch.setattr(os, "fsync", flushed)
+    monkeypatch.setattr(os, "rename", renamed)
+    files = {store.next_feedback(store.task("010")): "more"} if write else {}
+    store.change_task("010", lambda task: Change(task=task.replace(name="x"), files=files))
+    named = [step.split()[1:] for step in done if step.startswith("rename") and "/last-good/" not in step]
+    assert store.layout.task_file("implementation", "010") in [to for _, to in named]
+    for path, to in named:
+        at = done.index(f"rename {path} {to}")
+        assert f"flush {path}" in done[:at], done
+        assert f"flush {os.path.dirname(to)}" in done[at:], done

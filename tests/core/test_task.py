@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import settings
@@ -260,3 +260,64 @@ class Life(RuleBasedStateMachine):
 
 TestLife = Life.TestCase
 TestLife.settings = settings(max_examples=40, stateful_step_count=25, deadline=None)
+
+
+# -- what each move changes ------------------------------------------------------------------------
+
+FULL = new_task(
+    status="in_progress", started_at=AT, iteration=2, session_id="s-1", executor="claude", not_before=AT,
+    fresh=True, answer={"text": "left", "by": "ada", "at": AT}, approval={"by": "ada", "at": AT},
+    worktree="w", branch="b", base="c0", commit="c1", attempts=3,
+    question={"text": "which?", "kind": "question", "by": "worker", "asked_at": AT},
+    error={"error_type": "network", "message": "m", "timestamp": AT, "retry_count": 3},
+    error_detail={"class": "network"}, result={"status": "success", "message": "done"},
+)  # fmt: skip
+"""A task with every field that a move could have to clear: most of them never stand beside each other."""
+
+ZERO = {**(FULL.error or {}), "retry_count": 0}
+LATER = "2026-11-22T10:00:00.000Z"
+AT_THE_END = {
+    "completed_at": LATER, "session_id": None, "executor": None, "question": None, "answer": None,
+    "approval": None, "not_before": None, "fresh": None,
+}  # fmt: skip
+CHANGES: dict[str, tuple[str, Callable[[Task], Task], dict[str, object]]] = {
+    "start": ("pending",
+        lambda t: t.start(session_id="s-1", executor="claude", at=LATER, worktree="w", branch="b", base="c0"),
+        {"status": "in_progress", "attempts": 4, "not_before": None, "fresh": None}),
+    "pause": ("in_progress", lambda t: t.pause("how?", kind="failure", by="sow", at=LATER),
+        {"status": "paused", "not_before": None,
+            "question": {"text": "how?", "kind": "failure", "by": "sow", "asked_at": LATER}}),
+    "answer": ("paused", lambda t: t.take_answer("right", by="bob", at=LATER),
+        {"status": "in_progress", "question": None, "attempts": 0, "error": ZERO,
+            "answer": {"text": "left\n\nright", "by": "bob", "at": LATER}}),
+    "go on": ("paused", lambda t: t.go_on(), {"status": "in_progress", "question": None}),
+    "hand in": ("in_progress", lambda t: t.hand_in("more"),
+        {"status": "needs_review", "question": None, "answer": None, "not_before": None, "error": None,
+            "error_detail": None, "result": {"status": "success", "message": "more"}}),
+    "send back": ("needs_review", lambda t: t.send_back("better", by="bob", at=LATER),
+        {"status": "in_progress", "iteration": 3, "attempts": 0, "approval": None, "result": None,
+            "error": ZERO, "answer": {"text": "better", "by": "bob", "at": LATER}}),
+    "complete": ("needs_review", lambda t: t.complete(at=LATER, commit="c2"),
+        {**AT_THE_END, "status": "completed", "commit": "c2", "error": None, "error_detail": None}),
+    "abandon": ("paused", lambda t: t.abandon(at=LATER), {**AT_THE_END, "status": "abandoned"}),
+    "postpone": ("in_progress", lambda t: t.postpone(not_before=LATER),
+        {"status": "pending", "not_before": LATER}),
+    "retry": ("paused", lambda t: t.retry(),
+        {"status": "pending", "question": None, "not_before": None, "fresh": None, "attempts": 0,
+            "error": ZERO}),
+    "retry fresh": ("paused", lambda t: t.retry(fresh=True),
+        {"status": "pending", "question": None, "not_before": None, "attempts": 0, "error": ZERO}),
+    "retry of an abandoned one": ("abandoned", lambda t: t.replace(completed_at=AT).retry(),
+        {"status": "pending", "iteration": 3, "question": None, "not_before": None, "fresh": None,
+            "attempts": 0, "result": None, "error": None, "error_detail": None}),
+}  # fmt: skip
+"""Each move: from which status, and all the fields that are another afterwards."""
+
+
+@pytest.mark.parametrize("move", CHANGES)
+def test_a_move_changes_these_fields_and_no_other(move: str) -> None:
+    status, act, changes = CHANGES[move]
+    before: Any = FULL.replace(status=cast("Any", status))
+    after = act(before)
+    another = {name for name in Task._fields if getattr(after, name) != getattr(before, name)}
+    assert {name: getattr(after, name) for name in another} == changes

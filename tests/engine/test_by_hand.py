@@ -96,8 +96,8 @@ def test_stopping_an_agent_of_a_run_pauses_its_task_and_the_run_goes_on(stage: S
     other = stage.add(_waiting(stage, "other", "b.txt"))
     run = stage.start("run")
     until(lambda: len(stage.attempts.open()) == 2 and all(a.pid for a in stage.attempts.open()))
-    done = stage.sow("agent", "stop", stopped)
-    assert (done.code, "paused" in done.output) == (0, True), done
+    done = stage.sow("agent", "stop", stopped, "--json")
+    assert (done.code, json.loads(done.output)["status"]) == (0, "paused"), done
     task = stage.task(stopped)
     assert task.question
     assert "A person stopped the agent" in task.question["text"]

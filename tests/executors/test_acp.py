@@ -388,3 +388,24 @@ def test_what_is_no_line_of_the_bridge_is_passed_over() -> None:
     assert outcome("npm warn deprecated", json.dumps([1]), line(type="new_thing"), SESSION)[0] == [
         Started(ID, "big", "1")
     ]
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        ("authentication_failed", "auth_invalid"),
+        ("oauth_org_not_allowed", "access_denied"),
+        ("billing_error", "billing_exhausted"),
+        ("usage_limit_reached", "usage_limit"),
+        ("overloaded", "overloaded"),
+        ("connection_failed", "network"),
+        ("invalid_request", "invalid_request"),
+        ("model_not_found", "model_not_found"),
+        ("max_output_tokens", "output_limit"),
+        ("prompt_too_long", "context_overflow"),
+    ],
+)
+def test_every_kind_of_error_that_an_agent_names_has_its_class(error: str, kind: str) -> None:
+    _, end = run(Acp(), [failed("session/prompt", errorKind=error)], 1)
+    assert isinstance(end, Failed)
+    assert end.kind == kind

@@ -838,3 +838,27 @@ def test_a_result_of_a_version_that_leaves_out_helpers_takes_none_back() -> None
     usage = {"input_tokens": 10, "output_tokens": 40}
     lines = [used("m1", 7, 1), used("m2", 20, 2, parent_tool_use_id="t1"), result(usage=usage)]
     assert spent(lines)[2:] == [Spent(0, 37)]
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        ("account_on_hold", "access_denied"),
+        ("authentication_failed", "auth_invalid"),
+        ("billing_error", "billing_exhausted"),
+        ("cloud_credential_error", "auth_invalid"),
+        ("invalid_request", "invalid_request"),
+        ("max_output_tokens", "output_limit"),
+        ("model_not_found", "model_not_found"),
+        ("oauth_org_not_allowed", "access_denied"),
+        ("overloaded", "overloaded"),
+        ("rate_limit", "rate_limit"),
+        ("server_error", "network"),  # no status came back
+        ("verification_required", "access_denied"),
+        ("something_of_tomorrow", "unknown"),
+    ],
+)
+def test_every_error_that_claude_names_has_its_class(error: str, kind: str) -> None:
+    _, end = run(Claude(), [init(), fault("Oh.", error), api_error("Oh.", None)], 1)
+    assert isinstance(end, Failed)
+    assert end.kind == kind

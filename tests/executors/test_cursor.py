@@ -178,8 +178,9 @@ def test_a_run_without_a_result_has_failed_whatever_its_exit_code() -> None:
     assert isinstance(end, Failed)
 
 
-def test_a_result_that_is_an_error_has_failed() -> None:
-    _, end = run(Cursor(), [result("q: [resource_exhausted] Error", is_error=True, subtype="error")], 0)
+@pytest.mark.parametrize("sign", [{"is_error": True}, {"subtype": "error"}], ids=str)
+def test_a_result_that_is_an_error_by_either_sign_has_failed(sign: dict[str, Any]) -> None:
+    _, end = run(Cursor(), [result("q: [resource_exhausted] Error", **sign)], 0)
     assert end == Failed("rate_limit", "q: [resource_exhausted] Error")
 
 

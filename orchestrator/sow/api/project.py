@@ -468,6 +468,12 @@ class Project:
         store = self._opened.store()
         return bool(Attempts(store.layout).open() or Ready(store.tasks().tasks).take(float("inf")))
 
+    def task_types(self) -> dict[str, str]:
+        """The types that its tasks can have, each with the role that does it, as configured."""
+        from sow.config import RepositoryConfig
+
+        return {name: kind["agent"] for name, kind in RepositoryConfig.read(self.main).task_types.items()}
+
     def checks(self) -> tuple[str, ...]:
         """The commands that must succeed before work is merged, as configured."""
         from sow.config import RepositoryConfig

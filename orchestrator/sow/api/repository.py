@@ -92,6 +92,10 @@ class Prepared:
     """A line for each thing; none where all was there."""
     in_git: bool
 
+    def as_json(self) -> dict[str, object]:
+        """As `sow init --json` prints it."""
+        return {"main": self.main, "made": list(self.made), "in_git": self.in_git}
+
 
 class Repository:
     """A repository, or a folder outside of git, as the one who opened it may see and change it.

@@ -141,15 +141,17 @@ def attach(settings: dict[str, Any], task_id: str) -> int:
 
 @agent.command()
 @click.argument("task_id", metavar="ID", shell_complete=completion.tasks)
+@click.option("--json", "as_json", is_flag=True, help="One JSON document.")
 @click.pass_obj
-def stop(settings: dict[str, Any], task_id: str) -> None:
+def stop(settings: dict[str, Any], task_id: str, as_json: bool) -> None:
     """End the agent of a task, and all that it started; its session is kept.
 
     \b
     Example:  sow agent stop 020
     """
     stopped = opening.project(settings).task(task_id).stop()
-    click.echo(f"Stopped the agent of task {task_id}, which is {stopped.status} now")
+    words = f"Stopped the agent of task {task_id}, which is {stopped.status} now"
+    click.echo(json.dumps(stopped.document()) if as_json else words)
 
 
 @agent.command()

@@ -53,6 +53,18 @@ def tasks(ctx: click.Context) -> Words:
 
 
 @_completing
+def waiting(ctx: click.Context) -> Words:
+    """The ids of the tasks that wait for a person."""
+    return [(item.task.id, f"{item.task.name} ({item.kind})") for item in _project(ctx).waiting()]
+
+
+@_completing
+def task_types(ctx: click.Context) -> Words:
+    """The types of tasks that the repository's settings know, each with the role that does it."""
+    return _project(ctx).task_types().items()
+
+
+@_completing
 def task_files(ctx: click.Context) -> Words:
     """The ids of the tasks in the workspace of task files that the line so far means."""
     from sow.cli import workspace

@@ -29,26 +29,30 @@ def config() -> None:
 
 
 @config.command()
+@click.option("--json", "as_json", is_flag=True, help="One JSON document.")
 @click.pass_obj
-def init(settings: dict[str, Any]) -> None:
+def init(settings: dict[str, Any], as_json: bool) -> None:
     """Write a file of settings to begin with, if there is none.
 
     \b
     Example:  sow config init
     """
-    click.echo(f"Wrote {_settings(settings).init()}")
+    written = _settings(settings).init()
+    click.echo(json.dumps({"path": written}) if as_json else f"Wrote {written}")
     aside(settings, "Next: make it yours by `sow config edit`; `sow config show` tells what holds")
 
 
 @config.command()
+@click.option("--json", "as_json", is_flag=True, help="One JSON document.")
 @click.pass_obj
-def path(settings: dict[str, Any]) -> None:
+def path(settings: dict[str, Any], as_json: bool) -> None:
     """Print where your settings lie.
 
     \b
     Example:  $EDITOR "$(sow config path)"
     """
-    click.echo(opening.here().settings().path)
+    place = opening.here().settings().path
+    click.echo(json.dumps({"path": place}) if as_json else place)
 
 
 @config.command()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from typing import Any
 
@@ -12,8 +13,9 @@ from sow.cli.words import aside
 
 
 @click.command()
+@click.option("--json", "as_json", is_flag=True, help="One JSON document.")
 @click.pass_obj
-def init(settings: dict[str, Any]) -> None:
+def init(settings: dict[str, Any], as_json: bool) -> None:
     """Prepare this repository for sow, or a folder outside of git.
 
     Makes .sow/ in the main checkout, and has git ignore sow's own folders by
@@ -30,11 +32,13 @@ def init(settings: dict[str, Any]) -> None:
     """
     repository = opening.repository(settings)
     done = repository.init()
-    for line in done.made:
-        click.echo(line)
-    click.echo(
-        f"Initialized sow in {done.main}/.sow" if done.made else f"{done.main}/.sow is complete already"
-    )
+    if as_json:
+        click.echo(json.dumps(done.as_json()))
+    else:
+        for line in done.made:
+            click.echo(line)
+        words = "Initialized sow in {}/.sow" if done.made else "{}/.sow is complete already"
+        click.echo(words.format(done.main))
     projects = repository.projects()
     if done.in_git:
         for name in (project.name for project in projects if project.outside):

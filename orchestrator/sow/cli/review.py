@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sow.cli import complain, opening, terminal
+from sow.cli import complain, completion, opening, terminal
 from sow.cli.task import tell_approved
 from sow.cli.text import coloured, plain, styled, wrapped
 from sow.cli.words import age, counted
@@ -69,7 +69,7 @@ ENDINGS = {
 
 
 @click.command()
-@click.argument("task_id", metavar="[ID]", required=False)
+@click.argument("task_id", metavar="[ID]", required=False, shell_complete=completion.waiting)
 @click.option("--json", "as_json", is_flag=True, help="What waits, as one JSON document; nothing is asked.")
 @click.pass_obj
 def review(settings: dict[str, Any], task_id: str | None, as_json: bool) -> int:

@@ -14,14 +14,16 @@ from sow.errors import NotFound
 
 @click.command()
 @click.argument("name", required=False, shell_complete=completion.schemas)
-def schema(name: str | None) -> None:
+@click.option("--json", "as_json", is_flag=True, help="One JSON document, in one line.")
+def schema(name: str | None, as_json: bool) -> None:
     """Print a JSON Schema of the state, or list their names.
 
     \b
     Example:  sow schema task_state
     """
     if name is None:
-        click.echo("\n".join(sow_schemas.names()))
+        names = sow_schemas.names()
+        click.echo(json.dumps(names) if as_json else "\n".join(names))
         return
     if name not in sow_schemas.names():
         close = nearest(name, sow_schemas.names())
@@ -31,4 +33,4 @@ def schema(name: str | None) -> None:
             else f"the schemas: {', '.join(sow_schemas.names())}"
         )
         raise NotFound(f"schema not found: {name}", hint)
-    click.echo(json.dumps(sow_schemas.load(name), indent=2))
+    click.echo(json.dumps(sow_schemas.load(name), indent=None if as_json else 2))

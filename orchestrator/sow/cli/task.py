@@ -80,7 +80,9 @@ def task() -> None:
     shell_complete=completion.tasks,
 )
 @click.option("--priority", type=click.Choice(PRIORITIES), help="[default: normal]")
-@click.option("--type", "task_type", metavar="T", help="The type of task.")
+@click.option(
+    "--type", "task_type", metavar="T", help="The type of task.", shell_complete=completion.task_types
+)
 @click.option(
     "--param", "params", multiple=True, metavar="K=V", help="A parameter, its value as YAML; repeatable."
 )
@@ -157,10 +159,12 @@ def _check_none(values: Mapping[str, object], whose: str, hint: str) -> None:
 @_id_option
 @click.option("--string", "text", is_flag=True, help="Take VALUE as text, whatever it looks like.")
 @click.option("--unset", is_flag=True, help="Remove the field.")
+@_json_option
 @click.pass_obj
 def set_(
-    settings: dict[str, Any], field: str, value: str | None, task_id: str | None, text: bool, unset: bool
-) -> None:
+    settings: dict[str, Any], field: str, value: str | None, task_id: str | None, text: bool, unset: bool,
+    as_json: bool,
+) -> None:  # fmt: skip
     """Set FIELD of a task to VALUE; FIELD may be a dotted path.
 
     An agent says `sow task set status needs_review` when its work is done. VALUE is read by
@@ -176,6 +180,8 @@ def set_(
         chosen.unset(field)
     else:
         chosen.set(field, value, text=text)
+    if as_json:
+        click.echo(json.dumps(chosen.state().document()))
 
 
 @task.command("list")
