@@ -45,6 +45,9 @@ GRACE_SECONDS = 8.0
 TURN_SECONDS = 180.0
 """How long a turn may take: these are short ones."""
 
+MOMENT_SECONDS = 3.0
+"""How long what dies with an agent may take to do so, on a machine that has much else to do."""
+
 _LOOKS = 0.1
 _PATIENCE = 15.0
 """Seconds from the call of a tool to its process; then the turn is stopped as it is."""
@@ -237,7 +240,7 @@ def _followed(runner: LocalRunner, running: Running, reader: base.Reader, part: 
     strays = 0 if cut else len(process.marked(running.attempt))
     status = runner.stop(running, GRACE_SECONDS)
     stopped = time.monotonic()
-    left = {known for known in there if process.alive(known)}
+    left = _outliving(there)
     _end(left)
     listener.read(ended, final=True)
     code = 0 if cut == "after result" else None if status is None else status.status
@@ -284,6 +287,16 @@ def _tree(running: Running) -> set[Identity]:
         found.add(pid)
         coming += process.children(pid)
     return {known for pid in found if (known := process.of(pid))}
+
+
+def _outliving(there: Iterable[Identity]) -> set[Identity]:
+    """Those that live on after the end of their turn; what its end takes along takes a moment to go."""
+    deadline = time.monotonic() + MOMENT_SECONDS
+    while left := {known for known in there if process.alive(known)}:
+        if time.monotonic() > deadline:
+            break
+        time.sleep(0.01)
+    return left
 
 
 def _end(left: Iterable[Identity]) -> None:
