@@ -92,7 +92,7 @@ class Scheduler:
     def __post_init__(self) -> None:
         self._board = Board(self.turns, self.live, self.watch)
         self._news = News(self.turns.store.log)
-        self._jumps = Jumps(self.turns.clock)
+        self._jumps = Jumps(self.turns.clock())
         self._gate = Gate(self.turns, lambda task, words: self.watch(Note("limit", task, words)))
         self._following = Following(self.turns, self._board, self.live, self.watch, self._let_wait_end)
 
@@ -328,7 +328,7 @@ class Scheduler:
 
     def _wait(self) -> None:
         seen = self.watcher.wait(self._patience())
-        self._bear(self._jumps.new())
+        self._bear(self.turns.clock())
         for kind, key in seen:
             match kind:
                 case "process" if key in self.live:
@@ -345,8 +345,11 @@ class Scheduler:
                     pass  # a signal: its handler has said what there is to say
         self._following.look_at_setups()
         for live in self._following.read_on():
+            self._bear(self.turns.clock())
             self._settle(live)
+        # By one look at the clock: it may have jumped while all that was read.
         now = self.turns.clock()
+        self._bear(now)
         if now - self._board.scanned > RESCAN_SECONDS:
             self._take_up_left()
             self._board.scan()
@@ -355,12 +358,12 @@ class Scheduler:
         for live in list(self.live.values()):
             self._following.end_if_stuck(live, now)
 
-    def _bear(self, jump: float) -> None:
-        """The clock has jumped: what counts passed time counts on from where it was."""
-        if jump:
+    def _bear(self, now: float) -> None:
+        """Where the clock has jumped, what counts passed time counts on from where it was."""
+        if jump := self._jumps.new(now):
             logs.info("the clock jumped", seconds=round(jump))
             self._board.scanned += jump
-            self._following.bear(jump)
+            self._following.bear(jump, now)
 
     def _patience(self) -> float:
         """Seconds until something is due that no event announces."""

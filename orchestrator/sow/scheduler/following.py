@@ -137,11 +137,11 @@ class Following:
                 # Before anything is ended for it: what its processes share counts once.
                 live.usage.memory = min(sample.memory, resources.exact(sample.pids) or sample.memory)
 
-    def bear(self, jump: float) -> None:
+    def bear(self, jump: float, now: float) -> None:
         """The clock has jumped by so many seconds: what counts passed time counts on from where it was."""
         self._looked += jump
         for live in self.live.values():
-            live.shift(jump)
+            live.shift(jump, now)
 
     def due(self, now: float) -> Iterator[float]:
         """When agents are to be looked at though nothing came of them, in seconds since the epoch."""

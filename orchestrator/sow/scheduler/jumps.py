@@ -19,17 +19,18 @@ LEAST = 5.0
 class Jumps:
     """Compares the clock with the time that went by while the machine was awake."""
 
-    clock: Callable[[], float]
+    began: float
+    """What the clock said at the beginning."""
     awake: Callable[[], float] = time.monotonic
     _apart: float = field(init=False)
 
     def __post_init__(self) -> None:
-        self._apart = self.clock() - self.awake()
+        self._apart = self.began - self.awake()
 
-    def new(self) -> float:
-        """How many seconds the clock went on, or back, beside the time that passed since the last call; 0.0
-        for next to nothing."""
-        jump = self.clock() - self.awake() - self._apart
+    def new(self, now: float) -> float:
+        """How many seconds the clock, which says `now`, went on or back beside the time that passed since the
+        last call; 0.0 for next to nothing."""
+        jump = now - self.awake() - self._apart
         if abs(jump) < LEAST:
             return 0.0
         self._apart += jump

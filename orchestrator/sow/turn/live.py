@@ -82,9 +82,9 @@ class Live:
         self.quiet_since = self.usage.began = now
         return not self.setting_up
 
-    def shift(self, jump: float) -> None:
+    def shift(self, jump: float, now: float) -> None:
         """Takes in that the clock has jumped by so many seconds, in which nobody did anything."""
-        self.quiet_since += jump
+        self.quiet_since = min(self.quiet_since + jump, now)  # it may have been heard behind the jump
         self.told_quiet += jump
         self.began += jump
         self.usage.shift(jump)
