@@ -7,10 +7,11 @@ import uuid
 from collections.abc import Iterator
 
 import pytest
-from tests.waiting import until
+from tests.waiting import SECONDS, until
 
 from sow import process
 from sow.process import Identity
+from sow.runner import ending
 
 
 @pytest.fixture
@@ -131,3 +132,12 @@ def test_fate_of_a_process_that_lives(changes: dict[str, object], fate: str) -> 
 def test_fate_of_a_process_of_another_boot(changes: dict[str, object], fate: str) -> None:
     then = Identity(boot_id="an earlier boot", pid=1, start_ticks=1)
     assert process.fate(process.address(then).replace(**changes)) == fate
+
+
+def test_whoever_ends_in_the_time_that_it_has_does_not_live_on(sleeper: "subprocess.Popen[bytes]") -> None:
+    with subprocess.Popen(["sleep", "0.1"]) as ends:
+        stays, goes = process.of(sleeper.pid), process.of(ends.pid)
+        assert stays
+        assert goes
+        assert ending.outliving([goes], SECONDS) == set()
+        assert ending.outliving([stays, goes], 0.0) == {stays}

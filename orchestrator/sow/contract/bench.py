@@ -32,7 +32,7 @@ from sow.git.repository import Git
 from sow.process import Identity
 from sow.progress import Tally, after
 from sow.runner import attempt as folders
-from sow.runner import environment
+from sow.runner import ending, environment
 from sow.runner.local import LocalRunner, Running
 from sow.runner.watch import Tail, Watcher
 from sow.turn.live import AFTER_RESULT_SECONDS
@@ -240,7 +240,8 @@ def _followed(runner: LocalRunner, running: Running, reader: base.Reader, part: 
     strays = 0 if cut else len(process.marked(running.attempt))
     status = runner.stop(running, GRACE_SECONDS)
     stopped = time.monotonic()
-    left = _outliving(there)
+    # What dies with the agent takes a moment to go.
+    left = ending.outliving(there, MOMENT_SECONDS)
     _end(left)
     listener.read(ended, final=True)
     code = 0 if cut == "after result" else None if status is None else status.status
@@ -287,16 +288,6 @@ def _tree(running: Running) -> set[Identity]:
         found.add(pid)
         coming += process.children(pid)
     return {known for pid in found if (known := process.of(pid))}
-
-
-def _outliving(there: Iterable[Identity]) -> set[Identity]:
-    """Those that live on after the end of their turn; what its end takes along takes a moment to go."""
-    deadline = time.monotonic() + MOMENT_SECONDS
-    while left := {known for known in there if process.alive(known)}:
-        if time.monotonic() > deadline:
-            break
-        time.sleep(0.01)
-    return left
 
 
 def _end(left: Iterable[Identity]) -> None:

@@ -96,15 +96,29 @@ def sweep(attempt: str, grace: float) -> int:
     return len(ended)
 
 
+def outliving(known: Iterable[Identity], seconds: float) -> set[Identity]:
+    """Those that live on, though they had up to `seconds` to end by themselves."""
+    with ExitStack() as stack:
+        fds = _opened(known, stack)
+        ended = _ended(list(fds), seconds)
+        return {known for fd, known in fds.items() if fd not in ended}
+
+
+def _opened(found: Iterable[Identity], stack: ExitStack) -> dict[int, Identity]:
+    """The pidfds of those that live, until `stack` closes them."""
+    fds: dict[int, Identity] = {}
+    for known in found:
+        fd = process.open_pidfd(known)
+        if fd is not None:
+            stack.callback(os.close, fd)
+            fds[fd] = known
+    return fds
+
+
 def _end(found: list[Identity], grace: float | None) -> set[Identity]:
     """TERM with `grace` seconds, then KILL (at once if it is None), for all of `found`; gives whom it met."""
     with ExitStack() as stack:
-        fds: dict[int, Identity] = {}
-        for known in found:
-            fd = process.open_pidfd(known)
-            if fd is not None:
-                stack.callback(os.close, fd)
-                fds[fd] = known
+        fds = _opened(found, stack)
         if grace is not None:
             _to_each(fds, signal.SIGTERM)
             _to_each(fds, signal.SIGCONT)

@@ -345,9 +345,10 @@ class Scheduler:
                     pass  # a signal: its handler has said what there is to say
         self._following.look_at_setups()
         for live in self._following.read_on():
+            # It may have jumped while all that was read, which is no time that an agent used.
             self._bear(self.turns.clock())
             self._settle(live)
-        # By one look at the clock: it may have jumped while all that was read.
+        # By the same look at the clock as agents are judged by.
         now = self.turns.clock()
         self._bear(now)
         if now - self._board.scanned > RESCAN_SECONDS:
